@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * User ABI of /dev/iommu.
+ *
+ * An open file is one context.  It holds objects, each known by a 32-bit ID
+ * that is unique in the context and never 0: I/O address spaces (IOAS), and
+ * what other interfaces put into it, such as devices bound by VFIO and the
+ * page tables made for them.
+ */
+#ifndef _UAPI_LINUX_IOMMUFD_H
+#define _UAPI_LINUX_IOMMUFD_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define IOMMUFD_TYPE (';')
+
+/**
+ * DOC: Calling convention
+ *
+ * The argument of every ioctl points to a struct whose first field, @size, is
+ * the size in bytes of the struct as the caller knows it.  The kernel looks at
+ * it before anything else:
+ *
+ *  - A size below that of the struct's first version is refused with EINVAL.
+ *  - A size above what the kernel knows is fine as long as every byte the
+ *    kernel does not know is zero, and refused with E2BIG otherwise.
+ *
+ * So a struct can grow without a new ioctl number, and 0 in a new field always
+ * means what the kernel did before it had that field.
+ *
+ * Fields are inputs unless their name starts with ``out_`` or their
+ * description says otherwise.  Fields are written back only on success, save
+ * where the description of a field says otherwise.
+ *
+ * ``last`` in a name is inclusive: the range of one byte at 0 has last 0.
+ *
+ * Errors every call can return:
+ *
+ *  - ENOTTY: the number is not an ioctl of this kernel.
+ *  - EINVAL: understood but wrong, such as a misaligned or an empty range.
+ *  - E2BIG: see @size above.
+ *  - EOPNOTSUPP: a flag, an enum value or a non-zero reserved field that this
+ *    kernel does not know.
+ *  - ENOENT: no object has this ID, or it is of another kind, or nothing is
+ *    mapped at this IOVA.
+ *  - EOVERFLOW: the end of a range does not fit in 64 bits.
+ *  - EFAULT: the argument, or memory it points to, cannot be accessed.
+ *  - ENOMEM: out of memory, or over a limit on memory.
+ *
+ * A call that fails changes nothing.
+ */
+
+/**
+ * DOC: Ioctl numbers
+ *
+ * Names without an ``IOMMU_`` request below are numbers that are taken, but
+ * that this driver answers with ENOTTY.
+ */
+enum {
+	IOMMUFD_CMD_BASE = 0x80,
+	IOMMUFD_CMD_DESTROY = IOMMUFD_CMD_BASE,
+	IOMMUFD_CMD_IOAS_ALLOC = 0x81,
+	IOMMUFD_CMD_IOAS_ALLOW_IOVAS = 0x82,
+	IOMMUFD_CMD_IOAS_COPY = 0x83,
+	IOMMUFD_CMD_IOAS_IOVA_RANGES = 0x84,
+	IOMMUFD_CMD_IOAS_MAP = 0x85,
+	IOMMUFD_CMD_IOAS_UNMAP = 0x86,
+	IOMMUFD_CMD_OPTION = 0x87,
+	IOMMUFD_CMD_VFIO_IOAS = 0x88,
+	IOMMUFD_CMD_HWPT_ALLOC = 0x89,
+	IOMMUFD_CMD_GET_HW_INFO = 0x8a,
+	IOMMUFD_CMD_HWPT_SET_DIRTY_TRACKING = 0x8b,
+	IOMMUFD_CMD_HWPT_GET_DIRTY_BITMAP = 0x8c,
+	IOMMUFD_CMD_HWPT_INVALIDATE = 0x8d,
+	IOMMUFD_CMD_FAULT_QUEUE_ALLOC = 0x8e,
+	IOMMUFD_CMD_IOAS_MAP_FILE = 0x8f,
+	IOMMUFD_CMD_VIOMMU_ALLOC = 0x90,
+	IOMMUFD_CMD_VDEVICE_ALLOC = 0x91,
+	IOMMUFD_CMD_IOAS_CHANGE_PROCESS = 0x92,
+	IOMMUFD_CMD_VEVENTQ_ALLOC = 0x93,
+	IOMMUFD_CMD_HW_QUEUE_ALLOC = 0x94,
+	IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA = 0x95
+};
+
+/**
+ * struct iommu_destroy - ioctl(IOMMU_DESTROY)
+ * @size: sizeof(struct iommu_destroy)
+ * @id: The object to destroy, of any kind that a user may destroy.
+ *
+ * Destroying an IOAS unmaps all of it.  Closing the file destroys all that is
+ * left, so a program need not.
+ *
+ * Errors: ENOENT when no object has this ID; EBUSY while another object or the
+ * kernel uses it, such as an IOAS that a device is attached to, or the ID of a
+ * device that VFIO has bound.
+ */
+struct iommu_destroy {
+	__u32 size;
+	__u32 id;
+};
+
+#define IOMMU_DESTROY _IO(IOMMUFD_TYPE, IOMMUFD_CMD_DESTROY)
+
+/**
+ * struct iommu_ioas_alloc - ioctl(IOMMU_IOAS_ALLOC)
+ * @size: sizeof(struct iommu_ioas_alloc)
+ * @flags: Must be 0.
+ * @out_ioas_id: ID of the new IOAS.
+ *
+ * Make an I/O address space: a set of mappings from IOVA to memory, seen by
+ * every device that is attached to it.  A new one is empty, and until a device
+ * is attached all 64 bits of IOVA can be used.
+ */
+struct iommu_ioas_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 out_ioas_id;
+};
+
+#define IOMMU_IOAS_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_ALLOC)
+
+/**
+ * struct iommu_iova_range - A range of IOVA
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ */
+struct iommu_iova_range {
+	__aligned_u64 start;
+	__aligned_u64 last;
+};
+
+/**
+ * struct iommu_ioas_iova_ranges - ioctl(IOMMU_IOAS_IOVA_RANGES)
+ * @size: sizeof(struct iommu_ioas_iova_ranges)
+ * @ioas_id: The IOAS to ask about.
+ * @num_iovas: In: entries that @allowed_iovas has room for, may be 0.  Out,
+ *	also with EMSGSIZE: entries that there are.
+ * @__reserved: Must be 0.
+ * @allowed_iovas: User address of an array of struct iommu_iova_range, filled
+ *	in ascending order.
+ * @out_iova_alignment: Bytes, a power of two: what the IOVA and the length of
+ *	a mapping must be multiples of.  1 while nothing is attached, then the
+ *	largest of the smallest page sizes of what is attached, at most the
+ *	CPU's page size.  Written also with EMSGSIZE.
+ *
+ * Report what can be mapped now: all IOVA, less what attached devices reserve
+ * (such as the window of their MSI interrupts) and what their page tables
+ * cannot reach.  Attaching a device can narrow this, detaching one widens it;
+ * IOMMU_IOAS_ALLOW_IOVAS keeps it from being narrowed too far.
+ *
+ * Errors: EMSGSIZE when @num_iovas is too small: as many entries as fit were
+ * filled; ENOENT; EOPNOTSUPP; EFAULT.
+ */
+struct iommu_ioas_iova_ranges {
+	__u32 size;
+	__u32 ioas_id;
+	__u32 num_iovas;
+	__u32 __reserved;
+	__aligned_u64 allowed_iovas;
+	__aligned_u64 out_iova_alignment;
+};
+
+#define IOMMU_IOAS_IOVA_RANGES _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_IOVA_RANGES)
+
+/**
+ * struct iommu_ioas_allow_iovas - ioctl(IOMMU_IOAS_ALLOW_IOVAS)
+ * @size: sizeof(struct iommu_ioas_allow_iovas)
+ * @ioas_id: The IOAS.
+ * @num_iovas: Entries in @allowed_iovas; 0 allows everything again.
+ * @__reserved: Must be 0.
+ * @allowed_iovas: User address of an array of struct iommu_iova_range, in any
+ *	order.
+ *
+ * Promise that IOVA will be wanted in these ranges.  The list replaces the
+ * one of an earlier call as a whole.  While there is one, the kernel chooses
+ * IOVAs only inside it, and a device that would make part of it unusable
+ * cannot be attached (that attach fails with EADDRINUSE).  A mapping at a
+ * fixed IOVA may lie outside it.
+ *
+ * Errors: EINVAL when a range ends before it starts or two of them overlap;
+ * EADDRINUSE when a range meets one that is reserved now; ENOENT; EOPNOTSUPP;
+ * EFAULT; ENOMEM.
+ */
+struct iommu_ioas_allow_iovas {
+	__u32 size;
+	__u32 ioas_id;
+	__u32 num_iovas;
+	__u32 __reserved;
+	__aligned_u64 allowed_iovas;
+};
+
+#define IOMMU_IOAS_ALLOW_IOVAS _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_ALLOW_IOVAS)
+
+/**
+ * enum iommufd_ioas_map_flags - Flags of IOMMU_IOAS_MAP and IOMMU_IOAS_COPY
+ * @IOMMU_IOAS_MAP_FIXED_IOVA: Map at the IOVA that the caller gives; without
+ *	it the kernel chooses one and returns it.
+ * @IOMMU_IOAS_MAP_WRITEABLE: Devices may write to the mapping.
+ * @IOMMU_IOAS_MAP_READABLE: Devices may read from the mapping.
+ */
+enum iommufd_ioas_map_flags {
+	IOMMU_IOAS_MAP_FIXED_IOVA = 1 << 0,
+	IOMMU_IOAS_MAP_WRITEABLE = 1 << 1,
+	IOMMU_IOAS_MAP_READABLE = 1 << 2
+};
+
+/**
+ * struct iommu_ioas_map - ioctl(IOMMU_IOAS_MAP)
+ * @size: sizeof(struct iommu_ioas_map)
+ * @flags: Of enum iommufd_ioas_map_flags; at least one of
+ *	IOMMU_IOAS_MAP_READABLE and IOMMU_IOAS_MAP_WRITEABLE.
+ * @ioas_id: The IOAS to map into.
+ * @__reserved: Must be 0.
+ * @user_va: Address of the memory in the calling process.
+ * @length: Bytes to map.
+ * @iova: With IOMMU_IOAS_MAP_FIXED_IOVA: where to map.  Without: out, where
+ *	it was mapped.
+ *
+ * Let the devices attached to the IOAS reach memory of the caller at an IOVA.
+ * The memory is pinned for as long as a device is attached and the mapping
+ * lasts, whatever the process does with its address space meanwhile, and
+ * counts against RLIMIT_MEMLOCK.  While no device is attached nothing is
+ * pinned.  What is mapped is never replaced.
+ *
+ * An IOVA chosen by the kernel lies inside the allowed ranges, if there are
+ * any, and shares the lower address bits of @user_va, so that huge pages of
+ * memory become huge pages of the IOMMU.
+ *
+ * Errors: EINVAL for a range that is empty, misaligned or reserved, or without
+ * any permission; EEXIST when something is mapped in part of the range;
+ * ENOSPC when the kernel finds no free IOVA; EFAULT for memory that the caller
+ * cannot read, or with IOMMU_IOAS_MAP_WRITEABLE write; ENOMEM when over
+ * RLIMIT_MEMLOCK; EOVERFLOW; ENOENT; EOPNOTSUPP.
+ */
+struct iommu_ioas_map {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__u32 __reserved;
+	__aligned_u64 user_va;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+};
+
+#define IOMMU_IOAS_MAP _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_MAP)
+
+/**
+ * struct iommu_ioas_copy - ioctl(IOMMU_IOAS_COPY)
+ * @size: sizeof(struct iommu_ioas_copy)
+ * @flags: Of enum iommufd_ioas_map_flags, as for IOMMU_IOAS_MAP.
+ * @dst_ioas_id: The IOAS to map into.
+ * @src_ioas_id: The IOAS to copy from; can be the same.
+ * @length: Bytes to copy.
+ * @dst_iova: With IOMMU_IOAS_MAP_FIXED_IOVA: where to map.  Without: out,
+ *	where it was mapped.
+ * @src_iova: Start of the range to copy.
+ *
+ * Map what another range of IOVA maps, without a look at the process it came
+ * from.  The source must be mapped without a gap; it can be a part of one
+ * mapping or reach over several.  The memory is shared with the source: it is
+ * pinned and charged once, and stays when the source is unmapped.
+ *
+ * Errors: as for IOMMU_IOAS_MAP, and ENOENT when the source has a gap; EPERM
+ * when a copy of a mapping that is not writeable is to be writeable.
+ */
+struct iommu_ioas_copy {
+	__u32 size;
+	__u32 flags;
+	__u32 dst_ioas_id;
+	__u32 src_ioas_id;
+	__aligned_u64 length;
+	__aligned_u64 dst_iova;
+	__aligned_u64 src_iova;
+};
+
+#define IOMMU_IOAS_COPY _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_COPY)
+
+/**
+ * struct iommu_ioas_unmap - ioctl(IOMMU_IOAS_UNMAP)
+ * @size: sizeof(struct iommu_ioas_unmap)
+ * @ioas_id: The IOAS to unmap from.
+ * @iova: Start of the range.
+ * @length: Bytes.  Out: bytes that were mapped there.
+ *
+ * Remove every mapping inside the range.  A mapping is removed as a whole or
+ * not at all.  When the call returns no device can reach the memory any more
+ * and it is no longer pinned.
+ *
+ * @iova 0 with @length 2^64 - 1 removes everything, and succeeds with 0 when
+ * there is nothing.
+ *
+ * Errors: ENOENT when nothing is mapped there, or when a mapping is only
+ * partly inside the range (then nothing was removed), or when there is no such
+ * IOAS; EINVAL when @length is 0; EOVERFLOW.
+ */
+struct iommu_ioas_unmap {
+	__u32 size;
+	__u32 ioas_id;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+};
+
+#define IOMMU_IOAS_UNMAP _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_UNMAP)
+
+/**
+ * enum iommufd_option - What IOMMU_OPTION reads and sets
+ * @IOMMU_OPTION_RLIMIT_MODE: How pinned memory counts against RLIMIT_MEMLOCK,
+ *	for the whole context; object_id must be 0, else EOPNOTSUPP.  0, the
+ *	default: all that the user has pinned is summed up.  1: each process
+ *	has a sum of its own.  Setting it needs CAP_SYS_RESOURCE, else EPERM,
+ *	and a context without objects, else EBUSY.
+ * @IOMMU_OPTION_HUGE_PAGES: Whether an IOAS, given by object_id, is mapped
+ *	with the largest pages that fit.  1, the default: it is.  0: only pages
+ *	of the CPU's size are used; set it before a device is attached and
+ *	something is mapped, else EINVAL.
+ */
+enum iommufd_option {
+	IOMMU_OPTION_RLIMIT_MODE = 0,
+	IOMMU_OPTION_HUGE_PAGES = 1
+};
+
+/**
+ * enum iommufd_option_ops - What IOMMU_OPTION does
+ * @IOMMU_OPTION_OP_SET: Set the option to val64.
+ * @IOMMU_OPTION_OP_GET: Read the option into val64.
+ */
+enum iommufd_option_ops {
+	IOMMU_OPTION_OP_SET = 0,
+	IOMMU_OPTION_OP_GET = 1
+};
+
+/**
+ * struct iommu_option - ioctl(IOMMU_OPTION)
+ * @size: sizeof(struct iommu_option)
+ * @option_id: One of enum iommufd_option.
+ * @op: One of enum iommufd_option_ops.
+ * @__reserved: Must be 0.
+ * @object_id: The object the option belongs to, 0 for the context.
+ * @val64: The value.  Out with IOMMU_OPTION_OP_GET.
+ *
+ * Errors: EOPNOTSUPP for an option or operation that is not known; EINVAL for
+ * a value that the option does not have; ENOENT; and those of the option.
+ */
+struct iommu_option {
+	__u32 size;
+	__u32 option_id;
+	__u16 op;
+	__u16 __reserved;
+	__u32 object_id;
+	__aligned_u64 val64;
+};
+
+#define IOMMU_OPTION _IO(IOMMUFD_TYPE, IOMMUFD_CMD_OPTION)
+
+#endif
