@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Waits for a line of the kernel log, such as an IOMMU's fault report */
+#ifndef EXAMPLES_KMSG_H
+#define EXAMPLES_KMSG_H
+
+#include <stdbool.h>
+
+/* A reader that starts at the end of the log; fd or negative errno */
+int kmsg_open(void);
+/*
+ * Read on until a line has both words in it, at most timeout_ms.  The line is
+ * stored without its prefix and end.
+ */
+bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
+	       char line[1024]);
+/*
+ * The same for the report that the Intel IOMMU stopped a DMA of the device, as
+ * in "DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr ..."; type
+ * is "DMA Read" or "DMA Write".  The kernel prints at most ten in five seconds.
+ */
+bool kmsg_find_fault(int fd, const char *bdf, const char *type, int timeout_ms,
+		     char line[1024]);
+
+#endif
