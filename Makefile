@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# KERNELDIR  headers of the kernel to build for.  By default, modules and
+#            install build for the kernel that runs if its headers are there;
+#            everything else, for the stock kernel that the tests boot.
+# KERNEL     that stock kernel: a name in tools/testing/vm/kernels.
+
+KERNEL	:= 6.1
+cache	:= $(or $(IOMMUFD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iommufd)
+stock	:= $(cache)/$(KERNEL)/headers
+running	:= $(patsubst %/Makefile,%,$(wildcard \
+	/lib/modules/$(shell uname -r)/build/Makefile))
+vm	:= tools/testing/vm
+kselftest := $(cache)/$(KERNEL)/source/tools/testing/selftests
+programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
+	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile))
+# BTF needs the kernel's vmlinux, which headers come without
+nobtf	= $(if $(wildcard $(KERNELDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+jobs	:= -j$(shell nproc)
+
+# What the recipes below pass on
+tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
+	KERNEL=$(KERNEL)
+
+help: ## this list
+	@echo "make [KERNELDIR=headers of a kernel] TARGET"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST))
+
+modules: ## build iommufd.ko and vfio-pci.ko
+	@flock .modules.lock $(MAKE) --no-print-directory build-modules \
+		KERNELDIR=$(or $(KERNELDIR),$(running),$(stock))
+
+# Objects of another kernel must not be mixed in
+build-modules:
+	@[ $(KERNELDIR) != $(stock) ] || $(vm)/fetch -k $(KERNEL) build
+	@[ "$$(cat .kerneldir 2>/dev/null)" = $(KERNELDIR) ] || \
+		$(MAKE) -s -C $(KERNELDIR) M=$(CURDIR) clean
+	@echo $(KERNELDIR) >.kerneldir
+	@$(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) modules
+
+# Test programs, examples and benchmarks
+programs:
+	@$(vm)/fetch -k $(KERNEL) source
+	@set -e; for d in $(programs); do \
+		$(MAKE) -s $(jobs) -C $$d KSELFTEST_DIR=$(kselftest); \
+	done
+
+install: ## install the modules for the running kernel, or KERNELDIR's (as root)
+	@[ $(or $(KERNELDIR),$(running),none) != none ] || \
+		{ echo "no headers of $$(uname -r): install them or give KERNELDIR"; \
+		exit 1; } >&2
+	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running))
+	$(MAKE) -C $(or $(KERNELDIR),$(running)) M=$(CURDIR) modules_install \
+		INSTALL_MOD_PATH=$(or $(DESTDIR),$(INSTALL_MOD_PATH)) \
+		INSTALL_MOD_DIR=updates
+	depmod $(patsubst %,-b %,$(or $(DESTDIR),$(INSTALL_MOD_PATH))) \
+		$$($(MAKE) -s -C $(or $(KERNELDIR),$(running)) kernelrelease)
+	install -d $(DESTDIR)/etc/modules-load.d
+	echo iommufd >$(DESTDIR)/etc/modules-load.d/iommufd.conf
+	@echo "vfio-pci.ko now takes the place of the kernel's own; if the"
+	@echo "initramfs has that one, renew it: update-initramfs -u"
+
+demo: ## boot a VM and show a disk read by DMA through /dev/iommu
+	@$(tests) modules programs
+	@$(vm)/run -k $(KERNEL) -- tools/examples/demo.sh
+
+check: ## run all tests, in VMs
+	@$(tests) modules programs
+	@tools/testing/check -k $(KERNEL)
+
+bench: ## compare speed with VFIO type1, in instructions
+	@$(tests) modules programs
+	@tools/testing/bench/run
+
+style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
+	@tools/testing/style -k $(KERNEL)
+
+vm: ## a shell in a VM with the modules loaded (leave it with exit)
+	@$(tests) modules
+	@$(vm)/run -k $(KERNEL)
+
+clean: ## remove what was built here (the cache stays)
+	@find drivers \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \) -delete
+	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock
+	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
+
+.PHONY: help modules build-modules programs install demo check bench style \
+	vm clean
