@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The character device of a VFIO device: /dev/vfio/devices/vfioN.
+ *
+ * A bus driver calls, in this order:
+ *
+ *	vfio_alloc_device()
+ *	vfio_cdev_add()			if vfio_cdev_possible()
+ *	vfio_register_group_dev()	the node appears
+ *	...
+ *	vfio_cdev_del()			no new users; files in use stay in use
+ *	vfio_unregister_group_dev()	waits for the users; the node goes
+ *	vfio_put_device()
+ *	vfio_cdev_put()			from vfio_device_ops.release
+ */
+#ifndef __VFIO_CDEV_H
+#define __VFIO_CDEV_H
+
+#include <linux/types.h>
+
+struct device;
+struct vfio_cdev;
+struct vfio_device;
+
+int vfio_cdev_init(void);
+void vfio_cdev_exit(void);
+
+bool vfio_cdev_possible(struct device *dev);
+struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev);
+void vfio_cdev_del(struct vfio_cdev *cdev);
+void vfio_cdev_put(struct vfio_cdev *cdev);
+bool vfio_cdev_is_open(struct vfio_cdev *cdev, struct vfio_device *vdev);
+
+#endif

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vfio-pci: hands a PCI function to user space.
+ *
+ * The work is done by the kernel's vfio-pci-core.  This driver takes the place
+ * of the kernel's own thin driver on top of it, has the same name, parameters
+ * and way of being bound, and adds the character device of cdev.c.
+ *
+ * Hot reset, of a slot or a bus: the core takes for permission that the caller
+ * holds the group file of every function that is reset.  Anyone who may open
+ * the group's node can show such a file, even while the function is in use
+ * through its character device.  So here a hot reset is refused while that is
+ * the case for any function of the device set, and while a hot reset is under
+ * way no function of the set can be taken into use like that.  A user of the
+ * character device has no hot reset yet.  Limits: functions of the same set
+ * that are bound to another VFIO driver escape the first rule, as their calls
+ * do not come by here.
+ */
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/string.h>
+#include <linux/vfio.h>
+#include <linux/vfio_pci_core.h>
+
+#include "cdev.h"
+#include "igd.h"
+
+static char ids[1024] __initdata;
+module_param_string(ids, ids, sizeof(ids), 0);
+MODULE_PARM_DESC(ids, "PCI IDs to add to the driver: comma separated list of vendor:device[:subvendor[:subdevice[:class[:class_mask]]]], in hexadecimal");
+
+static bool nointxmask;
+module_param(nointxmask, bool, 0644);
+MODULE_PARM_DESC(nointxmask, "Do not use the INTx disable bit of PCI 2.3 to mask interrupts");
+
+/* Without VGA access in the kernel the parameter would have no meaning. */
+#ifdef CONFIG_VFIO_PCI_VGA
+static bool disable_vga;
+module_param(disable_vga, bool, 0444);
+MODULE_PARM_DESC(disable_vga, "Do not give access to legacy VGA resources");
+#else
+static const bool disable_vga = true;
+#endif
+
+static bool disable_idle_d3;
+module_param(disable_idle_d3, bool, 0644);
+MODULE_PARM_DESC(disable_idle_d3, "Do not put unused devices into the D3 low power state");
+
+static bool enable_sriov;
+#ifdef CONFIG_PCI_IOV
+module_param(enable_sriov, bool, 0644);
+MODULE_PARM_DESC(enable_sriov, "Allow SR-IOV to be configured.  Virtual functions usually need a cooperating user space driver for the physical function to work");
+#endif
+
+static bool disable_denylist;
+module_param(disable_denylist, bool, 0444);
+MODULE_PARM_DESC(disable_denylist, "Allow devices with errata that an untrusted user could exploit");
+
+/**
+ * struct vfio_pci_device - a PCI function bound to this driver
+ * @core: the core's part; first, because the core frees the whole by it
+ * @cdev: the character device, NULL if there is none.  Constant while the
+ *	  device is on its device set's list.
+ * @hot_resets: calls of this device's user now inside the core's hot reset;
+ *		guarded by the lock of the device set
+ */
+struct vfio_pci_device {
+	struct vfio_pci_core_device core;
+	struct vfio_cdev *cdev;
+	unsigned int hot_resets;
+};
+
+static struct vfio_pci_device *to_vfio_pci(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct vfio_pci_device, core.vdev);
+}
+
+static const struct vfio_device_ops vfio_pci_ops;
+
+/* Devices with errata: whoever drives them can harm the rest of the host. */
+static const struct pci_device_id vfio_pci_denylist[] = {
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX_VF) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C62X_VF) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_DH895XCC_VF) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_DSA_SPR0) },
+	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_IAX_SPR0) },
+	{}
+};
+
+static bool vfio_pci_is_denied(struct pci_dev *pdev)
+{
+	if (!pci_match_id(vfio_pci_denylist, pdev))
+		return false;
+
+	if (disable_denylist) {
+		pci_warn(pdev, "%04x:%04x is on the denylist, which is disabled: allowed\n",
+			 pdev->vendor, pdev->device);
+		return false;
+	}
+
+	pci_warn(pdev, "%04x:%04x is on the denylist: refused\n",
+		 pdev->vendor, pdev->device);
+	return true;
+}
+
+static bool vfio_pci_is_igd(struct pci_dev *pdev)
+{
+	return pdev->vendor == PCI_VENDOR_ID_INTEL &&
+	       pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA;
+}
+
+/* Whether a device of the set is in use through its character device. */
+static bool vfio_pci_set_cdev_open(struct vfio_device_set *dev_set)
+{
+	struct vfio_device *cur;
+
+	lockdep_assert_held(&dev_set->lock);
+
+	list_for_each_entry(cur, &dev_set->device_list, dev_set_list)
+		if (cur->ops == &vfio_pci_ops &&
+		    vfio_cdev_is_open(to_vfio_pci(cur)->cdev, cur))
+			return true;
+	return false;
+}
+
+/* Whether a hot reset of the set may be under way. */
+static bool vfio_pci_set_resetting(struct vfio_device_set *dev_set)
+{
+	struct vfio_device *cur;
+
+	lockdep_assert_held(&dev_set->lock);
+
+	list_for_each_entry(cur, &dev_set->device_list, dev_set_list)
+		if (cur->ops == &vfio_pci_ops && to_vfio_pci(cur)->hot_resets)
+			return true;
+	return false;
+}
+
+/*
+ * The core reads the arguments from user memory before it takes the lock of
+ * the device set, so that lock cannot be held around the call.
+ */
+static long vfio_pci_hot_reset(struct vfio_pci_device *pci, unsigned long arg)
+{
+	struct vfio_device *vdev = &pci->core.vdev;
+	struct vfio_device_set *dev_set = vdev->dev_set;
+	long ret;
+
+	mutex_lock(&dev_set->lock);
+	if (vfio_cdev_is_open(pci->cdev, vdev))
+		ret = -ENODEV;
+	else if (vfio_pci_set_cdev_open(dev_set))
+		ret = -EINVAL;
+	else
+		ret = 0;
+	if (!ret)
+		pci->hot_resets++;
+	mutex_unlock(&dev_set->lock);
+	if (ret)
+		return ret;
+
+	ret = vfio_pci_core_ioctl(vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
+
+	mutex_lock(&dev_set->lock);
+	pci->hot_resets--;
+	mutex_unlock(&dev_set->lock);
+	return ret;
+}
+
+/* What the core lists is group IDs, of no use without groups. */
+static long vfio_pci_hot_reset_info(struct vfio_pci_device *pci,
+				    unsigned long arg)
+{
+	struct vfio_device *vdev = &pci->core.vdev;
+	bool is_cdev;
+
+	mutex_lock(&vdev->dev_set->lock);
+	is_cdev = vfio_cdev_is_open(pci->cdev, vdev);
+	mutex_unlock(&vdev->dev_set->lock);
+	if (is_cdev)
+		return -ENODEV;
+
+	return vfio_pci_core_ioctl(vdev, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+				   arg);
+}
+
+static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
+			   unsigned long arg)
+{
+	struct vfio_pci_device *pci = to_vfio_pci(vdev);
+
+	switch (cmd) {
+	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
+		return vfio_pci_hot_reset_info(pci, arg);
+	case VFIO_DEVICE_PCI_HOT_RESET:
+		return vfio_pci_hot_reset(pci, arg);
+	default:
+		return vfio_pci_core_ioctl(vdev, cmd, arg);
+	}
+}
+
+static int vfio_pci_open_device(struct vfio_device *vdev)
+{
+	struct vfio_pci_device *pci = to_vfio_pci(vdev);
+	struct vfio_pci_core_device *core = &pci->core;
+	int ret;
+
+	if (vfio_cdev_is_open(pci->cdev, vdev) &&
+	    vfio_pci_set_resetting(vdev->dev_set))
+		return -EBUSY;
+
+	ret = vfio_pci_core_enable(core);
+	if (ret)
+		return ret;
+
+	if (vfio_pci_is_igd(core->pdev)) {
+		ret = vfio_pci_igd_init(core);
+		if (ret && ret != -ENODEV) {
+			pci_warn(core->pdev, "Intel graphics regions: error %d\n",
+				 ret);
+			vfio_pci_core_disable(core);
+			return ret;
+		}
+	}
+
+	vfio_pci_core_finish_enable(core);
+	return 0;
+}
+
+static void vfio_pci_release(struct vfio_device *vdev)
+{
+	vfio_cdev_put(to_vfio_pci(vdev)->cdev);
+	vfio_pci_core_release_dev(vdev);
+}
+
+static const struct vfio_device_ops vfio_pci_ops = {
+	.name = "vfio-pci",
+	.init = vfio_pci_core_init_dev,
+	.release = vfio_pci_release,
+	.open_device = vfio_pci_open_device,
+	.close_device = vfio_pci_core_close_device,
+	.ioctl = vfio_pci_ioctl,
+	.device_feature = vfio_pci_core_ioctl_feature,
+	.read = vfio_pci_core_read,
+	.write = vfio_pci_core_write,
+	.mmap = vfio_pci_core_mmap,
+	.request = vfio_pci_core_request,
+	.match = vfio_pci_core_match,
+};
+
+static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
+{
+	struct vfio_device *vdev = &pci->core.vdev;
+	struct vfio_cdev *cdev;
+
+	if (!vfio_cdev_possible(vdev->dev))
+		return 0;
+
+	cdev = vfio_cdev_add(vdev);
+	if (IS_ERR(cdev))
+		return PTR_ERR(cdev);
+	pci->cdev = cdev;
+	return 0;
+}
+
+static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct vfio_pci_device *pci;
+	int ret;
+
+	if (vfio_pci_is_denied(pdev))
+		return -EINVAL;
+
+	pci = vfio_alloc_device(vfio_pci_device, core.vdev, &pdev->dev,
+				&vfio_pci_ops);
+	if (IS_ERR(pci))
+		return PTR_ERR(pci);
+
+	ret = vfio_pci_add_cdev(pci);
+	if (ret)
+		goto out_put;
+
+	/* The core wants to find itself here, and so do its error handlers. */
+	pci_set_drvdata(pdev, &pci->core);
+	ret = vfio_pci_core_register_device(&pci->core);
+	if (ret)
+		goto out_del_cdev;
+	return 0;
+
+out_del_cdev:
+	vfio_cdev_del(pci->cdev);
+out_put:
+	vfio_put_device(&pci->core.vdev);
+	return ret;
+}
+
+static void vfio_pci_remove(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	vfio_cdev_del(to_vfio_pci(&core->vdev)->cdev);
+	vfio_pci_core_unregister_device(core);
+	vfio_put_device(&core->vdev);
+}
+
+static int vfio_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
+{
+	if (!enable_sriov)
+		return -ENOENT;
+
+	return vfio_pci_core_sriov_configure(pci_get_drvdata(pdev), nr_virtfn);
+}
+
+/* Any device, but only if its driver_override names this driver. */
+static const struct pci_device_id vfio_pci_table[] = {
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, vfio_pci_table);
+
+static struct pci_driver vfio_pci_driver = {
+	.name = "vfio-pci",
+	.id_table = vfio_pci_table,
+	.probe = vfio_pci_probe,
+	.remove = vfio_pci_remove,
+	.sriov_configure = vfio_pci_sriov_configure,
+	.err_handler = &vfio_pci_core_err_handlers,
+	.driver_managed_dma = true,
+};
+
+static void __init vfio_pci_add_id(const char *id)
+{
+	unsigned int vendor, device, class = 0, class_mask = 0;
+	unsigned int subvendor = PCI_ANY_ID, subdevice = PCI_ANY_ID;
+	int ret;
+
+	if (sscanf(id, "%x:%x:%x:%x:%x:%x", &vendor, &device, &subvendor,
+		   &subdevice, &class, &class_mask) < 2) {
+		pr_warn("ids: \"%s\" is not vendor:device[:...]\n", id);
+		return;
+	}
+
+	ret = pci_add_dynid(&vfio_pci_driver, vendor, device, subvendor,
+			    subdevice, class, class_mask, 0);
+	if (ret)
+		pr_warn("ids: cannot add \"%s\": error %d\n", id, ret);
+	else
+		pr_info("add [%04x:%04x[%04x:%04x]] class %#08x/%08x\n",
+			vendor, device, subvendor, subdevice, class,
+			class_mask);
+}
+
+static void __init vfio_pci_add_ids(void)
+{
+	char *rest = ids;
+	char *id;
+
+	while ((id = strsep(&rest, ",")))
+		if (*id)
+			vfio_pci_add_id(id);
+}
+
+static int __init vfio_pci_init(void)
+{
+	int ret;
+
+	vfio_pci_core_set_params(nointxmask, disable_vga, disable_idle_d3);
+
+	ret = vfio_cdev_init();
+	if (ret)
+		return ret;
+
+	ret = pci_register_driver(&vfio_pci_driver);
+	if (ret)
+		goto out_cdev;
+
+	vfio_pci_add_ids();
+	if (disable_denylist)
+		pr_warn("device denylist disabled.\n");
+	return 0;
+
+out_cdev:
+	vfio_cdev_exit();
+	return ret;
+}
+module_init(vfio_pci_init);
+
+static void __exit vfio_pci_exit(void)
+{
+	pci_unregister_driver(&vfio_pci_driver);
+	vfio_cdev_exit();
+}
+module_exit(vfio_pci_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("VFIO PCI - User Level meta-driver, with /dev/vfio/devices");
