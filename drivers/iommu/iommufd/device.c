@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices and their groups
+ *
+ * An IOMMU group is the smallest set of devices that the IOMMU can tell from
+ * others.  So it is the group whose DMA is owned, and that has a page table;
+ * its devices can only agree on one.
+ */
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/iommufd.h>
+#include <linux/moduleparam.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "device.h"
+#include "hw_pagetable.h"
+#include "ioas.h"
+#include "provider.h"
+
+static bool allow_unsafe_interrupts;
+module_param(allow_unsafe_interrupts, bool, 0644);
+MODULE_PARM_DESC(allow_unsafe_interrupts,
+		 "Attach devices although they may raise each other's interrupts: the platform does not isolate MSIs (default: false)");
+
+/**
+ * struct iommufd_group - An IOMMU group of which devices are bound to a context
+ * @ictx: The context, which owns the group's DMA.
+ * @group: The kernel's side of it.
+ * @ndevices: Devices bound.  Guarded by iommufd_ctx::groups_lock; the last one
+ *	to go releases the group.
+ * @lock: Guards what follows, and iommufd_device::attached.  The outermost
+ *	lock of a context.
+ * @nattached: Devices attached.
+ * @hwpt: What they are attached to, NULL when @nattached is 0.  The group is
+ *	one of its users, has a domain attached exactly as long as this is set,
+ *	and has its reserved regions in the IOAS's I/O page table.
+ */
+struct iommufd_group {
+	struct iommufd_ctx *ictx;
+	struct iommu_group *group;
+	unsigned int ndevices;
+
+	struct mutex lock;
+	unsigned int nattached;
+	struct iommufd_hwpt *hwpt;
+};
+
+/**
+ * struct iommufd_device - A device bound to a context
+ * @obj: The object; the driver that bound it is one of its users.
+ * @ictx: The context; this holds a reference.
+ * @igroup: Its group.
+ * @dev: The kernel's side of it.
+ * @attached: Counted in iommufd_group::nattached.
+ */
+struct iommufd_device {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommufd_group *igroup;
+	struct device *dev;
+	bool attached;
+};
+
+/* Firmware or a device needs this memory at this very address, always. */
+static int refuse_direct(const struct iommu_resv_region *region, void *arg)
+{
+	return region->type == IOMMU_RESV_DIRECT ? -EPERM : 0;
+}
+
+static struct iommufd_group *group_claim(struct iommufd_ctx *ictx,
+					 struct iommu_group *group)
+{
+	struct iommufd_group *igroup;
+	int rc;
+
+	igroup = kzalloc(sizeof(*igroup), GFP_KERNEL_ACCOUNT);
+	if (!igroup)
+		return ERR_PTR(-ENOMEM);
+	igroup->ictx = ictx;
+	igroup->group = group;
+	mutex_init(&igroup->lock);
+
+	rc = iommu_provider_claim(group, ictx);
+	if (rc)
+		goto err_free;
+	rc = xa_err(xa_store(&ictx->groups, iommu_group_id(group), igroup,
+			     GFP_KERNEL_ACCOUNT));
+	if (rc)
+		goto err_release;
+	iommu_group_ref_get(group);
+	return igroup;
+
+err_release:
+	iommu_provider_release(group);
+err_free:
+	kfree(igroup);
+	return ERR_PTR(rc);
+}
+
+static struct iommufd_group *group_get(struct iommufd_ctx *ictx,
+				       struct iommu_group *group)
+{
+	struct iommufd_group *igroup;
+
+	mutex_lock(&ictx->groups_lock);
+	igroup = xa_load(&ictx->groups, iommu_group_id(group));
+	if (!igroup)
+		igroup = group_claim(ictx, group);
+	if (!IS_ERR(igroup))
+		igroup->ndevices++;
+	mutex_unlock(&ictx->groups_lock);
+	return igroup;
+}
+
+static void group_put(struct iommufd_group *igroup)
+{
+	struct iommufd_ctx *ictx = igroup->ictx;
+
+	mutex_lock(&ictx->groups_lock);
+	if (--igroup->ndevices) {
+		mutex_unlock(&ictx->groups_lock);
+		return;
+	}
+	xa_erase(&ictx->groups, iommu_group_id(igroup->group));
+	iommu_provider_release(igroup->group);
+	mutex_unlock(&ictx->groups_lock);
+
+	iommu_group_put(igroup->group);
+	mutex_destroy(&igroup->lock);
+	kfree(igroup);
+}
+
+static struct iommufd_group *group_get_of(struct iommufd_ctx *ictx,
+					  struct device *dev)
+{
+	struct iommufd_group *igroup;
+	struct iommu_group *group;
+	int rc;
+
+	group = iommu_group_get(dev);
+	if (!group)
+		return ERR_PTR(-ENODEV);
+	rc = iommu_provider_for_each_reserved(group, refuse_direct, NULL);
+	igroup = rc ? ERR_PTR(rc) : group_get(ictx, group);
+	iommu_group_put(group);
+	return igroup;
+}
+
+/**
+ * iommufd_device_bind() - Put a device under the control of a context
+ * @ictx: The context.
+ * @dev: The device; a driver binds it once.  Some driver that does not use it
+ *	for DMA of its own is bound to it in the driver model, and stays so.
+ * @id: Set to the ID user space knows it by.
+ *
+ * Claims DMA ownership of the device's IOMMU group for the context, and blocks
+ * all DMA of the group, unless another device of the group has done so.  From
+ * then on no host driver and no other context can use a device of the group.
+ *
+ * Process context.  Pairs with iommufd_device_unbind(); holds a reference to
+ * the context.
+ *
+ * Return: the binding, or ERR_PTR(): -EINVAL when the device's DMA is not
+ * coherent with the CPU's caches, -ENODEV when no IOMMU translates for it,
+ * -EPERM when the group has memory that firmware needs mapped, is used by a
+ * host driver or owned by another context, -EBUSY when it has a domain of its
+ * own, -ENOMEM.
+ */
+struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
+					   struct device *dev, u32 *id)
+{
+	struct iommufd_group *igroup;
+	struct iommufd_device *idev;
+
+	if (!iommu_provider_is_coherent(dev))
+		return ERR_PTR(-EINVAL);
+
+	igroup = group_get_of(ictx, dev);
+	if (IS_ERR(igroup))
+		return ERR_CAST(igroup);
+
+	idev = iommufd_object_alloc(ictx, idev, IOMMUFD_OBJ_DEVICE, obj);
+	if (IS_ERR(idev)) {
+		group_put(igroup);
+		return idev;
+	}
+	iommufd_ctx_get(ictx);
+	idev->ictx = ictx;
+	idev->igroup = igroup;
+	idev->dev = dev;
+	refcount_inc(&idev->obj.users);
+	*id = idev->obj.id;
+	iommufd_object_publish(ictx, &idev->obj);
+	return idev;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_bind);
+
+/**
+ * iommufd_device_destroy() - Release what a device holds
+ * @ictx: The context.
+ * @obj: The device, detached.
+ */
+void iommufd_device_destroy(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj)
+{
+	struct iommufd_device *idev =
+		container_of(obj, struct iommufd_device, obj);
+
+	group_put(idev->igroup);
+}
+
+/**
+ * iommufd_device_unbind() - Undo iommufd_device_bind()
+ * @idev: The binding, detached.
+ *
+ * With the last device of its group, host drivers can use the group again.
+ * Process context; waits for calls at work on the device.
+ */
+void iommufd_device_unbind(struct iommufd_device *idev)
+{
+	struct iommufd_ctx *ictx = idev->ictx;
+
+	WARN_ON(idev->attached);
+	iommufd_object_destroy_last(ictx, &idev->obj);
+	iommufd_ctx_put(ictx);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_unbind);
+
+/**
+ * struct group_reserve_arg - What reserving a group's regions works on
+ * @iopt: Where to reserve.
+ * @igroup: For whom.
+ */
+struct group_reserve_arg {
+	struct io_pagetable *iopt;
+	struct iommufd_group *igroup;
+};
+
+static int reserve_region(const struct iommu_resv_region *region, void *arg)
+{
+	struct group_reserve_arg *reserve = arg;
+
+	/* A relaxable identity mapping is one that only the host needs. */
+	if (region->type == IOMMU_RESV_DIRECT_RELAXABLE || !region->length)
+		return 0;
+	return iopt_reserve(reserve->iopt, region->start,
+			    region->start + region->length - 1,
+			    reserve->igroup);
+}
+
+static int group_reserve(struct iommufd_group *igroup,
+			 struct io_pagetable *iopt)
+{
+	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
+	int rc;
+
+	rc = iommu_provider_for_each_reserved(igroup->group, reserve_region,
+					      &arg);
+	if (rc)
+		iopt_unreserve(iopt, igroup);
+	return rc;
+}
+
+static int find_sw_msi(const struct iommu_resv_region *region, void *arg)
+{
+	phys_addr_t *start = arg;
+
+	if (region->type == IOMMU_RESV_SW_MSI)
+		*start = region->start;
+	return 0;
+}
+
+/* Where the IOMMU translates interrupts too, the kernel maps their doorbell. */
+static int group_map_msi(struct iommufd_group *igroup,
+			 struct iommu_domain *domain)
+{
+	phys_addr_t start = PHYS_ADDR_MAX;
+	int rc;
+
+	rc = iommu_provider_for_each_reserved(igroup->group, find_sw_msi,
+					      &start);
+	if (rc || start == PHYS_ADDR_MAX)
+		return rc;
+	return iommu_provider_map_msi(domain, start);
+}
+
+static int check_interrupts(struct iommufd_group *igroup)
+{
+	if (iommu_provider_msi_isolated(igroup->group))
+		return 0;
+	if (!allow_unsafe_interrupts) {
+		pr_warn_once("iommufd: interrupts are not isolated here; to attach devices nonetheless set allow_unsafe_interrupts\n");
+		return -EPERM;
+	}
+	pr_warn_once("iommufd: attaching devices although interrupts are not isolated\n");
+	return 0;
+}
+
+/* Attach a group without a domain to one that the IOAS has. */
+static struct iommufd_hwpt *attach_to_existing(struct iommufd_group *igroup,
+					       struct iommufd_ioas *ioas)
+{
+	struct iommufd_hwpt *hwpt;
+
+	lockdep_assert_held(&ioas->hwpts_lock);
+
+	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
+		/* Whatever a driver has against it, the next one may do. */
+		if (iommu_provider_attach(hwpt->domain, igroup->group))
+			continue;
+		if (refcount_inc_not_zero(&hwpt->obj.users))
+			return hwpt;
+		/* It is being destroyed. */
+		iommu_provider_detach(hwpt->domain, igroup->group);
+	}
+	return NULL;
+}
+
+static struct iommufd_hwpt *attach_to_ioas(struct iommufd_device *idev,
+					   struct iommufd_ioas *ioas)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *hwpt;
+
+	mutex_lock(&ioas->hwpts_lock);
+	hwpt = attach_to_existing(igroup, ioas);
+	if (!hwpt)
+		hwpt = iommufd_hwpt_alloc_attached(igroup->ictx, ioas,
+						   idev->dev, igroup->group);
+	mutex_unlock(&ioas->hwpts_lock);
+	return hwpt;
+}
+
+static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_group *igroup,
+					   struct iommufd_hwpt *hwpt)
+{
+	int rc;
+
+	rc = iommu_provider_attach(hwpt->domain, igroup->group);
+	if (rc)
+		return ERR_PTR(rc);
+	refcount_inc(&hwpt->obj.users);
+	return hwpt;
+}
+
+/* What is attached to: a page table, or any that maps the IOAS */
+struct attach_target {
+	struct iommufd_ioas *ioas;
+	struct iommufd_hwpt *hwpt;
+};
+
+static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
+{
+	return target->hwpt ? target->hwpt == hwpt : target->ioas == hwpt->ioas;
+}
+
+/* Attach a group without a domain; its regions are reserved. */
+static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
+					 struct attach_target *target,
+					 struct iommufd_hwpt **unused)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	if (target->hwpt)
+		hwpt = attach_to_hwpt(igroup, target->hwpt);
+	else
+		hwpt = attach_to_ioas(idev, target->ioas);
+	if (IS_ERR(hwpt))
+		return hwpt;
+
+	rc = group_map_msi(igroup, hwpt->domain);
+	if (rc) {
+		iommu_provider_detach(hwpt->domain, igroup->group);
+		*unused = hwpt;
+		return ERR_PTR(rc);
+	}
+	return hwpt;
+}
+
+/*
+ * Move a group from what it is attached to, if anything, to the target.  In
+ * between it is blocked.  On error it is back where it was.  The caller drops
+ * the group's use of *@unused, if set, once it holds no lock.
+ */
+static int group_move(struct iommufd_device *idev, struct attach_target *target,
+		      struct iommufd_hwpt **unused)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *old = igroup->hwpt, *hwpt;
+	bool reserve = !old || old->ioas != target->ioas;
+	int rc;
+
+	rc = check_interrupts(igroup);
+	if (rc)
+		return rc;
+	if (reserve) {
+		rc = group_reserve(igroup, &target->ioas->iopt);
+		if (rc)
+			return rc;
+	}
+
+	if (old)
+		iommu_provider_detach(old->domain, igroup->group);
+	hwpt = group_attach(idev, target, unused);
+	if (IS_ERR(hwpt)) {
+		/* Should this fail, the group stays blocked. */
+		if (old)
+			WARN_ON(iommu_provider_attach(old->domain,
+						      igroup->group));
+		if (reserve)
+			iopt_unreserve(&target->ioas->iopt, igroup);
+		return PTR_ERR(hwpt);
+	}
+
+	if (old && reserve)
+		iopt_unreserve(&old->ioas->iopt, igroup);
+	igroup->hwpt = hwpt;
+	*unused = old;
+	return 0;
+}
+
+static int attach_locked(struct iommufd_device *idev,
+			 struct attach_target *target,
+			 struct iommufd_hwpt **unused)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	int rc;
+
+	lockdep_assert_held(&igroup->lock);
+
+	if (!igroup->hwpt || !target_is(target, igroup->hwpt)) {
+		/* Other devices of the group stay where they are. */
+		if (igroup->nattached > idev->attached)
+			return -EINVAL;
+		rc = group_move(idev, target, unused);
+		if (rc)
+			return rc;
+	}
+	if (!idev->attached) {
+		idev->attached = true;
+		igroup->nattached++;
+	}
+	return 0;
+}
+
+static int get_target(struct iommufd_object *obj, struct attach_target *target)
+{
+	switch (obj->type) {
+	case IOMMUFD_OBJ_IOAS:
+		target->hwpt = NULL;
+		target->ioas = container_of(obj, struct iommufd_ioas, obj);
+		return 0;
+	case IOMMUFD_OBJ_HWPT:
+		target->hwpt = container_of(obj, struct iommufd_hwpt, obj);
+		target->ioas = target->hwpt->ioas;
+		return 0;
+	default:
+		return -ENOENT;
+	}
+}
+
+static int idev_attach(struct iommufd_device *idev, u32 *pt_id, bool replace)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *unused = NULL;
+	struct attach_target target;
+	struct iommufd_object *obj;
+	int rc;
+
+	obj = iommufd_object_get(idev->ictx, *pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	rc = get_target(obj, &target);
+	if (rc)
+		goto out_put;
+
+	mutex_lock(&igroup->lock);
+	if (idev->attached == replace)
+		rc = attach_locked(idev, &target, &unused);
+	else
+		rc = -EINVAL;
+	if (!rc)
+		*pt_id = igroup->hwpt->obj.id;
+	mutex_unlock(&igroup->lock);
+out_put:
+	iommufd_object_put(obj);
+	if (unused)
+		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
+	return rc;
+}
+
+/**
+ * iommufd_device_attach() - Let a device do DMA
+ * @idev: The binding, detached.
+ * @pt_id: ID of an IOAS, for which a page table is found or made, or of a page
+ *	table (HWPT).  Set to the ID of the page table.
+ *
+ * Process context; may fault in memory that is mapped.  Pairs with
+ * iommufd_device_detach().
+ *
+ * Return: 0, or, with nothing changed: -EINVAL when attached already, when
+ * another device of the group is attached elsewhere, or when the IOMMU cannot,
+ * -ENOENT without such an object, -EPERM when interrupts are not isolated,
+ * -EADDRINUSE when something is mapped, or to be kept usable, where the device
+ * or its IOMMU has a reserved region, -EFAULT when memory that is mapped is
+ * gone, -EINTR when killed, -ENOMEM.
+ */
+int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
+{
+	return idev_attach(idev, pt_id, false);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_attach);
+
+/**
+ * iommufd_device_replace() - Attach an attached device to something else
+ * @idev: The binding, attached.
+ * @pt_id: As for iommufd_device_attach().
+ *
+ * In between, the device is blocked from DMA, since the kernel can move only
+ * whole groups and those not at once.
+ *
+ * Return: as iommufd_device_attach(), but -EINVAL when not attached.
+ */
+int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id)
+{
+	return idev_attach(idev, pt_id, true);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_replace);
+
+/**
+ * iommufd_device_detach() - Undo iommufd_device_attach()
+ * @idev: The binding; nothing happens when it is not attached.
+ *
+ * With the last device attached of its group, the group is blocked from DMA.
+ * Process context.
+ */
+void iommufd_device_detach(struct iommufd_device *idev)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *unused = NULL;
+
+	mutex_lock(&igroup->lock);
+	if (idev->attached) {
+		idev->attached = false;
+		if (!--igroup->nattached) {
+			unused = igroup->hwpt;
+			igroup->hwpt = NULL;
+			iommu_provider_detach(unused->domain, igroup->group);
+			iopt_unreserve(&unused->ioas->iopt, igroup);
+		}
+	}
+	mutex_unlock(&igroup->lock);
+	if (unused)
+		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_detach);
+
+/**
+ * iommufd_device_to_ictx() - The context a device is bound to
+ * @idev: The binding.
+ *
+ * Return: the context; the binding holds a reference.  Any context.
+ */
+struct iommufd_ctx *iommufd_device_to_ictx(struct iommufd_device *idev)
+{
+	return idev->ictx;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_to_ictx);
+
+/**
+ * iommufd_device_to_id() - The ID user space knows a device by
+ * @idev: The binding.
+ *
+ * Return: the ID.  Any context.
+ */
+u32 iommufd_device_to_id(struct iommufd_device *idev)
+{
+	return idev->obj.id;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_to_id);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_FRAMES_H
+#define __IOMMUFD_FRAMES_H
+
+#include <linux/pgtable.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+/* A chunk is as many pages as a huge page of the CPU has. */
+#define IOPT_CHUNK_SHIFT	(PMD_SHIFT - PAGE_SHIFT)
+#define IOPT_CHUNK_PAGES	(1UL << IOPT_CHUNK_SHIFT)
+
+/**
+ * struct iopt_frames - Page index to page frame number
+ * @chunks: What is known of the chunk at page index >> IOPT_CHUNK_SHIFT.
+ * @npages: Indexes there are.
+ *
+ * Most memory worth a device's while comes in huge pages, so the frames of a
+ * chunk mostly follow one another.  Then the chunk is one value, the distance
+ * from index to frame, and costs one slot of the xarray.  Otherwise it is an
+ * array of frame numbers, eight bytes a page.
+ *
+ * Frames are only ever added; what is known of a chunk is forgotten as a
+ * whole, once none of its pages is pinned.  So forgetting needs no memory,
+ * and it is for the caller to know which indexes mean something.
+ *
+ * The caller serializes all calls.
+ */
+struct iopt_frames {
+	struct xarray chunks;
+	unsigned long npages;
+};
+
+/**
+ * struct iopt_run - Consecutive indexes with consecutive frames
+ * @frames: Where they are kept.
+ * @index: First index.
+ * @npages: How many, at least 1.
+ * @pfn: Frame of the first.
+ * @last: Last index of the range that is walked.
+ * @chunk: The entry that holds @index + @npages - 1.
+ *
+ * To walk the runs of a range in which every index is known:
+ *
+ *	for (iopt_run_first(&run, frames, index, last); run.npages;
+ *	     iopt_run_next(&run))
+ */
+struct iopt_run {
+	struct iopt_frames *frames;
+	unsigned long index;
+	unsigned long npages;
+	unsigned long pfn;
+	unsigned long last;
+	void *chunk;
+};
+
+static inline unsigned long iopt_chunk_first(unsigned long index)
+{
+	return index & ~(IOPT_CHUNK_PAGES - 1);
+}
+
+static inline unsigned long iopt_chunk_last(unsigned long index)
+{
+	return index | (IOPT_CHUNK_PAGES - 1);
+}
+
+void iopt_frames_init(struct iopt_frames *frames, unsigned long npages);
+void iopt_frames_destroy(struct iopt_frames *frames);
+int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
+		    struct page **pages, unsigned int npages);
+void iopt_frames_forget(struct iopt_frames *frames, unsigned long index);
+
+void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
+		    unsigned long index, unsigned long last);
+void iopt_run_next(struct iopt_run *run);
+
+#endif

@@ -1,0 +1,915 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * I/O page table: IOVA to memory, and into every domain of the address space
+ *
+ * A mapping is made in steps, each of which can fail and be undone, before the
+ * one that shows it:
+ *
+ *   iopt_map_add_*()   allocate areas, nothing is shared yet
+ *   iopt_map_begin()   choose the IOVA and insert the areas, not ready;
+ *                      pin the memory; fill the domains
+ *   iopt_map_commit()  ready, or iopt_map_abort()
+ *
+ * Unmapping looks at the whole range first and then cannot fail: areas become
+ * not ready, leave the domains, one flush, their memory is unpinned, and only
+ * then is their IOVA free for others.
+ *
+ * In every range "last" is inclusive.
+ */
+#include <linux/mm.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+
+#include "io_pagetable.h"
+
+#define node_to_area(n)		container_of(n, struct iopt_area, node)
+#define node_to_reserved(n)	container_of(n, struct iopt_reserved, node)
+#define node_to_allowed(n)	container_of(n, struct iopt_allowed, node)
+
+#define for_each_range(node, root, start, last)				\
+	for (node = interval_tree_iter_first(root, start, last); node;	\
+	     node = interval_tree_iter_next(node, start, last))
+
+/* For loops that remove the node they are at. */
+#define for_each_range_safe(node, next, root)				\
+	for (node = interval_tree_iter_first(root, 0, ULONG_MAX);	\
+	     node && (next = interval_tree_iter_next(node, 0, ULONG_MAX), \
+		      true);						\
+	     node = next)
+
+static bool range_taken(struct rb_root_cached *root, unsigned long start,
+			unsigned long last)
+{
+	return interval_tree_iter_first(root, start, last);
+}
+
+/**
+ * iopt_init() - Set up an empty I/O page table
+ * @iopt: The I/O page table.
+ */
+void iopt_init(struct io_pagetable *iopt)
+{
+	init_rwsem(&iopt->domains_lock);
+	xa_init_flags(&iopt->domains, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	init_rwsem(&iopt->iova_lock);
+	iopt->areas = RB_ROOT_CACHED;
+	iopt->reserved = RB_ROOT_CACHED;
+	iopt->allowed = RB_ROOT_CACHED;
+	iopt->iova_alignment = 1;
+	iopt->huge_pages = true;
+}
+
+/**
+ * iopt_destroy() - Tear down an I/O page table that nobody else uses any more
+ * @iopt: The I/O page table, without domains.
+ */
+void iopt_destroy(struct io_pagetable *iopt)
+{
+	unsigned long unmapped;
+
+	WARN_ON(iopt_unmap(iopt, 0, ULONG_MAX, &unmapped));
+	iopt_free_allowed(&iopt->allowed);
+	WARN_ON(!RB_EMPTY_ROOT(&iopt->reserved.rb_root));
+	WARN_ON(!xa_empty(&iopt->domains));
+}
+
+static void area_free(struct iopt_area *area)
+{
+	iopt_pages_put(area->slice.pages);
+	kfree(area);
+}
+
+static void areas_free(struct list_head *areas)
+{
+	struct iopt_area *area, *next;
+
+	list_for_each_entry_safe(area, next, areas, item) {
+		list_del(&area->item);
+		area_free(area);
+	}
+}
+
+/* Take areas out of one domain; nothing can reach them through it after. */
+static void areas_leave_domain(struct list_head *areas,
+			       struct iommu_domain *domain)
+{
+	struct iommu_iotlb_gather gather;
+	struct iopt_area *area;
+
+	iommu_iotlb_gather_init(&gather);
+	list_for_each_entry(area, areas, item) {
+		size_t length = area->slice.length;
+
+		WARN_ON_ONCE(iommu_unmap_fast(domain, area->node.start, length,
+					      &gather) != length);
+		cond_resched();
+	}
+	iommu_iotlb_sync(domain, &gather);
+}
+
+static void areas_unpin(struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	list_for_each_entry(area, areas, item)
+		iopt_slice_unpin(&area->slice);
+}
+
+/* Take areas out of all domains, then unpin them. */
+static void areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iommu_domain *domain;
+	unsigned long index;
+
+	lockdep_assert_held(&iopt->domains_lock);
+
+	if (xa_empty(&iopt->domains))
+		return;
+	xa_for_each(&iopt->domains, index, domain)
+		areas_leave_domain(areas, domain);
+	areas_unpin(areas);
+}
+
+static int area_map(struct io_pagetable *iopt, struct iopt_area *area,
+		    struct iommu_domain *domain)
+{
+	return iopt_slice_map(&area->slice, domain, area->node.start,
+			      area->prot, iopt->huge_pages);
+}
+
+/* Pin an area and put it into all domains. */
+static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
+{
+	struct iommu_domain *domain;
+	unsigned long index, undo;
+	int rc;
+
+	lockdep_assert_held(&iopt->domains_lock);
+
+	if (xa_empty(&iopt->domains))
+		return 0;
+	rc = iopt_slice_pin(&area->slice);
+	if (rc)
+		return rc;
+
+	xa_for_each(&iopt->domains, index, domain) {
+		rc = area_map(iopt, area, domain);
+		if (rc)
+			goto err_unmap;
+	}
+	return 0;
+
+err_unmap:
+	xa_for_each_range(&iopt->domains, undo, domain, 0, index) {
+		if (undo == index)
+			break;
+		iommu_unmap(domain, area->node.start, area->slice.length);
+	}
+	iopt_slice_unpin(&area->slice);
+	return rc;
+}
+
+/* Put areas into all domains; on error none is in any. */
+static int areas_fill(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area;
+	LIST_HEAD(filled);
+	int rc;
+
+	list_for_each_entry(area, areas, item) {
+		rc = area_fill(iopt, area);
+		if (rc) {
+			/* Those before it are to be taken out again. */
+			list_cut_before(&filled, areas, &area->item);
+			areas_unfill(iopt, &filled);
+			list_splice(&filled, areas);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* Find @length free bytes from @start to @last, @offset past @align. */
+static bool find_free(struct io_pagetable *iopt, unsigned long start,
+		      unsigned long last, unsigned long length,
+		      unsigned long align, unsigned long offset,
+		      unsigned long *iova)
+{
+	struct interval_tree_node *node;
+	unsigned long end;
+
+	for (;;) {
+		/* The first that is not below start and offset past align */
+		if (check_add_overflow(start, (offset - start) & (align - 1),
+				       iova) ||
+		    check_add_overflow(*iova, length - 1, &end) || end > last)
+			return false;
+
+		node = interval_tree_iter_first(&iopt->areas, *iova, end);
+		if (!node)
+			node = interval_tree_iter_first(&iopt->reserved, *iova,
+							end);
+		if (!node)
+			return true;
+		if (node->last == ULONG_MAX)
+			return false;
+		start = node->last + 1;
+	}
+}
+
+static bool find_free_allowed(struct iopt_map *map, unsigned long align,
+			      unsigned long offset)
+{
+	struct io_pagetable *iopt = map->iopt;
+	struct interval_tree_node *node;
+
+	/* Neither page 0, which looks like a NULL pointer, nor the last. */
+	if (RB_EMPTY_ROOT(&iopt->allowed.rb_root))
+		return find_free(iopt, PAGE_SIZE, ULONG_MAX - PAGE_SIZE,
+				 map->length, align, offset, &map->iova);
+
+	for_each_range(node, &iopt->allowed, 0, ULONG_MAX)
+		if (find_free(iopt, node->start, node->last, map->length,
+			      align, offset, &map->iova))
+			return true;
+	return false;
+}
+
+static struct iopt_area *map_first_area(struct iopt_map *map)
+{
+	return list_first_entry(&map->areas, struct iopt_area, item);
+}
+
+/* All borders of all areas must fall where a page of the IOMMU may end. */
+static bool map_fits_alignment(struct iopt_map *map, unsigned long align)
+{
+	struct iopt_area *area;
+
+	list_for_each_entry(area, &map->areas, item)
+		if ((area->node.start | area->slice.offset |
+		     area->slice.length) & (align - 1))
+			return false;
+	return true;
+}
+
+static int map_choose_iova(struct iopt_map *map)
+{
+	struct iopt_slice *slice = &map_first_area(map)->slice;
+	unsigned long offset = slice->pages->uaddr + iopt_slice_start(slice);
+	unsigned long align = map->iopt->iova_alignment;
+	unsigned long huge;
+
+	if (!map_fits_alignment(map, align))
+		return -EINVAL;
+
+	/*
+	 * Where IOVA and user address agree in their lower bits, a huge page of
+	 * the CPU can be one of the IOMMU.  Beyond 1 GiB there are none.
+	 */
+	huge = map->length >= SZ_1G ? SZ_1G : roundup_pow_of_two(map->length);
+	if (find_free_allowed(map, max(huge, align), offset) ||
+	    find_free_allowed(map, max(PAGE_SIZE, align), offset))
+		return 0;
+	return -ENOSPC;
+}
+
+static int map_check_iova(struct iopt_map *map, unsigned long iova)
+{
+	struct io_pagetable *iopt = map->iopt;
+	unsigned long last;
+
+	if (check_add_overflow(iova, map->length - 1, &last))
+		return -EOVERFLOW;
+	if ((iova & (iopt->iova_alignment - 1)) ||
+	    !map_fits_alignment(map, iopt->iova_alignment))
+		return -EINVAL;
+	if (range_taken(&iopt->reserved, iova, last))
+		return -EINVAL;
+	if (range_taken(&iopt->areas, iova, last))
+		return -EEXIST;
+	map->iova = iova;
+	return 0;
+}
+
+static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
+{
+	struct iopt_area *area;
+	int rc;
+
+	down_write(&map->iopt->iova_lock);
+	if (fixed_iova)
+		rc = map_check_iova(map, *fixed_iova);
+	else
+		rc = map_choose_iova(map);
+	if (!rc) {
+		list_for_each_entry(area, &map->areas, item) {
+			area->node.start += map->iova;
+			area->node.last += map->iova;
+			interval_tree_insert(&area->node, &map->iopt->areas);
+		}
+	}
+	up_write(&map->iopt->iova_lock);
+	return rc;
+}
+
+static void areas_remove(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	down_write(&iopt->iova_lock);
+	list_for_each_entry(area, areas, item)
+		interval_tree_remove(&area->node, &iopt->areas);
+	up_write(&iopt->iova_lock);
+}
+
+/**
+ * iopt_map_init() - Start with nothing to map
+ * @map: The mappings to be.
+ * @iopt: Where they are to go.
+ */
+void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt)
+{
+	map->iopt = iopt;
+	INIT_LIST_HEAD(&map->areas);
+	map->length = 0;
+}
+
+/* Takes over the reference to @pages, also on error. */
+static int map_add(struct iopt_map *map, struct iopt_pages *pages,
+		   unsigned long start, unsigned long length, int prot)
+{
+	struct iopt_area *area;
+
+	area = kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
+	if (!area) {
+		iopt_pages_put(pages);
+		return -ENOMEM;
+	}
+	iopt_slice_init(&area->slice, pages, start, length);
+	area->prot = prot;
+	/* Relative to the IOVA of the whole, until that is known */
+	area->node.start = map->length;
+	area->node.last = map->length + length - 1;
+	list_add_tail(&area->item, &map->areas);
+	map->length += length;
+	return 0;
+}
+
+/**
+ * iopt_map_add_user() - Add memory of the current process to what to map
+ * @map: The mappings to be.
+ * @uaddr: User address of the first byte.
+ * @length: Bytes, not 0; @uaddr + @length does not wrap.
+ * @prot: IOMMU_READ and so on.
+ * @account_mode: Whom to charge when it is pinned.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
+		      unsigned long length, int prot,
+		      enum iopt_account_mode account_mode)
+{
+	struct iopt_pages *pages;
+
+	pages = iopt_pages_alloc(uaddr, length, prot & IOMMU_WRITE,
+				 account_mode);
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	return map_add(map, pages, uaddr - pages->uaddr, length, prot);
+}
+
+/* Add the part of @area that is in @start to @last. */
+static int map_add_area(struct iopt_map *map, struct iopt_area *area,
+			unsigned long start, unsigned long last, int prot)
+{
+	if ((prot & IOMMU_WRITE) && !(area->prot & IOMMU_WRITE))
+		return -EPERM;
+	start = max(start, area->node.start);
+	last = min(last, area->node.last);
+	iopt_pages_get(area->slice.pages);
+	return map_add(map, area->slice.pages,
+		       iopt_slice_start(&area->slice) +
+				start - area->node.start,
+		       last - start + 1, prot);
+}
+
+/**
+ * iopt_map_add_copy() - Add what is mapped somewhere to what to map
+ * @map: The mappings to be.
+ * @src: Where it is mapped; may be the same as of @map.
+ * @iova: First byte there.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ and so on, for the copy.
+ *
+ * The copies share the memory with what is there: pinned once, charged once.
+ *
+ * Return: 0, -ENOENT when not all of the range is mapped, -EPERM when the copy
+ * is to be writeable and the source is not, -EOVERFLOW when the range wraps,
+ * -ENOMEM.
+ */
+int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
+		      unsigned long iova, unsigned long length, int prot)
+{
+	struct interval_tree_node *node;
+	unsigned long next = iova, last;
+	int rc = -ENOENT;
+
+	if (check_add_overflow(iova, length - 1, &last))
+		return -EOVERFLOW;
+
+	down_read(&src->iova_lock);
+	for_each_range(node, &src->areas, iova, last) {
+		struct iopt_area *area = node_to_area(node);
+
+		if (node->start > next || !area->ready)
+			break;
+		rc = map_add_area(map, area, iova, last, prot);
+		if (rc || node->last >= last)
+			goto out_unlock;
+		next = node->last + 1;
+		rc = -ENOENT;
+	}
+	rc = -ENOENT;
+out_unlock:
+	up_read(&src->iova_lock);
+	return rc;
+}
+
+/**
+ * iopt_map_begin() - Map all, but do not show it yet
+ * @map: The mappings, not empty.
+ * @fixed_iova: IOVA of the first byte, or NULL for one that the kernel
+ *	chooses; see iopt_map.iova for the result.
+ *
+ * On success the domains are locked against attach and detach until
+ * iopt_map_commit() or iopt_map_abort().  May fault in user memory.
+ *
+ * Return: 0, or, with nothing changed: -EINVAL when misaligned or reserved,
+ * -EEXIST when in use, -EOVERFLOW when it wraps, -ENOSPC when nothing is free,
+ * or what iopt_slice_pin() and iopt_slice_map() return.
+ */
+int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova)
+{
+	struct io_pagetable *iopt = map->iopt;
+	int rc;
+
+	down_read(&iopt->domains_lock);
+	rc = map_insert(map, fixed_iova);
+	if (rc)
+		goto err_unlock;
+	rc = areas_fill(iopt, &map->areas);
+	if (rc)
+		goto err_remove;
+	return 0;
+
+err_remove:
+	areas_remove(iopt, &map->areas);
+err_unlock:
+	up_read(&iopt->domains_lock);
+	return rc;
+}
+
+/**
+ * iopt_map_commit() - Show mappings that were begun
+ * @map: The mappings; empty after.
+ *
+ * Cannot fail.
+ */
+void iopt_map_commit(struct iopt_map *map)
+{
+	struct io_pagetable *iopt = map->iopt;
+	struct iopt_area *area;
+
+	down_write(&iopt->iova_lock);
+	list_for_each_entry(area, &map->areas, item)
+		area->ready = true;
+	/* From the unlock on, the areas are anybody's to unmap. */
+	INIT_LIST_HEAD(&map->areas);
+	up_write(&iopt->iova_lock);
+	up_read(&iopt->domains_lock);
+}
+
+/**
+ * iopt_map_abort() - Undo iopt_map_begin()
+ * @map: The mappings.
+ */
+void iopt_map_abort(struct iopt_map *map)
+{
+	areas_unfill(map->iopt, &map->areas);
+	areas_remove(map->iopt, &map->areas);
+	up_read(&map->iopt->domains_lock);
+}
+
+/**
+ * iopt_map_destroy() - Free what was added, but is not mapped
+ * @map: The mappings, committed, aborted or never begun.
+ */
+void iopt_map_destroy(struct iopt_map *map)
+{
+	areas_free(&map->areas);
+}
+
+/* List the areas from @start to @last, if all can be unmapped. */
+static int areas_claim(struct io_pagetable *iopt, unsigned long start,
+		       unsigned long last, struct list_head *areas)
+{
+	struct interval_tree_node *node;
+	struct iopt_area *area;
+	int rc = 0;
+
+	down_write(&iopt->iova_lock);
+	for_each_range(node, &iopt->areas, start, last) {
+		area = node_to_area(node);
+		if (node->start < start || node->last > last)
+			rc = -ENOENT;
+		else if (!area->ready)
+			rc = -EBUSY;
+		if (rc)
+			goto out_unlock;
+	}
+	for_each_range(node, &iopt->areas, start, last) {
+		area = node_to_area(node);
+		area->ready = false;
+		list_add_tail(&area->item, areas);
+	}
+out_unlock:
+	up_write(&iopt->iova_lock);
+	return rc;
+}
+
+/**
+ * iopt_unmap() - Unmap all of a range
+ * @iopt: The I/O page table.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @unmapped: Set to the bytes that were mapped, 0 for none.
+ *
+ * When it returns, no device reaches the memory any more, and it is unpinned.
+ * May sleep.
+ *
+ * Return: 0, or, with nothing changed: -ENOENT when a mapping is only partly
+ * in the range, -EBUSY when another thread is mapping or unmapping in it.
+ */
+int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
+	       unsigned long last, unsigned long *unmapped)
+{
+	struct iopt_area *area;
+	LIST_HEAD(areas);
+	int rc;
+
+	*unmapped = 0;
+	down_read(&iopt->domains_lock);
+	rc = areas_claim(iopt, start, last, &areas);
+	if (!rc && !list_empty(&areas)) {
+		areas_unfill(iopt, &areas);
+		areas_remove(iopt, &areas);
+		list_for_each_entry(area, &areas, item)
+			*unmapped += area->slice.length;
+	}
+	up_read(&iopt->domains_lock);
+	areas_free(&areas);
+	return rc;
+}
+
+static int reserve(struct io_pagetable *iopt, unsigned long start,
+		   unsigned long last, const void *owner)
+{
+	struct iopt_reserved *reserved;
+
+	lockdep_assert_held_write(&iopt->iova_lock);
+
+	if (range_taken(&iopt->areas, start, last) ||
+	    range_taken(&iopt->allowed, start, last))
+		return -EADDRINUSE;
+
+	reserved = kzalloc(sizeof(*reserved), GFP_KERNEL_ACCOUNT);
+	if (!reserved)
+		return -ENOMEM;
+	reserved->node.start = start;
+	reserved->node.last = last;
+	reserved->owner = owner;
+	interval_tree_insert(&reserved->node, &iopt->reserved);
+	return 0;
+}
+
+static void unreserve(struct io_pagetable *iopt, const void *owner)
+{
+	struct interval_tree_node *node, *next;
+
+	lockdep_assert_held_write(&iopt->iova_lock);
+
+	for_each_range_safe(node, next, &iopt->reserved) {
+		struct iopt_reserved *reserved = node_to_reserved(node);
+
+		if (reserved->owner != owner)
+			continue;
+		interval_tree_remove(node, &iopt->reserved);
+		kfree(reserved);
+	}
+}
+
+/**
+ * iopt_reserve() - Keep a range of IOVA from being mapped
+ * @iopt: The I/O page table.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @owner: Who reserves it, to give it back by.
+ *
+ * Return: 0, -EADDRINUSE when something is mapped there or user space wants to
+ * keep it usable, -ENOMEM.
+ */
+int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
+		 unsigned long last, const void *owner)
+{
+	int rc;
+
+	down_write(&iopt->iova_lock);
+	rc = reserve(iopt, start, last, owner);
+	up_write(&iopt->iova_lock);
+	return rc;
+}
+
+/**
+ * iopt_unreserve() - Give back all ranges of an owner
+ * @iopt: The I/O page table.
+ * @owner: The owner; may have none.
+ */
+void iopt_unreserve(struct io_pagetable *iopt, const void *owner)
+{
+	down_write(&iopt->iova_lock);
+	unreserve(iopt, owner);
+	up_write(&iopt->iova_lock);
+}
+
+/**
+ * iopt_free_allowed() - Free a tree of struct iopt_allowed
+ * @allowed: The tree; empty after.
+ */
+void iopt_free_allowed(struct rb_root_cached *allowed)
+{
+	struct interval_tree_node *node, *next;
+
+	for_each_range_safe(node, next, allowed) {
+		interval_tree_remove(node, allowed);
+		kfree(node_to_allowed(node));
+	}
+}
+
+/**
+ * iopt_set_allowed() - Replace the ranges that user space wants to keep usable
+ * @iopt: The I/O page table.
+ * @allowed: Tree of the new ones; set to the old ones on success.
+ *
+ * Return: 0, or -EADDRINUSE when one is reserved, and then nothing changes.
+ */
+int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
+{
+	struct interval_tree_node *node;
+	int rc = 0;
+
+	down_write(&iopt->iova_lock);
+	for_each_range(node, allowed, 0, ULONG_MAX) {
+		if (range_taken(&iopt->reserved, node->start, node->last)) {
+			rc = -EADDRINUSE;
+			goto out_unlock;
+		}
+	}
+	swap(iopt->allowed, *allowed);
+out_unlock:
+	up_write(&iopt->iova_lock);
+	return rc;
+}
+
+/**
+ * iopt_next_usable() - Find the next range of IOVA that is not reserved
+ * @iopt: The I/O page table; iova_lock is held.
+ * @iova: Where to start.
+ * @start: Set to the first byte of the range.
+ * @last: Set to its last byte, inclusive.
+ *
+ * Return: whether there is one.
+ */
+bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
+		      unsigned long *start, unsigned long *last)
+{
+	struct interval_tree_node *node;
+
+	lockdep_assert_held(&iopt->iova_lock);
+
+	for_each_range(node, &iopt->reserved, iova, ULONG_MAX) {
+		if (node->start > iova) {
+			*start = iova;
+			*last = node->start - 1;
+			return true;
+		}
+		if (node->last == ULONG_MAX)
+			return false;
+		iova = max(iova, node->last + 1);
+	}
+	*start = iova;
+	*last = ULONG_MAX;
+	return true;
+}
+
+/**
+ * iopt_set_huge_pages() - Choose whether domains may use larger pages
+ * @iopt: The I/O page table.
+ * @enable: Whether they may.
+ *
+ * Return: 0, or -EINVAL when they are to be given up, but there is a domain
+ * that may have them.
+ */
+int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
+{
+	int rc = 0;
+
+	down_write(&iopt->domains_lock);
+	if (!enable && iopt->huge_pages && !xa_empty(&iopt->domains))
+		rc = -EINVAL;
+	else
+		iopt->huge_pages = enable;
+	up_write(&iopt->domains_lock);
+	return rc;
+}
+
+static unsigned long domain_alignment(struct iommu_domain *domain)
+{
+	return 1UL << __ffs(domain->pgsize_bitmap);
+}
+
+static void update_alignment(struct io_pagetable *iopt)
+{
+	struct iommu_domain *domain;
+	unsigned long index;
+
+	iopt->iova_alignment = 1;
+	xa_for_each(&iopt->domains, index, domain)
+		iopt->iova_alignment = max(iopt->iova_alignment,
+					   domain_alignment(domain));
+}
+
+/* Does what is mapped already suit a domain? */
+static int check_alignment(struct io_pagetable *iopt, unsigned long align)
+{
+	struct interval_tree_node *node;
+
+	if (align <= iopt->iova_alignment)
+		return 0;
+	for_each_range(node, &iopt->areas, 0, ULONG_MAX) {
+		struct iopt_area *area = node_to_area(node);
+
+		if ((node->start | area->slice.offset | area->slice.length) &
+		    (align - 1))
+			return -EADDRINUSE;
+	}
+	return 0;
+}
+
+static int reserve_outside_aperture(struct io_pagetable *iopt,
+				    struct iommu_domain *domain)
+{
+	struct iommu_domain_geometry *geometry = &domain->geometry;
+	int rc = 0;
+
+	if (geometry->aperture_start)
+		rc = reserve(iopt, 0, geometry->aperture_start - 1, domain);
+	if (!rc && geometry->aperture_end < ULONG_MAX)
+		rc = reserve(iopt, geometry->aperture_end + 1, ULONG_MAX,
+			     domain);
+	return rc;
+}
+
+static void list_areas(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct interval_tree_node *node;
+
+	for_each_range(node, &iopt->areas, 0, ULONG_MAX)
+		list_add_tail(&node_to_area(node)->item, areas);
+}
+
+/* Put all areas into a domain, and pin them if it is the first. */
+static int domain_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	bool first = xa_empty(&iopt->domains);
+	struct iopt_area *area;
+	LIST_HEAD(areas);
+	LIST_HEAD(filled);
+	int rc = 0;
+
+	list_areas(iopt, &areas);
+	list_for_each_entry(area, &areas, item) {
+		if (first)
+			rc = iopt_slice_pin(&area->slice);
+		if (rc)
+			goto err_undo;
+		rc = area_map(iopt, area, domain);
+		if (rc) {
+			if (first)
+				iopt_slice_unpin(&area->slice);
+			goto err_undo;
+		}
+	}
+	return 0;
+
+err_undo:
+	list_cut_before(&filled, &areas, &area->item);
+	areas_leave_domain(&filled, domain);
+	if (first)
+		areas_unpin(&filled);
+	return rc;
+}
+
+/* Take all areas out of a domain that is not listed, unpin if none is. */
+static void domain_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	LIST_HEAD(areas);
+
+	list_areas(iopt, &areas);
+	areas_leave_domain(&areas, domain);
+	if (xa_empty(&iopt->domains))
+		areas_unpin(&areas);
+}
+
+/**
+ * iopt_add_domain() - Put all that is mapped, now and later, into a domain
+ * @iopt: The I/O page table.
+ * @domain: The domain, empty; its geometry and page sizes are final.
+ *
+ * May fault in user memory.
+ *
+ * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
+ * to be kept usable, where the domain cannot, -EINVAL when its pages are too
+ * large, -ENOMEM, or what iopt_slice_pin() and iopt_slice_map() return.
+ */
+int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	u32 index;
+	int rc;
+
+	/* Pages of the CPU must be made up of pages of the IOMMU. */
+	if (domain_alignment(domain) > PAGE_SIZE)
+		return -EINVAL;
+
+	/*
+	 * With the domains locked for writing no area comes or goes, so the
+	 * IOVA lock can be dropped before user memory is touched.
+	 */
+	down_write(&iopt->domains_lock);
+	down_write(&iopt->iova_lock);
+	rc = check_alignment(iopt, domain_alignment(domain));
+	if (!rc)
+		rc = reserve_outside_aperture(iopt, domain);
+	up_write(&iopt->iova_lock);
+	if (rc)
+		goto err_unreserve;
+
+	rc = domain_fill(iopt, domain);
+	if (rc)
+		goto err_unreserve;
+
+	rc = xa_alloc(&iopt->domains, &index, domain, xa_limit_31b,
+		      GFP_KERNEL_ACCOUNT);
+	if (rc)
+		goto err_empty;
+
+	down_write(&iopt->iova_lock);
+	update_alignment(iopt);
+	up_write(&iopt->iova_lock);
+	up_write(&iopt->domains_lock);
+	return 0;
+
+err_empty:
+	domain_empty(iopt, domain);
+err_unreserve:
+	down_write(&iopt->iova_lock);
+	unreserve(iopt, domain);
+	up_write(&iopt->iova_lock);
+	up_write(&iopt->domains_lock);
+	return rc;
+}
+
+/**
+ * iopt_remove_domain() - Undo iopt_add_domain()
+ * @iopt: The I/O page table.
+ * @domain: The domain; no device is attached to it any more.
+ *
+ * With the last domain, all memory is unpinned.  Cannot fail and needs no
+ * memory.
+ */
+void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	struct iommu_domain *it;
+	unsigned long index;
+
+	down_write(&iopt->domains_lock);
+	xa_for_each(&iopt->domains, index, it)
+		if (it == domain)
+			xa_erase(&iopt->domains, index);
+	domain_empty(iopt, domain);
+
+	down_write(&iopt->iova_lock);
+	unreserve(iopt, domain);
+	update_alignment(iopt);
+	up_write(&iopt->iova_lock);
+	up_write(&iopt->domains_lock);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_IO_PAGETABLE_H
+#define __IOMMUFD_IO_PAGETABLE_H
+
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "pages.h"
+
+/**
+ * struct io_pagetable - What is mapped where in one I/O address space
+ * @domains_lock: Guards @domains and @huge_pages.  Attaching is exclusive and
+ *	takes it for writing; mapping and unmapping take it for reading, from
+ *	before an area comes or goes until after.  Outside @iova_lock.
+ * @domains: The domains that hold every ready area.
+ * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
+ * @iova_lock: Guards the trees and what follows.  Never held for writing while
+ *	memory of the user is accessed.
+ * @areas: struct iopt_area by IOVA; none overlap.
+ * @reserved: struct iopt_reserved by IOVA; they may overlap.  No area does.
+ * @allowed: struct iopt_allowed by IOVA; none overlap.  What user space wants
+ *	to keep usable, and where kernel-chosen IOVAs come from unless empty.
+ * @iova_alignment: What an IOVA must be a multiple of.
+ */
+struct io_pagetable {
+	struct rw_semaphore domains_lock;
+	struct xarray domains;
+	bool huge_pages;
+
+	struct rw_semaphore iova_lock;
+	struct rb_root_cached areas;
+	struct rb_root_cached reserved;
+	struct rb_root_cached allowed;
+	unsigned long iova_alignment;
+};
+
+/**
+ * struct iopt_area - One mapping
+ * @node: Its IOVA range, in io_pagetable::areas.
+ * @slice: What is mapped; a user of its pages object as long as the
+ *	io_pagetable has a domain.
+ * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
+ * @ready: In all domains.  False while it is being mapped or unmapped: the
+ *	IOVA is taken then, but who set it false is alone with it.  Guarded by
+ *	io_pagetable::iova_lock.
+ * @item: In the list of areas that a call works on.
+ */
+struct iopt_area {
+	struct interval_tree_node node;
+	struct iopt_slice slice;
+	int prot;
+	bool ready;
+	struct list_head item;
+};
+
+/**
+ * struct iopt_reserved - IOVA that cannot be mapped
+ * @node: The range, in io_pagetable::reserved.
+ * @owner: Who reserved it: an IOMMU group or a domain.
+ */
+struct iopt_reserved {
+	struct interval_tree_node node;
+	const void *owner;
+};
+
+/**
+ * struct iopt_allowed - IOVA that user space wants to keep usable
+ * @node: The range, in io_pagetable::allowed.
+ */
+struct iopt_allowed {
+	struct interval_tree_node node;
+};
+
+/**
+ * struct iopt_map - Mappings being made
+ * @iopt: Where.
+ * @areas: The areas, in the order of their IOVAs, contiguous.
+ * @length: Bytes of all areas.
+ * @iova: First byte, valid once begun.
+ */
+struct iopt_map {
+	struct io_pagetable *iopt;
+	struct list_head areas;
+	unsigned long length;
+	unsigned long iova;
+};
+
+void iopt_init(struct io_pagetable *iopt);
+void iopt_destroy(struct io_pagetable *iopt);
+
+void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt);
+int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
+		      unsigned long length, int prot,
+		      enum iopt_account_mode account_mode);
+int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
+		      unsigned long iova, unsigned long length, int prot);
+int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova);
+void iopt_map_commit(struct iopt_map *map);
+void iopt_map_abort(struct iopt_map *map);
+void iopt_map_destroy(struct iopt_map *map);
+
+int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
+	       unsigned long last, unsigned long *unmapped);
+
+int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
+		 unsigned long last, const void *owner);
+void iopt_unreserve(struct io_pagetable *iopt, const void *owner);
+int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed);
+void iopt_free_allowed(struct rb_root_cached *allowed);
+bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
+		      unsigned long *start, unsigned long *last);
+
+int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
+
+int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
+void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
+
+#endif

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * I/O address spaces: the ioctls
+ */
+#include <linux/capability.h>
+#include <linux/err.h>
+#include <linux/overflow.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <uapi/linux/iommufd.h>
+
+#include "ioas.h"
+#include "ucmd.h"
+
+/**
+ * iommufd_ioas_destroy() - Unmap all and release what the IOAS holds
+ * @ictx: The context.
+ * @obj: The IOAS; no page table is left.
+ */
+void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
+
+	WARN_ON(!list_empty(&ioas->hwpts));
+	iopt_destroy(&ioas->iopt);
+	mutex_destroy(&ioas->hwpts_lock);
+}
+
+int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_alloc *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	int rc;
+
+	if (cmd->flags)
+		return -EOPNOTSUPP;
+
+	ioas = iommufd_object_alloc(ucmd->ictx, ioas, IOMMUFD_OBJ_IOAS, obj);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	iopt_init(&ioas->iopt);
+	mutex_init(&ioas->hwpts_lock);
+	INIT_LIST_HEAD(&ioas->hwpts);
+
+	cmd->out_ioas_id = ioas->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc) {
+		iommufd_object_abort(ucmd->ictx, &ioas->obj);
+		return rc;
+	}
+	iommufd_object_publish(ucmd->ictx, &ioas->obj);
+	return 0;
+}
+
+/* Fill the user's array; counts all ranges there are, also without room. */
+static int copy_usable_ranges(struct io_pagetable *iopt,
+			      struct iommu_iova_range __user *ranges, u32 room,
+			      u32 *count)
+{
+	struct iommu_iova_range range;
+	unsigned long start, last = 0;
+
+	*count = 0;
+	while (iopt_next_usable(iopt, *count ? last + 1 : 0, &start, &last)) {
+		range.start = start;
+		range.last = last;
+		if (*count < room &&
+		    copy_to_user(&ranges[*count], &range, sizeof(range)))
+			return -EFAULT;
+		(*count)++;
+		if (last == ULONG_MAX)
+			break;
+	}
+	return 0;
+}
+
+int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_iova_ranges *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	u32 count;
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+
+	down_read(&ioas->iopt.iova_lock);
+	rc = copy_usable_ranges(&ioas->iopt,
+				u64_to_user_ptr(cmd->allowed_iovas),
+				cmd->num_iovas, &count);
+	cmd->out_iova_alignment = ioas->iopt.iova_alignment;
+	up_read(&ioas->iopt.iova_lock);
+	iommufd_object_put(&ioas->obj);
+	if (rc)
+		return rc;
+
+	if (count > cmd->num_iovas)
+		rc = -EMSGSIZE;
+	cmd->num_iovas = count;
+	return iommufd_ucmd_respond(ucmd, sizeof(*cmd)) ?: rc;
+}
+
+static int copy_allowed_range(struct rb_root_cached *allowed,
+			      struct iommu_iova_range __user *urange)
+{
+	struct iommu_iova_range range;
+	struct iopt_allowed *node;
+
+	if (copy_from_user(&range, urange, sizeof(range)))
+		return -EFAULT;
+	if (range.start >= range.last ||
+	    interval_tree_iter_first(allowed, range.start, range.last))
+		return -EINVAL;
+
+	node = kzalloc(sizeof(*node), GFP_KERNEL_ACCOUNT);
+	if (!node)
+		return -ENOMEM;
+	node->node.start = range.start;
+	node->node.last = range.last;
+	interval_tree_insert(&node->node, allowed);
+	return 0;
+}
+
+int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_allow_iovas *cmd = ucmd->cmd;
+	struct iommu_iova_range __user *ranges =
+		u64_to_user_ptr(cmd->allowed_iovas);
+	struct rb_root_cached allowed = RB_ROOT_CACHED;
+	struct iommufd_ioas *ioas;
+	int rc = 0;
+	u32 i;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+
+	for (i = 0; !rc && i < cmd->num_iovas; i++) {
+		rc = fatal_signal_pending(current) ?
+			     -EINTR :
+			     copy_allowed_range(&allowed, &ranges[i]);
+		cond_resched();
+	}
+	if (!rc)
+		rc = iopt_set_allowed(&ioas->iopt, &allowed);
+	iopt_free_allowed(&allowed);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+#define MAP_FLAGS                                                            \
+	(IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |              \
+	 IOMMU_IOAS_MAP_READABLE)
+
+/* IOMMU_READ and so on for the flags of a call, or an errno */
+static int flags_to_prot(u32 flags)
+{
+	int prot = IOMMU_CACHE;
+
+	if (flags & ~MAP_FLAGS)
+		return -EOPNOTSUPP;
+	if (!(flags & (IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)))
+		return -EINVAL;
+	if (flags & IOMMU_IOAS_MAP_WRITEABLE)
+		prot |= IOMMU_WRITE;
+	if (flags & IOMMU_IOAS_MAP_READABLE)
+		prot |= IOMMU_READ;
+	return prot;
+}
+
+/* A range of bytes from @start on that is not empty and does not wrap */
+static int check_range(u64 start, u64 length)
+{
+	u64 last;
+
+	if (!length)
+		return -EINVAL;
+	if (length == U64_MAX || check_add_overflow(start, length - 1, &last))
+		return -EOVERFLOW;
+	return 0;
+}
+
+/*
+ * Map what was added, tell the caller where, and only then show it: a caller
+ * that cannot be told finds nothing mapped.
+ */
+static int map_and_respond(struct iommufd_ucmd *ucmd, struct iopt_map *map,
+			   u32 flags, u64 *iova, size_t cmd_size)
+{
+	unsigned long fixed_iova = *iova;
+	int rc;
+
+	rc = iopt_map_begin(map, flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
+					 &fixed_iova : NULL);
+	if (rc)
+		return rc;
+
+	*iova = map->iova;
+	rc = iommufd_ucmd_respond(ucmd, cmd_size);
+	if (rc)
+		iopt_map_abort(map);
+	else
+		iopt_map_commit(map);
+	return rc;
+}
+
+int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_map *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	struct iopt_map map;
+	int prot, rc;
+
+	prot = flags_to_prot(cmd->flags);
+	if (prot < 0)
+		return prot;
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	rc = check_range(cmd->user_va, cmd->length);
+	if (rc)
+		return rc;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+
+	iopt_map_init(&map, &ioas->iopt);
+	rc = iopt_map_add_user(&map, cmd->user_va, cmd->length, prot,
+			       ucmd->ictx->account_mode);
+	if (!rc)
+		rc = map_and_respond(ucmd, &map, cmd->flags, &cmd->iova,
+				     sizeof(*cmd));
+	iopt_map_destroy(&map);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+static int add_copy(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
+{
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	struct iommufd_ioas *src;
+	int rc;
+
+	src = iommufd_ioas_get(ucmd->ictx, cmd->src_ioas_id);
+	if (IS_ERR(src))
+		return PTR_ERR(src);
+	rc = iopt_map_add_copy(map, &src->iopt, cmd->src_iova, cmd->length,
+			       prot);
+	iommufd_object_put(&src->obj);
+	return rc;
+}
+
+int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	struct iommufd_ioas *dst;
+	struct iopt_map map;
+	int prot, rc;
+
+	prot = flags_to_prot(cmd->flags);
+	if (prot < 0)
+		return prot;
+	rc = check_range(cmd->src_iova, cmd->length);
+	if (rc)
+		return rc;
+
+	dst = iommufd_ioas_get(ucmd->ictx, cmd->dst_ioas_id);
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+
+	iopt_map_init(&map, &dst->iopt);
+	rc = add_copy(ucmd, &map, prot);
+	if (!rc)
+		rc = map_and_respond(ucmd, &map, cmd->flags, &cmd->dst_iova,
+				     sizeof(*cmd));
+	iopt_map_destroy(&map);
+	iommufd_object_put(&dst->obj);
+	return rc;
+}
+
+int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_unmap *cmd = ucmd->cmd;
+	bool all = cmd->iova == 0 && cmd->length == U64_MAX;
+	struct iommufd_ioas *ioas;
+	unsigned long unmapped;
+	int rc;
+
+	if (!all) {
+		rc = check_range(cmd->iova, cmd->length);
+		if (rc)
+			return rc;
+	}
+
+	/* What is unmapped cannot be brought back: can the answer be given? */
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		return rc;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	rc = iopt_unmap(&ioas->iopt, cmd->iova,
+			all ? ULONG_MAX : cmd->iova + cmd->length - 1,
+			&unmapped);
+	iommufd_object_put(&ioas->obj);
+	if (rc)
+		return rc;
+	if (!unmapped && !all)
+		return -ENOENT;
+
+	cmd->length = unmapped;
+	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+}
+
+static int option_rlimit_mode(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_option *cmd = ucmd->cmd;
+	struct iommufd_ctx *ictx = ucmd->ictx;
+	int rc = 0;
+
+	if (cmd->object_id)
+		return -EOPNOTSUPP;
+
+	if (cmd->op == IOMMU_OPTION_OP_GET) {
+		cmd->val64 = ictx->account_mode == IOPT_ACCOUNT_PROCESS;
+		return 0;
+	}
+
+	if (!capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (cmd->val64 > 1)
+		return -EINVAL;
+	xa_lock(&ictx->objects);
+	if (xa_empty(&ictx->objects))
+		ictx->account_mode = cmd->val64 ? IOPT_ACCOUNT_PROCESS :
+						  IOPT_ACCOUNT_USER;
+	else
+		rc = -EBUSY;
+	xa_unlock(&ictx->objects);
+	return rc;
+}
+
+static int option_huge_pages(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_option *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	int rc = 0;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->object_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	if (cmd->op == IOMMU_OPTION_OP_GET)
+		cmd->val64 = READ_ONCE(ioas->iopt.huge_pages);
+	else if (cmd->val64 > 1)
+		rc = -EINVAL;
+	else
+		rc = iopt_set_huge_pages(&ioas->iopt, cmd->val64);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+int iommufd_option(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_option *cmd = ucmd->cmd;
+	int rc;
+
+	if (cmd->__reserved || cmd->op > IOMMU_OPTION_OP_GET)
+		return -EOPNOTSUPP;
+
+	switch (cmd->option_id) {
+	case IOMMU_OPTION_RLIMIT_MODE:
+		rc = option_rlimit_mode(ucmd);
+		break;
+	case IOMMU_OPTION_HUGE_PAGES:
+		rc = option_huge_pages(ucmd);
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (rc || cmd->op == IOMMU_OPTION_OP_SET)
+		return rc;
+	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_IOAS_H
+#define __IOMMUFD_IOAS_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+
+#include "io_pagetable.h"
+#include "object.h"
+
+struct iommufd_ucmd;
+
+/**
+ * struct iommufd_ioas - I/O address space
+ * @obj: The object.
+ * @iopt: What is mapped where.
+ * @hwpts_lock: Guards @hwpts.  Outside the locks of @iopt, inside
+ *	iommufd_group::lock.
+ * @hwpts: Page tables made for this IOAS, struct iommufd_hwpt::ioas_item.
+ */
+struct iommufd_ioas {
+	struct iommufd_object obj;
+	struct io_pagetable iopt;
+	struct mutex hwpts_lock;
+	struct list_head hwpts;
+};
+
+static inline struct iommufd_ioas *
+iommufd_ioas_get(struct iommufd_ctx *ictx, u32 id)
+{
+	return container_of(iommufd_object_get(ictx, id, IOMMUFD_OBJ_IOAS),
+			    struct iommufd_ioas, obj);
+}
+
+void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_map(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd);
+int iommufd_option(struct iommufd_ucmd *ucmd);
+
+#endif

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/iommu: the device file, its table of ioctls, and the module
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/iommufd.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <uapi/linux/iommufd.h>
+
+#include "ioas.h"
+#include "object.h"
+#include "ucmd.h"
+
+static int iommufd_destroy(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_destroy *cmd = ucmd->cmd;
+
+	return iommufd_object_destroy(ucmd->ictx, cmd->id);
+}
+
+union iommufd_cmds {
+	struct iommu_destroy destroy;
+	struct iommu_ioas_alloc ioas_alloc;
+	struct iommu_ioas_allow_iovas allow_iovas;
+	struct iommu_ioas_copy ioas_copy;
+	struct iommu_ioas_iova_ranges iova_ranges;
+	struct iommu_ioas_map map;
+	struct iommu_ioas_unmap unmap;
+	struct iommu_option option;
+};
+
+/**
+ * struct iommufd_ioctl - What there is to know of one ioctl
+ * @cmd: Its number.
+ * @size: Size of its struct in this kernel.
+ * @min_size: The smallest size a caller may have: up to the last field that
+ *	the first version of the ABI had.
+ * @execute: Does it.
+ */
+struct iommufd_ioctl {
+	unsigned int cmd;
+	unsigned int size;
+	unsigned int min_size;
+	int (*execute)(struct iommufd_ucmd *ucmd);
+};
+
+#define IOCTL(_cmd, _fn, _struct, _last)				\
+	[_IOC_NR(_cmd) - IOMMUFD_CMD_BASE] = {				\
+		.cmd = _cmd,						\
+		.size = sizeof(_struct) +				\
+			BUILD_BUG_ON_ZERO(sizeof(_struct) >		\
+					  sizeof(union iommufd_cmds)),	\
+		.min_size = offsetofend(_struct, _last),		\
+		.execute = _fn,						\
+	}
+
+static const struct iommufd_ioctl iommufd_ioctls[] = {
+	IOCTL(IOMMU_DESTROY, iommufd_destroy, struct iommu_destroy, id),
+	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,
+	      struct iommu_ioas_alloc, out_ioas_id),
+	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas,
+	      struct iommu_ioas_allow_iovas, allowed_iovas),
+	IOCTL(IOMMU_IOAS_COPY, iommufd_ioas_copy, struct iommu_ioas_copy,
+	      src_iova),
+	IOCTL(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges,
+	      struct iommu_ioas_iova_ranges, out_iova_alignment),
+	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map, struct iommu_ioas_map, iova),
+	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
+	      length),
+	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),
+};
+
+static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
+			       unsigned long arg)
+{
+	unsigned int nr = _IOC_NR(cmd) - IOMMUFD_CMD_BASE;
+	const struct iommufd_ioctl *op;
+	union iommufd_cmds buf;
+	struct iommufd_ucmd ucmd = {
+		.ictx = file->private_data,
+		.ubuffer = (void __user *)arg,
+		.cmd = &buf,
+	};
+	int rc;
+
+	if (nr >= ARRAY_SIZE(iommufd_ioctls))
+		return -ENOTTY;
+	op = &iommufd_ioctls[nr];
+	if (op->cmd != cmd || !op->execute)
+		return -ENOTTY;
+
+	if (get_user(ucmd.user_size, (u32 __user *)ucmd.ubuffer))
+		return -EFAULT;
+	if (ucmd.user_size < op->min_size)
+		return -EINVAL;
+	rc = copy_struct_from_user(&buf, op->size, ucmd.ubuffer,
+				   ucmd.user_size);
+	if (rc)
+		return rc;
+	return op->execute(&ucmd);
+}
+
+static int iommufd_fops_open(struct inode *inode, struct file *file)
+{
+	struct iommufd_ctx *ictx;
+
+	ictx = kzalloc(sizeof(*ictx), GFP_KERNEL_ACCOUNT);
+	if (!ictx)
+		return -ENOMEM;
+	iommufd_ctx_init(ictx, file);
+	file->private_data = ictx;
+	return 0;
+}
+
+static int iommufd_fops_release(struct inode *inode, struct file *file)
+{
+	struct iommufd_ctx *ictx = file->private_data;
+
+	iommufd_ctx_release(ictx);
+	kfree(ictx);
+	return 0;
+}
+
+static const struct file_operations iommufd_fops = {
+	.owner = THIS_MODULE,
+	.open = iommufd_fops_open,
+	.release = iommufd_fops_release,
+	.unlocked_ioctl = iommufd_fops_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/**
+ * iommufd_ctx_from_fd() - The context behind a file descriptor
+ * @fd: A file descriptor of the current process.
+ *
+ * Pairs with iommufd_ctx_put().  Process context.
+ *
+ * Return: the context, referenced, or ERR_PTR(): -EBADF when @fd is not open,
+ * -EINVAL when it is not one of /dev/iommu.
+ */
+struct iommufd_ctx *iommufd_ctx_from_fd(int fd)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADF);
+	if (file->f_op != &iommufd_fops) {
+		fput(file);
+		return ERR_PTR(-EINVAL);
+	}
+	return file->private_data;
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_from_fd);
+
+/**
+ * iommufd_ctx_get() - Take another reference to a context
+ * @ictx: A context that the caller holds a reference to.
+ *
+ * Any context.
+ */
+void iommufd_ctx_get(struct iommufd_ctx *ictx)
+{
+	get_file(ictx->file);
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_get);
+
+/**
+ * iommufd_ctx_put() - Drop a reference to a context
+ * @ictx: The context.
+ *
+ * With the last one, all that the context holds is destroyed, at the latest
+ * before the current task returns to user space.
+ */
+void iommufd_ctx_put(struct iommufd_ctx *ictx)
+{
+	fput(ictx->file);
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_put);
+
+static struct miscdevice iommufd_misc_dev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "iommu",
+	.nodename = "iommu",
+	.fops = &iommufd_fops,
+	.mode = 0660,
+};
+module_misc_device(iommufd_misc_dev);
+
+MODULE_ALIAS("devname:iommu");
+MODULE_DESCRIPTION("I/O address spaces managed by user space");
+MODULE_LICENSE("GPL");

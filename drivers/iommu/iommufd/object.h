@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_OBJECT_H
+#define __IOMMUFD_OBJECT_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+struct file;
+
+enum iommufd_object_type {
+	IOMMUFD_OBJ_ANY,	/* only to look up */
+	IOMMUFD_OBJ_IOAS,
+	IOMMUFD_OBJ_HWPT,
+	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_MAX,
+};
+
+/**
+ * struct iommufd_ctx - What one open of /dev/iommu stands for
+ * @file: The open file.  A reference to the context is one to the file, so
+ *	whoever holds one also holds off iommufd_ctx_release().
+ * @objects: Objects by ID.  Its xa_lock guards the step from visible to
+ *	hidden to gone, see iommufd_object_destroy().
+ * @groups: struct iommufd_group by IOMMU group ID.
+ * @groups_lock: Guards @groups and the device count of each group in it.
+ * @account_mode: enum iopt_account_mode for memory mapped from now on.
+ *	Guarded by the xa_lock of @objects, since it is fixed once there are
+ *	objects.
+ */
+struct iommufd_ctx {
+	struct file *file;
+	struct xarray objects;
+	struct xarray groups;
+	struct mutex groups_lock;
+	u8 account_mode;
+};
+
+/**
+ * struct iommufd_object - What all kinds of object start with
+ * @type: The kind, never changes.
+ * @id: The number user space knows it by, never changes.
+ * @users: 1 for the ID, and 1 for each lasting user: an object that points
+ *	here, or the kernel.  Only an object with 1 can be destroyed.
+ * @calls: Calls that found it by ID and are still at work.  Destruction waits
+ *	for them.
+ */
+struct iommufd_object {
+	enum iommufd_object_type type;
+	u32 id;
+	refcount_t users;
+	atomic_t calls;
+};
+
+struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,
+						size_t size,
+						enum iommufd_object_type type);
+void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+void iommufd_object_publish(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj);
+struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+					  enum iommufd_object_type type);
+void iommufd_object_put(struct iommufd_object *obj);
+int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id);
+void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
+				   struct iommufd_object *obj);
+void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
+				 struct iommufd_object *obj);
+void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file);
+void iommufd_ctx_release(struct iommufd_ctx *ictx);
+
+/*
+ * A new object of struct @ptr's type, whose first member is the struct
+ * iommufd_object @member.  It has an ID, but cannot be found before
+ * iommufd_object_publish().
+ */
+#define iommufd_object_alloc(ictx, ptr, type, member)			\
+	((typeof(ptr))iommufd_object_alloc_elm(				\
+		ictx,							\
+		sizeof(*(ptr)) +					\
+			BUILD_BUG_ON_ZERO(offsetof(typeof(*(ptr)), member)), \
+		type))
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_PAGES_H
+#define __IOMMUFD_PAGES_H
+
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "frames.h"
+
+struct mm_struct;
+struct task_struct;
+struct user_struct;
+
+enum iopt_account_mode {
+	IOPT_ACCOUNT_USER,	/* against what the user may lock */
+	IOPT_ACCOUNT_PROCESS,	/* against what the process may lock */
+	IOPT_ACCOUNT_NONE,	/* the process may lock as much as it likes */
+};
+
+/**
+ * struct iopt_pages - Memory that can be pinned
+ * @kref: One for each area that is a slice of this.
+ * @lock: Guards @frames and @users.  Held while pinning, so page faults may
+ *	happen under it.
+ * @frames: The frames pinned now.
+ * @users: Ranges of indexes that must be pinned: interval tree nodes of the
+ *	areas that are in a domain.
+ * @uaddr: User address of index 0, page aligned.  Of a mapping that has room
+ *	for huge pages it is aligned to them, so that a chunk of @frames is
+ *	what can be one.  Indexes before the mapping's start have no user.
+ * @mm: Address space that @uaddr is in.  Its memory may be gone while this
+ *	lives; what is pinned stays.
+ * @task: The process it belonged to, for its limits.
+ * @user: The user it belonged to, for accounting.
+ * @account_mode: Whom pinned pages are charged to.
+ * @writeable: Pinned such that devices may write.
+ *
+ * The invariant: an index is pinned, charged, and known to @frames, if and
+ * only if at least one user covers it.
+ */
+struct iopt_pages {
+	struct kref kref;
+	struct mutex lock;
+	struct iopt_frames frames;
+	struct rb_root_cached users;
+	unsigned long uaddr;
+	struct mm_struct *mm;
+	struct task_struct *task;
+	struct user_struct *user;
+	enum iopt_account_mode account_mode;
+	bool writeable;
+};
+
+/**
+ * struct iopt_slice - Some bytes of a pages object, as an area maps them
+ * @pages: The pages object.
+ * @user: First and last index that the bytes touch; in iopt_pages::users while
+ *	the slice is in a domain.
+ * @offset: Offset of the first byte in the page at @user.start.
+ * @length: Number of bytes.
+ */
+struct iopt_slice {
+	struct iopt_pages *pages;
+	struct interval_tree_node user;
+	unsigned long offset;
+	unsigned long length;
+};
+
+struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
+				    bool writeable,
+				    enum iopt_account_mode account_mode);
+void iopt_pages_put(struct iopt_pages *pages);
+
+static inline void iopt_pages_get(struct iopt_pages *pages)
+{
+	kref_get(&pages->kref);
+}
+
+void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
+		     unsigned long start, unsigned long length);
+int iopt_slice_pin(struct iopt_slice *slice);
+void iopt_slice_unpin(struct iopt_slice *slice);
+int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
+		   unsigned long iova, int prot, bool huge_pages);
+
+/* Byte of the pages object that the slice starts with */
+static inline unsigned long iopt_slice_start(const struct iopt_slice *slice)
+{
+	return slice->user.start * PAGE_SIZE + slice->offset;
+}
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_PROVIDER_H
+#define __IOMMUFD_PROVIDER_H
+
+#include <linux/iommu.h>
+#include <linux/types.h>
+
+struct device;
+
+bool iommu_provider_is_coherent(struct device *dev);
+bool iommu_provider_msi_isolated(struct iommu_group *group);
+int iommu_provider_for_each_reserved(
+	struct iommu_group *group,
+	int (*fn)(const struct iommu_resv_region *region, void *arg),
+	void *arg);
+
+int iommu_provider_claim(struct iommu_group *group, void *owner);
+void iommu_provider_release(struct iommu_group *group);
+
+struct iommu_domain *iommu_provider_domain_alloc(struct device *dev);
+void iommu_provider_domain_free(struct iommu_domain *domain);
+bool iommu_provider_enforce_coherency(struct iommu_domain *domain);
+int iommu_provider_map_msi(struct iommu_domain *domain, phys_addr_t iova);
+int iommu_provider_attach(struct iommu_domain *domain,
+			  struct iommu_group *group);
+void iommu_provider_detach(struct iommu_domain *domain,
+			   struct iommu_group *group);
+
+#endif

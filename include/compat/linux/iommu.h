@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __COMPAT_LINUX_IOMMU_H
+#define __COMPAT_LINUX_IOMMU_H
+
+#include <linux/iommu.h>
+#include <linux/irqdomain.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+/* 6.3 lets the caller choose how page tables are allocated. */
+static inline int compat_iommu_map(struct iommu_domain *domain,
+				   unsigned long iova, phys_addr_t paddr,
+				   size_t size, int prot, gfp_t gfp)
+{
+	return iommu_map(domain, iova, paddr, size, prot);
+}
+#define iommu_map compat_iommu_map
+
+static inline ssize_t compat_iommu_map_sg(struct iommu_domain *domain,
+					  unsigned long iova,
+					  struct scatterlist *sg,
+					  unsigned int nents, int prot,
+					  gfp_t gfp)
+{
+	return iommu_map_sg(domain, iova, sg, nents, prot);
+}
+#define iommu_map_sg compat_iommu_map_sg
+
+/*
+ * 6.3 asks each device whether its interrupts are isolated.  Before, that was
+ * a property of the platform's MSI domains or of the device's IOMMU.
+ */
+static inline int compat_device_no_intr_remap(struct device *dev, void *unused)
+{
+	return !device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
+}
+
+static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
+{
+	return irq_domain_check_msi_remap() ||
+	       !iommu_group_for_each_dev(group, NULL,
+					 compat_device_no_intr_remap);
+}
+#endif
+
+#endif

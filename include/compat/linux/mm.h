@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __COMPAT_LINUX_MM_H
+#define __COMPAT_LINUX_MM_H
+
+#include <linux/hugetlb_inline.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+/*
+ * Since 6.2 a lasting pin for reading gives a private mapping its own page
+ * first (FAULT_FLAG_UNSHARE).  Before, it would pin the zero page or the page
+ * cache, and the owner's next write would move the owner, but not the device,
+ * to another page.  So pin for writing where a write would make a copy; a
+ * shared mapping has no copy to make.
+ *
+ * Before 6.5 a lasting pin also keeps the mmap lock throughout, so @locked is
+ * left alone.  Pins at most up to the end of one VMA.
+ */
+static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
+						unsigned long start,
+						unsigned long nr_pages,
+						unsigned int gup_flags,
+						struct page **pages,
+						int *locked)
+{
+	struct vm_area_struct *vma;
+
+	start = untagged_addr(start);
+	vma = vma_lookup(mm, start);
+	if (!vma)
+		return -EFAULT;
+	nr_pages = min(nr_pages, (vma->vm_end - start) >> PAGE_SHIFT);
+
+	if (!(gup_flags & FOLL_WRITE) && is_cow_mapping(vma->vm_flags)) {
+		if (vma->vm_flags & VM_WRITE)
+			gup_flags |= FOLL_WRITE;
+		else if ((vma->vm_flags & VM_READ) && !is_vm_hugetlb_page(vma))
+			gup_flags |= FOLL_WRITE | FOLL_FORCE;
+	}
+	return pin_user_pages_remote(mm, start, nr_pages, gup_flags, pages,
+				     NULL, NULL);
+}
+#define pin_user_pages_remote compat_pin_user_pages_remote
+
+static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
+					     unsigned int gup_flags,
+					     struct page **pages)
+{
+	long ret;
+
+	if (gup_flags & FOLL_WRITE)
+		return pin_user_pages_fast(start, nr_pages, gup_flags, pages);
+
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	ret = compat_pin_user_pages_remote(current->mm, start, nr_pages,
+					   gup_flags, pages, NULL);
+	mmap_read_unlock(current->mm);
+	return ret;
+}
+#define pin_user_pages_fast compat_pin_user_pages_fast
+#endif
+
+#endif
