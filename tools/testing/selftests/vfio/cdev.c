@@ -1,0 +1,571 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device file /dev/vfio/devices/vfioN: where it is, what it refuses until
+ * it is bound, and the errors of BIND, ATTACH and DETACH.
+ */
+#include <dirent.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "test.h"
+
+#define OTHER_FLAG 0x80000000u
+
+FIXTURE(node) {};
+
+FIXTURE_SETUP(node)
+{
+	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(node)
+{
+	pci_bind(EDU, "vfio-pci");
+}
+
+TEST_F(node, sysfs_announces_the_node)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	dev_t dev;
+
+	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
+	ASSERT_EQ(0, stat(path, &st));
+	EXPECT_TRUE(S_ISCHR(st.st_mode));
+	EXPECT_EQ(major(dev), major(st.st_rdev));
+	EXPECT_EQ(minor(dev), minor(st.st_rdev));
+}
+
+TEST_F(node, sysfs_has_one_directory_a_device)
+{
+	DIR *dir = opendir("/sys/bus/pci/devices/" EDU "/vfio-dev");
+	struct dirent *entry;
+	int found = 0;
+
+	ASSERT_NE(NULL, dir);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			found++;
+	EXPECT_EQ(1, found);
+	closedir(dir);
+}
+
+TEST_F(node, two_devices_have_two_nodes)
+{
+	char path1[PATH_MAX], path2[PATH_MAX];
+	dev_t dev1, dev2;
+
+	ASSERT_EQ(0, pci_bind(NVME, "vfio-pci"));
+	ASSERT_EQ(0, vfio_find(EDU, path1, &dev1));
+	ASSERT_EQ(0, vfio_find(NVME, path2, &dev2));
+	EXPECT_STRNE(path1, path2);
+	EXPECT_NE(dev1, dev2);
+}
+
+TEST_F(node, exists_as_long_as_the_driver_is_bound)
+{
+	char path[PATH_MAX], unused[PATH_MAX];
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		dev_t dev;
+
+		ASSERT_EQ(0, vfio_find(EDU, path, &dev));
+		ASSERT_EQ(0, access(path, F_OK));
+		ASSERT_EQ(0, pci_bind(EDU, NULL));
+		EXPECT_EQ(-ENOENT, ERR(access(path, F_OK)));
+		EXPECT_EQ(-ENODEV, vfio_find(EDU, unused, &dev));
+		ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
+	}
+}
+
+/* A file that was opened and not bound */
+FIXTURE(parked)
+{
+	int dev;
+};
+
+FIXTURE_VARIANT(parked)
+{
+	const char *bdf;
+};
+
+FIXTURE_VARIANT_ADD(parked, edu)
+{
+	.bdf = EDU,
+};
+
+FIXTURE_VARIANT_ADD(parked, nvme)
+{
+	.bdf = NVME,
+};
+
+FIXTURE_SETUP(parked)
+{
+	self->dev = open_vfio(variant->bdf);
+}
+
+FIXTURE_TEARDOWN(parked)
+{
+	EXPECT_EQ(0, close(self->dev));
+}
+
+TEST_F(parked, refuses_every_ioctl)
+{
+	static const unsigned int cmds[] = {
+		VFIO_DEVICE_GET_INFO,
+		VFIO_DEVICE_GET_REGION_INFO,
+		VFIO_DEVICE_GET_IRQ_INFO,
+		VFIO_DEVICE_SET_IRQS,
+		VFIO_DEVICE_RESET,
+		VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+		VFIO_DEVICE_PCI_HOT_RESET,
+		VFIO_DEVICE_QUERY_GFX_PLANE,
+		VFIO_DEVICE_GET_GFX_DMABUF,
+		VFIO_DEVICE_IOEVENTFD,
+		VFIO_DEVICE_FEATURE,
+		VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+		VFIO_DEVICE_DETACH_IOMMUFD_PT,
+		VFIO_GET_API_VERSION,
+		VFIO_GROUP_GET_STATUS,
+		0,
+		0x3bff,
+	};
+	__u32 arg[1024];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
+		memset(arg, 0, sizeof(arg));
+		arg[0] = 64;	/* argsz */
+		EXPECT_EQ(-EINVAL, ERR(ioctl(self->dev, cmds[i], arg)))
+			TH_LOG("ioctl %#x", cmds[i]);
+	}
+}
+
+TEST_F(parked, refuses_read_and_write)
+{
+	/* Where vfio-pci has BAR 0 and the configuration space */
+	static const off_t offsets[] = { 0, 7ULL << 40 };
+	char byte = 0;
+	size_t i;
+
+	EXPECT_EQ(-EINVAL, ERR(read(self->dev, &byte, 1)));
+	EXPECT_EQ(-EINVAL, ERR(write(self->dev, &byte, 1)));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-EINVAL, ERR(pread(self->dev, &byte, 1, offsets[i])));
+		EXPECT_EQ(-EINVAL,
+			  ERR(pwrite(self->dev, &byte, 1, offsets[i])));
+	}
+}
+
+TEST_F(parked, refuses_mmap)
+{
+	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ, MAP_SHARED,
+				    self->dev, 0)));
+	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				    MAP_SHARED, self->dev, 0)));
+	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE,
+				    self->dev, 0)));
+}
+
+TEST_F(parked, refuses_again_after_a_failed_bind)
+{
+	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, -1, NULL));
+	EXPECT_EQ(-EINVAL, get_info(self->dev));
+}
+
+TEST_F(parked, a_parked_file_does_not_hold_the_device)
+{
+	EXPECT_EQ(0, bind_anew(variant->bdf));
+	EXPECT_EQ(-EINVAL, get_info(self->dev));
+}
+
+/* BIND */
+FIXTURE(bind)
+{
+	int dev;
+	int iommu;
+	__u32 ioas;
+};
+
+FIXTURE_SETUP(bind)
+{
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+}
+
+FIXTURE_TEARDOWN(bind)
+{
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+}
+
+static int bind_raw(int dev, __u32 argsz, __u32 flags, int iommufd)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = argsz,
+		.flags = flags,
+		.iommufd = iommufd,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_BIND_IOMMUFD, &bind));
+}
+
+#define BIND_MIN offsetof(struct vfio_device_bind_iommufd, token_uuid_ptr)
+
+TEST_F(bind, makes_the_device_usable)
+{
+	__u32 id = 0;
+
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &id));
+	EXPECT_NE(0, id);
+	EXPECT_NE(self->ioas, id);
+	EXPECT_EQ(0, get_info(self->dev));
+}
+
+TEST_F(bind, argsz_too_small)
+{
+	EXPECT_EQ(-EINVAL, bind_raw(self->dev, 0, 0, self->iommu));
+	EXPECT_EQ(-EINVAL, bind_raw(self->dev, BIND_MIN - 1, 0, self->iommu));
+	EXPECT_EQ(0, bind_raw(self->dev, BIND_MIN, 0, self->iommu));
+}
+
+TEST_F(bind, flags)
+{
+	EXPECT_EQ(-EINVAL, bind_raw(self->dev,
+				    sizeof(struct vfio_device_bind_iommufd),
+				    VFIO_DEVICE_BIND_FLAG_TOKEN, self->iommu));
+	EXPECT_EQ(-EINVAL, bind_raw(self->dev, BIND_MIN, OTHER_FLAG,
+				    self->iommu));
+	EXPECT_EQ(-EINVAL, bind_raw(self->dev, BIND_MIN, 2, self->iommu));
+	EXPECT_EQ(-EINVAL, get_info(self->dev));
+}
+
+TEST_F(bind, iommufd_is_not_one)
+{
+	int closed = dup(self->iommu);
+	int null = open("/dev/null", O_RDWR);
+
+	ASSERT_LE(0, closed);
+	ASSERT_EQ(0, close(closed));
+	ASSERT_LE(0, null);
+	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, -1, NULL));
+	EXPECT_EQ(-EBADF, vfio_bind(self->dev, 1000, NULL));
+	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, null, NULL));
+	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, self->dev, NULL));
+	close(null);
+	EXPECT_EQ(-EBADF, vfio_bind(self->dev, null, NULL));
+	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+}
+
+TEST_F(bind, argument_cannot_be_read)
+{
+	EXPECT_EQ(-EFAULT,
+		  ERR(ioctl(self->dev, VFIO_DEVICE_BIND_IOMMUFD, NULL)));
+}
+
+TEST_F(bind, is_undone_if_the_result_cannot_be_written)
+{
+	struct vfio_device_bind_iommufd *bind = anon_pages(1);
+
+	ASSERT_NE(MAP_FAILED, bind);
+	bind->argsz = sizeof(*bind);
+	bind->iommufd = self->iommu;
+	ASSERT_EQ(0, mprotect(bind, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT,
+		  ERR(ioctl(self->dev, VFIO_DEVICE_BIND_IOMMUFD, bind)));
+	EXPECT_EQ(-EINVAL, get_info(self->dev));
+	EXPECT_EQ(0, bind_anew(EDU));
+	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(0, get_info(self->dev));
+}
+
+TEST_F(bind, only_once)
+{
+	__u32 other_ioas;
+	int other = open_iommu(&other_ioas);
+
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, other, NULL));
+	EXPECT_EQ(0, get_info(self->dev));
+	close(other);
+}
+
+TEST_F(bind, only_one_file_of_a_device)
+{
+	int second = open_vfio(EDU);
+
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, vfio_bind(second, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, get_info(second));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+
+	/* The second file takes over when the first is closed */
+	close(self->dev);
+	EXPECT_EQ(0, vfio_bind(second, self->iommu, NULL));
+	self->dev = second;
+}
+
+TEST_F(bind, many_devices_to_one_context)
+{
+	int nvme = open_vfio(NVME);
+	__u32 id1, id2;
+
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &id1));
+	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, &id2));
+	EXPECT_NE(id1, id2);
+	close(nvme);
+}
+
+TEST_F(bind, a_bound_device_cannot_be_destroyed)
+{
+	__u32 id;
+
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &id));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, id));
+	close(self->dev);
+	EXPECT_EQ(-ENOENT, iommu_destroy_id(self->iommu, id));
+	self->dev = open_vfio(EDU);
+}
+
+/* ATTACH and DETACH of a bound device */
+FIXTURE(attach)
+{
+	int dev;
+	int iommu;
+	__u32 ioas;
+	__u32 devid;
+};
+
+FIXTURE_SETUP(attach)
+{
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &self->devid));
+}
+
+FIXTURE_TEARDOWN(attach)
+{
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+}
+
+static int attach_raw(int dev, __u32 argsz, __u32 flags, __u32 pt)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = argsz,
+		.flags = flags,
+		.pt_id = pt,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach));
+}
+
+static int detach_raw(int dev, __u32 argsz, __u32 flags)
+{
+	struct vfio_device_detach_iommufd_pt detach = {
+		.argsz = argsz,
+		.flags = flags,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
+}
+
+#define ATTACH_MIN offsetof(struct vfio_device_attach_iommufd_pt, pasid)
+#define DETACH_MIN offsetof(struct vfio_device_detach_iommufd_pt, pasid)
+
+TEST_F(attach, argsz_too_small)
+{
+	EXPECT_EQ(-EINVAL, attach_raw(self->dev, 0, 0, self->ioas));
+	EXPECT_EQ(-EINVAL,
+		  attach_raw(self->dev, ATTACH_MIN - 1, 0, self->ioas));
+	EXPECT_EQ(0, attach_raw(self->dev, ATTACH_MIN, 0, self->ioas));
+	EXPECT_EQ(-EINVAL, detach_raw(self->dev, 0, 0));
+	EXPECT_EQ(-EINVAL, detach_raw(self->dev, DETACH_MIN - 1, 0));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, detach_raw(self->dev, DETACH_MIN, 0));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+TEST_F(attach, unknown_flags)
+{
+	EXPECT_EQ(-EINVAL, attach_raw(self->dev, ATTACH_MIN, 2, self->ioas));
+	EXPECT_EQ(-EINVAL,
+		  attach_raw(self->dev, ATTACH_MIN, OTHER_FLAG, self->ioas));
+	EXPECT_EQ(0, attach_raw(self->dev, ATTACH_MIN, 0, self->ioas));
+	EXPECT_EQ(-EINVAL, detach_raw(self->dev, DETACH_MIN, 2));
+	EXPECT_EQ(-EINVAL, detach_raw(self->dev, DETACH_MIN, OTHER_FLAG));
+	/* Still attached */
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+TEST_F(attach, id_of_nothing_or_of_another_kind)
+{
+	__u32 none = 0, unused = 0x7fffffff, device = self->devid;
+
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &none));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &device));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+TEST_F(attach, id_of_another_context)
+{
+	__u32 first, second;
+	int other = open_iommu(&first);
+
+	/* An ID that this context has not */
+	ASSERT_EQ(0, ioas_alloc(other, &second));
+	ASSERT_EQ(0, ioas_alloc(other, &second));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &second));
+	close(other);
+}
+
+TEST_F(attach, argument_cannot_be_read)
+{
+	EXPECT_EQ(-EFAULT,
+		  ERR(ioctl(self->dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT, NULL)));
+	EXPECT_EQ(-EFAULT,
+		  ERR(ioctl(self->dev, VFIO_DEVICE_DETACH_IOMMUFD_PT, NULL)));
+}
+
+TEST_F(attach, is_undone_if_the_result_cannot_be_written)
+{
+	struct vfio_device_attach_iommufd_pt *attach = anon_pages(1);
+
+	ASSERT_NE(MAP_FAILED, attach);
+	attach->argsz = sizeof(*attach);
+	attach->pt_id = self->ioas;
+	ASSERT_EQ(0, mprotect(attach, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, ERR(ioctl(self->dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+				     attach)));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+TEST_F(attach, returns_the_page_table)
+{
+	__u32 first = self->ioas, again = self->ioas;
+
+	ASSERT_EQ(0, vfio_attach(self->dev, &first));
+	EXPECT_NE(self->ioas, first);
+	EXPECT_NE(self->devid, first);
+	ASSERT_EQ(0, vfio_attach(self->dev, &again));
+	EXPECT_EQ(first, again);
+}
+
+TEST_F(attach, again_replaces)
+{
+	__u32 pt1 = self->ioas, pt2, pt3 = self->ioas, ioas2;
+
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
+	pt2 = ioas2;
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt1));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt2));
+	EXPECT_NE(pt1, pt2);
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, ioas2));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt3));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	/* The page table of the IOAS that was left is gone as well */
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &pt2));
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+TEST_F(attach, a_failed_replace_leaves_it_attached)
+{
+	__u32 pt = self->ioas, unused = 0x7fffffff;
+
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+TEST_F(attach, detach_is_idempotent)
+{
+	__u32 pt = self->ioas;
+
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	pt = self->ioas;
+	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+}
+
+TEST_F(attach, to_a_page_table_by_its_id)
+{
+	__u32 pt = self->ioas, same;
+	int nvme = open_vfio(NVME);
+
+	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	same = pt;
+	ASSERT_EQ(0, vfio_attach(nvme, &same));
+	EXPECT_EQ(pt, same);
+	/* It lives as long as the last device is attached */
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, &same));
+	EXPECT_EQ(pt, same);
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	ASSERT_EQ(0, vfio_detach(nvme));
+	EXPECT_EQ(-ENOENT, vfio_attach(nvme, &same));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	close(nvme);
+}
+
+TEST_F(attach, two_groups_share_the_page_table)
+{
+	__u32 pt1 = self->ioas, pt2 = self->ioas;
+	int nvme = open_vfio(NVME);
+
+	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt1));
+	ASSERT_EQ(0, vfio_attach(nvme, &pt2));
+	EXPECT_EQ(pt1, pt2);
+	close(nvme);
+}
+
+/* Interrupts of the device go to this window: no memory may be there */
+#define MSI_WINDOW 0xfee00000ULL
+
+TEST_F(attach, mapping_in_the_msi_window)
+{
+	void *memory = anon_pages(1);
+	__u32 pt = self->ioas;
+
+	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
+			      MSI_WINDOW, IOAS_RW));
+	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, &pt));
+	/* Nothing has changed: not attached, and the mapping is there */
+	EXPECT_EQ(0, ioas_unmap(self->iommu, self->ioas, MSI_WINDOW, PAGE));
+	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(-EINVAL, ioas_map(self->iommu, self->ioas, memory, PAGE,
+				    MSI_WINDOW, IOAS_RW));
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
+			      MSI_WINDOW, IOAS_RW));
+}
+
+TEST_F(attach, a_replace_into_a_mapping_in_the_msi_window)
+{
+	__u32 pt = self->ioas, pt2, ioas2;
+	void *memory = anon_pages(1);
+
+	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
+	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory, PAGE, MSI_WINDOW,
+			      IOAS_RW));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	pt2 = ioas2;
+	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, &pt2));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+}
+
+TEST_HARNESS_MAIN

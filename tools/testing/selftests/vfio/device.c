@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What vfio-pci offers for a device, through the bound device file: information,
+ * configuration space, registers, interrupts, reset, features.
+ */
+#include <poll.h>
+#include <linux/pci_regs.h>
+#include <sys/eventfd.h>
+
+#include "../../../examples/mmio.h"
+#include "test.h"
+
+FIXTURE(device)
+{
+	int dev;
+	int iommu;
+	__u32 ioas;
+};
+
+FIXTURE_SETUP(device)
+{
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+}
+
+TEST_F(device, info)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+
+	ASSERT_EQ(0, ioctl(self->dev, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_TRUE(info.flags & VFIO_DEVICE_FLAGS_PCI);
+	EXPECT_EQ(VFIO_PCI_NUM_REGIONS, info.num_regions);
+	EXPECT_EQ(VFIO_PCI_NUM_IRQS, info.num_irqs);
+	info.argsz = 4;
+	EXPECT_EQ(-EINVAL,
+		  ERR(ioctl(self->dev, VFIO_DEVICE_GET_INFO, &info)));
+}
+
+TEST_F(device, region_info)
+{
+	struct vfio_region_info info;
+
+	ASSERT_EQ(0, vfio_region(self->dev, 0, &info));
+	EXPECT_EQ(0x100000, info.size);
+	EXPECT_EQ(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
+		  VFIO_REGION_INFO_FLAG_MMAP, info.flags);
+	ASSERT_EQ(0, vfio_region(self->dev, 1, &info));
+	EXPECT_EQ(0, info.size);
+	ASSERT_EQ(0, vfio_region(self->dev, VFIO_PCI_CONFIG_REGION_INDEX,
+				 &info));
+	EXPECT_LE(256, info.size);
+	EXPECT_EQ(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
+		  info.flags);
+	EXPECT_EQ(-EINVAL, vfio_region(self->dev, 1000, &info));
+}
+
+TEST_F(device, config_space)
+{
+	__u16 ids[2], command, changed;
+
+	ASSERT_EQ(0, vfio_config_read(self->dev, PCI_VENDOR_ID, ids, 4));
+	EXPECT_EQ(0x1234, ids[0]);
+	EXPECT_EQ(0x11e8, ids[1]);
+	ASSERT_EQ(0, vfio_config_read(self->dev, PCI_COMMAND, &command, 2));
+	changed = command ^ PCI_COMMAND_MASTER;
+	ASSERT_EQ(0, vfio_config_write(self->dev, PCI_COMMAND, &changed, 2));
+	ASSERT_EQ(0, vfio_config_read(self->dev, PCI_COMMAND, &command, 2));
+	EXPECT_EQ(changed, command);
+}
+
+/* Inverts what is written */
+#define EDU_LIVENESS 4
+
+TEST_F(device, registers_by_mmap)
+{
+	size_t length;
+	void *bar;
+
+	ASSERT_EQ(0, vfio_bus_master(self->dev, true));
+	ASSERT_EQ(0, vfio_map_bar(self->dev, 0, &bar, &length));
+	EXPECT_EQ(0x100000, length);
+	mmio_write32(bar + EDU_LIVENESS, 0x12345678);
+	EXPECT_EQ(0xedcba987, mmio_read32(bar + EDU_LIVENESS));
+	EXPECT_EQ(0, munmap(bar, length));
+}
+
+TEST_F(device, registers_by_read_and_write)
+{
+	struct vfio_region_info info;
+	__u32 val = 0x0f1e2d3c;
+
+	ASSERT_EQ(0, vfio_bus_master(self->dev, true));
+	ASSERT_EQ(0, vfio_region(self->dev, 0, &info));
+	EXPECT_EQ(4, pwrite(self->dev, &val, 4, info.offset + EDU_LIVENESS));
+	EXPECT_EQ(4, pread(self->dev, &val, 4, info.offset + EDU_LIVENESS));
+	EXPECT_EQ(0xf0e1d2c3, val);
+	EXPECT_EQ(0, pread(self->dev, &val, 0, info.offset));
+}
+
+TEST_F(device, mmap_beyond_the_region)
+{
+	struct vfio_region_info info;
+
+	ASSERT_EQ(0, vfio_region(self->dev, 0, &info));
+	EXPECT_EQ(-EINVAL,
+		  ERR(mmap(NULL, info.size + PAGE, PROT_READ, MAP_SHARED,
+			   self->dev, info.offset)));
+	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ, MAP_SHARED,
+				    self->dev, info.offset + info.size)));
+	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE,
+				    self->dev, info.offset)));
+}
+
+static int set_irq(int dev, __u32 index, int eventfd)
+{
+	char buf[sizeof(struct vfio_irq_set) + sizeof(__s32)];
+	struct vfio_irq_set *set = (void *)buf;
+
+	set->argsz = sizeof(buf);
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = index;
+	set->start = 0;
+	set->count = 1;
+	memcpy(set->data, &eventfd, sizeof(__s32));
+	return ERR(ioctl(dev, VFIO_DEVICE_SET_IRQS, set));
+}
+
+TEST_F(device, irq_info)
+{
+	static const __u32 one[] = {
+		VFIO_PCI_INTX_IRQ_INDEX,
+		VFIO_PCI_MSI_IRQ_INDEX,
+		VFIO_PCI_REQ_IRQ_INDEX,
+	};
+	struct vfio_irq_info info = { .argsz = sizeof(info) };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(one); i++) {
+		info.index = one[i];
+		ASSERT_EQ(0, ioctl(self->dev, VFIO_DEVICE_GET_IRQ_INFO, &info));
+		EXPECT_EQ(1, info.count);
+		EXPECT_TRUE(info.flags & VFIO_IRQ_INFO_EVENTFD);
+	}
+	info.index = 1000;
+	EXPECT_EQ(-EINVAL,
+		  ERR(ioctl(self->dev, VFIO_DEVICE_GET_IRQ_INFO, &info)));
+}
+
+#define EDU_RAISE_IRQ	0x60
+#define EDU_ACK_IRQ	0x64
+
+/* An MSI is a write by the device; it goes through the interrupt remapping */
+TEST_F_TIMEOUT(device, msi_arrives, PATIENCE)
+{
+	struct pollfd pfd = { .fd = eventfd(0, 0), .events = POLLIN };
+	__u32 pt = self->ioas;
+	struct edu edu;
+	__u64 count;
+	int i;
+
+	ASSERT_LE(0, pfd.fd);
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, set_irq(self->dev, VFIO_PCI_MSI_IRQ_INDEX, pfd.fd));
+	ASSERT_EQ(0, edu_open(&edu, self->dev));
+	for (i = 0; i < 10; i++) {
+		mmio_write32(edu.bar + EDU_RAISE_IRQ, 1);
+		ASSERT_EQ(1, poll(&pfd, 1, 10000));
+		ASSERT_EQ(8, read(pfd.fd, &count, 8));
+		EXPECT_EQ(1, count);
+		mmio_write32(edu.bar + EDU_ACK_IRQ, 1);
+	}
+	EXPECT_EQ(0, poll(&pfd, 1, 100));
+}
+
+static int feature(int dev, __u32 flags, __u32 argsz)
+{
+	__u64 buf[16] = { 0 };
+	struct vfio_device_feature *arg = (void *)buf;
+
+	arg->argsz = argsz;
+	arg->flags = flags;
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, arg));
+}
+
+TEST_F(device, feature_probe)
+{
+	const __u32 probe = VFIO_DEVICE_FEATURE_PROBE |
+			    VFIO_DEVICE_FEATURE_GET;
+
+	EXPECT_EQ(-ENOTTY, feature(self->dev, probe | 0xffff, 64));
+	EXPECT_EQ(-ENOTTY, feature(self->dev,
+				   probe | VFIO_DEVICE_FEATURE_MIGRATION, 64));
+	EXPECT_EQ(-EINVAL, feature(self->dev, probe | 0xffff, 4));
+	EXPECT_EQ(-EINVAL, feature(self->dev, 0x80000000, 64));
+}
+
+TEST_F(device, unknown_ioctl)
+{
+	EXPECT_EQ(-ENOTTY, ERR(ioctl(self->dev, 0x3bff, NULL)));
+}
+
+/* edu has no function reset, the NVMe controller has one */
+TEST_F(device, reset)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int nvme = open_vfio(NVME);
+	__u16 id;
+
+	ASSERT_EQ(0, ioctl(self->dev, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_FALSE(info.flags & VFIO_DEVICE_FLAGS_RESET);
+	EXPECT_EQ(-EINVAL, ERR(ioctl(self->dev, VFIO_DEVICE_RESET)));
+
+	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, NULL));
+	ASSERT_EQ(0, ioctl(nvme, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_TRUE(info.flags & VFIO_DEVICE_FLAGS_RESET);
+	EXPECT_EQ(0, ERR(ioctl(nvme, VFIO_DEVICE_RESET)));
+	ASSERT_EQ(0, vfio_config_read(nvme, PCI_VENDOR_ID, &id, 2));
+	EXPECT_EQ(0x1b36, id);
+	close(nvme);
+}
+
+/* All of the above works without an IOAS; nothing of it survives close */
+TEST_F(device, close_ends_bus_mastering)
+{
+	int command;
+
+	ASSERT_EQ(0, vfio_bus_master(self->dev, true));
+	command = pci_config_read16(EDU, PCI_COMMAND);
+	ASSERT_LE(0, command);
+	EXPECT_TRUE(command & PCI_COMMAND_MASTER);
+	close(self->dev);
+	command = pci_config_read16(EDU, PCI_COMMAND);
+	ASSERT_LE(0, command);
+	EXPECT_FALSE(command & PCI_COMMAND_MASTER);
+	self->dev = open_vfio(EDU);
+}
+
+TEST_HARNESS_MAIN

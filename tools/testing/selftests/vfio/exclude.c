@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device can be used through its group (/dev/vfio/GROUP and a container) or
+ * through its device file, never both.
+ */
+#include "test.h"
+
+FIXTURE(exclude)
+{
+	int container;
+	int group;
+	int dev;
+	int iommu;
+	__u32 ioas;
+};
+
+FIXTURE_SETUP(exclude)
+{
+	char path[32];
+
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+	self->container = open("/dev/vfio/vfio", O_RDWR);
+	ASSERT_LE(0, self->container);
+	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(EDU));
+	self->group = open(path, O_RDWR);
+	ASSERT_LE(0, self->group);
+}
+
+FIXTURE_TEARDOWN(exclude)
+{
+	close(self->group);
+	close(self->container);
+	close(self->dev);
+	close(self->iommu);
+}
+
+static int set_container(int group, int container)
+{
+	return ERR(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container));
+}
+
+static int unset_container(int group)
+{
+	return ERR(ioctl(group, VFIO_GROUP_UNSET_CONTAINER));
+}
+
+static int set_type1(int container)
+{
+	return ERR(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU));
+}
+
+static int get_device(int group)
+{
+	return ERR(ioctl(group, VFIO_GROUP_GET_DEVICE_FD, EDU));
+}
+
+TEST_F(exclude, group_in_a_container)
+{
+	ASSERT_EQ(0, set_container(self->group, self->container));
+	EXPECT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, get_info(self->dev));
+	ASSERT_EQ(0, unset_container(self->group));
+	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(0, get_info(self->dev));
+}
+
+TEST_F(exclude, device_in_use_through_its_group)
+{
+	int dev;
+
+	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, set_type1(self->container));
+	dev = get_device(self->group);
+	ASSERT_LE(0, dev);
+	EXPECT_EQ(0, get_info(dev));
+	EXPECT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, get_info(self->dev));
+	/* The group's user is not disturbed */
+	EXPECT_EQ(0, get_info(dev));
+	close(dev);
+	ASSERT_EQ(0, unset_container(self->group));
+	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+}
+
+TEST_F(exclude, device_in_use_through_its_file)
+{
+	__u32 pt = self->ioas;
+	int dev;
+
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
+	EXPECT_EQ(-EINVAL, get_device(self->group));
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
+	EXPECT_EQ(0, get_info(self->dev));
+
+	close(self->dev);
+	self->dev = -1;
+	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, set_type1(self->container));
+	dev = get_device(self->group);
+	ASSERT_LE(0, dev);
+	EXPECT_EQ(0, get_info(dev));
+	close(dev);
+}
+
+TEST_F(exclude, a_parked_file_excludes_nobody)
+{
+	int dev;
+
+	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, set_type1(self->container));
+	dev = get_device(self->group);
+	ASSERT_LE(0, dev);
+	close(dev);
+}
+
+TEST_F(exclude, taking_turns)
+{
+	int i, dev;
+
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, set_container(self->group, self->container));
+		ASSERT_EQ(0, set_type1(self->container));
+		dev = get_device(self->group);
+		ASSERT_LE(0, dev);
+		ASSERT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
+		close(dev);
+		ASSERT_EQ(0, unset_container(self->group));
+
+		ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+		ASSERT_EQ(-EPERM, set_container(self->group, self->container));
+		close(self->dev);
+		self->dev = vfio_open(EDU);
+		ASSERT_LE(0, self->dev);
+	}
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two functions in one IOMMU group: what one of them may do depends on who has
+ * the other.  Once with two functions of one PCIe device, once with two
+ * conventional PCI devices behind a bridge, which have one requester ID.
+ */
+#include <linux/pci_regs.h>
+
+#include "../../../examples/mmio.h"
+#include "fault.h"
+
+#define IOVA	0x10000000ULL
+
+/*
+ * A driver of the stock kernel that takes any device it is told to, and that
+ * leaves DMA to the kernel's DMA API like the driver of a disk does.
+ */
+#define HOST_DRIVER	"pci-pf-stub"
+
+FIXTURE(group)
+{
+	char f0[BDF_LEN];
+	char f1[BDF_LEN];
+	char requester0[BDF_LEN];	/* as the IOMMU sees them */
+	char requester1[BDF_LEN];
+	int iommu;
+	__u32 ioas;
+	char *memory;
+};
+
+FIXTURE_VARIANT(group)
+{
+	bool conventional;
+};
+
+FIXTURE_VARIANT_ADD(group, functions)
+{
+	.conventional = false,
+};
+
+FIXTURE_VARIANT_ADD(group, behind_a_bridge)
+{
+	.conventional = true,
+};
+
+FIXTURE_SETUP(group)
+{
+	if (variant->conventional) {
+		ASSERT_EQ(0, pci_behind(BRIDGE, 1, self->f0));
+		ASSERT_EQ(0, pci_behind(BRIDGE, 2, self->f1));
+		/* The bridge takes the transfer over as its slot 0 */
+		strcpy(self->requester0, self->f0);
+		strcpy(strrchr(self->requester0, ':'), ":00.0");
+		strcpy(self->requester1, self->requester0);
+	} else {
+		strcpy(self->f0, PAIR_0);
+		strcpy(self->f1, PAIR_1);
+		strcpy(self->requester0, self->f0);
+		strcpy(self->requester1, self->f1);
+	}
+	ASSERT_LE(0, pci_group(self->f0));
+	ASSERT_EQ(pci_group(self->f0), pci_group(self->f1));
+	if (access("/sys/bus/pci/drivers/" HOST_DRIVER, F_OK))
+		ASSERT_EQ(0, system("modprobe " HOST_DRIVER));
+	ASSERT_EQ(0, pci_bind(self->f0, "vfio-pci"));
+	ASSERT_EQ(0, pci_bind(self->f1, "vfio-pci"));
+	self->iommu = open_iommu(&self->ioas);
+	self->memory = anon_pages(1);
+	ASSERT_NE(MAP_FAILED, self->memory);
+	memset(self->memory, 'm', PAGE);
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
+			      IOVA, IOAS_RW));
+}
+
+/* Whatever happened, the group is free afterwards */
+FIXTURE_TEARDOWN(group)
+{
+	close(self->iommu);
+	EXPECT_EQ(0, pci_bind(self->f0, "vfio-pci"));
+	EXPECT_EQ(0, pci_bind(self->f1, "vfio-pci"));
+	EXPECT_EQ(0, bind_anew(self->f0));
+	EXPECT_EQ(0, bind_anew(self->f1));
+}
+
+#define EXPECT_DMA_WORKS(edu)						\
+do {									\
+	memset(self->memory, 'd', PAGE);				\
+	EXPECT_EQ(0, edu_from_memory(edu, IOVA, EDU_DMA_MAX));		\
+	memset(self->memory, 'm', PAGE);				\
+	EXPECT_EQ(0, edu_to_memory(edu, IOVA, EDU_DMA_MAX));		\
+	EXPECT_TRUE(filled(self->memory, 'd', EDU_DMA_MAX));		\
+	memset(self->memory, 'm', PAGE);				\
+} while (0)
+
+#define EXPECT_DMA_BLOCKED(edu, requester)				\
+do {									\
+	EXPECT_TRUE(edu_write_faults(edu, IOVA, requester));		\
+	EXPECT_TRUE(filled(self->memory, 'm', PAGE));			\
+} while (0)
+
+/* 1. A function whose driver uses the DMA API keeps the group from any user */
+TEST_F(group, mate_has_a_host_driver)
+{
+	int dev1 = open_vfio(self->f1);
+
+	ASSERT_EQ(0, pci_bind(self->f0, HOST_DRIVER));
+	EXPECT_EQ(-EPERM, vfio_bind(dev1, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, get_info(dev1));
+	EXPECT_TRUE(pci_bound_to(self->f0, HOST_DRIVER));
+	close(dev1);
+}
+
+/* 2. With vfio-pci or no driver for function 0, function 1 can be bound */
+TEST_F(group, mate_is_given_up)
+{
+	int dev1 = open_vfio(self->f1);
+
+	ASSERT_EQ(0, pci_bind(self->f0, HOST_DRIVER));
+	EXPECT_EQ(-EPERM, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, pci_bind(self->f0, "vfio-pci"));
+	EXPECT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	close(dev1);
+}
+
+TEST_F(group, mate_has_no_driver)
+{
+	int dev1 = open_vfio(self->f1);
+
+	ASSERT_EQ(0, pci_bind(self->f0, NULL));
+	EXPECT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	close(dev1);
+}
+
+/* ... and at once no function of the group can do DMA, bound or not */
+TEST_F_TIMEOUT(group, bind_blocks_the_whole_group, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	struct edu edu0, edu1;
+
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, edu_open(&edu1, dev1));
+	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	EXPECT_DMA_BLOCKED(&edu0, self->requester0);
+	close(dev0);
+	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	close(dev1);
+}
+
+TEST_F(group, one_context_only)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 other_ioas, id0, id1;
+	int other = open_iommu(&other_ioas);
+
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, &id1));
+	EXPECT_EQ(-EPERM, vfio_bind(dev0, other, NULL));
+	EXPECT_EQ(-EINVAL, get_info(dev0));
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, &id0));
+	EXPECT_NE(id0, id1);
+
+	/* Function 1 is closed: the group is still this context's */
+	close(dev1);
+	dev1 = open_vfio(self->f1);
+	EXPECT_EQ(-EPERM, vfio_bind(dev1, other, NULL));
+
+	/* The last one is closed: the group is free */
+	close(dev0);
+	EXPECT_EQ(0, vfio_bind(dev1, other, NULL));
+	close(dev1);
+	close(other);
+}
+
+/* 3. One IOAS for both */
+TEST_F_TIMEOUT(group, same_ioas, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 pt0 = self->ioas, pt1 = self->ioas;
+	struct edu edu0, edu1;
+
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	EXPECT_EQ(pt0, pt1);
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	ASSERT_EQ(0, edu_open(&edu1, dev1));
+	EXPECT_DMA_WORKS(&edu0);
+	EXPECT_DMA_WORKS(&edu1);
+	close(dev0);
+	close(dev1);
+}
+
+TEST_F_TIMEOUT(group, two_ioas, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 pt0 = self->ioas, pt, ioas2;
+	struct edu edu0;
+
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
+	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	pt = ioas2;
+	EXPECT_EQ(-EINVAL, vfio_attach(dev1, &pt));
+	/* A refused attach leaves nothing behind and disturbs nobody */
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	EXPECT_DMA_WORKS(&edu0);
+
+	/* Nor can one of two that are attached move away */
+	pt = self->ioas;
+	ASSERT_EQ(0, vfio_attach(dev1, &pt));
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
+	pt = ioas2;
+	EXPECT_EQ(-EINVAL, vfio_attach(dev1, &pt));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	EXPECT_DMA_WORKS(&edu0);
+
+	/* With the last one detached the group is free to go elsewhere */
+	ASSERT_EQ(0, vfio_detach(dev0));
+	ASSERT_EQ(0, vfio_detach(dev1));
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
+	pt = ioas2;
+	EXPECT_EQ(0, vfio_attach(dev1, &pt));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	close(dev0);
+	close(dev1);
+}
+
+/* 4. Function 1 is given up: function 0 goes on, function 1 reaches nothing */
+TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 pt0 = self->ioas, pt1 = self->ioas;
+	struct edu edu0, edu1;
+	int command;
+
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	ASSERT_EQ(0, edu_open(&edu1, dev1));
+	EXPECT_DMA_WORKS(&edu1);
+	edu_close(&edu1);
+	ASSERT_EQ(0, vfio_detach(dev1));
+	EXPECT_DMA_WORKS(&edu0);
+	ASSERT_EQ(0, close(dev1));
+	EXPECT_DMA_WORKS(&edu0);
+
+	/* By its file: parked.  By its DMA: it is no bus master any more. */
+	dev1 = vfio_open(self->f1);
+	ASSERT_LE(0, dev1);
+	EXPECT_EQ(-EINVAL, get_info(dev1));
+	command = pci_config_read16(self->f1, PCI_COMMAND);
+	ASSERT_LE(0, command);
+	EXPECT_FALSE(command & PCI_COMMAND_MASTER);
+	close(dev1);
+	ASSERT_EQ(0, pci_bind(self->f1, NULL));
+	ASSERT_EQ(0, pci_map_bar0(self->f1, &edu1.bar, &edu1.bar_length));
+	edu_to_memory(&edu1, IOVA, EDU_DMA_MAX);
+	EXPECT_TRUE(filled(self->memory, 'm', PAGE));
+	edu_close(&edu1);
+
+	/* Function 0 is the last one to go; then the group is free */
+	EXPECT_DMA_WORKS(&edu0);
+	close(dev0);
+}
+
+/* Nothing changes in a group that is isolated when all of it is detached */
+TEST_F_TIMEOUT(group, both_detached, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 pt0 = self->ioas, pt1 = self->ioas;
+	struct edu edu0, edu1;
+
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	ASSERT_EQ(0, edu_open(&edu1, dev1));
+	ASSERT_EQ(0, vfio_detach(dev0));
+	ASSERT_EQ(0, vfio_detach(dev1));
+	EXPECT_DMA_BLOCKED(&edu0, self->requester0);
+	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	close(dev0);
+	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	close(dev1);
+}
+
+/* 5. A host driver does not get a function as long as the group is owned */
+TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0);
+	__u32 pt0 = self->ioas;
+	struct edu edu0;
+
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, pci_bind(self->f1, NULL));
+	EXPECT_EQ(-EBUSY, pci_try_bind(self->f1, HOST_DRIVER));
+	EXPECT_TRUE(pci_bound_to(self->f1, NULL));
+
+	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	EXPECT_EQ(-EBUSY, pci_try_bind(self->f1, HOST_DRIVER));
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	EXPECT_DMA_WORKS(&edu0);
+	ASSERT_EQ(0, vfio_detach(dev0));
+	EXPECT_EQ(-EBUSY, pci_try_bind(self->f1, HOST_DRIVER));
+
+	/* The driver gets it when the group is free */
+	close(dev0);
+	EXPECT_EQ(0, pci_try_bind(self->f1, HOST_DRIVER));
+	EXPECT_TRUE(pci_bound_to(self->f1, HOST_DRIVER));
+}
+
+/* A function goes away while the other one works */
+TEST_F_TIMEOUT(group, one_removed, PATIENCE)
+{
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 pt0 = self->ioas, pt1 = self->ioas;
+	struct edu edu0;
+
+	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, edu_open(&edu0, dev0));
+	ASSERT_EQ(0, close(dev1));
+	ASSERT_EQ(0, pci_remove(self->f1));
+	EXPECT_DMA_WORKS(&edu0);
+	ASSERT_EQ(0, pci_rescan());
+	ASSERT_TRUE(pci_exists(self->f1));
+	EXPECT_DMA_WORKS(&edu0);
+	dev1 = open_vfio(self->f1);
+	EXPECT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	pt1 = self->ioas;
+	EXPECT_EQ(0, vfio_attach(dev1, &pt1));
+	EXPECT_EQ(pt0, pt1);
+	close(dev1);
+	close(dev0);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device is bound from BIND until the last reference to its file is gone, in
+ * whatever order and by whomever files are closed.
+ */
+#include <grp.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "../../../examples/mmio.h"
+#include "test.h"
+
+FIXTURE(lifetime)
+{
+	int dev;
+	int iommu;
+	__u32 ioas;
+};
+
+FIXTURE_SETUP(lifetime)
+{
+	__u32 pt;
+
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	pt = self->ioas;
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+}
+
+/* However a test leaves the device, another process can have it then */
+FIXTURE_TEARDOWN(lifetime)
+{
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+TEST_F(lifetime, device_closed_first)
+{
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, bind_anew(EDU));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, close(self->iommu));
+}
+
+TEST_F(lifetime, iommu_closed_first)
+{
+	EXPECT_EQ(0, close(self->iommu));
+	EXPECT_EQ(0, get_info(self->dev));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(0, close(self->dev));
+}
+
+TEST_F(lifetime, attach_after_the_iommu_was_closed)
+{
+	__u32 pt = self->ioas;
+
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+	/* The bound device keeps the context, with all that is in it */
+	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(0, close(self->dev));
+}
+
+/* A bound device keeps the context, so its memory stays within reach */
+TEST_F_TIMEOUT(lifetime, dma_after_the_iommu_was_closed, PATIENCE)
+{
+	char *memory = anon_pages(1);
+	struct edu edu;
+
+	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, 0x100000,
+			      IOAS_RW));
+	ASSERT_EQ(0, edu_open(&edu, self->dev));
+	memset(memory, 'x', PAGE);
+	ASSERT_EQ(0, close(self->iommu));
+	ASSERT_EQ(0, edu_from_memory(&edu, 0x100000, EDU_DMA_MAX));
+	memset(memory, 0, PAGE);
+	ASSERT_EQ(0, edu_to_memory(&edu, 0x100000, EDU_DMA_MAX));
+	EXPECT_TRUE(filled(memory, 'x', EDU_DMA_MAX));
+	edu_close(&edu);
+	EXPECT_EQ(0, close(self->dev));
+}
+
+TEST_F(lifetime, every_order_of_three)
+{
+	static const int orders[6][3] = {
+		{ 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+		{ 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 },
+	};
+	size_t i, j;
+
+	close(self->dev);
+	close(self->iommu);
+	for (i = 0; i < ARRAY_SIZE(orders); i++) {
+		__u32 pt1, pt2;
+		int fds[3];
+
+		fds[0] = open_iommu(&pt1);
+		pt2 = pt1;
+		fds[1] = open_vfio(EDU);
+		fds[2] = open_vfio(NVME);
+		ASSERT_EQ(0, vfio_bind(fds[1], fds[0], NULL));
+		ASSERT_EQ(0, vfio_bind(fds[2], fds[0], NULL));
+		ASSERT_EQ(0, vfio_attach(fds[1], &pt1));
+		ASSERT_EQ(0, vfio_attach(fds[2], &pt2));
+		for (j = 0; j < 3; j++)
+			ASSERT_EQ(0, close(fds[orders[i][j]]));
+		EXPECT_EQ(0, bind_anew(EDU));
+		EXPECT_EQ(0, bind_anew(NVME));
+	}
+}
+
+TEST_F(lifetime, duplicates)
+{
+	int dev2 = dup(self->dev), iommu2 = dup(self->iommu);
+	__u32 ioas;
+
+	ASSERT_LE(0, dev2);
+	ASSERT_LE(0, iommu2);
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+	EXPECT_EQ(0, get_info(dev2));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	EXPECT_EQ(0, ioas_alloc(iommu2, &ioas));
+	EXPECT_EQ(0, close(dev2));
+	EXPECT_EQ(0, bind_anew(EDU));
+	EXPECT_EQ(0, close(iommu2));
+}
+
+TEST_F(lifetime, mapped_registers_hold_the_device)
+{
+	size_t length;
+	void *bar;
+
+	ASSERT_EQ(0, vfio_bus_master(self->dev, true));
+	ASSERT_EQ(0, vfio_map_bar(self->dev, 0, &bar, &length));
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	mmio_write32(bar + 4, 0);
+	EXPECT_EQ(0xffffffff, mmio_read32(bar + 4));
+	EXPECT_EQ(0, munmap(bar, length));
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+TEST_F(lifetime, a_forked_child_holds_the_device)
+{
+	int status, pipefd[2];
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(pipefd));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(pipefd[1]);
+		if (read(pipefd[0], &byte, 1) < 0)	/* parent closed its */
+			_exit(1);
+		_exit(get_info(self->dev) ? 2 : 0);
+	}
+	close(pipefd[0]);
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	close(pipefd[1]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+TEST_F(lifetime, exec_closes)
+{
+	int status, pipefd[2], i;
+	char byte = 0;
+	pid_t pid;
+
+	close(self->dev);
+	close(self->iommu);
+	ASSERT_EQ(0, pipe(pipefd));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		int dev = vfio_open(EDU), iommu = iommu_open();
+
+		/* Both with O_CLOEXEC */
+		if (vfio_bind(dev, iommu, NULL))
+			_exit(1);
+		if (write(pipefd[1], &byte, 1) != 1)
+			_exit(1);
+		raise(SIGSTOP);
+		execlp("sleep", "sleep", "1000", NULL);
+		_exit(2);
+	}
+	ASSERT_EQ(1, read(pipefd[0], &byte, 1));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	ASSERT_EQ(0, kill(pid, SIGCONT));
+	for (i = 0; i < 200 && bind_anew(EDU); i++)
+		usleep(100000);
+	EXPECT_EQ(0, bind_anew(EDU));
+	/* It was exec that closed, not the end of the child */
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+}
+
+TEST_F(lifetime, a_killed_process_leaves_nothing)
+{
+	int status, pipefd[2];
+	char byte = 0;
+	pid_t pid;
+
+	close(self->dev);
+	close(self->iommu);
+	ASSERT_EQ(0, pipe(pipefd));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		int dev = vfio_open(EDU), iommu = iommu_open();
+		char *memory = anon_pages(256);
+		__u32 ioas, pt;
+
+		if (vfio_bind(dev, iommu, NULL) || ioas_alloc(iommu, &ioas))
+			_exit(1);
+		pt = ioas;
+		if (vfio_attach(dev, &pt) ||
+		    ioas_map(iommu, ioas, memory, 256 * PAGE, 0, IOAS_RW))
+			_exit(1);
+		if (write(pipefd[1], &byte, 1) != 1)
+			_exit(1);
+		pause();
+		_exit(1);
+	}
+	close(pipefd[1]);
+	ASSERT_EQ(1, read(pipefd[0], &byte, 1));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(SIGKILL, WTERMSIG(status));
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+/* Passing files to another process, as managers of VMs do */
+static int send_fds(int sock, int fd1, int fd2)
+{
+	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
+	struct iovec iov = { .iov_base = "", .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int fds[2] = { fd1, fd2 };
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
+static int receive_fds(int sock, int *fd1, int *fd2)
+{
+	char control[CMSG_SPACE(2 * sizeof(int))], byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[2];
+
+	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
+		return -EIO;
+	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fds));
+	*fd1 = fds[0];
+	*fd2 = fds[1];
+	return 0;
+}
+
+/* A process that is no more than a receiver of a device and a context */
+static int use_passed_fds(int sock, bool bound)
+{
+	char *memory = anon_pages(1);
+	int dev, iommu;
+	size_t length;
+	void *bar;
+	__u32 pt;
+
+	/* Not root any more: the files are what gives the right */
+	if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
+		return 1;
+	if (vfio_open(EDU) >= 0 || iommu_open() >= 0)
+		return 2;
+	if (receive_fds(sock, &dev, &iommu))
+		return 3;
+	if (!bound && vfio_bind(dev, iommu, NULL))
+		return 4;
+	if (get_info(dev) || ioas_alloc(iommu, &pt))
+		return 5;
+	if (ioas_map(iommu, pt, memory, PAGE, 0, IOAS_RW))
+		return 6;
+	if (vfio_attach(dev, &pt))
+		return 7;
+	if (vfio_map_bar(dev, 0, &bar, &length))
+		return 8;
+	return 0;
+}
+
+static void pass(struct __test_metadata *_metadata, int dev, int iommu,
+		 bool bound)
+{
+	int status, sock[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(sock[0]);
+		close(dev);
+		close(iommu);
+		_exit(use_passed_fds(sock[1], bound));
+	}
+	close(sock[1]);
+	ASSERT_EQ(0, send_fds(sock[0], dev, iommu));
+	/* From here on they belong to the child alone */
+	EXPECT_EQ(0, close(dev));
+	EXPECT_EQ(0, close(iommu));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	close(sock[0]);
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+TEST_F(lifetime, passed_after_bind)
+{
+	pass(_metadata, self->dev, self->iommu, true);
+}
+
+TEST_F(lifetime, passed_before_bind)
+{
+	__u32 ioas;
+
+	close(self->dev);
+	close(self->iommu);
+	pass(_metadata, open_vfio(EDU), open_iommu(&ioas), false);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * PCI devices of the test VM and what sysfs can do with them.  Functions return
+ * 0 or a negative errno.
+ */
+#ifndef SELFTESTS_PCI_H
+#define SELFTESTS_PCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Devices of the VM's profile "default"; see tools/testing/vm/run */
+#define EDU	"0000:00:04.0"
+#define NVME	"0000:00:05.0"
+#define PAIR_0	"0000:00:06.0"	/* two edu functions in one group */
+#define PAIR_1	"0000:00:06.1"
+#define BRIDGE	"0000:00:07.0"	/* PCIe to PCI, with edu in slots 1 and 2 */
+
+#define BDF_LEN	13
+
+/* Bind a device to a driver, from whatever it was bound to; NULL: to none */
+int pci_bind(const char *bdf, const char *driver);
+bool pci_bound_to(const char *bdf, const char *driver);
+/* Just try: write to the driver's file "bind" */
+int pci_try_bind(const char *bdf, const char *driver);
+int pci_unbind(const char *bdf);
+
+/* As if pulled out of its slot; rescan finds it again */
+int pci_remove(const char *bdf);
+int pci_rescan(void);
+bool pci_exists(const char *bdf);
+
+/* Number of the device's IOMMU group */
+int pci_group(const char *bdf);
+/* The address of the device in a slot behind a bridge */
+int pci_behind(const char *bridge, unsigned int slot, char bdf[BDF_LEN]);
+
+/* Configuration space and BAR 0 without any driver, through sysfs */
+int pci_config_read16(const char *bdf, unsigned int offset);
+int pci_map_bar0(const char *bdf, void **bar, size_t *length);
+
+#endif

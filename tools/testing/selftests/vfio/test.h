@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What all tests of this directory include */
+#ifndef SELFTESTS_VFIO_TEST_H
+#define SELFTESTS_VFIO_TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <kselftest_harness.h>
+
+#include "../../../examples/edu.h"
+#include "../../../examples/iommu.h"
+#include "../../../examples/kmsg.h"
+#include "../../../examples/nvme.h"
+#include "../../../examples/vfio.h"
+#include "pci.h"
+
+#define PAGE	4096UL
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#endif
+
+/* Seconds that a test may take in a VM on a loaded machine */
+#define PATIENCE	150
+
+/* The negative errno of a call that returns -1 on error; 0 or more if none */
+#define ERR(call)					\
+({							\
+	long _rc = (long)(call);			\
+							\
+	_rc == -1 ? -errno : _rc;			\
+})
+
+static inline void *anon_pages(size_t pages)
+{
+	return mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+}
+
+static inline int filled(const void *memory, int with, size_t length)
+{
+	const unsigned char *byte = memory;
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (byte[i] != with)
+			return 0;
+	return 1;
+}
+
+/* A bound device answers this, a parked one does not */
+static inline int get_info(int dev)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+
+	return ioctl(dev, VFIO_DEVICE_GET_INFO, &info) ? -errno : 0;
+}
+
+/* Open and bind to vfio-pci; the file is parked */
+#define open_vfio(bdf)					\
+({							\
+	const char *_bdf = bdf;				\
+	int _fd;					\
+							\
+	ASSERT_EQ(0, pci_bind(_bdf, "vfio-pci"));	\
+	_fd = vfio_open(_bdf);				\
+	ASSERT_LE(0, _fd);				\
+	_fd;						\
+})
+
+/* A context with one IOAS */
+#define open_iommu(ioas)				\
+({							\
+	int _fd = iommu_open();				\
+							\
+	ASSERT_LE(0, _fd);				\
+	ASSERT_EQ(0, ioas_alloc(_fd, ioas));		\
+	_fd;						\
+})
+
+/* Whether the device is free: bind a new file to a new context, and close */
+static inline int bind_anew(const char *bdf)
+{
+	int iommu = iommu_open();
+	int dev = vfio_open(bdf);
+	int rc = dev < 0 ? dev : vfio_bind(dev, iommu, NULL);
+
+	close(dev);
+	close(iommu);
+	return rc;
+}
+
+#endif
