@@ -42,7 +42,7 @@ struct iommufd_group {
 	struct iommu_group *group;
 	unsigned int ndevices;
 
-	struct mutex lock;
+	struct mutex lock;	/* of the following */
 	unsigned int nattached;
 	struct iommufd_hwpt *hwpt;
 };
@@ -142,7 +142,7 @@ static struct iommufd_group *group_get_of(struct iommufd_ctx *ictx,
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = iommu_provider_for_each_reserved(group, refuse_direct, NULL);
+	rc = iommu_provider_walk_reserved(group, refuse_direct, NULL);
 	igroup = rc ? ERR_PTR(rc) : group_get(ictx, group);
 	iommu_group_put(group);
 	return igroup;
@@ -256,8 +256,7 @@ static int group_reserve(struct iommufd_group *igroup,
 	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
 	int rc;
 
-	rc = iommu_provider_for_each_reserved(igroup->group, reserve_region,
-					      &arg);
+	rc = iommu_provider_walk_reserved(igroup->group, reserve_region, &arg);
 	if (rc)
 		iopt_unreserve(iopt, igroup);
 	return rc;
@@ -279,8 +278,7 @@ static int group_map_msi(struct iommufd_group *igroup,
 	phys_addr_t start = PHYS_ADDR_MAX;
 	int rc;
 
-	rc = iommu_provider_for_each_reserved(igroup->group, find_sw_msi,
-					      &start);
+	rc = iommu_provider_walk_reserved(igroup->group, find_sw_msi, &start);
 	if (rc || start == PHYS_ADDR_MAX)
 		return rc;
 	return iommu_provider_map_msi(domain, start);

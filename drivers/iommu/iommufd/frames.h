@@ -2,13 +2,14 @@
 #ifndef __IOMMUFD_FRAMES_H
 #define __IOMMUFD_FRAMES_H
 
+#include <linux/bits.h>
 #include <linux/pgtable.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
 /* A chunk is as many pages as a huge page of the CPU has. */
 #define IOPT_CHUNK_SHIFT	(PMD_SHIFT - PAGE_SHIFT)
-#define IOPT_CHUNK_PAGES	(1UL << IOPT_CHUNK_SHIFT)
+#define IOPT_CHUNK_PAGES	BIT(IOPT_CHUNK_SHIFT)
 
 /**
  * struct iopt_frames - Page index to page frame number

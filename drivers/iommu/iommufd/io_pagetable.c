@@ -30,13 +30,6 @@
 	for (node = interval_tree_iter_first(root, start, last); node;	\
 	     node = interval_tree_iter_next(node, start, last))
 
-/* For loops that remove the node they are at. */
-#define for_each_range_safe(node, next, root)				\
-	for (node = interval_tree_iter_first(root, 0, ULONG_MAX);	\
-	     node && (next = interval_tree_iter_next(node, 0, ULONG_MAX), \
-		      true);						\
-	     node = next)
-
 static bool range_taken(struct rb_root_cached *root, unsigned long start,
 			unsigned long last)
 {
@@ -553,21 +546,22 @@ out_unlock:
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped)
 {
+	unsigned long bytes = 0;
 	struct iopt_area *area;
 	LIST_HEAD(areas);
 	int rc;
 
-	*unmapped = 0;
 	down_read(&iopt->domains_lock);
 	rc = areas_claim(iopt, start, last, &areas);
 	if (!rc && !list_empty(&areas)) {
 		areas_unfill(iopt, &areas);
 		areas_remove(iopt, &areas);
 		list_for_each_entry(area, &areas, item)
-			*unmapped += area->slice.length;
+			bytes += area->slice.length;
 	}
 	up_read(&iopt->domains_lock);
 	areas_free(&areas);
+	*unmapped = bytes;
 	return rc;
 }
 
@@ -598,9 +592,11 @@ static void unreserve(struct io_pagetable *iopt, const void *owner)
 
 	lockdep_assert_held_write(&iopt->iova_lock);
 
-	for_each_range_safe(node, next, &iopt->reserved) {
+	for (node = interval_tree_iter_first(&iopt->reserved, 0, ULONG_MAX);
+	     node; node = next) {
 		struct iopt_reserved *reserved = node_to_reserved(node);
 
+		next = interval_tree_iter_next(node, 0, ULONG_MAX);
 		if (reserved->owner != owner)
 			continue;
 		interval_tree_remove(node, &iopt->reserved);
@@ -647,9 +643,9 @@ void iopt_unreserve(struct io_pagetable *iopt, const void *owner)
  */
 void iopt_free_allowed(struct rb_root_cached *allowed)
 {
-	struct interval_tree_node *node, *next;
+	struct interval_tree_node *node;
 
-	for_each_range_safe(node, next, allowed) {
+	while ((node = interval_tree_iter_first(allowed, 0, ULONG_MAX))) {
 		interval_tree_remove(node, allowed);
 		kfree(node_to_allowed(node));
 	}

@@ -21,7 +21,7 @@ struct iommufd_ucmd;
 struct iommufd_ioas {
 	struct iommufd_object obj;
 	struct io_pagetable iopt;
-	struct mutex hwpts_lock;
+	struct mutex hwpts_lock;	/* of the following */
 	struct list_head hwpts;
 };
 

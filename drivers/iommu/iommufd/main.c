@@ -190,6 +190,5 @@ static struct miscdevice iommufd_misc_dev = {
 };
 module_misc_device(iommufd_misc_dev);
 
-MODULE_ALIAS("devname:iommu");
 MODULE_DESCRIPTION("I/O address spaces managed by user space");
 MODULE_LICENSE("GPL");

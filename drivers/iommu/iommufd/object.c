@@ -22,8 +22,10 @@
 #include "ioas.h"
 #include "object.h"
 
-static void (*const object_ops_destroy[IOMMUFD_OBJ_MAX])(
-	struct iommufd_ctx *ictx, struct iommufd_object *obj) = {
+typedef void (*object_destroy_fn)(struct iommufd_ctx *ictx,
+				  struct iommufd_object *obj);
+
+static const object_destroy_fn object_destroy[IOMMUFD_OBJ_MAX] = {
 	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
 	[IOMMUFD_OBJ_HWPT] = iommufd_hwpt_destroy,
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
@@ -31,7 +33,7 @@ static void (*const object_ops_destroy[IOMMUFD_OBJ_MAX])(
 
 static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
-	object_ops_destroy[obj->type](ictx, obj);
+	object_destroy[obj->type](ictx, obj);
 	kfree(obj);
 }
 

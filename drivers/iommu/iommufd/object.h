@@ -34,7 +34,7 @@ struct iommufd_ctx {
 	struct file *file;
 	struct xarray objects;
 	struct xarray groups;
-	struct mutex groups_lock;
+	struct mutex groups_lock;	/* of @groups */
 	u8 account_mode;
 };
 

@@ -43,7 +43,7 @@ enum iopt_account_mode {
  */
 struct iopt_pages {
 	struct kref kref;
-	struct mutex lock;
+	struct mutex lock;	/* of the following */
 	struct iopt_frames frames;
 	struct rb_root_cached users;
 	unsigned long uaddr;

@@ -39,17 +39,15 @@ bool iommu_provider_msi_isolated(struct iommu_group *group)
 }
 
 /**
- * iommu_provider_for_each_reserved() - Look at a group's reserved regions
+ * iommu_provider_walk_reserved() - Look at a group's reserved regions
  * @group: The group.
  * @fn: Called with each region and @arg, without locks; stops at an error.
  * @arg: For @fn.
  *
  * Return: 0, what @fn returned, or -ENOMEM.
  */
-int iommu_provider_for_each_reserved(
-	struct iommu_group *group,
-	int (*fn)(const struct iommu_resv_region *region, void *arg),
-	void *arg)
+int iommu_provider_walk_reserved(struct iommu_group *group,
+				 iommu_provider_resv_fn fn, void *arg)
 {
 	struct iommu_resv_region *region, *next;
 	LIST_HEAD(regions);

@@ -7,12 +7,13 @@
 
 struct device;
 
+typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
+				      void *arg);
+
 bool iommu_provider_is_coherent(struct device *dev);
 bool iommu_provider_msi_isolated(struct iommu_group *group);
-int iommu_provider_for_each_reserved(
-	struct iommu_group *group,
-	int (*fn)(const struct iommu_resv_region *region, void *arg),
-	void *arg);
+int iommu_provider_walk_reserved(struct iommu_group *group,
+				 iommu_provider_resv_fn fn, void *arg);
 
 int iommu_provider_claim(struct iommu_group *group, void *owner);
 void iommu_provider_release(struct iommu_group *group);

@@ -14,6 +14,7 @@ static inline int compat_iommu_map(struct iommu_domain *domain,
 {
 	return iommu_map(domain, iova, paddr, size, prot);
 }
+
 #define iommu_map compat_iommu_map
 
 static inline ssize_t compat_iommu_map_sg(struct iommu_domain *domain,
@@ -24,6 +25,7 @@ static inline ssize_t compat_iommu_map_sg(struct iommu_domain *domain,
 {
 	return iommu_map_sg(domain, iova, sg, nents, prot);
 }
+
 #define iommu_map_sg compat_iommu_map_sg
 
 /*

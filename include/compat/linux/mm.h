@@ -41,6 +41,7 @@ static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
 	return pin_user_pages_remote(mm, start, nr_pages, gup_flags, pages,
 				     NULL, NULL);
 }
+
 #define pin_user_pages_remote compat_pin_user_pages_remote
 
 static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
@@ -59,6 +60,7 @@ static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
 	mmap_read_unlock(current->mm);
 	return ret;
 }
+
 #define pin_user_pages_fast compat_pin_user_pages_fast
 #endif
 
