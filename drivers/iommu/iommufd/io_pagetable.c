@@ -712,15 +712,16 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
  * @iopt: The I/O page table.
  * @enable: Whether they may.
  *
- * Return: 0, or -EINVAL when they are to be given up, but there is a domain
- * that may have them.
+ * Return: 0, or -EINVAL when they are to be given up, but something is mapped
+ * into a domain, that may have them.
  */
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 {
 	int rc = 0;
 
 	down_write(&iopt->domains_lock);
-	if (!enable && iopt->huge_pages && !xa_empty(&iopt->domains))
+	if (!enable && iopt->huge_pages && !xa_empty(&iopt->domains) &&
+	    !RB_EMPTY_ROOT(&iopt->areas.rb_root))
 		rc = -EINVAL;
 	else
 		iopt->huge_pages = enable;
