@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* IOMMU_OPTION. */
+#include <linux/capability.h>
+#include <sys/syscall.h>
+
+#include "common.h"
+
+#define GET	IOMMU_OPTION_OP_GET
+#define SET	IOMMU_OPTION_OP_SET
+#define HUGE_PAGES	IOMMU_OPTION_HUGE_PAGES
+#define RLIMIT_MODE	IOMMU_OPTION_RLIMIT_MODE
+
+static int drop_capability(int cap)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
+	data[CAP_TO_INDEX(cap)].permitted &= ~CAP_TO_MASK(cap);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
+}
+
+TEST_F(iommufd, unknown_operation)
+{
+	__u64 value = 1;
+	__u16 op;
+
+	for (op = 2; op; op <<= 1) {
+		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, op, HUGE_PAGES,
+					      self->ioas_id, &value));
+		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, op, RLIMIT_MODE, 0,
+					      &value));
+	}
+	EXPECT_EQ(1, value);
+}
+
+TEST_F(iommufd, unknown_option)
+{
+	__u64 value = 1;
+	__u32 which;
+
+	for (which = 2; which; which <<= 1) {
+		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, which,
+					      self->ioas_id, &value));
+		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, SET, which,
+					      self->ioas_id, &value));
+		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, which, 0, &value));
+	}
+	EXPECT_EQ(1, value);
+}
+
+TEST_F(iommufd, value_that_cannot_be_returned)
+{
+	struct iommu_option arg = {
+		.size = sizeof(arg),
+		.option_id = HUGE_PAGES,
+		.op = GET,
+		.object_id = self->ioas_id,
+	};
+
+	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_OPTION,
+				read_only(&arg, sizeof(arg))));
+}
+
+TEST_F(iommufd, huge_pages_is_1_at_first)
+{
+	__u64 value = 77;
+
+	EXPECT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id, &value));
+	EXPECT_EQ(1, value);
+}
+
+TEST_F(iommufd, huge_pages_is_set)
+{
+	__u64 value = 77;
+	int i;
+
+	/* Nothing is mapped, so that also an attached IOAS may be changed */
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id,
+					i % 2));
+		value = 77;
+		ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id,
+				    &value));
+		EXPECT_EQ(i % 2, value);
+	}
+}
+
+TEST_F(iommufd, huge_pages_is_per_ioas)
+{
+	__u64 value = 77;
+	__u32 other;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, other, &value));
+	EXPECT_EQ(1, value);
+}
+
+TEST_F(iommufd, huge_pages_is_0_or_1)
+{
+	__u64 value = 77;
+
+	EXPECT_EQ(-EINVAL, option_set(self->fd, HUGE_PAGES, self->ioas_id, 2));
+	EXPECT_EQ(-EINVAL, option_set(self->fd, HUGE_PAGES, self->ioas_id,
+				      ALL));
+	EXPECT_EQ(-EINVAL, option_set(self->fd, HUGE_PAGES, self->ioas_id,
+				      1ULL << 32));
+	ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id, &value));
+	EXPECT_EQ(1, value);
+}
+
+TEST_F(iommufd, huge_pages_of_no_ioas)
+{
+	__u64 value = 1;
+
+	EXPECT_EQ(-ENOENT, option(self->fd, GET, HUGE_PAGES, 0, &value));
+	EXPECT_EQ(-ENOENT, option(self->fd, SET, HUGE_PAGES, 0, &value));
+	EXPECT_EQ(-ENOENT, option(self->fd, GET, HUGE_PAGES, BAD_ID, &value));
+	EXPECT_EQ(-ENOENT, option(self->fd, SET, HUGE_PAGES, BAD_ID, &value));
+}
+
+TEST_F(iommufd, huge_pages_stays_once_a_domain_is_mapped)
+{
+	__u64 value = 77;
+	int rc = variant->device ? -EINVAL : 0;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, anon(PAGE), PAGE, HUGE));
+	EXPECT_EQ(rc, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id, &value));
+	EXPECT_EQ(rc ? 1 : 0, value);
+
+	/* No change is no reason to refuse */
+	EXPECT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, value));
+	ASSERT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+}
+
+TEST_F(iommufd, huge_pages_0_maps_all_the_same)
+{
+	char *p = anon_aligned(2 * HUGE, HUGE);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, 2 * HUGE, HUGE));
+	EXPECT_EQ(IF_ATTACHED(2 * HUGE / PAGE), PINNED());
+	EXPECT_EQ(2 * HUGE, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, PINNED());
+}
+
+TEST_F(iommufd, rlimit_mode_of_an_object)
+{
+	__u64 value = 1;
+
+	EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, RLIMIT_MODE,
+				      self->ioas_id, &value));
+	EXPECT_EQ(-EOPNOTSUPP, option(self->fd, SET, RLIMIT_MODE,
+				      self->ioas_id, &value));
+	EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, RLIMIT_MODE, BAD_ID,
+				      &value));
+	EXPECT_EQ(1, value);
+}
+
+TEST_F(iommufd, rlimit_mode_stays_once_there_are_objects)
+{
+	__u64 value = 77;
+
+	EXPECT_EQ(-EBUSY, option_set(self->fd, RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(0, value);
+
+	if (variant->device) {
+		ASSERT_EQ(0, vfio_detach(self->dev));
+		ASSERT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+		/* A bound device is an object as well */
+		EXPECT_EQ(-EBUSY, option_set(self->fd, RLIMIT_MODE, 0, 1));
+		close(self->dev);
+		self->dev = -1;
+	} else {
+		ASSERT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	}
+	EXPECT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, 1));
+}
+
+FIXTURE(context)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(context)
+{
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(context)
+{
+	close(self->fd);
+}
+
+TEST_F(context, rlimit_mode_is_0_at_first)
+{
+	__u64 value = 77;
+
+	EXPECT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(0, value);
+}
+
+TEST_F(context, rlimit_mode_is_set)
+{
+	__u64 value = 77;
+	int i;
+
+	for (i = 1; i < 5; i++) {
+		ASSERT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, i % 2));
+		value = 77;
+		ASSERT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+		EXPECT_EQ(i % 2, value);
+	}
+}
+
+TEST_F(context, rlimit_mode_is_per_context)
+{
+	__u64 value = 77;
+	int other = iommufd_open();
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, 1));
+	ASSERT_EQ(0, option(other, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(0, value);
+	close(other);
+}
+
+TEST_F(context, rlimit_mode_is_0_or_1)
+{
+	__u64 value = 77;
+
+	EXPECT_EQ(-EINVAL, option_set(self->fd, RLIMIT_MODE, 0, 2));
+	EXPECT_EQ(-EINVAL, option_set(self->fd, RLIMIT_MODE, 0, ALL));
+	EXPECT_EQ(-EINVAL, option_set(self->fd, RLIMIT_MODE, 0, 1ULL << 32));
+	ASSERT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(0, value);
+}
+
+TEST_F(context, rlimit_mode_needs_cap_sys_resource)
+{
+	__u64 value = 77;
+
+	ASSERT_EQ(0, drop_capability(CAP_SYS_RESOURCE));
+	EXPECT_EQ(-EPERM, option_set(self->fd, RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(-EPERM, option_set(self->fd, RLIMIT_MODE, 0, 0));
+	EXPECT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(0, value);
+}
+
+TEST_F(context, rlimit_mode_is_free_again_without_objects)
+{
+	__u32 id;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &id));
+	EXPECT_EQ(-EBUSY, option_set(self->fd, RLIMIT_MODE, 0, 1));
+	ASSERT_EQ(0, obj_destroy(self->fd, id));
+	EXPECT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, 1));
+}
+
+TEST_HARNESS_MAIN
