@@ -81,7 +81,8 @@ vm: ## a shell in a VM with the modules loaded (leave it with exit)
 
 clean: ## remove what was built here (the cache stays)
 	@find drivers \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
-		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \) -delete
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name modules.order \) -delete
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
