@@ -89,6 +89,8 @@ static void areas_leave_domain(struct list_head *areas,
 	struct iommu_iotlb_gather gather;
 	struct iopt_area *area;
 
+	if (list_empty(areas))
+		return;
 	iommu_iotlb_gather_init(&gather);
 	list_for_each_entry(area, areas, item) {
 		size_t length = area->slice.length;
