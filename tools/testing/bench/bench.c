@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What it costs to map and unmap memory for a device: through /dev/iommu, and
+ * through a container of VFIO type1 on the same kernel
+ *
+ *	bench BDF
+ *
+ * BDF, like 0000:00:04.0, is bound to vfio-pci and alone in its group.  The
+ * figures are nanoseconds per 4 KiB, which are instructions in a VM whose clock
+ * counts them; see ./run.  They are the cost of whole calls: the entry into the
+ * kernel, pinning, the page table, its flush, unpinning.  The memory is faulted
+ * in before.  Exits with 1 when /dev/iommu is slower in any case.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/vfio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "iommu.h"
+#include "vfio.h"
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#define PAGE	4096UL
+#define KIB	1024UL
+#define MIB	(1024 * KIB)
+#define HUGE	(2 * MIB)
+
+#define BUFFER	(256 * MIB)
+#define IOVA	(4096 * MIB)	/* clear of the window of MSI interrupts */
+
+/* Each case runs once to warm up and ROUNDS times for its best figures. */
+#define ROUNDS	3
+
+enum memory {
+	HUGE_PAGES,
+	SCATTERED,	/* 4 KiB pages, none next to its neighbour's frame */
+	NR_MEMORY
+};
+
+enum op {
+	MAP,
+	UNMAP,
+	NR_OPS
+};
+
+static const char * const op_names[NR_OPS] = { "map", "unmap" };
+
+static const struct bench_case {
+	const char *name;
+	const char *title;
+	enum memory memory;
+	size_t length;	/* in total */
+	size_t call;	/* in one call */
+} cases[] = {
+	{ "huge-one-call", "256 MiB of huge pages, one call",
+	  HUGE_PAGES, BUFFER, BUFFER },
+	{ "huge-2m-calls", "256 MiB of huge pages, 2 MiB calls",
+	  HUGE_PAGES, BUFFER, 2 * MIB },
+	{ "scattered-one-call", "256 MiB of scattered pages, one call",
+	  SCATTERED, BUFFER, BUFFER },
+	{ "single-calls", "4096 scattered pages, 4 KiB calls",
+	  SCATTERED, 4096 * PAGE, PAGE },
+};
+
+enum way {
+	TYPE1,
+	OURS,
+	NR_WAYS
+};
+
+/* A way to map memory for a device; the functions exit on failure */
+static const struct way_ops {
+	void (*open)(const char *bdf);
+	void (*map)(void *va, size_t length, __u64 iova);
+	void (*unmap)(__u64 iova, size_t length);
+	void (*close)(void);
+} ways[NR_WAYS];
+
+static double cost[ARRAY_SIZE(cases)][NR_WAYS][NR_OPS];
+
+static void check(int rc, const char *what)
+{
+	if (rc < 0)
+		errx(1, "%s: %s", what, strerror(-rc));
+}
+
+/* VFIO type1 */
+
+static struct {
+	int container, group, dev;
+} type1;
+
+/* Path of the device's group */
+static void type1_find(const char *bdf, char path[PATH_MAX])
+{
+	char link[PATH_MAX], group[PATH_MAX];
+
+	snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s/iommu_group",
+		 bdf);
+	if (!realpath(link, group))
+		err(1, "%s", link);
+	snprintf(path, PATH_MAX, "/dev/vfio%.100s", strrchr(group, '/'));
+}
+
+static void type1_open(const char *bdf)
+{
+	char path[PATH_MAX];
+
+	type1_find(bdf, path);
+	type1.container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (type1.container < 0)
+		err(1, "/dev/vfio/vfio");
+	type1.group = open(path, O_RDWR | O_CLOEXEC);
+	if (type1.group < 0)
+		err(1, "%s", path);
+	if (ioctl(type1.group, VFIO_GROUP_SET_CONTAINER, &type1.container))
+		err(1, "VFIO_GROUP_SET_CONTAINER");
+	if (ioctl(type1.container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		err(1, "VFIO_SET_IOMMU");
+	type1.dev = ioctl(type1.group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	if (type1.dev < 0)
+		err(1, "VFIO_GROUP_GET_DEVICE_FD");
+}
+
+static void type1_map(void *va, size_t length, __u64 iova)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (__u64)va,
+		.iova = iova,
+		.size = length,
+	};
+
+	if (ioctl(type1.container, VFIO_IOMMU_MAP_DMA, &map))
+		err(1, "VFIO_IOMMU_MAP_DMA");
+}
+
+static void type1_unmap(__u64 iova, size_t length)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = iova,
+		.size = length,
+	};
+
+	if (ioctl(type1.container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		err(1, "VFIO_IOMMU_UNMAP_DMA");
+	if (unmap.size != length)
+		errx(1, "VFIO_IOMMU_UNMAP_DMA: %llu bytes, expected %zu",
+		     unmap.size, length);
+}
+
+static void type1_close(void)
+{
+	close(type1.dev);
+	close(type1.group);
+	close(type1.container);
+}
+
+/* /dev/iommu */
+
+static struct {
+	int iommufd, dev;
+	__u32 ioas;
+} ours;
+
+static void ours_open(const char *bdf)
+{
+	__u32 pt;
+
+	ours.iommufd = iommu_open();
+	check(ours.iommufd, "/dev/iommu");
+	ours.dev = vfio_open(bdf);
+	check(ours.dev, bdf);
+	check(vfio_bind(ours.dev, ours.iommufd, NULL),
+	      "VFIO_DEVICE_BIND_IOMMUFD");
+	check(ioas_alloc(ours.iommufd, &ours.ioas), "IOMMU_IOAS_ALLOC");
+	pt = ours.ioas;
+	check(vfio_attach(ours.dev, &pt), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+}
+
+static void ours_map(void *va, size_t length, __u64 iova)
+{
+	check(ioas_map(ours.iommufd, ours.ioas, va, length, iova, IOAS_RW),
+	      "IOMMU_IOAS_MAP");
+}
+
+static void ours_unmap(__u64 iova, size_t length)
+{
+	check(ioas_unmap(ours.iommufd, ours.ioas, iova, length),
+	      "IOMMU_IOAS_UNMAP");
+}
+
+static void ours_close(void)
+{
+	close(ours.dev);
+	close(ours.iommufd);
+}
+
+static const struct way_ops ways[NR_WAYS] = {
+	[TYPE1] = { type1_open, type1_map, type1_unmap, type1_close },
+	[OURS] = { ours_open, ours_map, ours_unmap, ours_close },
+};
+
+/* Memory */
+
+/* Kilobytes of huge pages in the mapping that starts at an address */
+static size_t huge_kib(void *va)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	unsigned long start, end;
+	size_t kib, found = 0;
+	bool inside = false;
+	char line[1024];
+
+	if (!smaps)
+		err(1, "/proc/self/smaps");
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start == (unsigned long)va;
+		else if (inside && sscanf(line, "AnonHugePages: %zu", &kib) == 1)
+			found = kib;
+	}
+	fclose(smaps);
+	return found;
+}
+
+/* BUFFER bytes, aligned to a huge page, without any page yet */
+static char *reserve(int advice)
+{
+	char *start, *va;
+	size_t head;
+
+	start = mmap(NULL, BUFFER + HUGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (start == MAP_FAILED)
+		err(1, "mmap");
+	head = -(unsigned long)start & (HUGE - 1);
+	va = start + head;
+	if (head)
+		munmap(start, head);
+	munmap(va + BUFFER, HUGE - head);
+	if (madvise(va, BUFFER, advice))
+		err(1, "madvise: are transparent huge pages off?");
+	return va;
+}
+
+static void *alloc_huge_pages(void)
+{
+	char *va = reserve(MADV_HUGEPAGE);
+	size_t kib;
+
+	memset(va, 1, BUFFER);
+	kib = huge_kib(va);
+	if (kib != BUFFER / KIB)
+		errx(1, "only %zu KiB of %zu came in huge pages: give the VM more memory",
+		     kib, BUFFER / KIB);
+	return va;
+}
+
+/* Number of pages whose frame is just before or after the next page's */
+static size_t adjacent_pages(const void *va)
+{
+	const uint64_t present = 1ULL << 63, pfn_mask = (1ULL << 55) - 1;
+	size_t npages = BUFFER / PAGE, bytes = npages * sizeof(uint64_t);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t *map = malloc(bytes);
+	size_t i, n = 0;
+
+	if (fd < 0 || !map)
+		err(1, "/proc/self/pagemap");
+	if (pread(fd, map, bytes, (unsigned long)va / PAGE * sizeof(*map)) !=
+	    (ssize_t)bytes)
+		err(1, "/proc/self/pagemap");
+	close(fd);
+	for (i = 0; i < npages; i++) {
+		if (!(map[i] & present) || !(map[i] & pfn_mask))
+			errx(1, "/proc/self/pagemap shows no frame of page %zu",
+			     i);
+		map[i] &= pfn_mask;
+		if (i && (map[i] - map[i - 1] == 1 || map[i - 1] - map[i] == 1))
+			n++;
+	}
+	free(map);
+	return n;
+}
+
+/*
+ * The kernel hands out frames more or less in order; so fault in every second
+ * page, and then those between them.
+ */
+static void *alloc_scattered(void)
+{
+	char *va = reserve(MADV_NOHUGEPAGE);
+	size_t offset, n;
+
+	for (offset = 0; offset < BUFFER; offset += 2 * PAGE)
+		va[offset] = 1;
+	for (offset = PAGE; offset < BUFFER; offset += 2 * PAGE)
+		va[offset] = 1;
+	n = adjacent_pages(va);
+	if (n)
+		errx(1, "%zu of %zu pages are adjacent to the next", n,
+		     BUFFER / PAGE);
+	return va;
+}
+
+/* Measuring */
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts))
+		err(1, "clock_gettime");
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void run_once(const struct way_ops *way, const struct bench_case *c,
+		     char *va, uint64_t ns[NR_OPS])
+{
+	uint64_t start;
+	size_t offset;
+
+	start = now();
+	for (offset = 0; offset < c->length; offset += c->call)
+		way->map(va + offset, c->call, IOVA + offset);
+	ns[MAP] = now() - start;
+
+	start = now();
+	for (offset = 0; offset < c->length; offset += c->call)
+		way->unmap(IOVA + offset, c->call);
+	ns[UNMAP] = now() - start;
+}
+
+static void run_case(const struct way_ops *way, const struct bench_case *c,
+		     char *va, double per_page[NR_OPS])
+{
+	uint64_t best[NR_OPS] = { UINT64_MAX, UINT64_MAX }, ns[NR_OPS];
+	int round, op;
+
+	run_once(way, c, va, ns);
+	for (round = 0; round < ROUNDS; round++) {
+		run_once(way, c, va, ns);
+		for (op = 0; op < NR_OPS; op++)
+			if (ns[op] < best[op])
+				best[op] = ns[op];
+	}
+	for (op = 0; op < NR_OPS; op++)
+		per_page[op] = (double)best[op] / (c->length / PAGE);
+}
+
+/* Report */
+
+static double ratio(size_t i, int op)
+{
+	return cost[i][OURS][op] / cost[i][TYPE1][op];
+}
+
+static void print_table(void)
+{
+	size_t i;
+
+	printf("Instructions per 4 KiB, map / unmap\n\n");
+	printf("%-37s %17s  %17s  %11s\n", "case", "type1", "ours",
+	       "ours/type1");
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		printf("%-37s %8.1f /%7.1f  %8.1f /%7.1f  %4.2f / %4.2f\n",
+		       cases[i].title,
+		       cost[i][TYPE1][MAP], cost[i][TYPE1][UNMAP],
+		       cost[i][OURS][MAP], cost[i][OURS][UNMAP],
+		       ratio(i, MAP), ratio(i, UNMAP));
+	printf("\n");
+}
+
+static void print_lines(void)
+{
+	size_t i;
+	int op;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		for (op = 0; op < NR_OPS; op++)
+			printf("bench case=%s op=%s type1=%.1f ours=%.1f ratio=%.2f\n",
+			       cases[i].name, op_names[op], cost[i][TYPE1][op],
+			       cost[i][OURS][op], ratio(i, op));
+}
+
+static int print_verdict(void)
+{
+	int slower = 0, op;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (op = 0; op < NR_OPS; op++) {
+			if (ratio(i, op) <= 1)
+				continue;
+			slower++;
+			printf("bench: case=%s op=%s is slower than type1\n",
+			       cases[i].name, op_names[op]);
+		}
+	}
+	if (!slower)
+		printf("bench: nothing is slower than type1\n");
+	return slower ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	void *memory[NR_MEMORY];
+	size_t i;
+	int w;
+
+	if (argc != 2)
+		errx(2, "usage: bench BDF");
+
+	memory[HUGE_PAGES] = alloc_huge_pages();
+	memory[SCATTERED] = alloc_scattered();
+
+	for (w = 0; w < NR_WAYS; w++) {
+		ways[w].open(argv[1]);
+		for (i = 0; i < ARRAY_SIZE(cases); i++)
+			run_case(&ways[w], &cases[i], memory[cases[i].memory],
+				 cost[i][w]);
+		ways[w].close();
+	}
+
+	print_table();
+	print_lines();
+	return print_verdict();
+}
