@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices for which firmware wants memory mapped (the VM's profile "rmrr"): the
+ * mapping would be the user's to remove, so the device cannot be bound, unless
+ * its kind is known to need the mapping only while firmware drives it.
+ */
+#include "test.h"
+
+#define USB	"0000:00:09.0"	/* firmware wants memory mapped for it, too */
+
+/* Whether a group's reserved regions have one of a type */
+static bool group_has(int group, const char *type)
+{
+	char path[64], line[128];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path),
+		 "/sys/kernel/iommu_groups/%d/reserved_regions", group);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		found |= !strcmp(strrchr(line, ' ') + 1, type);
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Whether nobody owns the DMA of a group */
+static bool group_is_viable(int group)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	char path[64];
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
+	fd = open(path, O_RDWR);
+	rc = ioctl(fd, VFIO_GROUP_GET_STATUS, &status);
+	close(fd);
+	return !rc && (status.flags & VFIO_GROUP_FLAGS_VIABLE);
+}
+
+FIXTURE(rmrr)
+{
+	int iommu;
+	__u32 ioas;
+};
+
+FIXTURE_SETUP(rmrr)
+{
+	self->iommu = open_iommu(&self->ioas);
+}
+
+FIXTURE_TEARDOWN(rmrr)
+{
+	EXPECT_EQ(0, close(self->iommu));
+}
+
+TEST_F(rmrr, device_cannot_be_bound)
+{
+	int dev = open_vfio(EDU);
+
+	ASSERT_TRUE(group_has(pci_group(EDU), "direct"));
+	EXPECT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
+	EXPECT_EQ(-EINVAL, get_info(dev));
+	EXPECT_EQ(0, close(dev));
+	/* Nor does the context that was refused hold the group */
+	EXPECT_TRUE(group_is_viable(pci_group(EDU)));
+	EXPECT_EQ(0, pci_bind(EDU, NULL));
+}
+
+TEST_F(rmrr, relaxable_device_can_be_bound_and_attached)
+{
+	struct iommu_ioas_iova_ranges ranges = {
+		.size = sizeof(ranges),
+		.ioas_id = self->ioas,
+	};
+	struct iommu_iova_range range[8];
+	__u32 pt = self->ioas;
+	int dev = open_vfio(USB);
+	__u32 i;
+
+	ASSERT_TRUE(group_has(pci_group(USB), "direct-relaxable"));
+	ASSERT_EQ(0, vfio_bind(dev, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev, &pt));
+
+	/* What firmware wanted mapped is the user's to map */
+	ranges.num_iovas = ARRAY_SIZE(range);
+	ranges.allowed_iovas = (uintptr_t)range;
+	ASSERT_EQ(0, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES, &ranges)));
+	for (i = 0; i < ranges.num_iovas; i++)
+		if (range[i].start <= 0xfed1d000 && range[i].last >= 0xfed1dfff)
+			break;
+	EXPECT_LT(i, ranges.num_iovas);
+	EXPECT_EQ(0, close(dev));
+	EXPECT_EQ(0, pci_bind(USB, NULL));
+}
+
+TEST_HARNESS_MAIN
