@@ -161,16 +161,16 @@ TEST_F_TIMEOUT(dma, write_to_a_read_only_mapping, PATIENCE)
 	EXPECT_TRUE(filled(self->memory, 'r', EDU_DMA_MAX));
 }
 
-TEST_F_TIMEOUT(dma, read_of_a_write_only_mapping, PATIENCE)
+/*
+ * Reading is not tested: the kernel's driver of the Intel IOMMU makes what is
+ * mapped write-only readable as well.
+ */
+TEST_F_TIMEOUT(dma, write_to_a_write_only_mapping, PATIENCE)
 {
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
 			      IOVA, IOMMU_IOAS_MAP_WRITEABLE));
 	EXPECT_WRITE_ARRIVES();
-	memset(self->memory, 's', PAGE);
-	EXPECT_TRUE(edu_read_faults(&self->edu, IOVA, EDU));
-	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
-	EXPECT_EQ(NULL, memchr(self->memory, 's', EDU_DMA_MAX));
 }
 
 TEST_F_TIMEOUT(dma, after_moving_to_another_ioas, PATIENCE)
@@ -244,13 +244,13 @@ TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 	close(dev2);
 }
 
-/* The page is pinned: it stays the same one whatever the program does */
-TEST_F_TIMEOUT(dma, memory_is_the_same_after_munmap, PATIENCE)
+/* The device has the pages that were mapped, not what is at the address now */
+TEST_F_TIMEOUT(dma, other_memory_at_the_same_address, PATIENCE)
 {
 	char *again;
 
 	ASSERT_EQ(0, munmap(self->memory, 2 * PAGE));
-	/* The device may write to it; no one else sees it */
+	/* The pages are pinned: nobody else gets them before the unmap */
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
 	again = mmap(self->memory, 2 * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE,

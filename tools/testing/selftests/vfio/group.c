@@ -84,10 +84,12 @@ FIXTURE_TEARDOWN(group)
 
 #define EXPECT_DMA_WORKS(edu)						\
 do {									\
+	struct edu *_edu = edu;						\
+									\
 	memset(self->memory, 'd', PAGE);				\
-	EXPECT_EQ(0, edu_from_memory(edu, IOVA, EDU_DMA_MAX));		\
+	EXPECT_EQ(0, edu_from_memory(_edu, IOVA, EDU_DMA_MAX));		\
 	memset(self->memory, 'm', PAGE);				\
-	EXPECT_EQ(0, edu_to_memory(edu, IOVA, EDU_DMA_MAX));		\
+	EXPECT_EQ(0, edu_to_memory(_edu, IOVA, EDU_DMA_MAX));		\
 	EXPECT_TRUE(filled(self->memory, 'd', EDU_DMA_MAX));		\
 	memset(self->memory, 'm', PAGE);				\
 } while (0)
@@ -143,8 +145,10 @@ TEST_F_TIMEOUT(group, bind_blocks_the_whole_group, PATIENCE)
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	EXPECT_DMA_BLOCKED(&edu0, self->requester0);
+	edu_close(&edu0);
 	close(dev0);
 	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	edu_close(&edu1);
 	close(dev1);
 }
 
@@ -188,6 +192,8 @@ TEST_F_TIMEOUT(group, same_ioas, PATIENCE)
 	ASSERT_EQ(0, edu_open(&edu1, dev1));
 	EXPECT_DMA_WORKS(&edu0);
 	EXPECT_DMA_WORKS(&edu1);
+	edu_close(&edu0);
+	edu_close(&edu1);
 	close(dev0);
 	close(dev1);
 }
@@ -225,6 +231,7 @@ TEST_F_TIMEOUT(group, two_ioas, PATIENCE)
 	pt = ioas2;
 	EXPECT_EQ(0, vfio_attach(dev1, &pt));
 	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	edu_close(&edu0);
 	close(dev0);
 	close(dev1);
 }
@@ -266,6 +273,7 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 
 	/* Function 0 is the last one to go; then the group is free */
 	EXPECT_DMA_WORKS(&edu0);
+	edu_close(&edu0);
 	close(dev0);
 }
 
@@ -286,8 +294,10 @@ TEST_F_TIMEOUT(group, both_detached, PATIENCE)
 	ASSERT_EQ(0, vfio_detach(dev1));
 	EXPECT_DMA_BLOCKED(&edu0, self->requester0);
 	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	edu_close(&edu0);
 	close(dev0);
 	EXPECT_DMA_BLOCKED(&edu1, self->requester1);
+	edu_close(&edu1);
 	close(dev1);
 }
 
@@ -311,12 +321,17 @@ TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
 	EXPECT_EQ(-EBUSY, pci_try_bind(self->f1, HOST_DRIVER));
 
 	/* The driver gets it when the group is free */
+	edu_close(&edu0);
 	close(dev0);
 	EXPECT_EQ(0, pci_try_bind(self->f1, HOST_DRIVER));
 	EXPECT_TRUE(pci_bound_to(self->f1, HOST_DRIVER));
 }
 
-/* A function goes away while the other one works */
+/*
+ * A function goes away while the other one works.  Where both have one requester
+ * ID, the kernel's driver of the Intel IOMMU blocks it until the function is
+ * back; it says so above its domain_context_clear().
+ */
 TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 {
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
@@ -330,7 +345,10 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	ASSERT_EQ(0, close(dev1));
 	ASSERT_EQ(0, pci_remove(self->f1));
-	EXPECT_DMA_WORKS(&edu0);
+	if (variant->conventional)
+		EXPECT_DMA_BLOCKED(&edu0, self->requester0);
+	else
+		EXPECT_DMA_WORKS(&edu0);
 	ASSERT_EQ(0, pci_rescan());
 	ASSERT_TRUE(pci_exists(self->f1));
 	EXPECT_DMA_WORKS(&edu0);
@@ -340,6 +358,7 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 	EXPECT_EQ(0, vfio_attach(dev1, &pt1));
 	EXPECT_EQ(pt0, pt1);
 	close(dev1);
+	edu_close(&edu0);
 	close(dev0);
 }
 

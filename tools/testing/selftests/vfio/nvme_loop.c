@@ -91,25 +91,35 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 	}
 }
 
-/* The disk says so when the IOMMU stops it; it can be used again afterwards */
+/*
+ * QEMU's controller does not report what the IOMMU stops; the kernel does.  The
+ * disk goes on working.
+ */
 TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 {
-	char *memory = anon_pages(1);
+	char *memory = anon_pages(1), line[1024];
+	int log = kmsg_open();
 
 	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_LE(0, log);
 	fill((__u64 *)memory, 0);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
 			      IOAS_RW));
 	ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, PAGE));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
+
 	memset(memory, 'm', PAGE);
-	EXPECT_EQ(-EIO, nvme_read(&self->nvme, LBA, IOVA, PAGE));
+	nvme_read(&self->nvme, LBA, IOVA, PAGE);
 	EXPECT_TRUE(filled(memory, 'm', PAGE));
-	EXPECT_EQ(-EIO, nvme_write(&self->nvme, LBA, IOVA, PAGE));
+	EXPECT_TRUE(kmsg_find_fault(log, NVME, "DMA Write", 5000, line));
+	nvme_write(&self->nvme, LBA, IOVA, PAGE);
+	EXPECT_TRUE(kmsg_find_fault(log, NVME, "DMA Read", 5000, line));
+
+	/* What is on the disk now has not come from our memory */
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
 			      IOAS_RW));
-	EXPECT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, PAGE));
-	EXPECT_EQ(0, differs((__u64 *)memory, 0));
+	ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, PAGE));
+	EXPECT_EQ(NULL, memchr(memory, 'm', PAGE));
 }
 
 /* A transfer larger than one command, page by page through PRP lists */
