@@ -445,11 +445,9 @@ FIXTURE_SETUP(hole)
 	ASSERT_NE(NULL, self->good);
 	self->p = get_populated(variant->length);
 	ASSERT_NE(NULL, self->p);
-	if (variant->guard) {
-		ASSERT_EQ(0, mprotect(self->p + variant->at, PAGE, PROT_NONE));
-	} else {
-		ASSERT_EQ(0, munmap(self->p + variant->at, PAGE));
-	}
+	ASSERT_EQ(0, variant->guard ?
+		     mprotect(self->p + variant->at, PAGE, PROT_NONE) :
+		     munmap(self->p + variant->at, PAGE));
 	self->pinned = pinned();
 	ASSERT_LE(0, self->pinned);
 }
