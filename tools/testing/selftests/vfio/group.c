@@ -82,9 +82,9 @@ FIXTURE_TEARDOWN(group)
 	EXPECT_EQ(0, bind_anew(self->f1));
 }
 
-#define EXPECT_DMA_WORKS(edu)						\
+#define EXPECT_DMA_WORKS(engine)					\
 do {									\
-	struct edu *_edu = edu;						\
+	struct edu *_edu = engine;					\
 									\
 	memset(self->memory, 'd', PAGE);				\
 	EXPECT_EQ(0, edu_from_memory(_edu, IOVA, EDU_DMA_MAX));		\
