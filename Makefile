@@ -54,14 +54,17 @@ install: ## install the modules for the running kernel, or KERNELDIR's (as root)
 		INSTALL_MOD_PATH=$(or $(DESTDIR),$(INSTALL_MOD_PATH)) \
 		INSTALL_MOD_DIR=updates
 	depmod $(patsubst %,-b %,$(or $(DESTDIR),$(INSTALL_MOD_PATH))) \
-		$$($(MAKE) -s -C $(or $(KERNELDIR),$(running)) kernelrelease)
+		$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+		$(or $(KERNELDIR),$(running))/include/generated/utsrelease.h)
 	install -d $(DESTDIR)/etc/modules-load.d
 	echo iommufd >$(DESTDIR)/etc/modules-load.d/iommufd.conf
 	@echo "vfio-pci.ko now takes the place of the kernel's own; if the"
 	@echo "initramfs has that one, renew it: update-initramfs -u"
 
 demo: ## boot a VM and show a disk read by DMA through /dev/iommu
-	@$(tests) modules programs
+	@$(tests) modules
+	@$(MAKE) -s -C tools/examples
+	@echo "Booting a VM (a few seconds)"
 	@$(vm)/run -k $(KERNEL) -- tools/examples/demo.sh
 
 check: ## run all tests, in VMs
