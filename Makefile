@@ -72,8 +72,9 @@ check: ## run all tests, in VMs
 	@tools/testing/check -k $(KERNEL)
 
 bench: ## compare speed with VFIO type1, in instructions
-	@$(tests) modules programs
-	@tools/testing/bench/run
+	@$(tests) modules
+	@$(MAKE) -s -C tools/testing/bench
+	@tools/testing/bench/run -k $(KERNEL)
 
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 	@tools/testing/style -k $(KERNEL)
