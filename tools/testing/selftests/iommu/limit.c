@@ -201,12 +201,11 @@ FIXTURE_TEARDOWN(limit)
 }
 
 /* Nothing counts for the worker: all of its limit is there, and no more */
-#define EXPECT_ALL_FREE(w) do { \
-	EXPECT_EQ(-ENOMEM, map(w, 0, LIMIT + 1)); \
-	EXPECT_EQ(0, map(w, 0, LIMIT)); \
-	EXPECT_EQ(-ENOMEM, map(w, LIMIT, 1)); \
-	EXPECT_EQ(0, unmap(w, 0, LIMIT)); \
-} while (0)
+static bool all_free(struct worker *w)
+{
+	return map(w, 0, LIMIT + 1) == -ENOMEM && !map(w, 0, LIMIT) &&
+	       map(w, LIMIT, 1) == -ENOMEM && !unmap(w, 0, LIMIT);
+}
 
 TEST_F(limit, is_exact)
 {
@@ -226,7 +225,7 @@ TEST_F(limit, is_exact)
 		EXPECT_EQ(-ENOMEM, map(w, i, 1));
 	}
 	EXPECT_EQ(0, unmap(w, LIMIT, LIMIT));
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 }
 
 TEST_F(limit, of_zero)
@@ -267,7 +266,7 @@ TEST_F(limit, counts_copies_once)
 	EXPECT_EQ(0, map(w, 0, LIMIT - 4));
 	EXPECT_EQ(0, unmap(w, 0, LIMIT - 4));
 	ASSERT_EQ(0, unmap(w, 200, 4));
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 }
 
 TEST_F(limit, does_not_count_what_failed)
@@ -278,12 +277,12 @@ TEST_F(limit, does_not_count_what_failed)
 	for (i = 0; i < 10; i++)
 		EXPECT_EQ(-EFAULT, map(w, HOLE - 8, LIMIT));
 	EXPECT_EQ(0, PINNED());
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 	ASSERT_EQ(0, map(w, 0, 1));
 	for (i = 0; i < 10; i++)
 		EXPECT_EQ(-EEXIST, map(w, 0, 2));
 	ASSERT_EQ(0, unmap(w, 0, 1));
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 }
 
 TEST_F(limit, counts_from_attach_to_detach)
@@ -306,7 +305,7 @@ TEST_F(limit, counts_from_attach_to_detach)
 	}
 	ASSERT_EQ(0, unmap(w, 0, LIMIT));
 	EXPECT_EQ(0, worker_do(w, ATTACH, 0, 0, 0));
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 }
 
 TEST_F(limit, of_two_processes_of_a_user)
@@ -371,7 +370,7 @@ TEST_F(limit, of_a_process_that_died)
 	EXPECT_EQ(0, ioas_unmap(c->fd, c->ioas_id, AT, LIMIT * PAGE));
 	ASSERT_LE(0, ioas_empty(c->fd, c->ioas_id));
 	EXPECT_EQ(0, PINNED());
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 }
 
 TEST_F(limit, of_a_context_that_was_closed)
@@ -386,7 +385,7 @@ TEST_F(limit, of_a_context_that_was_closed)
 	EXPECT_EQ(0, PINNED());
 	ASSERT_EQ(0, context_open(c, EDU, variant->process_mode));
 	ASSERT_EQ(0, worker_start(w, c, ALICE, LIMIT));
-	EXPECT_ALL_FREE(w);
+	EXPECT_TRUE(all_free(w));
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Threads that map, unmap and copy in one IOAS while another attaches and
+ * detaches devices.  Each thread has IOVA of its own, so that every call has
+ * one right answer whatever the others do.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "common.h"
+
+#define SECONDS		30
+#define THREADS		2
+#define SLOTS		32
+#define SLOT_PAGES	32UL
+#define WINDOW		(256 * HUGE)	/* of IOVA, one a thread */
+
+struct thread {
+	pthread_t id;
+	int fd;
+	__u32 ioas_id;
+	unsigned int number;
+	char *memory;
+	bool mapped[2 * SLOTS];
+	const atomic_bool *stop;
+	unsigned long calls;
+	const char *what;	/* what went wrong, and how */
+	long long rc;
+};
+
+/* A sequence that is the same in every run */
+static unsigned int next(unsigned int *state)
+{
+	*state = *state * 1103515245 + 12345;
+	return *state >> 16;
+}
+
+static bool failed(struct thread *t, const char *what, long long rc)
+{
+	t->calls++;
+	if (!rc)
+		return false;
+	t->what = what;
+	t->rc = rc;
+	return true;
+}
+
+static __u64 slot_iova(const struct thread *t, unsigned int slot)
+{
+	return WINDOW * (1 + t->number) + slot * SLOT_PAGES * PAGE;
+}
+
+/* The length of what a slot holds, if it holds something */
+static __u64 slot_length(unsigned int slot)
+{
+	return (1 + slot % SLOTS % SLOT_PAGES) * PAGE;
+}
+
+static bool unmap_slot(struct thread *t, unsigned int slot)
+{
+	__u64 length = SLOT_PAGES * PAGE;
+	int rc;
+
+	rc = ioas_unmap_len(t->fd, t->ioas_id, slot_iova(t, slot), &length);
+	if (!t->mapped[slot])
+		return failed(t, "unmap of nothing", rc + ENOENT);
+	t->mapped[slot] = false;
+	return failed(t, "unmap", rc) ||
+	       failed(t, "length of unmap", length - slot_length(slot));
+}
+
+static bool map_slot(struct thread *t, unsigned int slot)
+{
+	int rc;
+
+	rc = ioas_map(t->fd, t->ioas_id, t->memory + slot * SLOT_PAGES * PAGE,
+		      slot_length(slot), slot_iova(t, slot));
+	if (t->mapped[slot])
+		return failed(t, "map over a mapping", rc + EEXIST);
+	t->mapped[slot] = true;
+	return failed(t, "map", rc);
+}
+
+/* The second half of the slots are copies of the first */
+static bool copy_slot(struct thread *t, unsigned int slot)
+{
+	int rc;
+
+	rc = ioas_copy(t->fd, t->ioas_id, t->ioas_id, slot_length(slot),
+		       slot_iova(t, slot + SLOTS), slot_iova(t, slot));
+	if (!t->mapped[slot])
+		return failed(t, "copy of nothing", rc + ENOENT);
+	if (t->mapped[slot + SLOTS])
+		return failed(t, "copy over a mapping", rc + EEXIST);
+	t->mapped[slot + SLOTS] = true;
+	return failed(t, "copy", rc);
+}
+
+static void *map_and_unmap(void *arg)
+{
+	struct thread *t = arg;
+	unsigned int state = t->number, slot;
+
+	while (!*t->stop && !t->what) {
+		slot = next(&state) % SLOTS;
+		switch (next(&state) % 5) {
+		case 0:
+		case 1:
+			map_slot(t, slot);
+			break;
+		case 2:
+			copy_slot(t, slot);
+			break;
+		case 3:
+			unmap_slot(t, slot);
+			break;
+		case 4:
+			unmap_slot(t, slot + SLOTS);
+			break;
+		}
+	}
+	for (slot = 0; slot < 2 * SLOTS && !t->what; slot++)
+		unmap_slot(t, slot);
+	return NULL;
+}
+
+FIXTURE(stress)
+{
+	int fd;
+	int dev[2];
+	__u32 ioas_id;
+	atomic_bool stop;
+	struct thread threads[THREADS];
+	long pinned;
+};
+
+FIXTURE_SETUP(stress)
+{
+	static const char *const bdf[] = { EDU, PAIR_0 };
+	__u32 id;
+	int i;
+
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, vfio_take(PAIR_1));
+	for (i = 0; i < 2; i++) {
+		self->dev[i] = vfio_open_bound(bdf[i], self->fd, &id);
+		ASSERT_LE(0, self->dev[i]);
+	}
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
+}
+
+FIXTURE_TEARDOWN(stress)
+{
+	close(self->dev[0]);
+	close(self->dev[1]);
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+static int start(struct thread *t, unsigned int number, int fd, __u32 ioas_id,
+		 const atomic_bool *stop)
+{
+	t->fd = fd;
+	t->ioas_id = ioas_id;
+	t->number = number;
+	t->stop = stop;
+	t->memory = anon(SLOTS * SLOT_PAGES * PAGE);
+	if (!t->memory)
+		return -ENOMEM;
+	return -pthread_create(&t->id, NULL, map_and_unmap, t);
+}
+
+TEST_F_TIMEOUT(stress, map_and_unmap_while_attaching, SECONDS + 60)
+{
+	time_t end = time(NULL) + SECONDS;
+	unsigned long rounds = 0;
+	unsigned int i;
+
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, start(&self->threads[i], i, self->fd,
+				   self->ioas_id, &self->stop));
+	}
+	while (time(NULL) < end) {
+		ASSERT_EQ(0, vfio_attach(self->dev[0], self->ioas_id, NULL));
+		ASSERT_EQ(0, vfio_attach(self->dev[1], self->ioas_id, NULL));
+		ASSERT_EQ(0, vfio_detach(self->dev[rounds % 2]));
+		ASSERT_EQ(0, vfio_detach(self->dev[1 - rounds % 2]));
+		rounds++;
+	}
+	self->stop = true;
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(self->threads[i].id, NULL));
+		EXPECT_EQ(0, self->threads[i].rc) {
+			TH_LOG("thread %u: %s", i, self->threads[i].what);
+		}
+		EXPECT_LT(1000, self->threads[i].calls);
+		TH_LOG("thread %u: %lu calls", i, self->threads[i].calls);
+	}
+	EXPECT_LT(100, rounds);
+	TH_LOG("%lu rounds of attach and detach", rounds);
+	EXPECT_EQ(0, PINNED());
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+}
+
+TEST_HARNESS_MAIN
