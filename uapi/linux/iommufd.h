@@ -178,7 +178,7 @@ struct iommu_ioas_iova_ranges {
  * cannot be attached (that attach fails with EADDRINUSE).  A mapping at a
  * fixed IOVA may lie outside it.
  *
- * Errors: EINVAL when a range ends before it starts or two of them overlap;
+ * Errors: EINVAL when a range is not at least two bytes or two of them overlap;
  * EADDRINUSE when a range meets one that is reserved now; ENOENT; EOPNOTSUPP;
  * EFAULT; ENOMEM.
  */
@@ -224,8 +224,8 @@ enum iommufd_ioas_map_flags {
  * pinned.  What is mapped is never replaced.
  *
  * An IOVA chosen by the kernel lies inside the allowed ranges, if there are
- * any, and shares the lower address bits of @user_va, so that huge pages of
- * memory become huge pages of the IOMMU.
+ * any, and shares the lower address bits of @user_va where there is room for
+ * that, so that huge pages of memory become huge pages of the IOMMU.
  *
  * Errors: EINVAL for a range that is empty, misaligned or reserved, or without
  * any permission; EEXIST when something is mapped in part of the range;
@@ -292,7 +292,8 @@ struct iommu_ioas_copy {
  *
  * Errors: ENOENT when nothing is mapped there, or when a mapping is only
  * partly inside the range (then nothing was removed), or when there is no such
- * IOAS; EINVAL when @length is 0; EOVERFLOW.
+ * IOAS; EBUSY while another thread maps or unmaps inside the range; EINVAL when
+ * @length is 0; EOVERFLOW.
  */
 struct iommu_ioas_unmap {
 	__u32 size;

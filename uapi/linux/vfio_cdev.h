@@ -62,6 +62,8 @@
  *
  * VFIO_DEVICE_PCI_HOT_RESET on a device file takes no group files (@count is
  * 0): what counts is which devices are bound to the caller's context.
+ *
+ * This driver does not do either on a device file yet: ENODEV.
  */
 #ifndef VFIO_PCI_HOT_RESET_FLAG_DEV_ID
 #define VFIO_PCI_HOT_RESET_FLAG_DEV_ID 0x1
@@ -85,6 +87,7 @@
  * @out_devid: Filled in: the ID of the device in the context of @iommufd.
  * @token_uuid_ptr: With VFIO_DEVICE_BIND_FLAG_TOKEN a pointer to 16 bytes, the
  *	UUID that the users of an SR-IOV function and of its siblings share.
+ *	This driver does not know the flag yet: EINVAL.
  *
  * Makes the device the file's own, until the file is closed.  Its IOMMU group
  * is taken from the host's drivers and from all other contexts, and can do no
@@ -119,7 +122,8 @@ struct vfio_device_bind_iommufd {
  * @flags: 0, or VFIO_DEVICE_ATTACH_PASID.
  * @pt_id: The ID of an IOAS or of a HWPT of the context that the device is
  *	bound to.  Filled in: the ID of the HWPT that was attached.
- * @pasid: With VFIO_DEVICE_ATTACH_PASID the PASID whose DMA is meant; all
+ * @pasid: With VFIO_DEVICE_ATTACH_PASID, which this driver does not know yet and
+ *	refuses with EINVAL, the PASID whose DMA is meant; all
  *	other DMA of the device is not concerned.
  *
  * Puts the page table behind @pt_id into effect for the device's DMA.  For an

@@ -162,9 +162,8 @@ static struct iommufd_group *group_get_of(struct iommufd_ctx *ictx,
  * Process context.  Pairs with iommufd_device_unbind(); holds a reference to
  * the context.
  *
- * Return: the binding, or ERR_PTR(): -EINVAL when the device's DMA is not
- * coherent with the CPU's caches, -ENODEV when no IOMMU translates for it,
- * -EPERM when the group has memory that firmware needs mapped, is used by a
+ * Return: the binding, or ERR_PTR(): -EINVAL when no IOMMU translates for the
+ * device, or its DMA is not coherent with the CPU's caches, -EPERM when the group has memory that firmware needs mapped, is used by a
  * host driver or owned by another context, -EBUSY when it has a domain of its
  * own, -ENOMEM.
  */
@@ -296,6 +295,26 @@ static int check_interrupts(struct iommufd_group *igroup)
 	return 0;
 }
 
+/* Attach a group without a domain to a domain that is filled. */
+static int attach_to_filled(struct iommufd_group *igroup,
+			    struct iommufd_hwpt *hwpt)
+{
+	struct iommu_domain_geometry *now = &hwpt->domain->geometry;
+	struct iommu_domain_geometry before = *now;
+	int rc;
+
+	rc = iommu_provider_attach(hwpt->domain, igroup->group);
+	if (rc)
+		return rc;
+	/* Behind an IOMMU that reaches less far, so does the domain. */
+	if (now->aperture_start != before.aperture_start ||
+	    now->aperture_end != before.aperture_end)
+		rc = iopt_narrow_domain(&hwpt->ioas->iopt, hwpt->domain);
+	if (rc)
+		iommu_provider_detach(hwpt->domain, igroup->group);
+	return rc;
+}
+
 /* Attach a group without a domain to one that the IOAS has. */
 static struct iommufd_hwpt *attach_to_existing(struct iommufd_group *igroup,
 					       struct iommufd_ioas *ioas)
@@ -306,7 +325,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_group *igroup,
 
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
 		/* Whatever a driver has against it, the next one may do. */
-		if (iommu_provider_attach(hwpt->domain, igroup->group))
+		if (attach_to_filled(igroup, hwpt))
 			continue;
 		if (refcount_inc_not_zero(&hwpt->obj.users))
 			return hwpt;
@@ -336,7 +355,7 @@ static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_group *igroup,
 {
 	int rc;
 
-	rc = iommu_provider_attach(hwpt->domain, igroup->group);
+	rc = attach_to_filled(igroup, hwpt);
 	if (rc)
 		return ERR_PTR(rc);
 	refcount_inc(&hwpt->obj.users);

@@ -52,6 +52,7 @@ struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
 	hwpt = iommufd_object_alloc(ictx, hwpt, IOMMUFD_OBJ_HWPT, obj);
 	if (IS_ERR(hwpt))
 		return hwpt;
+	hwpt->obj.automatic = true;
 	hwpt->ioas = ioas;
 
 	hwpt->domain = iommu_provider_domain_alloc(dev);

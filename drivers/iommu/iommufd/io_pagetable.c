@@ -11,8 +11,8 @@
  *   iopt_map_commit()  ready, or iopt_map_abort()
  *
  * Unmapping looks at the whole range first and then cannot fail: areas become
- * not ready, leave the domains, one flush, their memory is unpinned, and only
- * then is their IOVA free for others.
+ * not ready, leave the domains, which are flushed, their memory is unpinned,
+ * and only then is their IOVA free for others.
  *
  * In every range "last" is inclusive.
  */
@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 
 #include "io_pagetable.h"
+#include "provider.h"
 
 #define node_to_area(n)		container_of(n, struct iopt_area, node)
 #define node_to_reserved(n)	container_of(n, struct iopt_reserved, node)
@@ -82,24 +83,26 @@ static void areas_free(struct list_head *areas)
 	}
 }
 
-/* Take areas out of one domain; nothing can reach them through it after. */
+/*
+ * Take areas, in the order of their IOVAs, out of one domain.  What is
+ * contiguous goes at once, however many areas it is.
+ */
 static void areas_leave_domain(struct list_head *areas,
 			       struct iommu_domain *domain)
 {
-	struct iommu_iotlb_gather gather;
+	unsigned long start = 0, length = 0;
 	struct iopt_area *area;
 
-	if (list_empty(areas))
-		return;
-	iommu_iotlb_gather_init(&gather);
 	list_for_each_entry(area, areas, item) {
-		size_t length = area->slice.length;
-
-		WARN_ON_ONCE(iommu_unmap_fast(domain, area->node.start, length,
-					      &gather) != length);
-		cond_resched();
+		if (length && area->node.start != start + length) {
+			iommu_provider_unmap(domain, start, length);
+			length = 0;
+		}
+		if (!length)
+			start = area->node.start;
+		length += area->slice.length;
 	}
-	iommu_iotlb_sync(domain, &gather);
+	iommu_provider_unmap(domain, start, length);
 }
 
 static void areas_unpin(struct list_head *areas)
@@ -158,7 +161,8 @@ err_unmap:
 	xa_for_each_range(&iopt->domains, undo, domain, 0, index) {
 		if (undo == index)
 			break;
-		iommu_unmap(domain, area->node.start, area->slice.length);
+		iommu_provider_unmap(domain, area->node.start,
+				     area->slice.length);
 	}
 	iopt_slice_unpin(&area->slice);
 	return rc;
@@ -884,6 +888,25 @@ err_unreserve:
 	unreserve(iopt, domain);
 	up_write(&iopt->iova_lock);
 	up_write(&iopt->domains_lock);
+	return rc;
+}
+
+/**
+ * iopt_narrow_domain() - Keep to the aperture of a domain that has changed
+ * @iopt: The I/O page table.
+ * @domain: One of its domains, to which a device was attached that reaches less
+ *	than those before.
+ *
+ * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
+ * to be kept usable, where the domain no longer can, -ENOMEM.
+ */
+int iopt_narrow_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
+{
+	int rc;
+
+	down_write(&iopt->iova_lock);
+	rc = reserve_outside_aperture(iopt, domain);
+	up_write(&iopt->iova_lock);
 	return rc;
 }
 

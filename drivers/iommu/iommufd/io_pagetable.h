@@ -117,6 +117,7 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
 
 int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
+int iopt_narrow_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
 void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
 
 #endif

@@ -135,7 +135,8 @@ void iommufd_object_put(struct iommufd_object *obj)
 }
 
 /* visible -> hidden, if nothing but the ID uses it */
-static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
+static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id,
+					  bool automatic)
 {
 	struct iommufd_object *obj;
 
@@ -143,7 +144,7 @@ static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
 	obj = xa_load(&ictx->objects, id);
 	if (!obj)
 		obj = ERR_PTR(-ENOENT);
-	else if (refcount_read(&obj->users) != 1)
+	else if (refcount_read(&obj->users) != 1 || obj->automatic != automatic)
 		obj = ERR_PTR(-EBUSY);
 	else
 		__xa_store(&ictx->objects, id, XA_ZERO_ENTRY, 0);
@@ -176,12 +177,12 @@ static bool object_remove(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  *
  * Waits, killably, for the calls at work on the object.
  *
- * Return: 0, -ENOENT without such an object, -EBUSY while it is used, or
- * -ERESTARTSYS when killed; on error the object stays.
+ * Return: 0, -ENOENT without such an object, -EBUSY while it is used or when it
+ * is automatic, or -ERESTARTSYS when killed; on error the object stays.
  */
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 {
-	struct iommufd_object *obj = object_hide(ictx, id);
+	struct iommufd_object *obj = object_hide(ictx, id, false);
 	int rc;
 
 	if (IS_ERR(obj))
@@ -203,8 +204,7 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 /**
  * iommufd_object_destroy_unused() - Drop a user, destroy with the last
  * @ictx: The context.
- * @obj: An object that lives only as long as it has users; the caller's user
- *	is dropped.
+ * @obj: An automatic object, one of whose users is the caller.
  *
  * Waits for the calls at work on the object, so the caller holds no lock that
  * one of them may want.  Cannot fail.
@@ -215,7 +215,7 @@ void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 	/* Once it has no user another thread may destroy it: hold it. */
 	atomic_inc(&obj->calls);
 	refcount_dec(&obj->users);
-	if (object_hide(ictx, obj->id) != obj) {
+	if (object_hide(ictx, obj->id, true) != obj) {
 		iommufd_object_put(obj);
 		return;
 	}

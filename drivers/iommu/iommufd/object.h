@@ -44,6 +44,8 @@ struct iommufd_ctx {
  * @id: The number user space knows it by, never changes.
  * @users: 1 for the ID, and 1 for each lasting user: an object that points
  *	here, or the kernel.  Only an object with 1 can be destroyed.
+ * @automatic: Lives as long as it has users, so it is not for user space to
+ *	destroy.  Set before it is published.
  * @calls: Calls that found it by ID and are still at work.  Destruction waits
  *	for them.
  */
@@ -52,6 +54,7 @@ struct iommufd_object {
 	u32 id;
 	refcount_t users;
 	atomic_t calls;
+	bool automatic;
 };
 
 struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,

@@ -26,6 +26,7 @@
 #include <linux/slab.h>
 
 #include "pages.h"
+#include "provider.h"
 
 /* Scatter list entries handed to the IOMMU driver at a time: 4 KiB of them */
 #define IOPT_BATCH_RUNS		128
@@ -513,7 +514,7 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 	mutex_unlock(&slice->pages->lock);
 	kfree(batch.sg);
 
-	if (rc && batch.iova != iova)
-		iommu_unmap(domain, iova, batch.iova - iova);
+	if (rc)
+		iommu_provider_unmap(domain, iova, batch.iova - iova);
 	return rc;
 }

@@ -9,8 +9,14 @@
  * A group that is claimed and has no domain attached is on a blocking domain,
  * so that a detach here never opens anything.
  */
+#include <linux/bitops.h>
+#include <linux/bits.h>
 #include <linux/device.h>
 #include <linux/list.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "provider.h"
@@ -122,6 +128,54 @@ bool iommu_provider_enforce_coherency(struct iommu_domain *domain)
 {
 	return domain->ops->enforce_cache_coherency &&
 	       domain->ops->enforce_cache_coherency(domain);
+}
+
+/*
+ * Bytes at @iova that the kernel asks an IOMMU driver to unmap in one step:
+ * pages of one size.
+ */
+static size_t unmap_step(struct iommu_domain *domain, unsigned long iova,
+			 size_t length)
+{
+	unsigned long sizes = domain->pgsize_bitmap;
+	unsigned long larger, size, head;
+
+	size = BIT(__fls(sizes & GENMASK(__ffs(iova | BIT(__fls(length))), 0)));
+	larger = sizes & ~(size | (size - 1));
+	if (larger) {
+		larger = BIT(__ffs(larger));
+		head = larger - (iova & (larger - 1));
+		if (length >= larger && head <= length - larger)
+			return head;
+	}
+	return round_down(length, size);
+}
+
+/**
+ * iommu_provider_unmap() - Take a range out of a domain, and flush it
+ * @domain: The domain.
+ * @iova: First byte.
+ * @length: Bytes, all of them mapped.
+ *
+ * When it returns, no device reaches through @domain what was mapped there.
+ *
+ * The kernel would take any range, but on 6.1 Intel's driver frees page tables
+ * that a device may still walk when steps of different size are flushed as one,
+ * and counts the pages of a flush in 32 bits.  So each step is a call here,
+ * which costs nothing: such steps are flushed one by one anyway.
+ */
+void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
+			  size_t length)
+{
+	while (length) {
+		size_t step = unmap_step(domain, iova, length);
+
+		step = min(step, SZ_1T - (iova & (SZ_1T - 1)));
+		WARN_ON_ONCE(iommu_unmap(domain, iova, step) != step);
+		iova += step;
+		length -= step;
+		cond_resched();
+	}
 }
 
 /**

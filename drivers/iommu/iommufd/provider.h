@@ -21,6 +21,8 @@ void iommu_provider_release(struct iommu_group *group);
 struct iommu_domain *iommu_provider_domain_alloc(struct device *dev);
 void iommu_provider_domain_free(struct iommu_domain *domain);
 bool iommu_provider_enforce_coherency(struct iommu_domain *domain);
+void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
+			  size_t length);
 int iommu_provider_map_msi(struct iommu_domain *domain, phys_addr_t iova);
 int iommu_provider_attach(struct iommu_domain *domain,
 			  struct iommu_group *group);
