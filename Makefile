@@ -45,19 +45,21 @@ programs:
 		$(MAKE) -s $(jobs) -C $$d KSELFTEST_DIR=$(kselftest); \
 	done
 
+# Below DESTDIR for a package (which has to run depmod), or INSTALL_MOD_PATH
+install: root = $(or $(DESTDIR),$(INSTALL_MOD_PATH))
 install: ## install the modules for the running kernel, or KERNELDIR's (as root)
 	@[ $(or $(KERNELDIR),$(running),none) != none ] || \
 		{ echo "no headers of $$(uname -r): install them or give KERNELDIR"; \
 		exit 1; } >&2
 	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running))
 	$(MAKE) -C $(or $(KERNELDIR),$(running)) M=$(CURDIR) modules_install \
-		INSTALL_MOD_PATH=$(or $(DESTDIR),$(INSTALL_MOD_PATH)) \
+		INSTALL_MOD_PATH=$(root) \
 		INSTALL_MOD_DIR=updates
-	depmod $(patsubst %,-b %,$(or $(DESTDIR),$(INSTALL_MOD_PATH))) \
+	[ "$(DESTDIR)" ] || depmod $(patsubst %,-b %,$(INSTALL_MOD_PATH)) \
 		$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 		$(or $(KERNELDIR),$(running))/include/generated/utsrelease.h)
-	install -d $(DESTDIR)/etc/modules-load.d
-	echo iommufd >$(DESTDIR)/etc/modules-load.d/iommufd.conf
+	install -d $(root)/etc/modules-load.d
+	echo iommufd >$(root)/etc/modules-load.d/iommufd.conf
 	@echo "vfio-pci.ko now takes the place of the kernel's own; if the"
 	@echo "initramfs has that one, renew it: update-initramfs -u"
 
