@@ -120,6 +120,62 @@ TEST_F(exclude, a_parked_file_excludes_nobody)
 	close(dev);
 }
 
+#define IOVA	0x10000000ULL
+
+/* DMA both ways; the same device and driver, whatever it was mapped with */
+static bool dma_works(int dev, char *memory)
+{
+	struct edu edu;
+	bool works;
+
+	if (edu_open(&edu, dev))
+		return false;
+	memset(memory, 'd', PAGE);
+	works = !edu_from_memory(&edu, IOVA, EDU_DMA_MAX);
+	memset(memory, 'm', PAGE);
+	works &= !edu_to_memory(&edu, IOVA, EDU_DMA_MAX);
+	works &= filled(memory, 'd', EDU_DMA_MAX);
+	edu_close(&edu);
+	return works;
+}
+
+TEST_F_TIMEOUT(exclude, dma_in_turns, PATIENCE)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = IOVA,
+		.size = PAGE,
+	};
+	char *memory = anon_pages(1);
+	int i, dev;
+
+	ASSERT_NE(MAP_FAILED, memory);
+	map.vaddr = (__u64)memory;
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
+			      IOAS_RW));
+	for (i = 0; i < 3; i++) {
+		__u32 pt = self->ioas;
+
+		ASSERT_EQ(0, set_container(self->group, self->container));
+		ASSERT_EQ(0, set_type1(self->container));
+		ASSERT_EQ(0, ERR(ioctl(self->container, VFIO_IOMMU_MAP_DMA,
+				       &map)));
+		dev = get_device(self->group);
+		ASSERT_LE(0, dev);
+		EXPECT_TRUE(dma_works(dev, memory));
+		close(dev);
+		ASSERT_EQ(0, unset_container(self->group));
+
+		ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+		ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+		EXPECT_TRUE(dma_works(self->dev, memory));
+		close(self->dev);
+		self->dev = vfio_open(EDU);
+		ASSERT_LE(0, self->dev);
+	}
+}
+
 TEST_F(exclude, taking_turns)
 {
 	int i, dev;

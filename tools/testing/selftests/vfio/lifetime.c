@@ -15,7 +15,13 @@ FIXTURE(lifetime)
 	int dev;
 	int iommu;
 	__u32 ioas;
+	char *memory;
+	long pinned;	/* pages, by others and before */
 };
+
+/* Mapped for the device in all tests */
+#define PAGES	256
+#define IOVA	0x100000ULL
 
 FIXTURE_SETUP(lifetime)
 {
@@ -26,18 +32,30 @@ FIXTURE_SETUP(lifetime)
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	pt = self->ioas;
 	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	self->pinned = pinned_pages();
+	self->memory = anon_pages(PAGES);
+	ASSERT_NE(MAP_FAILED, self->memory);
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory,
+			      PAGES * PAGE, IOVA, IOAS_RW));
+	ASSERT_EQ(self->pinned + PAGES, pinned_pages());
 }
 
-/* However a test leaves the device, another process can have it then */
+/*
+ * All files are closed: another process can have the device, and no memory is
+ * pinned.
+ */
 FIXTURE_TEARDOWN(lifetime)
 {
 	EXPECT_EQ(0, bind_anew(EDU));
+	EXPECT_EQ(self->pinned, pinned_pages());
 }
 
 TEST_F(lifetime, device_closed_first)
 {
 	EXPECT_EQ(0, close(self->dev));
 	EXPECT_EQ(0, bind_anew(EDU));
+	/* A mapping that no device uses pins nothing */
+	EXPECT_EQ(self->pinned, pinned_pages());
 	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
 	EXPECT_EQ(0, close(self->iommu));
 }
@@ -47,6 +65,7 @@ TEST_F(lifetime, iommu_closed_first)
 	EXPECT_EQ(0, close(self->iommu));
 	EXPECT_EQ(0, get_info(self->dev));
 	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	EXPECT_EQ(self->pinned + PAGES, pinned_pages());
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, close(self->dev));
 }
@@ -65,18 +84,15 @@ TEST_F(lifetime, attach_after_the_iommu_was_closed)
 /* A bound device keeps the context, so its memory stays within reach */
 TEST_F_TIMEOUT(lifetime, dma_after_the_iommu_was_closed, PATIENCE)
 {
-	char *memory = anon_pages(1);
+	char *memory = self->memory;
 	struct edu edu;
 
-	ASSERT_NE(MAP_FAILED, memory);
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, 0x100000,
-			      IOAS_RW));
 	ASSERT_EQ(0, edu_open(&edu, self->dev));
 	memset(memory, 'x', PAGE);
 	ASSERT_EQ(0, close(self->iommu));
-	ASSERT_EQ(0, edu_from_memory(&edu, 0x100000, EDU_DMA_MAX));
+	ASSERT_EQ(0, edu_from_memory(&edu, IOVA, EDU_DMA_MAX));
 	memset(memory, 0, PAGE);
-	ASSERT_EQ(0, edu_to_memory(&edu, 0x100000, EDU_DMA_MAX));
+	ASSERT_EQ(0, edu_to_memory(&edu, IOVA, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(memory, 'x', EDU_DMA_MAX));
 	edu_close(&edu);
 	EXPECT_EQ(0, close(self->dev));
@@ -93,19 +109,23 @@ TEST_F(lifetime, every_order_of_three)
 	close(self->dev);
 	close(self->iommu);
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
-		__u32 pt1, pt2;
+		__u32 ioas, pt1, pt2;
 		int fds[3];
 
-		fds[0] = open_iommu(&pt1);
-		pt2 = pt1;
+		fds[0] = open_iommu(&ioas);
+		pt1 = ioas;
+		pt2 = ioas;
 		fds[1] = open_vfio(EDU);
 		fds[2] = open_vfio(NVME);
 		ASSERT_EQ(0, vfio_bind(fds[1], fds[0], NULL));
 		ASSERT_EQ(0, vfio_bind(fds[2], fds[0], NULL));
 		ASSERT_EQ(0, vfio_attach(fds[1], &pt1));
 		ASSERT_EQ(0, vfio_attach(fds[2], &pt2));
+		ASSERT_EQ(0, ioas_map(fds[0], ioas, self->memory,
+				      PAGES * PAGE, IOVA, IOAS_RW));
 		for (j = 0; j < 3; j++)
 			ASSERT_EQ(0, close(fds[orders[i][j]]));
+		EXPECT_EQ(self->pinned, pinned_pages());
 		EXPECT_EQ(0, bind_anew(EDU));
 		EXPECT_EQ(0, bind_anew(NVME));
 	}
@@ -219,14 +239,14 @@ TEST_F(lifetime, a_killed_process_leaves_nothing)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		int dev = vfio_open(EDU), iommu = iommu_open();
-		char *memory = anon_pages(256);
 		__u32 ioas, pt;
 
 		if (vfio_bind(dev, iommu, NULL) || ioas_alloc(iommu, &ioas))
 			_exit(1);
 		pt = ioas;
 		if (vfio_attach(dev, &pt) ||
-		    ioas_map(iommu, ioas, memory, 256 * PAGE, 0, IOAS_RW))
+		    ioas_map(iommu, ioas, self->memory, PAGES * PAGE, 0,
+			     IOAS_RW))
 			_exit(1);
 		if (write(pipefd[1], &byte, 1) != 1)
 			_exit(1);
@@ -236,6 +256,7 @@ TEST_F(lifetime, a_killed_process_leaves_nothing)
 	close(pipefd[1]);
 	ASSERT_EQ(1, read(pipefd[0], &byte, 1));
 	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	EXPECT_EQ(self->pinned + PAGES, pinned_pages());
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));
