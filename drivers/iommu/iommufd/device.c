@@ -163,9 +163,9 @@ static struct iommufd_group *group_get_of(struct iommufd_ctx *ictx,
  * the context.
  *
  * Return: the binding, or ERR_PTR(): -EINVAL when no IOMMU translates for the
- * device, or its DMA is not coherent with the CPU's caches, -EPERM when the group has memory that firmware needs mapped, is used by a
- * host driver or owned by another context, -EBUSY when it has a domain of its
- * own, -ENOMEM.
+ * device, or its DMA is not coherent with the CPU's caches, -EPERM when the
+ * group has memory that firmware needs mapped, is used by a host driver or
+ * owned by another context, -EBUSY when it has a domain of its own, -ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)
@@ -295,42 +295,47 @@ static int check_interrupts(struct iommufd_group *igroup)
 	return 0;
 }
 
-/* Attach a group without a domain to a domain that is filled. */
+/* Attach a group without a domain to a page table that is filled. */
 static int attach_to_filled(struct iommufd_group *igroup,
-			    struct iommufd_hwpt *hwpt)
+			    struct iommufd_hwpt *hwpt,
+			    const struct iommu_provider_limits *limits)
 {
-	struct iommu_domain_geometry *now = &hwpt->domain->geometry;
-	struct iommu_domain_geometry before = *now;
-	int rc;
-
-	rc = iommu_provider_attach(hwpt->domain, igroup->group);
-	if (rc)
-		return rc;
-	/* Behind an IOMMU that reaches less far, so does the domain. */
-	if (now->aperture_start != before.aperture_start ||
-	    now->aperture_end != before.aperture_end)
-		rc = iopt_narrow_domain(&hwpt->ioas->iopt, hwpt->domain);
-	if (rc)
-		iommu_provider_detach(hwpt->domain, igroup->group);
-	return rc;
+	if (!iommu_provider_within(hwpt->domain, limits))
+		return -EINVAL;
+	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->domain,
+				 igroup->group);
 }
 
-/* Attach a group without a domain to one that the IOAS has. */
-static struct iommufd_hwpt *attach_to_existing(struct iommufd_group *igroup,
-					       struct iommufd_ioas *ioas)
+static void detach_from(struct iommufd_group *igroup, struct iommufd_hwpt *hwpt)
 {
+	iopt_detach_group(&hwpt->ioas->iopt, hwpt->domain, igroup->group);
+}
+
+/* Attach a group without a domain to a page table that the IOAS has. */
+static struct iommufd_hwpt *
+attach_to_existing(struct iommufd_device *idev, struct iommufd_ioas *ioas)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommu_provider_limits limits;
 	struct iommufd_hwpt *hwpt;
+	int rc;
 
 	lockdep_assert_held(&ioas->hwpts_lock);
 
+	if (list_empty(&ioas->hwpts))
+		return NULL;
+	rc = iommu_provider_probe(idev->dev, igroup->group, &limits);
+	if (rc)
+		return ERR_PTR(rc);
+
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
 		/* Whatever a driver has against it, the next one may do. */
-		if (attach_to_filled(igroup, hwpt))
+		if (attach_to_filled(igroup, hwpt, &limits))
 			continue;
 		if (refcount_inc_not_zero(&hwpt->obj.users))
 			return hwpt;
 		/* It is being destroyed. */
-		iommu_provider_detach(hwpt->domain, igroup->group);
+		detach_from(igroup, hwpt);
 	}
 	return NULL;
 }
@@ -342,7 +347,7 @@ static struct iommufd_hwpt *attach_to_ioas(struct iommufd_device *idev,
 	struct iommufd_hwpt *hwpt;
 
 	mutex_lock(&ioas->hwpts_lock);
-	hwpt = attach_to_existing(igroup, ioas);
+	hwpt = attach_to_existing(idev, ioas);
 	if (!hwpt)
 		hwpt = iommufd_hwpt_alloc_attached(igroup->ictx, ioas,
 						   idev->dev, igroup->group);
@@ -350,12 +355,16 @@ static struct iommufd_hwpt *attach_to_ioas(struct iommufd_device *idev,
 	return hwpt;
 }
 
-static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_group *igroup,
+static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_device *idev,
 					   struct iommufd_hwpt *hwpt)
 {
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommu_provider_limits limits;
 	int rc;
 
-	rc = attach_to_filled(igroup, hwpt);
+	rc = iommu_provider_probe(idev->dev, igroup->group, &limits);
+	if (!rc)
+		rc = attach_to_filled(igroup, hwpt, &limits);
 	if (rc)
 		return ERR_PTR(rc);
 	refcount_inc(&hwpt->obj.users);
@@ -383,7 +392,7 @@ static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
 	int rc;
 
 	if (target->hwpt)
-		hwpt = attach_to_hwpt(igroup, target->hwpt);
+		hwpt = attach_to_hwpt(idev, target->hwpt);
 	else
 		hwpt = attach_to_ioas(idev, target->ioas);
 	if (IS_ERR(hwpt))
@@ -391,7 +400,7 @@ static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
 
 	rc = group_map_msi(igroup, hwpt->domain);
 	if (rc) {
-		iommu_provider_detach(hwpt->domain, igroup->group);
+		detach_from(igroup, hwpt);
 		*unused = hwpt;
 		return ERR_PTR(rc);
 	}
@@ -421,13 +430,13 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	}
 
 	if (old)
-		iommu_provider_detach(old->domain, igroup->group);
+		detach_from(igroup, old);
 	hwpt = group_attach(idev, target, unused);
 	if (IS_ERR(hwpt)) {
 		/* Should this fail, the group stays blocked. */
 		if (old)
-			WARN_ON(iommu_provider_attach(old->domain,
-						      igroup->group));
+			WARN_ON(iopt_attach_group(&old->ioas->iopt, old->domain,
+						  igroup->group));
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);
 		return PTR_ERR(hwpt);
@@ -566,7 +575,7 @@ void iommufd_device_detach(struct iommufd_device *idev)
 		if (!--igroup->nattached) {
 			unused = igroup->hwpt;
 			igroup->hwpt = NULL;
-			iommu_provider_detach(unused->domain, igroup->group);
+			detach_from(igroup, unused);
 			iopt_unreserve(&unused->ioas->iopt, igroup);
 		}
 	}

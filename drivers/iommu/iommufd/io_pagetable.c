@@ -892,25 +892,6 @@ err_unreserve:
 }
 
 /**
- * iopt_narrow_domain() - Keep to the aperture of a domain that has changed
- * @iopt: The I/O page table.
- * @domain: One of its domains, to which a device was attached that reaches less
- *	than those before.
- *
- * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
- * to be kept usable, where the domain no longer can, -ENOMEM.
- */
-int iopt_narrow_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
-{
-	int rc;
-
-	down_write(&iopt->iova_lock);
-	rc = reserve_outside_aperture(iopt, domain);
-	up_write(&iopt->iova_lock);
-	return rc;
-}
-
-/**
  * iopt_remove_domain() - Undo iopt_add_domain()
  * @iopt: The I/O page table.
  * @domain: The domain; no device is attached to it any more.
@@ -933,5 +914,41 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
 	unreserve(iopt, domain);
 	update_alignment(iopt);
 	up_write(&iopt->iova_lock);
+	up_write(&iopt->domains_lock);
+}
+
+/**
+ * iopt_attach_group() - Let a group do DMA through a domain that is filled
+ * @iopt: The I/O page table.
+ * @domain: One of its domains.
+ * @group: The group, as for iommu_provider_attach().
+ *
+ * IOMMU drivers expect that nothing is mapped or unmapped meanwhile: Intel's
+ * looks at the devices of a domain without a lock when it flushes.
+ *
+ * Return: as iommu_provider_attach().
+ */
+int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
+		      struct iommu_group *group)
+{
+	int rc;
+
+	down_write(&iopt->domains_lock);
+	rc = iommu_provider_attach(domain, group);
+	up_write(&iopt->domains_lock);
+	return rc;
+}
+
+/**
+ * iopt_detach_group() - Block the DMA of a group attached to a filled domain
+ * @iopt: The I/O page table.
+ * @domain: One of its domains.
+ * @group: The group, attached to @domain.
+ */
+void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
+		       struct iommu_group *group)
+{
+	down_write(&iopt->domains_lock);
+	iommu_provider_detach(domain, group);
 	up_write(&iopt->domains_lock);
 }

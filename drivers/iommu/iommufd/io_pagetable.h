@@ -13,9 +13,10 @@
 
 /**
  * struct io_pagetable - What is mapped where in one I/O address space
- * @domains_lock: Guards @domains and @huge_pages.  Attaching is exclusive and
- *	takes it for writing; mapping and unmapping take it for reading, from
- *	before an area comes or goes until after.  Outside @iova_lock.
+ * @domains_lock: Guards @domains, @huge_pages, and which groups are attached to
+ *	the domains.  Attaching and detaching are exclusive and take it for
+ *	writing; mapping and unmapping take it for reading, from before an area
+ *	comes or goes until after.  Outside @iova_lock.
  * @domains: The domains that hold every ready area.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @iova_lock: Guards the trees and what follows.  Never held for writing while
@@ -117,7 +118,10 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
 
 int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
-int iopt_narrow_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
 void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
+int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
+		      struct iommu_group *group);
+void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
+		       struct iommu_group *group);
 
 #endif

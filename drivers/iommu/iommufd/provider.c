@@ -216,3 +216,53 @@ void iommu_provider_detach(struct iommu_domain *domain,
 {
 	iommu_detach_group(domain, group);
 }
+
+/**
+ * iommu_provider_probe() - Find out what the IOMMU of a group can do
+ * @dev: A device of @group.
+ * @group: The group, claimed, without a domain attached.
+ * @limits: Filled in.
+ *
+ * Attaches the group to an empty domain for a moment, since on 6.1 only that
+ * tells.
+ *
+ * Return: 0, -ENOMEM, or what the IOMMU driver says.
+ */
+int iommu_provider_probe(struct device *dev, struct iommu_group *group,
+			 struct iommu_provider_limits *limits)
+{
+	struct iommu_domain *domain;
+	int rc;
+
+	domain = iommu_provider_domain_alloc(dev);
+	if (IS_ERR(domain))
+		return PTR_ERR(domain);
+
+	rc = iommu_provider_attach(domain, group);
+	if (!rc) {
+		limits->aperture_start = domain->geometry.aperture_start;
+		limits->aperture_end = domain->geometry.aperture_end;
+		limits->pgsizes = domain->pgsize_bitmap;
+		iommu_provider_detach(domain, group);
+	}
+	iommu_provider_domain_free(domain);
+	return rc;
+}
+
+/**
+ * iommu_provider_within() - Could an IOMMU do all that a domain does?
+ * @domain: The domain.
+ * @limits: What the IOMMU can do.
+ *
+ * Attaching a group behind a lesser IOMMU would, on 6.1, cut down the domain
+ * under those that use it.
+ *
+ * Return: whether a group behind that IOMMU may be attached to the domain.
+ */
+bool iommu_provider_within(struct iommu_domain *domain,
+			   const struct iommu_provider_limits *limits)
+{
+	return domain->geometry.aperture_start >= limits->aperture_start &&
+	       domain->geometry.aperture_end <= limits->aperture_end &&
+	       !(domain->pgsize_bitmap & ~limits->pgsizes);
+}
