@@ -238,6 +238,7 @@ FIXTURE_TEARDOWN(memory)
 	close(self->dev);
 	close(self->fd);
 	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, write_file(NR_HUGE, "0"));
 }
 
 static int map_with(int fd, __u32 id, __u32 flags, void *p, size_t length,

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random calls, each compared with a model that is simple enough to be right:
+ * a list of mappings, each a slice of some memory.  The model says what every
+ * call returns, and which pages are pinned.
+ */
+#include "common.h"
+
+#define AT	(256 * HUGE)
+#define PAGES	96U		/* of IOVA from AT on, and of memory */
+#define ROUNDS	4000
+#define MAX	PAGES
+
+struct mapping {
+	unsigned int ioas;
+	unsigned int page;	/* IOVA, in pages from AT */
+	unsigned int pages;
+	unsigned int memory;	/* which MAP it comes from */
+	unsigned int offset;	/* pages into that */
+};
+
+struct model {
+	struct mapping mappings[2 * MAX];
+	unsigned int n;
+	unsigned int maps;
+	bool attached[2];
+};
+
+static unsigned int next(unsigned int *state)
+{
+	*state = *state * 1103515245 + 12345;
+	return *state >> 16;
+}
+
+static bool overlaps(const struct mapping *m, unsigned int ioas,
+		     unsigned int page, unsigned int pages)
+{
+	return m->ioas == ioas && page < m->page + m->pages &&
+	       m->page < page + pages;
+}
+
+static bool is_free(const struct model *model, unsigned int ioas,
+		    unsigned int page, unsigned int pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < model->n; i++)
+		if (overlaps(&model->mappings[i], ioas, page, pages))
+			return false;
+	return true;
+}
+
+static void add(struct model *model, const struct mapping *mapping)
+{
+	model->mappings[model->n++] = *mapping;
+}
+
+/* What MAP must return; the model follows */
+static int model_map(struct model *model, unsigned int ioas, unsigned int page,
+		     unsigned int pages)
+{
+	struct mapping new = { ioas, page, pages, model->maps, 0 };
+
+	if (!is_free(model, ioas, page, pages))
+		return -EEXIST;
+	model->maps++;
+	add(model, &new);
+	return 0;
+}
+
+static int model_unmap(struct model *model, unsigned int ioas,
+		       unsigned int page, unsigned int pages, __u64 *length)
+{
+	struct mapping *m;
+	unsigned int i, j;
+
+	for (i = 0; i < model->n; i++) {
+		m = &model->mappings[i];
+		if (overlaps(m, ioas, page, pages) &&
+		    (m->page < page || m->page + m->pages > page + pages))
+			return -ENOENT;
+	}
+	*length = 0;
+	for (i = j = 0; i < model->n; i++) {
+		m = &model->mappings[i];
+		if (overlaps(m, ioas, page, pages))
+			*length += m->pages * PAGE;
+		else
+			model->mappings[j++] = *m;
+	}
+	model->n = j;
+	return *length ? 0 : -ENOENT;
+}
+
+static const struct mapping *find(const struct model *model, unsigned int ioas,
+				  unsigned int page)
+{
+	unsigned int i;
+
+	for (i = 0; i < model->n; i++)
+		if (overlaps(&model->mappings[i], ioas, page, 1))
+			return &model->mappings[i];
+	return NULL;
+}
+
+/* A copy has the borders of its source */
+static int model_copy(struct model *model, unsigned int dst, unsigned int to,
+		      unsigned int src, unsigned int from, unsigned int pages)
+{
+	unsigned int page, end = from + pages;
+	const struct mapping *m;
+	struct mapping new;
+
+	for (page = from; page < end; page++)
+		if (!find(model, src, page))
+			return -ENOENT;
+	if (!is_free(model, dst, to, pages))
+		return -EEXIST;
+	for (page = from; page < end; page += new.pages) {
+		m = find(model, src, page);
+		new.ioas = dst;
+		new.page = to + page - from;
+		new.pages = m->page + m->pages - page;
+		if (new.pages > end - page)
+			new.pages = end - page;
+		new.memory = m->memory;
+		new.offset = m->offset + page - m->page;
+		add(model, &new);
+	}
+	return 0;
+}
+
+/* Whether this page of a mapping is in one before it that is attached, too */
+static bool counted(const struct model *model, unsigned int before,
+		    unsigned int memory, unsigned int offset)
+{
+	const struct mapping *m;
+	unsigned int i;
+
+	for (i = 0; i < before; i++) {
+		m = &model->mappings[i];
+		if (model->attached[m->ioas] && m->memory == memory &&
+		    offset >= m->offset && offset < m->offset + m->pages)
+			return true;
+	}
+	return false;
+}
+
+static long model_pinned(const struct model *model)
+{
+	const struct mapping *m;
+	unsigned int i, page;
+	long count = 0;
+
+	for (i = 0; i < model->n; i++) {
+		m = &model->mappings[i];
+		if (!model->attached[m->ioas])
+			continue;
+		for (page = 0; page < m->pages; page++)
+			if (!counted(model, i, m->memory, m->offset + page))
+				count++;
+	}
+	return count;
+}
+
+FIXTURE(model)
+{
+	int fd;
+	int dev[2];
+	__u32 ioas_id[2];
+	char *memory;
+	struct model model;
+	long pinned;
+};
+
+FIXTURE_VARIANT(model)
+{
+	unsigned int seed;
+	bool small_pages;
+};
+
+FIXTURE_VARIANT_ADD(model, first)
+{
+	.seed = 1,
+};
+
+FIXTURE_VARIANT_ADD(model, second)
+{
+	.seed = 77777,
+};
+
+FIXTURE_VARIANT_ADD(model, small_pages)
+{
+	.seed = 4711,
+	.small_pages = true,
+};
+
+FIXTURE_SETUP(model)
+{
+	static const char *const bdf[] = { EDU, PAIR_0 };
+	__u32 id;
+	int i;
+
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, vfio_take(PAIR_1));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id[i]));
+		if (variant->small_pages) {
+			ASSERT_EQ(0, option_set(self->fd,
+						IOMMU_OPTION_HUGE_PAGES,
+						self->ioas_id[i], 0));
+		}
+		self->dev[i] = vfio_open_bound(bdf[i], self->fd, &id);
+		ASSERT_LE(0, self->dev[i]);
+	}
+	self->memory = anon_aligned(PAGES * PAGE, HUGE);
+	ASSERT_NE(NULL, self->memory);
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
+}
+
+FIXTURE_TEARDOWN(model)
+{
+	close(self->dev[0]);
+	close(self->dev[1]);
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+TEST_F_TIMEOUT(model, agrees, 120)
+{
+	unsigned int state = variant->seed, round, ioas, other, page, to, pages;
+	struct model *model = &self->model;
+	const struct mapping *m;
+	unsigned int worked = 0;
+	__u64 length, want_length;
+	int rc, want;
+
+	for (round = 0; round < ROUNDS; round++) {
+		ioas = next(&state) % 2;
+		other = next(&state) % 2;
+		page = next(&state) % PAGES;
+		to = next(&state) % PAGES;
+		pages = 1 + next(&state) % (next(&state) % 2 ? 4 : 32);
+		/* Often something that is there */
+		if (model->n && next(&state) % 2) {
+			m = &model->mappings[next(&state) % model->n];
+			ioas = m->ioas;
+			page = m->page;
+			pages = m->pages;
+		}
+		if (pages > PAGES - page)
+			pages = PAGES - page;
+		if (pages > PAGES - to)
+			to = PAGES - pages;
+
+		switch (next(&state) % 8) {
+		case 0:
+		case 1:
+			want = model_map(model, ioas, page, pages);
+			rc = ioas_map(self->fd, self->ioas_id[ioas],
+				      self->memory + to * PAGE, pages * PAGE,
+				      AT + page * PAGE);
+			break;
+		case 2:
+		case 3:
+			want_length = pages * PAGE;
+			length = pages * PAGE;
+			want = model_unmap(model, ioas, page, pages,
+					   &want_length);
+			if (want)
+				want_length = length;
+			rc = ioas_unmap_len(self->fd, self->ioas_id[ioas],
+					    AT + page * PAGE, &length);
+			ASSERT_EQ(want_length, length);
+			break;
+		case 4:
+		case 5:
+		case 6:
+			want = model_copy(model, other, to, ioas, page, pages);
+			rc = ioas_copy(self->fd, self->ioas_id[other],
+				       self->ioas_id[ioas], pages * PAGE,
+				       AT + to * PAGE, AT + page * PAGE);
+			break;
+		default:
+			want = 0;
+			model->attached[ioas] = !model->attached[ioas];
+			rc = model->attached[ioas] ?
+			     vfio_attach(self->dev[ioas], self->ioas_id[ioas],
+					 NULL) : vfio_detach(self->dev[ioas]);
+			break;
+		}
+		ASSERT_EQ(want, rc) {
+			TH_LOG("round %u", round);
+		}
+		worked += !rc;
+		if (round % 4)
+			continue;
+		ASSERT_EQ(model_pinned(model), PINNED()) {
+			TH_LOG("round %u", round);
+		}
+	}
+	/* Enough of both to mean something */
+	EXPECT_LT(ROUNDS / 4, worked);
+	EXPECT_GT(ROUNDS * 3 / 4, worked);
+}
+
+TEST_HARNESS_MAIN
