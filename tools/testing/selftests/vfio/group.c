@@ -351,6 +351,7 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 		EXPECT_DMA_WORKS(&edu0);
 	ASSERT_EQ(0, pci_rescan());
 	ASSERT_TRUE(pci_exists(self->f1));
+	ASSERT_EQ(pci_group(self->f0), pci_group(self->f1));
 	EXPECT_DMA_WORKS(&edu0);
 	dev1 = open_vfio(self->f1);
 	EXPECT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
