@@ -25,6 +25,8 @@ tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
 help: ## this list
 	@echo "make [KERNELDIR=headers of a kernel] TARGET"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST))
+	@echo "To have DKMS build and install the modules for each new kernel:"
+	@echo "  dkms add . && dkms install iommufd/0.1"
 
 modules: ## build iommufd.ko and vfio-pci.ko
 	@flock .modules.lock $(MAKE) --no-print-directory build-modules \
