@@ -180,7 +180,8 @@ struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 	if (IS_ERR(igroup))
 		return ERR_CAST(igroup);
 
-	idev = iommufd_object_alloc(ictx, idev, IOMMUFD_OBJ_DEVICE, obj);
+	idev = iommufd_object_alloc(ictx, struct iommufd_device,
+				    IOMMUFD_OBJ_DEVICE);
 	if (IS_ERR(idev)) {
 		group_put(igroup);
 		return idev;

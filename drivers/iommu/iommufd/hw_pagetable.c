@@ -49,7 +49,7 @@ struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
 
 	lockdep_assert_held(&ioas->hwpts_lock);
 
-	hwpt = iommufd_object_alloc(ictx, hwpt, IOMMUFD_OBJ_HWPT, obj);
+	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, IOMMUFD_OBJ_HWPT);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->obj.automatic = true;

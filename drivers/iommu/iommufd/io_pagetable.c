@@ -27,10 +27,6 @@
 #define node_to_reserved(n)	container_of(n, struct iopt_reserved, node)
 #define node_to_allowed(n)	container_of(n, struct iopt_allowed, node)
 
-#define for_each_range(node, root, start, last)				\
-	for (node = interval_tree_iter_first(root, start, last); node;	\
-	     node = interval_tree_iter_next(node, start, last))
-
 static bool range_taken(struct rb_root_cached *root, unsigned long start,
 			unsigned long last)
 {
@@ -227,7 +223,8 @@ static bool find_free_allowed(struct iopt_map *map, unsigned long align,
 		return find_free(iopt, PAGE_SIZE, ULONG_MAX - PAGE_SIZE,
 				 map->length, align, offset, &map->iova);
 
-	for_each_range(node, &iopt->allowed, 0, ULONG_MAX)
+	for (node = interval_tree_iter_first(&iopt->allowed, 0, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX))
 		if (find_free(iopt, node->start, node->last, map->length,
 			      align, offset, &map->iova))
 			return true;
@@ -417,7 +414,8 @@ int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 		return -EOVERFLOW;
 
 	down_read(&src->iova_lock);
-	for_each_range(node, &src->areas, iova, last) {
+	for (node = interval_tree_iter_first(&src->areas, iova, last); node;
+	     node = interval_tree_iter_next(node, iova, last)) {
 		struct iopt_area *area = node_to_area(node);
 
 		if (node->start > next || !area->ready)
@@ -517,7 +515,8 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 	int rc = 0;
 
 	down_write(&iopt->iova_lock);
-	for_each_range(node, &iopt->areas, start, last) {
+	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
+	     node = interval_tree_iter_next(node, start, last)) {
 		area = node_to_area(node);
 		if (node->start < start || node->last > last)
 			rc = -ENOENT;
@@ -526,7 +525,8 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		if (rc)
 			goto out_unlock;
 	}
-	for_each_range(node, &iopt->areas, start, last) {
+	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
+	     node = interval_tree_iter_next(node, start, last)) {
 		area = node_to_area(node);
 		area->ready = false;
 		list_add_tail(&area->item, areas);
@@ -670,7 +670,8 @@ int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
 	int rc = 0;
 
 	down_write(&iopt->iova_lock);
-	for_each_range(node, allowed, 0, ULONG_MAX) {
+	for (node = interval_tree_iter_first(allowed, 0, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
 		if (range_taken(&iopt->reserved, node->start, node->last)) {
 			rc = -EADDRINUSE;
 			goto out_unlock;
@@ -698,7 +699,8 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
 
 	lockdep_assert_held(&iopt->iova_lock);
 
-	for_each_range(node, &iopt->reserved, iova, ULONG_MAX) {
+	for (node = interval_tree_iter_first(&iopt->reserved, iova, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, iova, ULONG_MAX)) {
 		if (node->start > iova) {
 			*start = iova;
 			*last = node->start - 1;
@@ -758,7 +760,8 @@ static int check_alignment(struct io_pagetable *iopt, unsigned long align)
 
 	if (align <= iopt->iova_alignment)
 		return 0;
-	for_each_range(node, &iopt->areas, 0, ULONG_MAX) {
+	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
 		struct iopt_area *area = node_to_area(node);
 
 		if ((node->start | area->slice.offset | area->slice.length) &
@@ -786,7 +789,8 @@ static void list_areas(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct interval_tree_node *node;
 
-	for_each_range(node, &iopt->areas, 0, ULONG_MAX)
+	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX); node;
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX))
 		list_add_tail(&node_to_area(node)->item, areas);
 }
 

@@ -34,14 +34,12 @@ union iommufd_cmds {
 
 /**
  * struct iommufd_ioctl - What there is to know of one ioctl
- * @cmd: Its number.
  * @size: Size of its struct in this kernel.
  * @min_size: The smallest size a caller may have: up to the last field that
  *	the first version of the ABI had.
  * @execute: Does it.
  */
 struct iommufd_ioctl {
-	unsigned int cmd;
 	unsigned int size;
 	unsigned int min_size;
 	int (*execute)(struct iommufd_ucmd *ucmd);
@@ -49,7 +47,6 @@ struct iommufd_ioctl {
 
 #define IOCTL(_cmd, _fn, _struct, _last)				\
 	[_IOC_NR(_cmd) - IOMMUFD_CMD_BASE] = {				\
-		.cmd = _cmd,						\
 		.size = sizeof(_struct) +				\
 			BUILD_BUG_ON_ZERO(sizeof(_struct) >		\
 					  sizeof(union iommufd_cmds)),	\
@@ -86,10 +83,11 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	};
 	int rc;
 
-	if (nr >= ARRAY_SIZE(iommufd_ioctls))
+	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
+	    nr >= ARRAY_SIZE(iommufd_ioctls))
 		return -ENOTTY;
 	op = &iommufd_ioctls[nr];
-	if (op->cmd != cmd || !op->execute)
+	if (!op->execute)
 		return -ENOTTY;
 
 	if (get_user(ucmd.user_size, (u32 __user *)ucmd.ubuffer))

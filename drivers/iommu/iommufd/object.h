@@ -75,15 +75,14 @@ void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file);
 void iommufd_ctx_release(struct iommufd_ctx *ictx);
 
 /*
- * A new object of struct @ptr's type, whose first member is the struct
- * iommufd_object @member.  It has an ID, but cannot be found before
+ * A new object of struct @type, whose first member is its struct
+ * iommufd_object, obj.  It has an ID, but cannot be found before
  * iommufd_object_publish().
  */
-#define iommufd_object_alloc(ictx, ptr, type, member)			\
-	((typeof(ptr))iommufd_object_alloc_elm(				\
+#define iommufd_object_alloc(ictx, type, kind)				\
+	((type *)iommufd_object_alloc_elm(				\
 		ictx,							\
-		sizeof(*(ptr)) +					\
-			BUILD_BUG_ON_ZERO(offsetof(typeof(*(ptr)), member)), \
-		type))
+		sizeof(type) + BUILD_BUG_ON_ZERO(offsetof(type, obj)),	\
+		kind))
 
 #endif
