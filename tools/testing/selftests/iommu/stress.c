@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that map, unmap and copy in one IOAS while another attaches and
- * detaches devices.  Each thread has IOVA of its own, so that every call has
- * one right answer whatever the others do.
+ * Threads that map, unmap and copy while another attaches and detaches devices.
+ * First each has IOVA of its own, so that every call has one right answer
+ * whatever the others do; then they work on the same IOVA, and on the same IDs.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -10,7 +10,6 @@
 
 #include "common.h"
 
-#define SECONDS		30
 #define THREADS		2
 #define SLOTS		32
 #define SLOT_PAGES	32UL
@@ -19,7 +18,8 @@
 struct thread {
 	pthread_t id;
 	int fd;
-	__u32 ioas_id;
+	__u32 ioas_id;		/* to map into */
+	__u32 copy_id;		/* to copy to */
 	unsigned int number;
 	char *memory;
 	bool mapped[2 * SLOTS];
@@ -62,7 +62,8 @@ static bool unmap_slot(struct thread *t, unsigned int slot)
 	__u64 length = SLOT_PAGES * PAGE;
 	int rc;
 
-	rc = ioas_unmap_len(t->fd, t->ioas_id, slot_iova(t, slot), &length);
+	rc = ioas_unmap_len(t->fd, slot < SLOTS ? t->ioas_id : t->copy_id,
+			    slot_iova(t, slot), &length);
 	if (!t->mapped[slot])
 		return failed(t, "unmap of nothing", rc + ENOENT);
 	t->mapped[slot] = false;
@@ -87,7 +88,7 @@ static bool copy_slot(struct thread *t, unsigned int slot)
 {
 	int rc;
 
-	rc = ioas_copy(t->fd, t->ioas_id, t->ioas_id, slot_length(slot),
+	rc = ioas_copy(t->fd, t->copy_id, t->ioas_id, slot_length(slot),
 		       slot_iova(t, slot + SLOTS), slot_iova(t, slot));
 	if (!t->mapped[slot])
 		return failed(t, "copy of nothing", rc + ENOENT);
@@ -129,10 +130,28 @@ FIXTURE(stress)
 {
 	int fd;
 	int dev[2];
-	__u32 ioas_id;
+	__u32 ioas_id[2];
 	atomic_bool stop;
 	struct thread threads[THREADS];
 	long pinned;
+};
+
+FIXTURE_VARIANT(stress)
+{
+	bool two_ioas;
+	int seconds;
+};
+
+FIXTURE_VARIANT_ADD(stress, one_ioas)
+{
+	.seconds = 30,
+};
+
+/* Each thread maps into one and copies to the other */
+FIXTURE_VARIANT_ADD(stress, two_ioas)
+{
+	.two_ioas = true,
+	.seconds = 15,
 };
 
 FIXTURE_SETUP(stress)
@@ -143,12 +162,14 @@ FIXTURE_SETUP(stress)
 
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, vfio_take(PAIR_1));
 	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id[i]));
 		self->dev[i] = vfio_open_bound(bdf[i], self->fd, &id);
 		ASSERT_LE(0, self->dev[i]);
 	}
+	if (!variant->two_ioas)
+		self->ioas_id[1] = self->ioas_id[0];
 	self->pinned = pinned();
 	ASSERT_LE(0, self->pinned);
 }
@@ -161,32 +182,35 @@ FIXTURE_TEARDOWN(stress)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-static int start(struct thread *t, unsigned int number, int fd, __u32 ioas_id,
-		 const atomic_bool *stop)
+static int start(struct thread *t, unsigned int number, int fd,
+		 const __u32 *ioas_id, const atomic_bool *stop,
+		 void *(*run)(void *thread))
 {
 	t->fd = fd;
-	t->ioas_id = ioas_id;
+	t->ioas_id = ioas_id[number % 2];
+	t->copy_id = ioas_id[1 - number % 2];
 	t->number = number;
 	t->stop = stop;
 	t->memory = anon(SLOTS * SLOT_PAGES * PAGE);
 	if (!t->memory)
 		return -ENOMEM;
-	return -pthread_create(&t->id, NULL, map_and_unmap, t);
+	return -pthread_create(&t->id, NULL, run, t);
 }
 
-TEST_F_TIMEOUT(stress, map_and_unmap_while_attaching, SECONDS + 60)
+TEST_F_TIMEOUT(stress, map_and_unmap_while_attaching, 90)
 {
-	time_t end = time(NULL) + SECONDS;
+	time_t end = time(NULL) + variant->seconds;
 	unsigned long rounds = 0;
 	unsigned int i;
 
 	for (i = 0; i < THREADS; i++) {
 		ASSERT_EQ(0, start(&self->threads[i], i, self->fd,
-				   self->ioas_id, &self->stop));
+				   self->ioas_id, &self->stop, map_and_unmap));
 	}
 	while (time(NULL) < end) {
-		ASSERT_EQ(0, vfio_attach(self->dev[0], self->ioas_id, NULL));
-		ASSERT_EQ(0, vfio_attach(self->dev[1], self->ioas_id, NULL));
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, vfio_attach(self->dev[i],
+						 self->ioas_id[i], NULL));
 		ASSERT_EQ(0, vfio_detach(self->dev[rounds % 2]));
 		ASSERT_EQ(0, vfio_detach(self->dev[1 - rounds % 2]));
 		rounds++;
@@ -203,7 +227,155 @@ TEST_F_TIMEOUT(stress, map_and_unmap_while_attaching, SECONDS + 60)
 	EXPECT_LT(100, rounds);
 	TH_LOG("%lu rounds of attach and detach", rounds);
 	EXPECT_EQ(0, PINNED());
-	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id[0]));
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id[1]));
+}
+
+/* One window and few slots for all: every call may find anything there */
+static void *collide(void *arg)
+{
+	struct thread *t = arg;
+	unsigned int state = t->number;
+	__u64 iova, to;
+	int rc = 0;
+
+	while (!*t->stop && !t->what) {
+		iova = WINDOW + next(&state) % 64 * PAGE;
+		to = WINDOW + next(&state) % 64 * PAGE;
+		switch (next(&state) % 3) {
+		case 0:
+			rc = ioas_map(t->fd, t->ioas_id, t->memory,
+				      (1 + next(&state) % 8) * PAGE, iova);
+			break;
+		case 1:
+			rc = ioas_copy(t->fd, t->copy_id, t->ioas_id,
+				       (1 + next(&state) % 8) * PAGE, to, iova);
+			break;
+		case 2:
+			rc = ioas_unmap(t->fd, t->ioas_id, iova,
+					(1 + next(&state) % 16) * PAGE);
+			/* Another thread is at work in the range */
+			if (rc == -EBUSY)
+				rc = 0;
+			break;
+		}
+		if (rc == -EEXIST || rc == -ENOENT)
+			rc = 0;
+		failed(t, "a call in a collision", rc);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(stress, threads_on_the_same_iova, 60)
+{
+	time_t end = time(NULL) + 10;
+	unsigned int i;
+
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, start(&self->threads[i], i, self->fd,
+				   self->ioas_id, &self->stop, collide));
+	}
+	while (time(NULL) < end) {
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, vfio_attach(self->dev[i],
+						 self->ioas_id[i], NULL));
+		for (i = 0; i < 2; i++)
+			ASSERT_EQ(0, vfio_detach(self->dev[i]));
+	}
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, vfio_attach(self->dev[i], self->ioas_id[i], NULL));
+	self->stop = true;
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(self->threads[i].id, NULL));
+		EXPECT_EQ(0, self->threads[i].rc);
+		EXPECT_LT(1000, self->threads[i].calls);
+	}
+	EXPECT_LE(0, ioas_empty(self->fd, self->ioas_id[0]));
+	EXPECT_LE(0, ioas_empty(self->fd, self->ioas_id[1]));
+	EXPECT_EQ(0, PINNED());
+}
+
+/* IDs of IOAS that come and go, used by all, also by attach */
+static void *destroy_and_use(void *arg)
+{
+	struct thread *t = arg;
+	unsigned int state = t->number;
+	struct iommu_iova_range range;
+	__u64 alignment = 0;
+	__u32 id, n;
+	int rc = 0;
+
+	while (!*t->stop && !t->what) {
+		id = 1 + next(&state) % 12;
+		switch (next(&state) % 6) {
+		case 0:
+			rc = ioas_alloc(t->fd, &id);
+			/* No more than a few at a time */
+			if (!rc && id > 12)
+				rc = obj_destroy(t->fd, id);
+			break;
+		case 1:
+			rc = obj_destroy(t->fd, id);
+			break;
+		case 2:
+			rc = ioas_map(t->fd, id, t->memory, 4 * PAGE,
+				      WINDOW + next(&state) % 64 * PAGE);
+			break;
+		case 3:
+			rc = ioas_copy(t->fd, id, 1 + next(&state) % 12, PAGE,
+				       WINDOW + next(&state) % 64 * PAGE,
+				       WINDOW + next(&state) % 64 * PAGE);
+			break;
+		case 4:
+			n = 0;
+			rc = ioas_ranges(t->fd, id, &range, &n, &alignment);
+			if (rc == -EMSGSIZE)
+				rc = 0;
+			break;
+		case 5:
+			rc = ioas_unmap(t->fd, id, 0, ALL);
+			break;
+		}
+		if (rc == -EEXIST || rc == -ENOENT || rc == -EBUSY)
+			rc = 0;
+		failed(t, "a call on what may be gone", rc);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(stress, threads_on_the_same_ids, 60)
+{
+	time_t end = time(NULL) + 10;
+	unsigned long attached = 0, rounds;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, start(&self->threads[i], i, self->fd,
+				   self->ioas_id, &self->stop,
+				   destroy_and_use));
+	}
+	for (rounds = 0; time(NULL) < end; rounds++) {
+		rc = vfio_attach(self->dev[rounds % 2], 1 + rounds % 12, NULL);
+		if (!rc)
+			attached++;
+		ASSERT_TRUE(!rc || rc == -ENOENT) {
+			TH_LOG("%d", rc);
+		}
+		if (rounds % 5 == 0)
+			ASSERT_EQ(0, vfio_detach(self->dev[rounds / 5 % 2]));
+	}
+	self->stop = true;
+	for (i = 0; i < THREADS; i++) {
+		ASSERT_EQ(0, pthread_join(self->threads[i].id, NULL));
+		EXPECT_EQ(0, self->threads[i].rc);
+		EXPECT_LT(1000, self->threads[i].calls);
+	}
+	EXPECT_LT(10, attached);
+	TH_LOG("attached in %lu of %lu rounds", attached, rounds);
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, vfio_detach(self->dev[i]));
+	EXPECT_EQ(0, PINNED());
 }
 
 TEST_HARNESS_MAIN
