@@ -147,7 +147,7 @@ static void read_disk(int dev, int iommu, __u32 ioas)
 	say("   mapped 1 MiB of this program's memory; to devices it is at 0x%llx",
 	    iova);
 	must_work(nvme_open(&nvme, dev, iommu, ioas), "start the controller");
-	say("   started the controller: %.24s, %llu blocks of %zu bytes",
+	say("   started the controller: %s, %llu blocks of %zu bytes",
 	    nvme.model, nvme.blocks, nvme.block_size);
 	must_work(nvme_read(&nvme, 0, iova, MIB), "read the first MiB");
 	say("   the controller has written the disk's first MiB to our memory");

@@ -174,12 +174,14 @@ static int identify_all(struct nvme *nvme)
 {
 	const __u8 *data = nvme->identify;
 	__u8 format;
-	int rc;
+	int i, rc;
 
 	rc = identify(nvme, 0, IDENTIFY_CONTROLLER);
 	if (rc)
 		return rc;
-	memcpy(nvme->model, data + 24, 40);
+	for (i = 40; i && data[24 + i - 1] == ' '; i--)
+		;	/* it is padded with spaces */
+	memcpy(nvme->model, data + 24, i);
 	/* At most 2 MiB: what one page of PRPs can describe, page aligned */
 	nvme->max_transfer = PAGE * (PAGE / 8);
 	if (data[77] && data[77] < 9)
