@@ -523,15 +523,17 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		else if (!area->ready)
 			rc = -EBUSY;
 		if (rc)
-			goto out_unlock;
-	}
-	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
-	     node = interval_tree_iter_next(node, start, last)) {
-		area = node_to_area(node);
+			goto err_undo;
 		area->ready = false;
 		list_add_tail(&area->item, areas);
 	}
-out_unlock:
+	up_write(&iopt->iova_lock);
+	return 0;
+
+err_undo:
+	list_for_each_entry(area, areas, item)
+		area->ready = true;
+	INIT_LIST_HEAD(areas);
 	up_write(&iopt->iova_lock);
 	return rc;
 }
