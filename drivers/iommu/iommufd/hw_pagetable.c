@@ -18,7 +18,8 @@ static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
 	if (rc)
 		return rc;
 	iommu_provider_enforce_coherency(hwpt->domain);
-	rc = iopt_add_domain(&hwpt->ioas->iopt, hwpt->domain);
+	rc = iopt_add_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain,
+			     hwpt->domain);
 	if (rc)
 		iommu_provider_detach(hwpt->domain, group);
 	return rc;
@@ -94,7 +95,7 @@ void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	list_del(&hwpt->ioas_item);
 	mutex_unlock(&ioas->hwpts_lock);
 
-	iopt_remove_domain(&ioas->iopt, hwpt->domain);
+	iopt_remove_domain(&ioas->iopt, &hwpt->iopt_domain);
 	iommu_provider_domain_free(hwpt->domain);
 	refcount_dec(&ioas->obj.users);
 }

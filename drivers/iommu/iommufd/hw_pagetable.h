@@ -5,6 +5,7 @@
 #include <linux/iommu.h>
 #include <linux/list.h>
 
+#include "io_pagetable.h"
 #include "object.h"
 
 struct device;
@@ -17,12 +18,14 @@ struct iommufd_ioas;
  * @ioas: What it maps; this is one of the IOAS's users.
  * @ioas_item: In iommufd_ioas::hwpts.
  * @domain: The kernel's side of it.
+ * @iopt_domain: What makes it hold what the IOAS maps.
  */
 struct iommufd_hwpt {
 	struct iommufd_object obj;
 	struct iommufd_ioas *ioas;
 	struct list_head ioas_item;
 	struct iommu_domain *domain;
+	struct iopt_domain iopt_domain;
 };
 
 struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,

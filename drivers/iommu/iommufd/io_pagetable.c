@@ -40,7 +40,7 @@ static bool range_taken(struct rb_root_cached *root, unsigned long start,
 void iopt_init(struct io_pagetable *iopt)
 {
 	init_rwsem(&iopt->domains_lock);
-	xa_init_flags(&iopt->domains, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&iopt->domains);
 	init_rwsem(&iopt->iova_lock);
 	iopt->areas = RB_ROOT_CACHED;
 	iopt->reserved = RB_ROOT_CACHED;
@@ -60,7 +60,7 @@ void iopt_destroy(struct io_pagetable *iopt)
 	WARN_ON(iopt_unmap(iopt, 0, ULONG_MAX, &unmapped));
 	iopt_free_allowed(&iopt->allowed);
 	WARN_ON(!RB_EMPTY_ROOT(&iopt->reserved.rb_root));
-	WARN_ON(!xa_empty(&iopt->domains));
+	WARN_ON(!list_empty(&iopt->domains));
 }
 
 static void area_free(struct iopt_area *area)
@@ -112,15 +112,14 @@ static void areas_unpin(struct list_head *areas)
 /* Take areas out of all domains, then unpin them. */
 static void areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 {
-	struct iommu_domain *domain;
-	unsigned long index;
+	struct iopt_domain *entry;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	if (xa_empty(&iopt->domains))
+	if (list_empty(&iopt->domains))
 		return;
-	xa_for_each(&iopt->domains, index, domain)
-		areas_leave_domain(areas, domain);
+	list_for_each_entry(entry, &iopt->domains, item)
+		areas_leave_domain(areas, entry->domain);
 	areas_unpin(areas);
 }
 
@@ -134,32 +133,28 @@ static int area_map(struct io_pagetable *iopt, struct iopt_area *area,
 /* Pin an area and put it into all domains. */
 static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 {
-	struct iommu_domain *domain;
-	unsigned long index, undo;
+	struct iopt_domain *entry;
 	int rc;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	if (xa_empty(&iopt->domains))
+	if (list_empty(&iopt->domains))
 		return 0;
 	rc = iopt_slice_pin(&area->slice);
 	if (rc)
 		return rc;
 
-	xa_for_each(&iopt->domains, index, domain) {
-		rc = area_map(iopt, area, domain);
+	list_for_each_entry(entry, &iopt->domains, item) {
+		rc = area_map(iopt, area, entry->domain);
 		if (rc)
 			goto err_unmap;
 	}
 	return 0;
 
 err_unmap:
-	xa_for_each_range(&iopt->domains, undo, domain, 0, index) {
-		if (undo == index)
-			break;
-		iommu_provider_unmap(domain, area->node.start,
+	list_for_each_entry_continue_reverse(entry, &iopt->domains, item)
+		iommu_provider_unmap(entry->domain, area->node.start,
 				     area->slice.length);
-	}
 	iopt_slice_unpin(&area->slice);
 	return rc;
 }
@@ -730,7 +725,7 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 	int rc = 0;
 
 	down_write(&iopt->domains_lock);
-	if (!enable && iopt->huge_pages && !xa_empty(&iopt->domains) &&
+	if (!enable && iopt->huge_pages && !list_empty(&iopt->domains) &&
 	    !RB_EMPTY_ROOT(&iopt->areas.rb_root))
 		rc = -EINVAL;
 	else
@@ -746,13 +741,12 @@ static unsigned long domain_alignment(struct iommu_domain *domain)
 
 static void update_alignment(struct io_pagetable *iopt)
 {
-	struct iommu_domain *domain;
-	unsigned long index;
+	struct iopt_domain *entry;
 
 	iopt->iova_alignment = 1;
-	xa_for_each(&iopt->domains, index, domain)
+	list_for_each_entry(entry, &iopt->domains, item)
 		iopt->iova_alignment = max(iopt->iova_alignment,
-					   domain_alignment(domain));
+					   domain_alignment(entry->domain));
 }
 
 /* Does what is mapped already suit a domain? */
@@ -799,7 +793,7 @@ static void list_areas(struct io_pagetable *iopt, struct list_head *areas)
 /* Put all areas into a domain, and pin them if it is the first. */
 static int domain_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
 {
-	bool first = xa_empty(&iopt->domains);
+	bool first = list_empty(&iopt->domains);
 	struct iopt_area *area;
 	LIST_HEAD(areas);
 	LIST_HEAD(filled);
@@ -828,20 +822,10 @@ err_undo:
 	return rc;
 }
 
-/* Take all areas out of a domain that is not listed, unpin if none is. */
-static void domain_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
-{
-	LIST_HEAD(areas);
-
-	list_areas(iopt, &areas);
-	areas_leave_domain(&areas, domain);
-	if (xa_empty(&iopt->domains))
-		areas_unpin(&areas);
-}
-
 /**
  * iopt_add_domain() - Put all that is mapped, now and later, into a domain
  * @iopt: The I/O page table.
+ * @entry: The caller's, to know @domain by until it is removed.
  * @domain: The domain, empty; its geometry and page sizes are final.
  *
  * May fault in user memory.
@@ -850,9 +834,9 @@ static void domain_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
  * to be kept usable, where the domain cannot, -EINVAL when its pages are too
  * large, -ENOMEM, or what iopt_slice_pin() and iopt_slice_map() return.
  */
-int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
+int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
+		    struct iommu_domain *domain)
 {
-	u32 index;
 	int rc;
 
 	/* Pages of the CPU must be made up of pages of the IOMMU. */
@@ -876,19 +860,14 @@ int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
 	if (rc)
 		goto err_unreserve;
 
-	rc = xa_alloc(&iopt->domains, &index, domain, xa_limit_31b,
-		      GFP_KERNEL_ACCOUNT);
-	if (rc)
-		goto err_empty;
-
+	entry->domain = domain;
+	list_add_tail(&entry->item, &iopt->domains);
 	down_write(&iopt->iova_lock);
 	update_alignment(iopt);
 	up_write(&iopt->iova_lock);
 	up_write(&iopt->domains_lock);
 	return 0;
 
-err_empty:
-	domain_empty(iopt, domain);
 err_unreserve:
 	down_write(&iopt->iova_lock);
 	unreserve(iopt, domain);
@@ -900,24 +879,24 @@ err_unreserve:
 /**
  * iopt_remove_domain() - Undo iopt_add_domain()
  * @iopt: The I/O page table.
- * @domain: The domain; no device is attached to it any more.
+ * @entry: Of the domain; no device is attached to it any more.
  *
  * With the last domain, all memory is unpinned.  Cannot fail and needs no
  * memory.
  */
-void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain)
+void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 {
-	struct iommu_domain *it;
-	unsigned long index;
+	LIST_HEAD(areas);
 
 	down_write(&iopt->domains_lock);
-	xa_for_each(&iopt->domains, index, it)
-		if (it == domain)
-			xa_erase(&iopt->domains, index);
-	domain_empty(iopt, domain);
+	list_del(&entry->item);
+	list_areas(iopt, &areas);
+	areas_leave_domain(&areas, entry->domain);
+	if (list_empty(&iopt->domains))
+		areas_unpin(&areas);
 
 	down_write(&iopt->iova_lock);
-	unreserve(iopt, domain);
+	unreserve(iopt, entry->domain);
 	update_alignment(iopt);
 	up_write(&iopt->iova_lock);
 	up_write(&iopt->domains_lock);

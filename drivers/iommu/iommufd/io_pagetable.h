@@ -7,9 +7,18 @@
 #include <linux/list.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
-#include <linux/xarray.h>
 
 #include "pages.h"
+
+/**
+ * struct iopt_domain - A domain that holds every ready area
+ * @item: In io_pagetable::domains.
+ * @domain: The domain.
+ */
+struct iopt_domain {
+	struct list_head item;
+	struct iommu_domain *domain;
+};
 
 /**
  * struct io_pagetable - What is mapped where in one I/O address space
@@ -17,7 +26,7 @@
  *	the domains.  Attaching and detaching are exclusive and take it for
  *	writing; mapping and unmapping take it for reading, from before an area
  *	comes or goes until after.  Outside @iova_lock.
- * @domains: The domains that hold every ready area.
+ * @domains: struct iopt_domain.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @iova_lock: Guards the trees and what follows.  Never held for writing while
  *	memory of the user is accessed.
@@ -29,7 +38,7 @@
  */
 struct io_pagetable {
 	struct rw_semaphore domains_lock;
-	struct xarray domains;
+	struct list_head domains;
 	bool huge_pages;
 
 	struct rw_semaphore iova_lock;
@@ -117,8 +126,9 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
 
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
 
-int iopt_add_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
-void iopt_remove_domain(struct io_pagetable *iopt, struct iommu_domain *domain);
+int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
+		    struct iommu_domain *domain);
+void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
 int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
 		      struct iommu_group *group);
 void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
