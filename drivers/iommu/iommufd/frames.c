@@ -25,6 +25,24 @@ static unsigned long chunk_pfn(void *chunk, unsigned long index)
 	return pfns[index % IOPT_CHUNK_PAGES];
 }
 
+static void *chunk_load(struct iopt_frames *frames, unsigned long index)
+{
+	if (frames->npages <= IOPT_CHUNK_PAGES)
+		return frames->only_chunk;
+	return xa_load(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+}
+
+static int chunk_store(struct iopt_frames *frames, unsigned long index,
+		       void *chunk)
+{
+	if (frames->npages <= IOPT_CHUNK_PAGES) {
+		frames->only_chunk = chunk;
+		return 0;
+	}
+	return xa_err(xa_store(&frames->chunks, index >> IOPT_CHUNK_SHIFT,
+			       chunk, GFP_KERNEL_ACCOUNT));
+}
+
 static bool pages_are_consecutive(struct page **pages, unsigned int npages)
 {
 	unsigned long pfn = page_to_pfn(pages[0]);
@@ -43,7 +61,6 @@ static unsigned long *chunk_to_array(struct iopt_frames *frames,
 	unsigned long first = iopt_chunk_first(index);
 	unsigned long i, n = min(frames->npages - first, IOPT_CHUNK_PAGES);
 	unsigned long *pfns;
-	int rc;
 
 	pfns = kmalloc_array(n, sizeof(*pfns), GFP_KERNEL_ACCOUNT);
 	if (!pfns)
@@ -52,9 +69,7 @@ static unsigned long *chunk_to_array(struct iopt_frames *frames,
 		for (i = 0; i < n; i++)
 			pfns[i] = chunk_pfn(chunk, first + i);
 
-	rc = xa_err(xa_store(&frames->chunks, index >> IOPT_CHUNK_SHIFT, pfns,
-			     GFP_KERNEL_ACCOUNT));
-	if (rc) {
+	if (chunk_store(frames, index, pfns)) {
 		kfree(pfns);
 		return NULL;
 	}
@@ -68,8 +83,11 @@ static unsigned long *chunk_to_array(struct iopt_frames *frames,
  */
 void iopt_frames_init(struct iopt_frames *frames, unsigned long npages)
 {
-	xa_init_flags(&frames->chunks, XA_FLAGS_ACCOUNT);
 	frames->npages = npages;
+	if (npages <= IOPT_CHUNK_PAGES)
+		frames->only_chunk = NULL;
+	else
+		xa_init_flags(&frames->chunks, XA_FLAGS_ACCOUNT);
 }
 
 /**
@@ -78,7 +96,8 @@ void iopt_frames_init(struct iopt_frames *frames, unsigned long npages)
  */
 void iopt_frames_destroy(struct iopt_frames *frames)
 {
-	WARN_ON(!xa_empty(&frames->chunks));
+	WARN_ON(frames->npages <= IOPT_CHUNK_PAGES ?
+			!!frames->only_chunk : !xa_empty(&frames->chunks));
 }
 
 /**
@@ -93,7 +112,7 @@ void iopt_frames_destroy(struct iopt_frames *frames)
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 		    struct page **pages, unsigned int npages)
 {
-	void *chunk = xa_load(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+	void *chunk = chunk_load(frames, index);
 	unsigned long *pfns = chunk;
 	unsigned int i;
 
@@ -104,9 +123,7 @@ int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 		if (chunk == distance)
 			return 0;
 		if (!chunk)
-			return xa_err(xa_store(&frames->chunks,
-					       index >> IOPT_CHUNK_SHIFT,
-					       distance, GFP_KERNEL_ACCOUNT));
+			return chunk_store(frames, index, distance);
 	}
 
 	if (!chunk || xa_is_value(chunk)) {
@@ -128,8 +145,14 @@ int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
  */
 void iopt_frames_forget(struct iopt_frames *frames, unsigned long index)
 {
-	void *chunk = xa_erase(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+	void *chunk;
 
+	if (frames->npages <= IOPT_CHUNK_PAGES) {
+		chunk = frames->only_chunk;
+		frames->only_chunk = NULL;
+	} else {
+		chunk = xa_erase(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+	}
 	if (!xa_is_value(chunk))
 		kfree(chunk);
 }
@@ -163,7 +186,7 @@ static void run_grow(struct iopt_run *run)
 
 		if (next > run->last || next % IOPT_CHUNK_PAGES)
 			return;
-		chunk = xa_load(&run->frames->chunks, next >> IOPT_CHUNK_SHIFT);
+		chunk = chunk_load(run->frames, next);
 		if (chunk_pfn(chunk, next) != run->pfn + run->npages)
 			return;
 		run->chunk = chunk;
@@ -184,7 +207,7 @@ void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 	run->frames = frames;
 	run->index = index;
 	run->last = last;
-	run->chunk = xa_load(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+	run->chunk = chunk_load(frames, index);
 	run_grow(run);
 }
 
@@ -201,7 +224,6 @@ void iopt_run_next(struct iopt_run *run)
 	if (prev == run->last)
 		return;
 	if (run->index % IOPT_CHUNK_PAGES == 0)
-		run->chunk = xa_load(&run->frames->chunks,
-				     run->index >> IOPT_CHUNK_SHIFT);
+		run->chunk = chunk_load(run->frames, run->index);
 	run_grow(run);
 }

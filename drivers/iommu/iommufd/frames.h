@@ -13,8 +13,9 @@
 
 /**
  * struct iopt_frames - Page index to page frame number
- * @chunks: What is known of the chunk at page index >> IOPT_CHUNK_SHIFT.
  * @npages: Indexes there are.
+ * @chunks: What is known of the chunk at page index >> IOPT_CHUNK_SHIFT.
+ * @only_chunk: The same, where there can be no more than one.
  *
  * Most memory worth a device's while comes in huge pages, so the frames of a
  * chunk mostly follow one another.  Then the chunk is one value, the distance
@@ -28,8 +29,11 @@
  * The caller serializes all calls.
  */
 struct iopt_frames {
-	struct xarray chunks;
 	unsigned long npages;
+	union {
+		struct xarray chunks;
+		void *only_chunk;
+	};
 };
 
 /**
