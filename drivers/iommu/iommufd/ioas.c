@@ -192,10 +192,10 @@ static int check_range(u64 start, u64 length)
  * Map what was added, tell the caller where, and only then show it: a caller
  * that cannot be told finds nothing mapped.
  */
-static int map_and_respond(struct iommufd_ucmd *ucmd, struct iopt_map *map,
-			   u32 flags, u64 *iova, size_t cmd_size)
+static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
+			   u64 __user *out_iova)
 {
-	unsigned long fixed_iova = *iova;
+	unsigned long fixed_iova = iova;
 	int rc;
 
 	rc = iopt_map_begin(map, flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
@@ -203,8 +203,7 @@ static int map_and_respond(struct iommufd_ucmd *ucmd, struct iopt_map *map,
 	if (rc)
 		return rc;
 
-	*iova = map->iova;
-	rc = iommufd_ucmd_respond(ucmd, cmd_size);
+	rc = put_user(map->iova, out_iova);
 	if (rc)
 		iopt_map_abort(map);
 	else
@@ -214,6 +213,7 @@ static int map_and_respond(struct iommufd_ucmd *ucmd, struct iopt_map *map,
 
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_ioas_map __user *umap = ucmd->ubuffer;
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	struct iommufd_ioas *ioas;
 	struct iopt_map map;
@@ -236,8 +236,7 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 	rc = iopt_map_add_user(&map, cmd->user_va, cmd->length, prot,
 			       ucmd->ictx->account_mode);
 	if (!rc)
-		rc = map_and_respond(ucmd, &map, cmd->flags, &cmd->iova,
-				     sizeof(*cmd));
+		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	iopt_map_destroy(&map);
 	iommufd_object_put(&ioas->obj);
 	return rc;
@@ -260,6 +259,7 @@ static int add_copy(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
 
 int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_ioas_copy __user *ucopy = ucmd->ubuffer;
 	struct iommu_ioas_copy *cmd = ucmd->cmd;
 	struct iommufd_ioas *dst;
 	struct iopt_map map;
@@ -279,8 +279,8 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 	iopt_map_init(&map, &dst->iopt);
 	rc = add_copy(ucmd, &map, prot);
 	if (!rc)
-		rc = map_and_respond(ucmd, &map, cmd->flags, &cmd->dst_iova,
-				     sizeof(*cmd));
+		rc = map_and_respond(&map, cmd->flags, cmd->dst_iova,
+				     &ucopy->dst_iova);
 	iopt_map_destroy(&map);
 	iommufd_object_put(&dst->obj);
 	return rc;
@@ -288,6 +288,7 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 
 int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_ioas_unmap __user *uunmap = ucmd->ubuffer;
 	struct iommu_ioas_unmap *cmd = ucmd->cmd;
 	bool all = cmd->iova == 0 && cmd->length == U64_MAX;
 	struct iommufd_ioas *ioas;
@@ -301,7 +302,7 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 	}
 
 	/* What is unmapped cannot be brought back: can the answer be given? */
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = put_user(cmd->length, &uunmap->length);
 	if (rc)
 		return rc;
 
@@ -317,8 +318,7 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 	if (!unmapped && !all)
 		return -ENOENT;
 
-	cmd->length = unmapped;
-	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	return put_user(unmapped, &uunmap->length);
 }
 
 static int option_rlimit_mode(struct iommufd_ucmd *ucmd)
