@@ -121,9 +121,10 @@ struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
 	pages->mm = current->mm;
 	mmgrab(pages->mm);
 	pages->task = get_task_struct(current->group_leader);
-	pages->user = get_uid(current_user());
 	pages->account_mode = capable(CAP_IPC_LOCK) ? IOPT_ACCOUNT_NONE :
 						      account_mode;
+	if (pages->account_mode == IOPT_ACCOUNT_USER)
+		pages->user = get_uid(current_user());
 	pages->writeable = writeable;
 	return pages;
 }

@@ -34,7 +34,7 @@ enum iopt_account_mode {
  * @mm: Address space that @uaddr is in.  Its memory may be gone while this
  *	lives; what is pinned stays.
  * @task: The process it belonged to, for its limits.
- * @user: The user it belonged to, for accounting.
+ * @user: The user it belonged to, if that is charged, else NULL.
  * @account_mode: Whom pinned pages are charged to.
  * @writeable: Pinned such that devices may write.
  *
