@@ -63,10 +63,19 @@ void iopt_destroy(struct io_pagetable *iopt)
 	WARN_ON(!list_empty(&iopt->domains));
 }
 
+/* A pages object comes with its first area, which goes with it. */
+static struct iopt_area *pages_first_area(struct iopt_pages *pages)
+{
+	return (struct iopt_area *)pages->room;
+}
+
 static void area_free(struct iopt_area *area)
 {
-	iopt_pages_put(area->slice.pages);
-	kfree(area);
+	struct iopt_pages *pages = area->slice.pages;
+
+	if (area != pages_first_area(pages))
+		kfree(area);
+	iopt_pages_put(pages);
 }
 
 static void areas_free(struct list_head *areas)
@@ -325,17 +334,11 @@ void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt)
 	map->length = 0;
 }
 
-/* Takes over the reference to @pages, also on error. */
-static int map_add(struct iopt_map *map, struct iopt_pages *pages,
-		   unsigned long start, unsigned long length, int prot)
+/* Takes over @area and the reference to @pages. */
+static void map_add(struct iopt_map *map, struct iopt_area *area,
+		    struct iopt_pages *pages, unsigned long start,
+		    unsigned long length, int prot)
 {
-	struct iopt_area *area;
-
-	area = kzalloc(sizeof(*area), GFP_KERNEL_ACCOUNT);
-	if (!area) {
-		iopt_pages_put(pages);
-		return -ENOMEM;
-	}
 	iopt_slice_init(&area->slice, pages, start, length);
 	area->prot = prot;
 	/* Relative to the IOVA of the whole, until that is known */
@@ -343,7 +346,6 @@ static int map_add(struct iopt_map *map, struct iopt_pages *pages,
 	area->node.last = map->length + length - 1;
 	list_add_tail(&area->item, &map->areas);
 	map->length += length;
-	return 0;
 }
 
 /**
@@ -363,25 +365,32 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 	struct iopt_pages *pages;
 
 	pages = iopt_pages_alloc(uaddr, length, prot & IOMMU_WRITE,
-				 account_mode);
+				 account_mode, sizeof(struct iopt_area));
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
-	return map_add(map, pages, uaddr - pages->uaddr, length, prot);
+	map_add(map, pages_first_area(pages), pages, uaddr - pages->uaddr,
+		length, prot);
+	return 0;
 }
 
 /* Add the part of @area that is in @start to @last. */
 static int map_add_area(struct iopt_map *map, struct iopt_area *area,
 			unsigned long start, unsigned long last, int prot)
 {
+	struct iopt_area *copy;
+
 	if ((prot & IOMMU_WRITE) && !(area->prot & IOMMU_WRITE))
 		return -EPERM;
+	copy = kzalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		return -ENOMEM;
 	start = max(start, area->node.start);
 	last = min(last, area->node.last);
 	iopt_pages_get(area->slice.pages);
-	return map_add(map, area->slice.pages,
-		       iopt_slice_start(&area->slice) +
-				start - area->node.start,
-		       last - start + 1, prot);
+	map_add(map, copy, area->slice.pages,
+		iopt_slice_start(&area->slice) + start - area->node.start,
+		last - start + 1, prot);
+	return 0;
 }
 
 /**

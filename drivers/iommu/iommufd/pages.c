@@ -94,6 +94,7 @@ static void uncharge(struct iopt_pages *pages, unsigned long npages)
  * @length: Number of bytes, not 0; @uaddr + @length does not wrap.
  * @writeable: Devices may write to it.
  * @account_mode: Whom to charge, unless the caller may lock without limit.
+ * @room: Bytes of iopt_pages::room, zeroed.
  *
  * Pins nothing.  The byte at @uaddr is byte
  * @uaddr - iopt_pages::uaddr of the object.  Process context.
@@ -102,12 +103,13 @@ static void uncharge(struct iopt_pages *pages, unsigned long npages)
  */
 struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
 				    bool writeable,
-				    enum iopt_account_mode account_mode)
+				    enum iopt_account_mode account_mode,
+				    size_t room)
 {
 	unsigned long align = length >= PMD_SIZE ? PMD_SIZE : PAGE_SIZE;
 	struct iopt_pages *pages;
 
-	pages = kzalloc(sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	pages = kzalloc(sizeof(*pages) + room, GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 

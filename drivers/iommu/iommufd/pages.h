@@ -37,6 +37,7 @@ enum iopt_account_mode {
  * @user: The user it belonged to, if that is charged, else NULL.
  * @account_mode: Whom pinned pages are charged to.
  * @writeable: Pinned such that devices may write.
+ * @room: What the one who made this wants to live as long.
  *
  * The invariant: an index is pinned, charged, and known to @frames, if and
  * only if at least one user covers it.
@@ -52,6 +53,7 @@ struct iopt_pages {
 	struct user_struct *user;
 	enum iopt_account_mode account_mode;
 	bool writeable;
+	long room[];
 };
 
 /**
@@ -71,7 +73,8 @@ struct iopt_slice {
 
 struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
 				    bool writeable,
-				    enum iopt_account_mode account_mode);
+				    enum iopt_account_mode account_mode,
+				    size_t room);
 void iopt_pages_put(struct iopt_pages *pages);
 
 static inline void iopt_pages_get(struct iopt_pages *pages)
