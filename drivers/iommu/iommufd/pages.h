@@ -23,6 +23,8 @@ enum iopt_account_mode {
 /**
  * struct iopt_pages - Memory that can be pinned
  * @kref: One for each area that is a slice of this.
+ * @account_mode: enum iopt_account_mode: whom pinned pages are charged to.
+ * @writeable: Pinned such that devices may write.
  * @lock: Guards @frames and @users.  Held while pinning, so page faults may
  *	happen under it.
  * @frames: The frames pinned now.
@@ -35,8 +37,6 @@ enum iopt_account_mode {
  *	lives; what is pinned stays.
  * @task: The process it belonged to, for its limits.
  * @user: The user it belonged to, if that is charged, else NULL.
- * @account_mode: Whom pinned pages are charged to.
- * @writeable: Pinned such that devices may write.
  * @room: What the one who made this wants to live as long.
  *
  * The invariant: an index is pinned, charged, and known to @frames, if and
@@ -44,6 +44,8 @@ enum iopt_account_mode {
  */
 struct iopt_pages {
 	struct kref kref;
+	u8 account_mode;
+	bool writeable;
 	struct mutex lock;	/* of the following */
 	struct iopt_frames frames;
 	struct rb_root_cached users;
@@ -51,8 +53,6 @@ struct iopt_pages {
 	struct mm_struct *mm;
 	struct task_struct *task;
 	struct user_struct *user;
-	enum iopt_account_mode account_mode;
-	bool writeable;
 	long room[];
 };
 
