@@ -216,23 +216,51 @@ static bool find_free(struct io_pagetable *iopt, unsigned long start,
 	}
 }
 
-static bool find_free_allowed(struct iopt_map *map, unsigned long align,
-			      unsigned long offset)
+/* The same, from @start on where a kernel-chosen IOVA may be */
+static bool find_free_allowed(struct iopt_map *map, unsigned long start,
+			      unsigned long align, unsigned long offset)
 {
 	struct io_pagetable *iopt = map->iopt;
 	struct interval_tree_node *node;
 
 	/* Neither page 0, which looks like a NULL pointer, nor the last. */
 	if (RB_EMPTY_ROOT(&iopt->allowed.rb_root))
-		return find_free(iopt, PAGE_SIZE, ULONG_MAX - PAGE_SIZE,
-				 map->length, align, offset, &map->iova);
+		return find_free(iopt, max(start, PAGE_SIZE),
+				 ULONG_MAX - PAGE_SIZE, map->length, align,
+				 offset, &map->iova);
 
-	for (node = interval_tree_iter_first(&iopt->allowed, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX))
-		if (find_free(iopt, node->start, node->last, map->length,
-			      align, offset, &map->iova))
+	for (node = interval_tree_iter_first(&iopt->allowed, start, ULONG_MAX);
+	     node; node = interval_tree_iter_next(node, start, ULONG_MAX))
+		if (find_free(iopt, max(start, node->start), node->last,
+			      map->length, align, offset, &map->iova))
 			return true;
 	return false;
+}
+
+/*
+ * The lowest free IOVA, but for gaps that were too small for an earlier choice
+ * of the same alignment: these are used when nothing else is left.
+ */
+static bool choose_free(struct iopt_map *map, unsigned long align,
+			unsigned long offset)
+{
+	struct io_pagetable *iopt = map->iopt;
+	unsigned long *next;
+	unsigned int i;
+
+	lockdep_assert_held_write(&iopt->iova_lock);
+
+	for (i = 0; i < IOPT_CHOICES; i++)
+		iopt->next_choice[i] = min(iopt->next_choice[i],
+					   iopt->lowest_freed);
+	iopt->lowest_freed = ULONG_MAX;
+
+	next = &iopt->next_choice[ilog2(max(align, PAGE_SIZE)) - PAGE_SHIFT];
+	if (!find_free_allowed(map, *next, align, offset) &&
+	    !find_free_allowed(map, 0, align, offset))
+		return false;
+	*next = map->iova + map->length;
+	return true;
 }
 
 static struct iopt_area *map_first_area(struct iopt_map *map)
@@ -267,8 +295,8 @@ static int map_choose_iova(struct iopt_map *map)
 	 * the CPU can be one of the IOMMU.  Beyond 1 GiB there are none.
 	 */
 	huge = map->length >= SZ_1G ? SZ_1G : roundup_pow_of_two(map->length);
-	if (find_free_allowed(map, max(huge, align), offset) ||
-	    find_free_allowed(map, max(PAGE_SIZE, align), offset))
+	if (choose_free(map, max(huge, align), offset) ||
+	    choose_free(map, max(PAGE_SIZE, align), offset))
 		return 0;
 	return -ENOSPC;
 }
@@ -312,6 +340,7 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 	return rc;
 }
 
+/* @areas: not empty, in the order of their IOVAs */
 static void areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area;
@@ -319,6 +348,8 @@ static void areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 	down_write(&iopt->iova_lock);
 	list_for_each_entry(area, areas, item)
 		interval_tree_remove(&area->node, &iopt->areas);
+	area = list_first_entry(areas, struct iopt_area, item);
+	iopt->lowest_freed = min(iopt->lowest_freed, area->node.start);
 	up_write(&iopt->iova_lock);
 }
 
@@ -612,6 +643,7 @@ static void unreserve(struct io_pagetable *iopt, const void *owner)
 		if (reserved->owner != owner)
 			continue;
 		interval_tree_remove(node, &iopt->reserved);
+		iopt->lowest_freed = min(iopt->lowest_freed, node->start);
 		kfree(reserved);
 	}
 }
@@ -684,6 +716,7 @@ int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
 		}
 	}
 	swap(iopt->allowed, *allowed);
+	iopt->lowest_freed = 0;
 out_unlock:
 	up_write(&iopt->iova_lock);
 	return rc;

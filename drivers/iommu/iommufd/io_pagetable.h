@@ -5,7 +5,9 @@
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/rwsem.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #include "pages.h"
@@ -19,6 +21,9 @@ struct iopt_domain {
 	struct list_head item;
 	struct iommu_domain *domain;
 };
+
+/* Alignments that kernel-chosen IOVAs can have: from a page to 1 GiB */
+#define IOPT_CHOICES	(ilog2(SZ_1G) - PAGE_SHIFT + 1)
 
 /**
  * struct io_pagetable - What is mapped where in one I/O address space
@@ -35,6 +40,9 @@ struct iopt_domain {
  * @allowed: struct iopt_allowed by IOVA; none overlap.  What user space wants
  *	to keep usable, and where kernel-chosen IOVAs come from unless empty.
  * @iova_alignment: What an IOVA must be a multiple of.
+ * @next_choice: By the alignment wanted, where to start to look for a free
+ *	IOVA: what was chosen last, and so all that could be below, is taken.
+ * @lowest_freed: Lowest IOVA that became free since then.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_lock;
@@ -46,6 +54,8 @@ struct io_pagetable {
 	struct rb_root_cached reserved;
 	struct rb_root_cached allowed;
 	unsigned long iova_alignment;
+	unsigned long next_choice[IOPT_CHOICES];
+	unsigned long lowest_freed;
 };
 
 /**

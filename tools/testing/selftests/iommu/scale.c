@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Many mappings, and large ones.  Where a call would look at all mappings one by
+ * one, a test here does not end in the time that the harness gives it.
+ */
+#include "common.h"
+
+#define MANY	32768
+#define GIB	(1ULL << 30)
+#define TIB	(1ULL << 40)
+
+/* Pages that this process has pinned, as the kernel tells its owner */
+static long vm_pin(void)
+{
+	char line[128];
+	long kib = -1;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmPin: %ld kB", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib < 0 ? -1 : kib * 1024 / (long)PAGE;
+}
+
+/* Where the kernel puts length bytes of p; ALL on error */
+static __u64 chosen(int fd, __u32 ioas_id, const void *p, __u64 length)
+{
+	__u64 iova = 0;
+
+	return ioas_map_flags(fd, ioas_id, RW, p, length, &iova) ? ALL : iova;
+}
+
+TEST_F(iommufd, kernel_chooses_many)
+{
+	char *p = anon(PAGE);
+	__u64 first, iova;
+	int i;
+
+	first = chosen(self->fd, self->ioas_id, p, PAGE);
+	ASSERT_NE(ALL, first);
+	/* One after the other, without gaps but for the MSI window */
+	for (i = 1; i < MANY; i++) {
+		iova = chosen(self->fd, self->ioas_id, p, PAGE);
+		ASSERT_EQ(first + i * PAGE, iova);
+	}
+	/* Pinned once for each mapping: each is memory of its own */
+	EXPECT_EQ(IF_ATTACHED(MANY), PINNED());
+	EXPECT_EQ((long long)(MANY * PAGE),
+		  ioas_empty(self->fd, self->ioas_id));
+}
+
+TEST_F(iommufd, kernel_chooses_many_of_a_huge_page)
+{
+	char *p = anon_aligned(HUGE, HUGE);
+	int i, n = variant->device ? 1024 : MANY / 2;
+	__u64 first, iova;
+
+	first = chosen(self->fd, self->ioas_id, p, HUGE);
+	ASSERT_EQ(HUGE, first);
+	for (i = 1; i < n; i++) {
+		iova = chosen(self->fd, self->ioas_id, p, HUGE);
+		ASSERT_EQ(0, iova % HUGE);
+		ASSERT_LT(first, iova);
+		first = iova;
+	}
+	EXPECT_EQ((long long)(n * HUGE), ioas_empty(self->fd, self->ioas_id));
+}
+
+TEST_F(iommufd, kernel_chooses_what_was_freed)
+{
+	char *p = anon_aligned(2 * HUGE, 2 * HUGE);
+	__u64 a = chosen(self->fd, self->ioas_id, p, PAGE);
+	__u64 b = chosen(self->fd, self->ioas_id, p, PAGE);
+	__u64 c = chosen(self->fd, self->ioas_id, p, HUGE);
+	__u64 d = chosen(self->fd, self->ioas_id, p, HUGE);
+
+	ASSERT_NE(ALL, a);
+	ASSERT_EQ(a + PAGE, b);
+	ASSERT_EQ(c + HUGE, d);
+
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, a, PAGE));
+	EXPECT_EQ(a, chosen(self->fd, self->ioas_id, p, PAGE));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, c, HUGE));
+	EXPECT_EQ(c, chosen(self->fd, self->ioas_id, p, HUGE));
+	/* Both borders of what is free are kept to */
+	EXPECT_EQ(b + PAGE, chosen(self->fd, self->ioas_id, p, PAGE));
+	ASSERT_EQ(2 * HUGE, d);
+	EXPECT_EQ(4 * HUGE, chosen(self->fd, self->ioas_id, p, 2 * HUGE));
+}
+
+TEST_F(iommufd, kernel_chooses_a_gap_that_was_too_small)
+{
+	struct iommu_iova_range range = { .start = GIB, .last = GIB + HUGE - 1 };
+	char *p = anon_aligned(HUGE, HUGE);
+	__u64 iova = 0;
+	unsigned int i;
+
+	/* Room for 512 pages; three are passed over, since four are wanted */
+	ASSERT_EQ(0, ioas_allow(self->fd, self->ioas_id, &range, 1));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE,
+			      GIB + 3 * PAGE));
+	for (i = 1; i < HUGE / (4 * PAGE); i++)
+		ASSERT_EQ(GIB + i * 4 * PAGE,
+			  chosen(self->fd, self->ioas_id, p, 4 * PAGE));
+	EXPECT_EQ(-ENOSPC, ioas_map_flags(self->fd, self->ioas_id, RW, p,
+					  4 * PAGE, &iova));
+	/* Of the same alignment, but shorter */
+	EXPECT_EQ(GIB, chosen(self->fd, self->ioas_id, p, 3 * PAGE));
+	EXPECT_EQ(-ENOSPC, ioas_map_flags(self->fd, self->ioas_id, RW, p, PAGE,
+					  &iova));
+}
+
+/*
+ * Little memory, mapped very often.  One flush of 2^32 pages, or more, is more
+ * than Linux 6.1 can count.
+ */
+TEST_F_TIMEOUT(iommufd, sixteen_tib, 120)
+{
+	const __u64 length = 128 * HUGE;
+	char *p = anon_aligned(length, HUGE);
+	__u64 total = length;
+
+	ASSERT_EQ(0, madvise(p, length, MADV_HUGEPAGE));
+	memset(p, 1, length);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, length, TIB));
+	for (; total < 16 * TIB; total *= 2)
+		ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
+				       total, TIB + total, TIB));
+	/* And a bit, without which the count would be just zero */
+	ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGE,
+			       TIB + total, TIB));
+	EXPECT_EQ(IF_ATTACHED(length / PAGE), vm_pin());
+	EXPECT_EQ(IF_ATTACHED(length / PAGE), PINNED());
+
+	EXPECT_EQ((long long)(total + PAGE),
+		  ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, vm_pin());
+	EXPECT_EQ(0, PINNED());
+}
+
+TEST_HARNESS_MAIN
