@@ -767,4 +767,21 @@ TEST_F(iommufd, copy_that_cannot_be_returned)
 	EXPECT_EQ(8 * PAGE, ioas_empty(self->fd, self->ioas_id));
 }
 
+TEST_F(iommufd, unmap_that_cannot_be_returned)
+{
+	struct iommu_ioas_unmap arg = {
+		.size = sizeof(arg),
+		.ioas_id = self->ioas_id,
+		.iova = AT,
+		.length = 4 * PAGE,
+	};
+	void *p = read_only(&arg, sizeof(arg));
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, map(self->fd, self->ioas_id, 0, 4));
+	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_IOAS_UNMAP, p));
+	EXPECT_EQ(IF_ATTACHED(4), PINNED());
+	EXPECT_EQ(4 * PAGE, ioas_empty(self->fd, self->ioas_id));
+}
+
 TEST_HARNESS_MAIN
