@@ -434,10 +434,9 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 		detach_from(igroup, old);
 	hwpt = group_attach(idev, target, unused);
 	if (IS_ERR(hwpt)) {
-		/* Should this fail, the group stays blocked. */
-		if (old)
-			WARN_ON(iopt_attach_group(&old->ioas->iopt, old->domain,
-						  igroup->group));
+		if (old && iopt_attach_group(&old->ioas->iopt, old->domain,
+					     igroup->group))
+			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);
 		return PTR_ERR(hwpt);
