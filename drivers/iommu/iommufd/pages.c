@@ -390,8 +390,10 @@ static int batch_flush(struct iopt_batch *batch)
 
 	mapped = iommu_map_sg(batch->domain, batch->iova, batch->sg,
 			      batch->nruns, batch->prot, GFP_KERNEL_ACCOUNT);
-	if (mapped < 0)
+	if (mapped < 0) {
+		iommu_provider_sweep(batch->domain, batch->iova, batch->bytes);
 		return mapped;
+	}
 	batch->iova += mapped;
 	if (mapped != batch->bytes)
 		return -ENOMEM;
@@ -437,7 +439,9 @@ static int batch_map(struct iopt_batch *batch, phys_addr_t phys, size_t bytes)
 
 	rc = iommu_map(batch->domain, batch->iova, phys, bytes, batch->prot,
 		       GFP_KERNEL_ACCOUNT);
-	if (!rc)
+	if (rc)
+		iommu_provider_sweep(batch->domain, batch->iova, bytes);
+	else
 		batch->iova += bytes;
 	return rc;
 }

@@ -179,6 +179,27 @@ void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
 }
 
 /**
+ * iommu_provider_sweep() - Take out what a failed map left in a domain
+ * @domain: The domain.
+ * @iova: First byte that was to be mapped.
+ * @length: Bytes, multiple of the smallest page of @domain.
+ *
+ * A map that fails should leave nothing, but Intel's driver, when it finds no
+ * memory for a page table, leaves what it had filled before and does not tell.
+ */
+void iommu_provider_sweep(struct iommu_domain *domain, unsigned long iova,
+			  size_t length)
+{
+	size_t page = BIT(__ffs(domain->pgsize_bitmap));
+
+	for (; length; iova += page, length -= page) {
+		if (iommu_iova_to_phys(domain, iova))
+			iommu_unmap(domain, iova, page);
+		cond_resched();
+	}
+}
+
+/**
  * iommu_provider_map_msi() - Let the kernel map MSI doorbells in a domain
  * @domain: The domain.
  * @iova: Where, in a window that is reserved for it.

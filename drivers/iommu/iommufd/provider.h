@@ -35,6 +35,8 @@ void iommu_provider_domain_free(struct iommu_domain *domain);
 bool iommu_provider_enforce_coherency(struct iommu_domain *domain);
 void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
 			  size_t length);
+void iommu_provider_sweep(struct iommu_domain *domain, unsigned long iova,
+			  size_t length);
 int iommu_provider_map_msi(struct iommu_domain *domain, phys_addr_t iova);
 int iommu_provider_probe(struct device *dev, struct iommu_group *group,
 			 struct iommu_provider_limits *limits);
