@@ -29,13 +29,39 @@ static int write_file(const char *path, const char *text)
 	return rc;
 }
 
-static int write_device_file(const char *bdf, const char *name,
-			     const char *text)
+int pci_write(const char *bdf, const char *name, const char *text)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), PCI "/devices/%s/%s", bdf, name);
 	return write_file(path, text);
+}
+
+int pci_write_driver(const char *driver, const char *name, const char *text)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI "/drivers/%s/%s", driver, name);
+	return write_file(path, text);
+}
+
+int pci_read(const char *bdf, const char *name, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), PCI "/devices/%s/%s", bdf, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return 0;
 }
 
 /* The last part of the path that the link points to */
@@ -67,19 +93,29 @@ bool pci_bound_to(const char *bdf, const char *driver)
 
 int pci_unbind(const char *bdf)
 {
-	return write_device_file(bdf, "driver/unbind", bdf);
+	return pci_write(bdf, "driver/unbind", bdf);
 }
 
 int pci_try_bind(const char *bdf, const char *driver)
 {
-	char path[PATH_MAX];
 	int rc;
 
-	rc = write_device_file(bdf, "driver_override", driver);
+	rc = pci_write(bdf, "driver_override", driver);
 	if (rc)
 		return rc;
-	snprintf(path, sizeof(path), PCI "/drivers/%s/bind", driver);
-	return write_file(path, bdf);
+	return pci_write_driver(driver, "bind", bdf);
+}
+
+int pci_release(const char *bdf)
+{
+	int rc;
+
+	if (!pci_bound_to(bdf, NULL)) {
+		rc = pci_unbind(bdf);
+		if (rc)
+			return rc;
+	}
+	return pci_write(bdf, "driver_override", "\n");
 }
 
 int pci_bind(const char *bdf, const char *driver)
@@ -94,13 +130,13 @@ int pci_bind(const char *bdf, const char *driver)
 			return rc;
 	}
 	if (!driver)
-		return write_device_file(bdf, "driver_override", "\n");
+		return pci_write(bdf, "driver_override", "\n");
 	return pci_try_bind(bdf, driver);
 }
 
 int pci_remove(const char *bdf)
 {
-	return write_device_file(bdf, "remove", "1");
+	return pci_write(bdf, "remove", "1");
 }
 
 int pci_rescan(void)
@@ -145,6 +181,21 @@ int pci_behind(const char *bridge, unsigned int slot, char bdf[BDF_LEN])
 	}
 	closedir(dir);
 	return rc;
+}
+
+int pci_virtfn(const char *pf, unsigned int n, char vf[BDF_LEN])
+{
+	char name[PATH_MAX], link[16];
+	int rc;
+
+	snprintf(link, sizeof(link), "virtfn%u", n);
+	rc = link_name(pf, link, name);
+	if (rc)
+		return rc;
+	if (strlen(name) != BDF_LEN - 1)
+		return -EINVAL;
+	memcpy(vf, name, BDF_LEN);
+	return 0;
 }
 
 int pci_config_read16(const char *bdf, unsigned int offset)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A user of the group interface: the files it takes to have a device open */
+#ifndef SELFTESTS_VFIO_GROUP_H
+#define SELFTESTS_VFIO_GROUP_H
+
+#include "test.h"
+
+struct group_user {
+	int container;
+	int group;
+	int dev;
+};
+
+static inline int group_open(const char *bdf)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(bdf));
+	return ERR(open(path, O_RDWR | O_CLOEXEC));
+}
+
+/* As far as the device, which takes the right name: its address at least */
+static inline int group_user_start(struct group_user *user, const char *bdf)
+{
+	user->dev = -1;
+	user->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (user->container < 0)
+		return -errno;
+	user->group = group_open(bdf);
+	if (user->group < 0)
+		return user->group;
+	if (ioctl(user->group, VFIO_GROUP_SET_CONTAINER, &user->container) ||
+	    ioctl(user->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		return -errno;
+	return 0;
+}
+
+static inline int group_user_get_device(struct group_user *user,
+					const char *name)
+{
+	user->dev = ioctl(user->group, VFIO_GROUP_GET_DEVICE_FD, name);
+	return user->dev < 0 ? -errno : 0;
+}
+
+static inline void group_user_end(struct group_user *user)
+{
+	close(user->dev);
+	close(user->group);
+	close(user->container);
+}
+
+#endif
