@@ -6,8 +6,8 @@
 #include "common.h"
 
 #define MANY	32768
-#define GIB	(1ULL << 30)
-#define TIB	(1ULL << 40)
+#define GIB	0x40000000ULL
+#define TIB	0x10000000000ULL
 
 /* Pages that this process has pinned, as the kernel tells its owner */
 static long vm_pin(void)
