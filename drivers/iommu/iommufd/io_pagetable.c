@@ -947,21 +947,23 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 /**
  * iopt_attach_group() - Let a group do DMA through a domain that is filled
  * @iopt: The I/O page table.
+ * @provider: The provider of @domain and @group.
  * @domain: One of its domains.
- * @group: The group, as for iommu_provider_attach().
+ * @group: The group, claimed, without a domain attached.
  *
  * IOMMU drivers expect that nothing is mapped or unmapped meanwhile: Intel's
  * looks at the devices of a domain without a lock when it flushes.
  *
- * Return: as iommu_provider_attach().
+ * Return: as iommu_provider_ops::attach().
  */
-int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		      struct iommu_group *group)
+int iopt_attach_group(struct io_pagetable *iopt,
+		      const struct iommu_provider_ops *provider,
+		      struct iommu_domain *domain, struct iommu_group *group)
 {
 	int rc;
 
 	down_write(&iopt->domains_lock);
-	rc = iommu_provider_attach(domain, group);
+	rc = provider->attach(domain, group);
 	up_write(&iopt->domains_lock);
 	return rc;
 }
@@ -969,13 +971,15 @@ int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
 /**
  * iopt_detach_group() - Block the DMA of a group attached to a filled domain
  * @iopt: The I/O page table.
+ * @provider: The provider of @domain and @group.
  * @domain: One of its domains.
  * @group: The group, attached to @domain.
  */
-void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		       struct iommu_group *group)
+void iopt_detach_group(struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *domain, struct iommu_group *group)
 {
 	down_write(&iopt->domains_lock);
-	iommu_provider_detach(domain, group);
+	provider->detach(domain, group);
 	up_write(&iopt->domains_lock);
 }

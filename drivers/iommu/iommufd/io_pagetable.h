@@ -12,6 +12,8 @@
 
 #include "pages.h"
 
+struct iommu_provider_ops;
+
 /**
  * struct iopt_domain - A domain that holds every ready area
  * @item: In io_pagetable::domains.
@@ -139,9 +141,11 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain);
 void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
-int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		      struct iommu_group *group);
-void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		       struct iommu_group *group);
+int iopt_attach_group(struct io_pagetable *iopt,
+		      const struct iommu_provider_ops *provider,
+		      struct iommu_domain *domain, struct iommu_group *group);
+void iopt_detach_group(struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *domain, struct iommu_group *group);
 
 #endif
