@@ -52,7 +52,8 @@ struct iommufd_group {
 /**
  * struct iommufd_device - A device bound to a context
  * @obj: The object; the driver that bound it is one of its users.
- * @ictx: The context; this holds a reference.
+ * @ictx: The context; whoever bound the device holds a reference, unless it is
+ *	an object of the context.
  * @igroup: Its group.
  * @dev: The kernel's side of it.
  * @attached: Counted in iommufd_group::nattached.
@@ -159,6 +160,44 @@ group_get_of(struct iommufd_ctx *ictx,
 }
 
 /**
+ * iommufd_device_bind_owned() - Bind a device that the context itself owns
+ * @ictx: The context.
+ * @dev: The device.
+ * @id: Set to the ID user space knows it by.
+ *
+ * As iommufd_device_bind(), but holds no reference to the context: an object of
+ * the context unbinds the device when it is destroyed.
+ */
+struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
+						 struct device *dev, u32 *id)
+{
+	const struct iommu_provider_ops *provider;
+	struct iommufd_group *igroup;
+	struct iommufd_device *idev;
+
+	provider = iommu_provider_get(dev);
+	igroup = group_get_of(ictx, provider, dev);
+	iommu_provider_put(provider);
+	if (IS_ERR(igroup))
+		return ERR_CAST(igroup);
+
+	idev = iommufd_object_alloc(ictx, struct iommufd_device,
+				    IOMMUFD_OBJ_DEVICE);
+	if (IS_ERR(idev)) {
+		group_put(igroup);
+		return idev;
+	}
+	idev->ictx = ictx;
+	idev->igroup = igroup;
+	idev->dev = dev;
+	refcount_inc(&idev->obj.users);
+	*id = idev->obj.id;
+	iommufd_object_publish(ictx, &idev->obj);
+	return idev;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, IOMMUFD_TEST);
+
+/**
  * iommufd_device_bind() - Put a device under the control of a context
  * @ictx: The context.
  * @dev: The device; a driver binds it once.  Some driver that does not use it
@@ -180,29 +219,10 @@ group_get_of(struct iommufd_ctx *ictx,
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)
 {
-	const struct iommu_provider_ops *provider;
-	struct iommufd_group *igroup;
-	struct iommufd_device *idev;
+	struct iommufd_device *idev = iommufd_device_bind_owned(ictx, dev, id);
 
-	provider = iommu_provider_get(dev);
-	igroup = group_get_of(ictx, provider, dev);
-	iommu_provider_put(provider);
-	if (IS_ERR(igroup))
-		return ERR_CAST(igroup);
-
-	idev = iommufd_object_alloc(ictx, struct iommufd_device,
-				    IOMMUFD_OBJ_DEVICE);
-	if (IS_ERR(idev)) {
-		group_put(igroup);
-		return idev;
-	}
-	iommufd_ctx_get(ictx);
-	idev->ictx = ictx;
-	idev->igroup = igroup;
-	idev->dev = dev;
-	refcount_inc(&idev->obj.users);
-	*id = idev->obj.id;
-	iommufd_object_publish(ictx, &idev->obj);
+	if (!IS_ERR(idev))
+		iommufd_ctx_get(ictx);
 	return idev;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_bind);
@@ -222,6 +242,17 @@ void iommufd_device_destroy(struct iommufd_ctx *ictx,
 }
 
 /**
+ * iommufd_device_unbind_owned() - Undo iommufd_device_bind_owned()
+ * @idev: The binding, detached.
+ */
+void iommufd_device_unbind_owned(struct iommufd_device *idev)
+{
+	WARN_ON(idev->attached);
+	iommufd_object_destroy_last(idev->ictx, &idev->obj);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, IOMMUFD_TEST);
+
+/**
  * iommufd_device_unbind() - Undo iommufd_device_bind()
  * @idev: The binding, detached.
  *
@@ -232,8 +263,7 @@ void iommufd_device_unbind(struct iommufd_device *idev)
 {
 	struct iommufd_ctx *ictx = idev->ictx;
 
-	WARN_ON(idev->attached);
-	iommufd_object_destroy_last(ictx, &idev->obj);
+	iommufd_device_unbind_owned(idev);
 	iommufd_ctx_put(ictx);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_unbind);

@@ -16,6 +16,7 @@
  *
  * In every range "last" is inclusive.
  */
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -668,6 +669,7 @@ int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 	up_write(&iopt->iova_lock);
 	return rc;
 }
+EXPORT_SYMBOL_NS_GPL(iopt_reserve, IOMMUFD_TEST);
 
 /**
  * iopt_unreserve() - Give back all ranges of an owner

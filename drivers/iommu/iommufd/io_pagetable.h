@@ -82,7 +82,7 @@ struct iopt_area {
 /**
  * struct iopt_reserved - IOVA that cannot be mapped
  * @node: The range, in io_pagetable::reserved.
- * @owner: Who reserved it: an IOMMU group or a domain.
+ * @owner: Who reserved it: an IOMMU group, a domain, or for a test the IOAS.
  */
 struct iopt_reserved {
 	struct interval_tree_node node;

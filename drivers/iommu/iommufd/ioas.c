@@ -22,6 +22,8 @@ void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
 
 	WARN_ON(!list_empty(&ioas->hwpts));
+	/* What a test has reserved for the IOAS itself */
+	iopt_unreserve(&ioas->iopt, ioas);
 	iopt_destroy(&ioas->iopt);
 	mutex_destroy(&ioas->hwpts_lock);
 }

@@ -12,6 +12,7 @@
 
 #include "ioas.h"
 #include "object.h"
+#include "test.h"
 #include "ucmd.h"
 
 static int iommufd_destroy(struct iommufd_ucmd *ucmd)
@@ -84,11 +85,9 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	int rc;
 
 	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
-	    nr >= ARRAY_SIZE(iommufd_ioctls))
-		return -ENOTTY;
+	    nr >= ARRAY_SIZE(iommufd_ioctls) || !iommufd_ioctls[nr].execute)
+		return iommufd_test_ioctl(ucmd.ictx, cmd, ucmd.ubuffer);
 	op = &iommufd_ioctls[nr];
-	if (!op->execute)
-		return -ENOTTY;
 
 	if (get_user(ucmd.user_size, (u32 __user *)ucmd.ubuffer))
 		return -EFAULT;
