@@ -71,6 +71,12 @@ struct iopt_slice {
 	unsigned long length;
 };
 
+/* Bytes of scratch memory at a time: pointers to pages, or a scatter list */
+#define IOPT_SCRATCH_BYTES	4096U
+
+/* Tests make it smaller, so that little memory has many borders. */
+extern unsigned int iopt_scratch_bytes;
+
 struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
 				    bool writeable,
 				    enum iopt_account_mode account_mode,
