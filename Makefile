@@ -28,7 +28,7 @@ help: ## this list
 	@echo "To have DKMS build and install the modules for each new kernel:"
 	@echo "  dkms add . && dkms install iommufd/0.1"
 
-modules: ## build iommufd.ko and vfio-pci.ko
+modules: ## build iommufd.ko, vfio-pci.ko, and iommufd_mock.ko for tests
 	@flock .modules.lock $(MAKE) --no-print-directory build-modules \
 		KERNELDIR=$(or $(KERNELDIR),$(running),$(stock))
 
@@ -53,7 +53,7 @@ install: ## install the modules for the running kernel, or KERNELDIR's (as root)
 	@[ $(or $(KERNELDIR),$(running),none) != none ] || \
 		{ echo "no headers of $$(uname -r): install them or give KERNELDIR"; \
 		exit 1; } >&2
-	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running))
+	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running)) IOMMUFD_MOCK=n
 	$(MAKE) -C $(or $(KERNELDIR),$(running)) M=$(CURDIR) modules_install \
 		INSTALL_MOD_PATH=$(root) \
 		INSTALL_MOD_DIR=updates
