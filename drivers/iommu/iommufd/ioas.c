@@ -11,6 +11,7 @@
 
 #include "ioas.h"
 #include "ucmd.h"
+#include "vfio_compat.h"
 
 /**
  * iommufd_ioas_destroy() - Unmap all and release what the IOAS holds
@@ -21,6 +22,7 @@ void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
 
+	iommufd_vfio_forget_ioas(ictx, ioas);
 	WARN_ON(!list_empty(&ioas->hwpts));
 	/* What a test has reserved for the IOAS itself */
 	iopt_unreserve(&ioas->iopt, ioas);

@@ -14,6 +14,7 @@
 #include "object.h"
 #include "test.h"
 #include "ucmd.h"
+#include "vfio_compat.h"
 
 static int iommufd_destroy(struct iommufd_ucmd *ucmd)
 {
@@ -31,6 +32,7 @@ union iommufd_cmds {
 	struct iommu_ioas_map map;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 };
 
 /**
@@ -69,6 +71,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
 	      length),
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),
+	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas,
+	      __reserved),
 };
 
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,

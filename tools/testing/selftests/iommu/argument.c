@@ -12,6 +12,7 @@ union argument {
 	struct iommu_ioas_copy copy;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 	unsigned char bytes[2 * PAGE];
 };
 
@@ -29,6 +30,7 @@ static const struct {
 	{ IOMMU_IOAS_COPY, 40, sizeof(struct iommu_ioas_copy) },
 	{ IOMMU_IOAS_UNMAP, 24, sizeof(struct iommu_ioas_unmap) },
 	{ IOMMU_OPTION, 24, sizeof(struct iommu_option) },
+	{ IOMMU_VFIO_IOAS, 12, sizeof(struct iommu_vfio_ioas) },
 };
 
 static struct iommu_iova_range ranges[64];
@@ -90,6 +92,10 @@ static int prepare(int fd, __u32 ioas_id, unsigned int request)
 		arg.option.op = IOMMU_OPTION_OP_GET;
 		arg.option.option_id = IOMMU_OPTION_HUGE_PAGES;
 		arg.option.object_id = ioas_id;
+		return 0;
+	case IOMMU_VFIO_IOAS:
+		arg.vfio_ioas.op = IOMMU_VFIO_IOAS_SET;
+		arg.vfio_ioas.ioas_id = ioas_id;
 		return 0;
 	}
 	return -ENOTTY;
@@ -343,6 +349,9 @@ static void name_ioas(unsigned int request, __u32 id, bool src)
 		break;
 	case IOMMU_OPTION:
 		arg.option.object_id = id;
+		break;
+	case IOMMU_VFIO_IOAS:
+		arg.vfio_ioas.ioas_id = id;
 		break;
 	}
 }
