@@ -328,6 +328,36 @@ void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
 }
 
 /**
+ * iopt_slice_split() - Make two slices of one
+ * @slice: The slice; keeps its first @length bytes.
+ * @tail: Set to the rest.
+ * @length: Bytes, more than 0 and less than @slice has.
+ * @pinned: @slice is pinned, and so will both be.
+ *
+ * Pins and unpins nothing, since the two cover what the one did.  May sleep.
+ * Cannot fail and needs no memory.
+ */
+void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
+		      unsigned long length, bool pinned)
+{
+	struct iopt_pages *pages = slice->pages;
+	unsigned long start = iopt_slice_start(slice);
+	unsigned long rest = slice->length - length;
+
+	iopt_pages_get(pages);
+	mutex_lock(&pages->lock);
+	if (pinned)
+		interval_tree_remove(&slice->user, &pages->users);
+	iopt_slice_init(slice, pages, start, length);
+	iopt_slice_init(tail, pages, start + length, rest);
+	if (pinned) {
+		interval_tree_insert(&slice->user, &pages->users);
+		interval_tree_insert(&tail->user, &pages->users);
+	}
+	mutex_unlock(&pages->lock);
+}
+
+/**
  * iopt_slice_pin() - Make a slice a user of its pages object
  * @slice: The slice.
  *

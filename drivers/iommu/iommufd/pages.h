@@ -90,6 +90,8 @@ static inline void iopt_pages_get(struct iopt_pages *pages)
 
 void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
 		     unsigned long start, unsigned long length);
+void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
+		      unsigned long length, bool pinned);
 int iopt_slice_pin(struct iopt_slice *slice);
 void iopt_slice_unpin(struct iopt_slice *slice);
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
