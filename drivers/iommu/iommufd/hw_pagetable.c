@@ -17,7 +17,7 @@ static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
 	rc = hwpt->provider->attach(hwpt->domain, group);
 	if (rc)
 		return rc;
-	iommu_provider_enforce_coherency(hwpt->domain);
+	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
 	rc = iopt_add_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain,
 			     hwpt->domain);
 	if (rc)

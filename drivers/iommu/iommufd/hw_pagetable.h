@@ -21,6 +21,8 @@ struct iommufd_ioas;
  * @provider: Where @domain is from; this holds a reference.
  * @domain: The kernel's side of it.
  * @iopt_domain: What makes it hold what the IOAS maps.
+ * @coherent: DMA is coherent even if the device asks for it not to be.  Never
+ *	changes.
  */
 struct iommufd_hwpt {
 	struct iommufd_object obj;
@@ -29,6 +31,7 @@ struct iommufd_hwpt {
 	const struct iommu_provider_ops *provider;
 	struct iommu_domain *domain;
 	struct iopt_domain iopt_domain;
+	bool coherent;
 };
 
 struct iommufd_hwpt *

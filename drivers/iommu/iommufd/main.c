@@ -78,7 +78,7 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 			       unsigned long arg)
 {
-	unsigned int nr = _IOC_NR(cmd) - IOMMUFD_CMD_BASE;
+	unsigned int nr = _IOC_NR(cmd);
 	const struct iommufd_ioctl *op;
 	union iommufd_cmds buf;
 	struct iommufd_ucmd ucmd = {
@@ -88,8 +88,13 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	};
 	int rc;
 
-	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
-	    nr >= ARRAY_SIZE(iommufd_ioctls) || !iommufd_ioctls[nr].execute)
+	if (cmd != _IO(IOMMUFD_TYPE, nr))
+		return -ENOTTY;
+	/* VFIO has the same type, and lower numbers. */
+	if (nr < IOMMUFD_CMD_BASE)
+		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
+	nr -= IOMMUFD_CMD_BASE;
+	if (nr >= ARRAY_SIZE(iommufd_ioctls) || !iommufd_ioctls[nr].execute)
 		return iommufd_test_ioctl(ucmd.ictx, cmd, ucmd.ubuffer);
 	op = &iommufd_ioctls[nr];
 
