@@ -14,14 +14,14 @@ static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
 {
 	int rc;
 
-	rc = hwpt->provider->attach(hwpt->domain, group);
+	rc = iommu_provider_attach(hwpt->domain, group);
 	if (rc)
 		return rc;
-	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
+	iommu_provider_enforce_coherency(hwpt->domain);
 	rc = iopt_add_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain,
 			     hwpt->domain);
 	if (rc)
-		hwpt->provider->detach(hwpt->domain, group);
+		iommu_provider_detach(hwpt->domain, group);
 	return rc;
 }
 
@@ -29,22 +29,21 @@ static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
  * iommufd_hwpt_alloc_attached() - Make a page table for a group
  * @ictx: The context.
  * @ioas: What it is to map; its hwpts_lock is held.
- * @provider: The provider of @group.
  * @dev: A device of @group.
  * @group: The group, claimed, without a domain attached.
  *
  * The group is attached before the domain is filled, since only that settles
- * what the domain can do, see struct iommu_provider_ops.  To the device
+ * what the domain can do, see iommu_provider_domain_alloc().  To the device
  * that makes no difference: from blocked, memory appears bit by bit.
  *
  * Return: the page table, with the caller as one of its users and @group
- * attached, or ERR_PTR() of what the provider's domain_alloc() and attach(), or
- * iopt_add_domain(), return.
+ * attached, or ERR_PTR() of what iommu_provider_domain_alloc(),
+ * iommu_provider_attach() or iopt_add_domain() return.
  */
-struct iommufd_hwpt *
-iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			    const struct iommu_provider_ops *provider,
-			    struct device *dev, struct iommu_group *group)
+struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
+						 struct iommufd_ioas *ioas,
+						 struct device *dev,
+						 struct iommu_group *group)
 {
 	struct iommufd_hwpt *hwpt;
 	int rc;
@@ -56,9 +55,8 @@ iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		return hwpt;
 	hwpt->obj.automatic = true;
 	hwpt->ioas = ioas;
-	hwpt->provider = provider;
 
-	hwpt->domain = provider->domain_alloc(dev);
+	hwpt->domain = iommu_provider_domain_alloc(dev);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
 		goto err_abort;
@@ -67,7 +65,6 @@ iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (rc)
 		goto err_free;
 
-	iommu_provider_ref(provider);
 	refcount_inc(&ioas->obj.users);
 	list_add_tail(&hwpt->ioas_item, &ioas->hwpts);
 	refcount_inc(&hwpt->obj.users);
@@ -75,7 +72,7 @@ iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	return hwpt;
 
 err_free:
-	provider->domain_free(hwpt->domain);
+	iommu_provider_domain_free(hwpt->domain);
 err_abort:
 	iommufd_object_abort(ictx, &hwpt->obj);
 	return ERR_PTR(rc);
@@ -99,7 +96,6 @@ void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	mutex_unlock(&ioas->hwpts_lock);
 
 	iopt_remove_domain(&ioas->iopt, &hwpt->iopt_domain);
-	hwpt->provider->domain_free(hwpt->domain);
-	iommu_provider_put(hwpt->provider);
+	iommu_provider_domain_free(hwpt->domain);
 	refcount_dec(&ioas->obj.users);
 }
