@@ -24,11 +24,11 @@ tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
 
 help: ## this list
 	@echo "make [KERNELDIR=headers of a kernel] TARGET"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([-a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST))
 	@echo "To have DKMS build and install the modules for each new kernel:"
 	@echo "  dkms add . && dkms install iommufd/0.1"
 
-modules: ## build iommufd.ko and vfio-pci.ko
+modules: ## build iommufd.ko, vfio-pci.ko, and iommufd_mock.ko for tests
 	@flock .modules.lock $(MAKE) --no-print-directory build-modules \
 		KERNELDIR=$(or $(KERNELDIR),$(running),$(stock))
 
@@ -53,7 +53,7 @@ install: ## install the modules for the running kernel, or KERNELDIR's (as root)
 	@[ $(or $(KERNELDIR),$(running),none) != none ] || \
 		{ echo "no headers of $$(uname -r): install them or give KERNELDIR"; \
 		exit 1; } >&2
-	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running))
+	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running)) IOMMUFD_MOCK=n
 	$(MAKE) -C $(or $(KERNELDIR),$(running)) M=$(CURDIR) modules_install \
 		INSTALL_MOD_PATH=$(root) \
 		INSTALL_MOD_DIR=updates
@@ -75,6 +75,9 @@ check: ## run all tests, in VMs
 	@$(tests) modules programs
 	@tools/testing/check -k $(KERNEL)
 
+check-debug: ## run the tests in a kernel that looks for mistakes (slow)
+	@$(MAKE) --no-print-directory check KERNEL=debug KERNELDIR=
+
 bench: ## compare speed with VFIO type1, in instructions
 	@$(tests) modules
 	@$(MAKE) -s -C tools/testing/bench
@@ -94,5 +97,5 @@ clean: ## remove what was built here (the cache stays)
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs install demo check bench style \
-	vm clean
+.PHONY: help modules build-modules programs install demo check check-debug \
+	bench style vm clean

@@ -354,4 +354,41 @@ struct iommu_option {
 
 #define IOMMU_OPTION _IO(IOMMUFD_TYPE, IOMMUFD_CMD_OPTION)
 
+/**
+ * enum iommufd_vfio_ioas_op - What IOMMU_VFIO_IOAS does
+ * @IOMMU_VFIO_IOAS_GET: Read the ID of the compatibility IOAS.
+ * @IOMMU_VFIO_IOAS_SET: Make another IOAS the compatibility IOAS.
+ * @IOMMU_VFIO_IOAS_CLEAR: From now on there is none.
+ */
+enum iommufd_vfio_ioas_op {
+	IOMMU_VFIO_IOAS_GET = 0,
+	IOMMU_VFIO_IOAS_SET = 1,
+	IOMMU_VFIO_IOAS_CLEAR = 2
+};
+
+/**
+ * struct iommu_vfio_ioas - ioctl(IOMMU_VFIO_IOAS)
+ * @size: sizeof(struct iommu_vfio_ioas)
+ * @ioas_id: With IOMMU_VFIO_IOAS_SET the IOAS to use; out with
+ *	IOMMU_VFIO_IOAS_GET; else not looked at.
+ * @op: One of enum iommufd_vfio_ioas_op.
+ * @__reserved: Must be 0.
+ *
+ * The VFIO container's ioctls act on one IOAS of a context, the compatibility
+ * IOAS.  A context starts without one.  It is an IOAS like others, and can be
+ * destroyed like others: then there is none again.
+ *
+ * Errors: ENODEV for IOMMU_VFIO_IOAS_GET when there is none; ENOENT for
+ * IOMMU_VFIO_IOAS_SET when no IOAS has this ID; EOPNOTSUPP for an operation
+ * that is not known; EFAULT.
+ */
+struct iommu_vfio_ioas {
+	__u32 size;
+	__u32 ioas_id;
+	__u16 op;
+	__u16 __reserved;
+};
+
+#define IOMMU_VFIO_IOAS _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VFIO_IOAS)
+
 #endif

@@ -27,6 +27,7 @@ MODULE_PARM_DESC(allow_unsafe_interrupts,
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
  * @ictx: The context, which owns the group's DMA.
+ * @provider: How to deal with it; this holds a reference.
  * @group: The kernel's side of it.
  * @ndevices: Devices bound.  Guarded by iommufd_ctx::groups_lock; the last one
  *	to go releases the group.
@@ -39,6 +40,7 @@ MODULE_PARM_DESC(allow_unsafe_interrupts,
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
+	const struct iommu_provider_ops *provider;
 	struct iommu_group *group;
 	unsigned int ndevices;
 
@@ -50,7 +52,8 @@ struct iommufd_group {
 /**
  * struct iommufd_device - A device bound to a context
  * @obj: The object; the driver that bound it is one of its users.
- * @ictx: The context; this holds a reference.
+ * @ictx: The context; whoever bound the device holds a reference, unless it is
+ *	an object of the context.
  * @igroup: Its group.
  * @dev: The kernel's side of it.
  * @attached: Counted in iommufd_group::nattached.
@@ -69,8 +72,9 @@ static int refuse_direct(const struct iommu_resv_region *region, void *arg)
 	return region->type == IOMMU_RESV_DIRECT ? -EPERM : 0;
 }
 
-static struct iommufd_group *group_claim(struct iommufd_ctx *ictx,
-					 struct iommu_group *group)
+static struct iommufd_group *
+group_claim(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
+	    struct iommu_group *group)
 {
 	struct iommufd_group *igroup;
 	int rc;
@@ -79,10 +83,11 @@ static struct iommufd_group *group_claim(struct iommufd_ctx *ictx,
 	if (!igroup)
 		return ERR_PTR(-ENOMEM);
 	igroup->ictx = ictx;
+	igroup->provider = provider;
 	igroup->group = group;
 	mutex_init(&igroup->lock);
 
-	rc = iommu_provider_claim(group, ictx);
+	rc = provider->claim(group, ictx);
 	if (rc)
 		goto err_free;
 	rc = xa_err(xa_store(&ictx->groups, iommu_group_id(group), igroup,
@@ -90,24 +95,26 @@ static struct iommufd_group *group_claim(struct iommufd_ctx *ictx,
 	if (rc)
 		goto err_release;
 	iommu_group_ref_get(group);
+	iommu_provider_ref(provider);
 	return igroup;
 
 err_release:
-	iommu_provider_release(group);
+	provider->release(group);
 err_free:
 	kfree(igroup);
 	return ERR_PTR(rc);
 }
 
-static struct iommufd_group *group_get(struct iommufd_ctx *ictx,
-				       struct iommu_group *group)
+static struct iommufd_group *
+group_get(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
+	  struct iommu_group *group)
 {
 	struct iommufd_group *igroup;
 
 	mutex_lock(&ictx->groups_lock);
 	igroup = xa_load(&ictx->groups, iommu_group_id(group));
 	if (!igroup)
-		igroup = group_claim(ictx, group);
+		igroup = group_claim(ictx, provider, group);
 	if (!IS_ERR(igroup))
 		igroup->ndevices++;
 	mutex_unlock(&ictx->groups_lock);
@@ -124,29 +131,71 @@ static void group_put(struct iommufd_group *igroup)
 		return;
 	}
 	xa_erase(&ictx->groups, iommu_group_id(igroup->group));
-	iommu_provider_release(igroup->group);
+	igroup->provider->release(igroup->group);
 	mutex_unlock(&ictx->groups_lock);
 
 	iommu_group_put(igroup->group);
+	iommu_provider_put(igroup->provider);
 	mutex_destroy(&igroup->lock);
 	kfree(igroup);
 }
 
-static struct iommufd_group *group_get_of(struct iommufd_ctx *ictx,
-					  struct device *dev)
+static struct iommufd_group *
+group_get_of(struct iommufd_ctx *ictx,
+	     const struct iommu_provider_ops *provider, struct device *dev)
 {
 	struct iommufd_group *igroup;
 	struct iommu_group *group;
 	int rc;
 
+	if (!provider->is_coherent(dev))
+		return ERR_PTR(-EINVAL);
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = iommu_provider_walk_reserved(group, refuse_direct, NULL);
-	igroup = rc ? ERR_PTR(rc) : group_get(ictx, group);
+	rc = provider->walk_reserved(group, refuse_direct, NULL);
+	igroup = rc ? ERR_PTR(rc) : group_get(ictx, provider, group);
 	iommu_group_put(group);
 	return igroup;
 }
+
+/**
+ * iommufd_device_bind_owned() - Bind a device that the context itself owns
+ * @ictx: The context.
+ * @dev: The device.
+ * @id: Set to the ID user space knows it by.
+ *
+ * As iommufd_device_bind(), but holds no reference to the context: an object of
+ * the context unbinds the device when it is destroyed.
+ */
+struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
+						 struct device *dev, u32 *id)
+{
+	const struct iommu_provider_ops *provider;
+	struct iommufd_group *igroup;
+	struct iommufd_device *idev;
+
+	provider = iommu_provider_get(dev);
+	igroup = group_get_of(ictx, provider, dev);
+	iommu_provider_put(provider);
+	if (IS_ERR(igroup))
+		return ERR_CAST(igroup);
+
+	idev = iommufd_object_alloc(ictx, struct iommufd_device,
+				    IOMMUFD_OBJ_DEVICE);
+	if (IS_ERR(idev)) {
+		group_put(igroup);
+		return idev;
+	}
+	idev->ictx = ictx;
+	idev->igroup = igroup;
+	idev->dev = dev;
+	refcount_inc(&idev->obj.users);
+	*id = idev->obj.id;
+	iommufd_object_publish(ictx, &idev->obj);
+	return idev;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, IOMMUFD_TEST);
 
 /**
  * iommufd_device_bind() - Put a device under the control of a context
@@ -170,29 +219,10 @@ static struct iommufd_group *group_get_of(struct iommufd_ctx *ictx,
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)
 {
-	struct iommufd_group *igroup;
-	struct iommufd_device *idev;
+	struct iommufd_device *idev = iommufd_device_bind_owned(ictx, dev, id);
 
-	if (!iommu_provider_is_coherent(dev))
-		return ERR_PTR(-EINVAL);
-
-	igroup = group_get_of(ictx, dev);
-	if (IS_ERR(igroup))
-		return ERR_CAST(igroup);
-
-	idev = iommufd_object_alloc(ictx, struct iommufd_device,
-				    IOMMUFD_OBJ_DEVICE);
-	if (IS_ERR(idev)) {
-		group_put(igroup);
-		return idev;
-	}
-	iommufd_ctx_get(ictx);
-	idev->ictx = ictx;
-	idev->igroup = igroup;
-	idev->dev = dev;
-	refcount_inc(&idev->obj.users);
-	*id = idev->obj.id;
-	iommufd_object_publish(ictx, &idev->obj);
+	if (!IS_ERR(idev))
+		iommufd_ctx_get(ictx);
 	return idev;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_bind);
@@ -212,6 +242,17 @@ void iommufd_device_destroy(struct iommufd_ctx *ictx,
 }
 
 /**
+ * iommufd_device_unbind_owned() - Undo iommufd_device_bind_owned()
+ * @idev: The binding, detached.
+ */
+void iommufd_device_unbind_owned(struct iommufd_device *idev)
+{
+	WARN_ON(idev->attached);
+	iommufd_object_destroy_last(idev->ictx, &idev->obj);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, IOMMUFD_TEST);
+
+/**
  * iommufd_device_unbind() - Undo iommufd_device_bind()
  * @idev: The binding, detached.
  *
@@ -222,8 +263,7 @@ void iommufd_device_unbind(struct iommufd_device *idev)
 {
 	struct iommufd_ctx *ictx = idev->ictx;
 
-	WARN_ON(idev->attached);
-	iommufd_object_destroy_last(ictx, &idev->obj);
+	iommufd_device_unbind_owned(idev);
 	iommufd_ctx_put(ictx);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_unbind);
@@ -256,7 +296,8 @@ static int group_reserve(struct iommufd_group *igroup,
 	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
 	int rc;
 
-	rc = iommu_provider_walk_reserved(igroup->group, reserve_region, &arg);
+	rc = igroup->provider->walk_reserved(igroup->group, reserve_region,
+					     &arg);
 	if (rc)
 		iopt_unreserve(iopt, igroup);
 	return rc;
@@ -278,15 +319,16 @@ static int group_map_msi(struct iommufd_group *igroup,
 	phys_addr_t start = PHYS_ADDR_MAX;
 	int rc;
 
-	rc = iommu_provider_walk_reserved(igroup->group, find_sw_msi, &start);
+	rc = igroup->provider->walk_reserved(igroup->group, find_sw_msi,
+					     &start);
 	if (rc || start == PHYS_ADDR_MAX)
 		return rc;
-	return iommu_provider_map_msi(domain, start);
+	return igroup->provider->map_msi(domain, start);
 }
 
 static int check_interrupts(struct iommufd_group *igroup)
 {
-	if (iommu_provider_msi_isolated(igroup->group))
+	if (igroup->provider->msi_isolated(igroup->group))
 		return 0;
 	if (!allow_unsafe_interrupts) {
 		pr_warn_once("iommufd: interrupts are not isolated here; to attach devices nonetheless set allow_unsafe_interrupts\n");
@@ -301,15 +343,17 @@ static int attach_to_filled(struct iommufd_group *igroup,
 			    struct iommufd_hwpt *hwpt,
 			    const struct iommu_provider_limits *limits)
 {
-	if (!iommu_provider_within(hwpt->domain, limits))
+	if (hwpt->provider != igroup->provider ||
+	    !iommu_provider_within(hwpt->domain, limits))
 		return -EINVAL;
-	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->domain,
-				 igroup->group);
+	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->provider,
+				 hwpt->domain, igroup->group);
 }
 
 static void detach_from(struct iommufd_group *igroup, struct iommufd_hwpt *hwpt)
 {
-	iopt_detach_group(&hwpt->ioas->iopt, hwpt->domain, igroup->group);
+	iopt_detach_group(&hwpt->ioas->iopt, hwpt->provider, hwpt->domain,
+			  igroup->group);
 }
 
 /* Attach a group without a domain to a page table that the IOAS has. */
@@ -325,7 +369,8 @@ attach_to_existing(struct iommufd_device *idev, struct iommufd_ioas *ioas)
 
 	if (list_empty(&ioas->hwpts))
 		return NULL;
-	rc = iommu_provider_probe(idev->dev, igroup->group, &limits);
+	rc = iommu_provider_probe(igroup->provider, idev->dev, igroup->group,
+				  &limits);
 	if (rc)
 		return ERR_PTR(rc);
 
@@ -351,7 +396,8 @@ static struct iommufd_hwpt *attach_to_ioas(struct iommufd_device *idev,
 	hwpt = attach_to_existing(idev, ioas);
 	if (!hwpt)
 		hwpt = iommufd_hwpt_alloc_attached(igroup->ictx, ioas,
-						   idev->dev, igroup->group);
+						   igroup->provider, idev->dev,
+						   igroup->group);
 	mutex_unlock(&ioas->hwpts_lock);
 	return hwpt;
 }
@@ -363,7 +409,8 @@ static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_device *idev,
 	struct iommu_provider_limits limits;
 	int rc;
 
-	rc = iommu_provider_probe(idev->dev, igroup->group, &limits);
+	rc = iommu_provider_probe(igroup->provider, idev->dev, igroup->group,
+				  &limits);
 	if (!rc)
 		rc = attach_to_filled(igroup, hwpt, &limits);
 	if (rc)
@@ -434,8 +481,8 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 		detach_from(igroup, old);
 	hwpt = group_attach(idev, target, unused);
 	if (IS_ERR(hwpt)) {
-		if (old && iopt_attach_group(&old->ioas->iopt, old->domain,
-					     igroup->group))
+		if (old && iopt_attach_group(&old->ioas->iopt, old->provider,
+					     old->domain, igroup->group))
 			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);

@@ -4,7 +4,13 @@
 
 #include "object.h"
 
+struct device;
+struct iommufd_device;
+
 void iommufd_device_destroy(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
+struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
+						 struct device *dev, u32 *id);
+void iommufd_device_unbind_owned(struct iommufd_device *idev);
 
 #endif

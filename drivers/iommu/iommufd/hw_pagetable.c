@@ -14,14 +14,14 @@ static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
 {
 	int rc;
 
-	rc = iommu_provider_attach(hwpt->domain, group);
+	rc = hwpt->provider->attach(hwpt->domain, group);
 	if (rc)
 		return rc;
-	iommu_provider_enforce_coherency(hwpt->domain);
+	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
 	rc = iopt_add_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain,
 			     hwpt->domain);
 	if (rc)
-		iommu_provider_detach(hwpt->domain, group);
+		hwpt->provider->detach(hwpt->domain, group);
 	return rc;
 }
 
@@ -29,21 +29,22 @@ static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
  * iommufd_hwpt_alloc_attached() - Make a page table for a group
  * @ictx: The context.
  * @ioas: What it is to map; its hwpts_lock is held.
+ * @provider: The provider of @group.
  * @dev: A device of @group.
  * @group: The group, claimed, without a domain attached.
  *
  * The group is attached before the domain is filled, since only that settles
- * what the domain can do, see iommu_provider_domain_alloc().  To the device
+ * what the domain can do, see struct iommu_provider_ops.  To the device
  * that makes no difference: from blocked, memory appears bit by bit.
  *
  * Return: the page table, with the caller as one of its users and @group
- * attached, or ERR_PTR() of what iommu_provider_domain_alloc(),
- * iommu_provider_attach() or iopt_add_domain() return.
+ * attached, or ERR_PTR() of what the provider's domain_alloc() and attach(), or
+ * iopt_add_domain(), return.
  */
-struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
-						 struct iommufd_ioas *ioas,
-						 struct device *dev,
-						 struct iommu_group *group)
+struct iommufd_hwpt *
+iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			    const struct iommu_provider_ops *provider,
+			    struct device *dev, struct iommu_group *group)
 {
 	struct iommufd_hwpt *hwpt;
 	int rc;
@@ -55,8 +56,9 @@ struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
 		return hwpt;
 	hwpt->obj.automatic = true;
 	hwpt->ioas = ioas;
+	hwpt->provider = provider;
 
-	hwpt->domain = iommu_provider_domain_alloc(dev);
+	hwpt->domain = provider->domain_alloc(dev);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
 		goto err_abort;
@@ -65,6 +67,7 @@ struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
 	if (rc)
 		goto err_free;
 
+	iommu_provider_ref(provider);
 	refcount_inc(&ioas->obj.users);
 	list_add_tail(&hwpt->ioas_item, &ioas->hwpts);
 	refcount_inc(&hwpt->obj.users);
@@ -72,7 +75,7 @@ struct iommufd_hwpt *iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx,
 	return hwpt;
 
 err_free:
-	iommu_provider_domain_free(hwpt->domain);
+	provider->domain_free(hwpt->domain);
 err_abort:
 	iommufd_object_abort(ictx, &hwpt->obj);
 	return ERR_PTR(rc);
@@ -96,6 +99,7 @@ void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	mutex_unlock(&ioas->hwpts_lock);
 
 	iopt_remove_domain(&ioas->iopt, &hwpt->iopt_domain);
-	iommu_provider_domain_free(hwpt->domain);
+	hwpt->provider->domain_free(hwpt->domain);
+	iommu_provider_put(hwpt->provider);
 	refcount_dec(&ioas->obj.users);
 }

@@ -16,6 +16,7 @@
  *
  * In every range "last" is inclusive.
  */
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
@@ -541,9 +542,24 @@ void iopt_map_destroy(struct iopt_map *map)
 	areas_free(&map->areas);
 }
 
-/* List the areas from @start to @last, if all can be unmapped. */
+/* Undo areas_claim(). */
+static void areas_release(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	lockdep_assert_held_write(&iopt->iova_lock);
+
+	list_for_each_entry(area, areas, item)
+		area->ready = true;
+	INIT_LIST_HEAD(areas);
+}
+
+/*
+ * List the areas from @start to @last, if all can be unmapped; with @cut also
+ * those that are only partly in the range.
+ */
 static int areas_claim(struct io_pagetable *iopt, unsigned long start,
-		       unsigned long last, struct list_head *areas)
+		       unsigned long last, bool cut, struct list_head *areas)
 {
 	struct interval_tree_node *node;
 	struct iopt_area *area;
@@ -553,23 +569,153 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
 	     node = interval_tree_iter_next(node, start, last)) {
 		area = node_to_area(node);
-		if (node->start < start || node->last > last)
+		if (!cut && (node->start < start || node->last > last))
 			rc = -ENOENT;
 		else if (!area->ready)
 			rc = -EBUSY;
-		if (rc)
-			goto err_undo;
+		if (rc) {
+			areas_release(iopt, areas);
+			break;
+		}
 		area->ready = false;
 		list_add_tail(&area->item, areas);
 	}
 	up_write(&iopt->iova_lock);
-	return 0;
+	return rc;
+}
 
-err_undo:
-	list_for_each_entry(area, areas, item)
-		area->ready = true;
-	INIT_LIST_HEAD(areas);
+static int areas_report(struct list_head *areas, iopt_range_fn report,
+			void *arg)
+{
+	struct iopt_area *area;
+	int rc = 0;
+
+	list_for_each_entry(area, areas, item) {
+		rc = report(area->node.start, area->node.last, arg);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+/**
+ * struct iopt_cut - What cutting mappings needs
+ * @spare: Areas for the parts that stay: an unmap has two ends.
+ */
+struct iopt_cut {
+	struct iopt_area *spare[2];
+};
+
+static void cut_free(struct iopt_cut *cut)
+{
+	kfree(cut->spare[0]);
+	kfree(cut->spare[1]);
+}
+
+static int cut_alloc(struct iopt_cut *cut)
+{
+	cut->spare[0] = kzalloc(sizeof(*cut->spare[0]), GFP_KERNEL_ACCOUNT);
+	cut->spare[1] = kzalloc(sizeof(*cut->spare[1]), GFP_KERNEL_ACCOUNT);
+	if (cut->spare[0] && cut->spare[1])
+		return 0;
+	cut_free(cut);
+	return -ENOMEM;
+}
+
+/*
+ * Make @tail of what a claimed area maps from @iova on.  One of the two stays,
+ * and is ready again.  To the domains there is no difference.
+ */
+static void area_split(struct io_pagetable *iopt, struct iopt_area *area,
+		       struct iopt_area *tail, unsigned long iova,
+		       struct iopt_area *stays)
+{
+	lockdep_assert_held(&iopt->domains_lock);
+
+	iopt_slice_split(&area->slice, &tail->slice, iova - area->node.start,
+			 !list_empty(&iopt->domains));
+	tail->prot = area->prot;
+	tail->node.start = iova;
+	tail->node.last = area->node.last;
+
+	down_write(&iopt->iova_lock);
+	interval_tree_remove(&area->node, &iopt->areas);
+	area->node.last = iova - 1;
+	interval_tree_insert(&area->node, &iopt->areas);
+	interval_tree_insert(&tail->node, &iopt->areas);
+	stays->ready = true;
 	up_write(&iopt->iova_lock);
+}
+
+/* Leave in the list only what lies between @start and @last. */
+static void areas_cut(struct io_pagetable *iopt, struct list_head *areas,
+		      unsigned long start, unsigned long last,
+		      struct iopt_cut *cut)
+{
+	struct iopt_area *area, *tail;
+
+	area = list_first_entry(areas, struct iopt_area, item);
+	if (area->node.start < start) {
+		tail = cut->spare[0];
+		cut->spare[0] = NULL;
+		/* From here on the first part is anybody's to unmap. */
+		list_replace(&area->item, &tail->item);
+		area_split(iopt, area, tail, start, area);
+	}
+
+	area = list_last_entry(areas, struct iopt_area, item);
+	if (area->node.last > last) {
+		tail = cut->spare[1];
+		cut->spare[1] = NULL;
+		area_split(iopt, area, tail, last + 1, tail);
+	}
+}
+
+/*
+ * An IOMMU unmaps whole pages of its own.  While huge pages are not allowed the
+ * domains have none: they can only be given up while nothing is in a domain.
+ */
+static bool can_cut(struct io_pagetable *iopt)
+{
+	lockdep_assert_held(&iopt->domains_lock);
+
+	return !iopt->huge_pages || list_empty(&iopt->domains);
+}
+
+static int unmap(struct io_pagetable *iopt, unsigned long start,
+		 unsigned long last, struct iopt_cut *cut, iopt_range_fn report,
+		 void *arg, unsigned long *unmapped)
+{
+	unsigned long bytes = 0;
+	struct iopt_area *area;
+	LIST_HEAD(areas);
+	int rc;
+
+	*unmapped = 0;
+	down_read(&iopt->domains_lock);
+	rc = areas_claim(iopt, start, last, cut && can_cut(iopt), &areas);
+	if (rc || list_empty(&areas))
+		goto out_unlock;
+	if (report) {
+		rc = areas_report(&areas, report, arg);
+		if (rc) {
+			down_write(&iopt->iova_lock);
+			areas_release(iopt, &areas);
+			up_write(&iopt->iova_lock);
+			goto out_unlock;
+		}
+	}
+
+	if (cut)
+		areas_cut(iopt, &areas, start, last, cut);
+	areas_unfill(iopt, &areas);
+	areas_remove(iopt, &areas);
+	list_for_each_entry(area, &areas, item)
+		bytes += area->slice.length;
+out_unlock:
+	up_read(&iopt->domains_lock);
+	areas_free(&areas);
+	*unmapped = bytes;
 	return rc;
 }
 
@@ -589,22 +735,101 @@ err_undo:
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped)
 {
-	unsigned long bytes = 0;
-	struct iopt_area *area;
-	LIST_HEAD(areas);
+	return unmap(iopt, start, last, NULL, NULL, NULL, unmapped);
+}
+
+/**
+ * iopt_unmap_reported() - Unmap all of a range, and tell what that is
+ * @iopt: The I/O page table.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @report: Called for each mapping, in ascending order, before anything is
+ *	unmapped; may fault in user memory.  An error of it is returned.
+ * @arg: For @report.
+ * @unmapped: Set to the bytes that were mapped, 0 for none.
+ *
+ * No other call changes the mappings between the report and the unmap.
+ *
+ * Return: as iopt_unmap(), or what @report returns, with nothing changed.
+ */
+int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
+			unsigned long last, iopt_range_fn report, void *arg,
+			unsigned long *unmapped)
+{
+	return unmap(iopt, start, last, NULL, report, arg, unmapped);
+}
+
+/**
+ * iopt_unmap_cut() - Unmap a range, if need be out of the middle of a mapping
+ * @iopt: The I/O page table.
+ * @start: First byte, page aligned.
+ * @last: Last byte, inclusive, of a page.
+ * @unmapped: Set to the bytes that were mapped, 0 for none.
+ *
+ * What is left of a mapping is a mapping of its own from then on.  It stays in
+ * the domains and pinned throughout, so DMA to it goes on.  That takes domains
+ * that are mapped page by page: with huge pages allowed and a domain there,
+ * nothing is cut.
+ *
+ * Return: as iopt_unmap(), or -ENOMEM with nothing changed.
+ */
+int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
+		   unsigned long last, unsigned long *unmapped)
+{
+	struct iopt_cut cut;
 	int rc;
 
-	down_read(&iopt->domains_lock);
-	rc = areas_claim(iopt, start, last, &areas);
-	if (!rc && !list_empty(&areas)) {
-		areas_unfill(iopt, &areas);
-		areas_remove(iopt, &areas);
-		list_for_each_entry(area, &areas, item)
-			bytes += area->slice.length;
+	rc = cut_alloc(&cut);
+	if (rc)
+		return rc;
+	rc = unmap(iopt, start, last, &cut, NULL, NULL, unmapped);
+	cut_free(&cut);
+	return rc;
+}
+
+/* Is a mapping only partly in the range? */
+static bool straddles(struct io_pagetable *iopt, unsigned long start,
+		      unsigned long last)
+{
+	struct interval_tree_node *node;
+
+	lockdep_assert_held(&iopt->iova_lock);
+
+	node = interval_tree_iter_first(&iopt->areas, start, start);
+	if (node && node->start < start)
+		return true;
+	node = interval_tree_iter_first(&iopt->areas, last, last);
+	return node && node->last > last;
+}
+
+/**
+ * iopt_walk_mappings() - Look at what is mapped in a range
+ * @iopt: The I/O page table.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @fn: Called for each mapping, in ascending order, also if it is not ready.
+ *	May fault in user memory.  An error of it ends the walk.
+ * @arg: For @fn.
+ *
+ * Return: 0, -ENOENT, before @fn is called, when a mapping is only partly in
+ * the range, or what @fn returns.
+ */
+int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
+		       unsigned long last, iopt_range_fn fn, void *arg)
+{
+	struct interval_tree_node *node;
+	int rc = 0;
+
+	down_read(&iopt->iova_lock);
+	if (straddles(iopt, start, last)) {
+		rc = -ENOENT;
+		goto out_unlock;
 	}
-	up_read(&iopt->domains_lock);
-	areas_free(&areas);
-	*unmapped = bytes;
+	for (node = interval_tree_iter_first(&iopt->areas, start, last);
+	     node && !rc; node = interval_tree_iter_next(node, start, last))
+		rc = fn(node->start, node->last, arg);
+out_unlock:
+	up_read(&iopt->iova_lock);
 	return rc;
 }
 
@@ -668,6 +893,7 @@ int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 	up_write(&iopt->iova_lock);
 	return rc;
 }
+EXPORT_SYMBOL_NS_GPL(iopt_reserve, IOMMUFD_TEST);
 
 /**
  * iopt_unreserve() - Give back all ranges of an owner
@@ -774,6 +1000,25 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 		iopt->huge_pages = enable;
 	up_write(&iopt->domains_lock);
 	return rc;
+}
+
+/**
+ * iopt_page_sizes() - Which page sizes all domains have
+ * @iopt: The I/O page table.
+ *
+ * Return: a bit for each size that is at least PAGE_SIZE.  That of PAGE_SIZE is
+ * set, since it can be made up of smaller ones.  All without a domain.
+ */
+unsigned long iopt_page_sizes(struct io_pagetable *iopt)
+{
+	unsigned long sizes = PAGE_MASK;
+	struct iopt_domain *entry;
+
+	down_read(&iopt->domains_lock);
+	list_for_each_entry(entry, &iopt->domains, item)
+		sizes &= entry->domain->pgsize_bitmap;
+	up_read(&iopt->domains_lock);
+	return sizes | PAGE_SIZE;
 }
 
 static unsigned long domain_alignment(struct iommu_domain *domain)
@@ -947,21 +1192,23 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 /**
  * iopt_attach_group() - Let a group do DMA through a domain that is filled
  * @iopt: The I/O page table.
+ * @provider: The provider of @domain and @group.
  * @domain: One of its domains.
- * @group: The group, as for iommu_provider_attach().
+ * @group: The group, claimed, without a domain attached.
  *
  * IOMMU drivers expect that nothing is mapped or unmapped meanwhile: Intel's
  * looks at the devices of a domain without a lock when it flushes.
  *
- * Return: as iommu_provider_attach().
+ * Return: as iommu_provider_ops::attach().
  */
-int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		      struct iommu_group *group)
+int iopt_attach_group(struct io_pagetable *iopt,
+		      const struct iommu_provider_ops *provider,
+		      struct iommu_domain *domain, struct iommu_group *group)
 {
 	int rc;
 
 	down_write(&iopt->domains_lock);
-	rc = iommu_provider_attach(domain, group);
+	rc = provider->attach(domain, group);
 	up_write(&iopt->domains_lock);
 	return rc;
 }
@@ -969,13 +1216,15 @@ int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
 /**
  * iopt_detach_group() - Block the DMA of a group attached to a filled domain
  * @iopt: The I/O page table.
+ * @provider: The provider of @domain and @group.
  * @domain: One of its domains.
  * @group: The group, attached to @domain.
  */
-void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		       struct iommu_group *group)
+void iopt_detach_group(struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *domain, struct iommu_group *group)
 {
 	down_write(&iopt->domains_lock);
-	iommu_provider_detach(domain, group);
+	provider->detach(domain, group);
 	up_write(&iopt->domains_lock);
 }

@@ -12,6 +12,8 @@
 
 #include "pages.h"
 
+struct iommu_provider_ops;
+
 /**
  * struct iopt_domain - A domain that holds every ready area
  * @item: In io_pagetable::domains.
@@ -80,7 +82,7 @@ struct iopt_area {
 /**
  * struct iopt_reserved - IOVA that cannot be mapped
  * @node: The range, in io_pagetable::reserved.
- * @owner: Who reserved it: an IOMMU group or a domain.
+ * @owner: Who reserved it: an IOMMU group, a domain, or for a test the IOAS.
  */
 struct iopt_reserved {
 	struct interval_tree_node node;
@@ -109,6 +111,10 @@ struct iopt_map {
 	unsigned long iova;
 };
 
+/* Called with the first and the last byte, inclusive, of a mapping */
+typedef int (*iopt_range_fn)(unsigned long start, unsigned long last,
+			     void *arg);
+
 void iopt_init(struct io_pagetable *iopt);
 void iopt_destroy(struct io_pagetable *iopt);
 
@@ -125,6 +131,13 @@ void iopt_map_destroy(struct iopt_map *map);
 
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped);
+int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
+			unsigned long last, iopt_range_fn report, void *arg,
+			unsigned long *unmapped);
+int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
+		   unsigned long last, unsigned long *unmapped);
+int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
+		       unsigned long last, iopt_range_fn fn, void *arg);
 
 int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 		 unsigned long last, const void *owner);
@@ -135,13 +148,16 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
 		      unsigned long *start, unsigned long *last);
 
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
+unsigned long iopt_page_sizes(struct io_pagetable *iopt);
 
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain);
 void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
-int iopt_attach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		      struct iommu_group *group);
-void iopt_detach_group(struct io_pagetable *iopt, struct iommu_domain *domain,
-		       struct iommu_group *group);
+int iopt_attach_group(struct io_pagetable *iopt,
+		      const struct iommu_provider_ops *provider,
+		      struct iommu_domain *domain, struct iommu_group *group);
+void iopt_detach_group(struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *domain, struct iommu_group *group);
 
 #endif

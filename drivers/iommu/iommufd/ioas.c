@@ -11,6 +11,7 @@
 
 #include "ioas.h"
 #include "ucmd.h"
+#include "vfio_compat.h"
 
 /**
  * iommufd_ioas_destroy() - Unmap all and release what the IOAS holds
@@ -21,7 +22,10 @@ void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
 
+	iommufd_vfio_forget_ioas(ictx, ioas);
 	WARN_ON(!list_empty(&ioas->hwpts));
+	/* What a test has reserved for the IOAS itself */
+	iopt_unreserve(&ioas->iopt, ioas);
 	iopt_destroy(&ioas->iopt);
 	mutex_destroy(&ioas->hwpts_lock);
 }
@@ -42,6 +46,7 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	iopt_init(&ioas->iopt);
 	mutex_init(&ioas->hwpts_lock);
 	INIT_LIST_HEAD(&ioas->hwpts);
+	init_rwsem(&ioas->vfio_lock);
 
 	cmd->out_ioas_id = ioas->obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));

@@ -17,12 +17,21 @@ struct iommufd_ucmd;
  * @hwpts_lock: Guards @hwpts.  Outside the locks of @iopt, inside
  *	iommufd_group::lock.
  * @hwpts: Page tables made for this IOAS, struct iommufd_hwpt::ioas_item.
+ * @vfio_lock: VFIO container calls that map take it for reading, those that
+ *	unmap for writing, so that none of them meets another one at work.
+ *	Guards what follows.  Outside the locks of @iopt.
+ * @vfio_type: What VFIO_SET_IOMMU set, 0 before.
+ * @vfio_dirty_tracking: Dirty pages can be asked for.
  */
 struct iommufd_ioas {
 	struct iommufd_object obj;
 	struct io_pagetable iopt;
 	struct mutex hwpts_lock;	/* of the following */
 	struct list_head hwpts;
+
+	struct rw_semaphore vfio_lock;	/* of the following */
+	unsigned int vfio_type;
+	bool vfio_dirty_tracking;
 };
 
 static inline struct iommufd_ioas *

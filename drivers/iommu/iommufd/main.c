@@ -12,7 +12,9 @@
 
 #include "ioas.h"
 #include "object.h"
+#include "test.h"
 #include "ucmd.h"
+#include "vfio_compat.h"
 
 static int iommufd_destroy(struct iommufd_ucmd *ucmd)
 {
@@ -30,6 +32,7 @@ union iommufd_cmds {
 	struct iommu_ioas_map map;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vfio_ioas vfio_ioas;
 };
 
 /**
@@ -68,12 +71,14 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
 	      length),
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),
+	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas,
+	      __reserved),
 };
 
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 			       unsigned long arg)
 {
-	unsigned int nr = _IOC_NR(cmd) - IOMMUFD_CMD_BASE;
+	unsigned int nr = _IOC_NR(cmd);
 	const struct iommufd_ioctl *op;
 	union iommufd_cmds buf;
 	struct iommufd_ucmd ucmd = {
@@ -83,12 +88,15 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 	};
 	int rc;
 
-	if (cmd != _IO(IOMMUFD_TYPE, _IOC_NR(cmd)) ||
-	    nr >= ARRAY_SIZE(iommufd_ioctls))
+	if (cmd != _IO(IOMMUFD_TYPE, nr))
 		return -ENOTTY;
+	/* VFIO has the same type, and lower numbers. */
+	if (nr < IOMMUFD_CMD_BASE)
+		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
+	nr -= IOMMUFD_CMD_BASE;
+	if (nr >= ARRAY_SIZE(iommufd_ioctls) || !iommufd_ioctls[nr].execute)
+		return iommufd_test_ioctl(ucmd.ictx, cmd, ucmd.ubuffer);
 	op = &iommufd_ioctls[nr];
-	if (!op->execute)
-		return -ENOTTY;
 
 	if (get_user(ucmd.user_size, (u32 __user *)ucmd.ubuffer))
 		return -EFAULT;

@@ -13,6 +13,7 @@
  * first needs memory.
  */
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
@@ -21,6 +22,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "object.h"
+#include "test.h"
 
 typedef void (*object_destroy_fn)(struct iommufd_ctx *ictx,
 				  struct iommufd_object *obj);
@@ -29,6 +31,7 @@ static const object_destroy_fn object_destroy[IOMMUFD_OBJ_MAX] = {
 	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
 	[IOMMUFD_OBJ_HWPT] = iommufd_hwpt_destroy,
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
+	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
 };
 
 static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
@@ -68,6 +71,7 @@ struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,
 	}
 	return obj;
 }
+EXPORT_SYMBOL_NS_GPL(iommufd_object_alloc_elm, IOMMUFD_TEST);
 
 /**
  * iommufd_object_abort() - Undo iommufd_object_alloc()
@@ -79,6 +83,7 @@ void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	xa_erase(&ictx->objects, obj->id);
 	kfree(obj);
 }
+EXPORT_SYMBOL_NS_GPL(iommufd_object_abort, IOMMUFD_TEST);
 
 /**
  * iommufd_object_publish() - Let lookups find an object
@@ -122,6 +127,7 @@ struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 	xa_unlock(&ictx->objects);
 	return obj;
 }
+EXPORT_SYMBOL_NS_GPL(iommufd_object_get, IOMMUFD_TEST);
 
 /**
  * iommufd_object_put() - The call that found an object is done with it
@@ -133,6 +139,7 @@ void iommufd_object_put(struct iommufd_object *obj)
 	if (atomic_dec_and_test(&obj->calls))
 		wake_up_var(&obj->calls);
 }
+EXPORT_SYMBOL_NS_GPL(iommufd_object_put, IOMMUFD_TEST);
 
 /* visible -> hidden, if nothing but the ID uses it */
 static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id,
@@ -260,7 +267,8 @@ void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file)
 
 /**
  * iommufd_ctx_release() - Destroy all objects of a context
- * @ictx: The context; no call is at work and no device is bound any more.
+ * @ictx: The context; no call is at work, and no device is bound any more but
+ *	by objects of its own.
  *
  * Objects use each other without cycles, so each round finds at least one
  * that nothing uses.

@@ -15,6 +15,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_IOAS,
 	IOMMUFD_OBJ_HWPT,
 	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_TEST,	/* of a test module, see test.h */
 	IOMMUFD_OBJ_MAX,
 };
 
@@ -24,6 +25,9 @@ enum iommufd_object_type {
  *	whoever holds one also holds off iommufd_ctx_release().
  * @objects: Objects by ID.  Its xa_lock guards the step from visible to
  *	hidden to gone, see iommufd_object_destroy().
+ * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none.  Not
+ *	one of its users: it can be destroyed, which sets this to NULL.  Guarded
+ *	by the xa_lock of @objects, see vfio_compat.c.
  * @groups: struct iommufd_group by IOMMU group ID.
  * @groups_lock: Guards @groups and the device count of each group in it.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
@@ -33,6 +37,7 @@ enum iommufd_object_type {
 struct iommufd_ctx {
 	struct file *file;
 	struct xarray objects;
+	struct iommufd_ioas *vfio_ioas;
 	struct xarray groups;
 	struct mutex groups_lock;	/* of @groups */
 	u8 account_mode;

@@ -17,6 +17,7 @@
  * its frames, see frames.h, nothing ever needs to be read back from a page
  * table, and undoing half an addition is the same as a removal.
  */
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/mm.h>
@@ -28,14 +29,20 @@
 #include "pages.h"
 #include "provider.h"
 
-/* Scatter list entries handed to the IOMMU driver at a time: 4 KiB of them */
-#define IOPT_BATCH_RUNS		128
-
 /* No entry of a scatter list is longer, and this keeps huge pages whole. */
 #define IOPT_BATCH_RUN_BYTES	SZ_1G
 
 /* Pins up to this many pages need no memory for their pointers. */
 #define IOPT_STACK_PAGES	8
+
+unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
+EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
+
+/* How many entries of @size bytes fit the scratch memory, at least 1? */
+static unsigned int scratch_entries(size_t size)
+{
+	return max_t(size_t, READ_ONCE(iopt_scratch_bytes) / size, 1);
+}
 
 static int account_user(struct iopt_pages *pages, unsigned long npages)
 {
@@ -230,10 +237,15 @@ static long pin_some(struct iopt_pages *pages, unsigned long index,
 	return n ?: -EFAULT;
 }
 
-/* Pin from *@index to @last, chunk by chunk; *@index follows. */
+/*
+ * Pin from *@index to @last, chunk by chunk but no more than @room pages at a
+ * time; *@index follows.
+ */
 static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
-		      unsigned long last, struct page **list)
+		      unsigned long last, struct page **list,
+		      unsigned long room)
 {
+	unsigned long window;
 	int rc;
 	long n;
 
@@ -242,9 +254,8 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 			return -EINTR;
 		cond_resched();
 
-		n = pin_some(pages, *index,
-			     min(last, iopt_chunk_last(*index)) - *index + 1,
-			     list);
+		window = min(last, iopt_chunk_last(*index)) - *index + 1;
+		n = pin_some(pages, *index, min(window, room), list);
 		if (n < 0)
 			return n;
 		rc = iopt_frames_add(&pages->frames, *index, list, n);
@@ -267,6 +278,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 	unsigned long npages = last - first + 1;
 	struct page *few[IOPT_STACK_PAGES];
 	struct page **list = few;
+	unsigned long room;
 	int rc;
 
 	*stop = first;
@@ -275,17 +287,18 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 		return rc;
 
 	rc = -ENOMEM;
-	if (npages > ARRAY_SIZE(few))
-		list = kmalloc_array(min(npages, IOPT_CHUNK_PAGES),
-				     sizeof(*list), GFP_KERNEL_ACCOUNT);
+	room = min3(npages, IOPT_CHUNK_PAGES,
+		    (unsigned long)scratch_entries(sizeof(*list)));
+	if (room > ARRAY_SIZE(few))
+		list = kmalloc_array(room, sizeof(*list), GFP_KERNEL_ACCOUNT);
 	if (!list)
 		goto out_uncharge;
 
 	rc = -EFAULT;
 	if (pages->mm == current->mm) {
-		rc = pin_chunks(pages, stop, last, list);
+		rc = pin_chunks(pages, stop, last, list, room);
 	} else if (mmget_not_zero(pages->mm)) {
-		rc = pin_chunks(pages, stop, last, list);
+		rc = pin_chunks(pages, stop, last, list, room);
 		mmput(pages->mm);
 	}
 
@@ -312,6 +325,36 @@ void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
 	slice->user.last = (start + length - 1) >> PAGE_SHIFT;
 	slice->offset = offset_in_page(start);
 	slice->length = length;
+}
+
+/**
+ * iopt_slice_split() - Make two slices of one
+ * @slice: The slice; keeps its first @length bytes.
+ * @tail: Set to the rest.
+ * @length: Bytes, more than 0 and less than @slice has.
+ * @pinned: @slice is pinned, and so will both be.
+ *
+ * Pins and unpins nothing, since the two cover what the one did.  May sleep.
+ * Cannot fail and needs no memory.
+ */
+void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
+		      unsigned long length, bool pinned)
+{
+	struct iopt_pages *pages = slice->pages;
+	unsigned long start = iopt_slice_start(slice);
+	unsigned long rest = slice->length - length;
+
+	iopt_pages_get(pages);
+	mutex_lock(&pages->lock);
+	if (pinned)
+		interval_tree_remove(&slice->user, &pages->users);
+	iopt_slice_init(slice, pages, start, length);
+	iopt_slice_init(tail, pages, start + length, rest);
+	if (pinned) {
+		interval_tree_insert(&slice->user, &pages->users);
+		interval_tree_insert(&tail->user, &pages->users);
+	}
+	mutex_unlock(&pages->lock);
 }
 
 /**
@@ -366,14 +409,16 @@ void iopt_slice_unpin(struct iopt_slice *slice)
  * @iova: Where the next byte goes that is not in @domain yet.
  * @prot: IOMMU_READ and so on.
  * @nruns: Runs gathered in @sg.
+ * @room: How many it has room for.
  * @bytes: Their bytes.
- * @sg: IOPT_BATCH_RUNS entries, allocated for the first.
+ * @sg: The runs, allocated for the first.
  */
 struct iopt_batch {
 	struct iommu_domain *domain;
 	unsigned long iova;
 	int prot;
 	unsigned int nruns;
+	unsigned int room;
 	size_t bytes;
 	struct scatterlist *sg;
 };
@@ -407,18 +452,19 @@ static int batch_add(struct iopt_batch *batch, phys_addr_t phys, size_t bytes)
 	int rc;
 
 	if (!batch->sg) {
-		batch->sg = kmalloc_array(IOPT_BATCH_RUNS, sizeof(*batch->sg),
+		batch->room = scratch_entries(sizeof(*batch->sg));
+		batch->sg = kmalloc_array(batch->room, sizeof(*batch->sg),
 					  GFP_KERNEL);
 		if (!batch->sg)
 			return -ENOMEM;
-		sg_init_table(batch->sg, IOPT_BATCH_RUNS);
+		sg_init_table(batch->sg, batch->room);
 	}
 
 	while (bytes) {
 		size_t n = min_t(size_t, bytes, IOPT_BATCH_RUN_BYTES -
 				 phys % IOPT_BATCH_RUN_BYTES);
 
-		if (batch->nruns == IOPT_BATCH_RUNS) {
+		if (batch->nruns == batch->room) {
 			rc = batch_flush(batch);
 			if (rc)
 				return rc;

@@ -71,6 +71,12 @@ struct iopt_slice {
 	unsigned long length;
 };
 
+/* Bytes of scratch memory at a time: pointers to pages, or a scatter list */
+#define IOPT_SCRATCH_BYTES	4096U
+
+/* Tests make it smaller, so that little memory has many borders. */
+extern unsigned int iopt_scratch_bytes;
+
 struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
 				    bool writeable,
 				    enum iopt_account_mode account_mode,
@@ -84,6 +90,8 @@ static inline void iopt_pages_get(struct iopt_pages *pages)
 
 void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
 		     unsigned long start, unsigned long length);
+void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
+		      unsigned long length, bool pinned);
 int iopt_slice_pin(struct iopt_slice *slice);
 void iopt_slice_unpin(struct iopt_slice *slice);
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The IOMMU provider: how a kernel's IOMMU drivers are asked for things
+ * IOMMU providers: how a kernel's IOMMU drivers are asked for things
  *
  * This is the one place that knows which of the kernel's interfaces to use.
- * Here it is the generic API that every kernel since 6.1 has: domains for a
- * whole bus, attached to whole groups.
- *
- * A group that is claimed and has no domain attached is on a blocking domain,
- * so that a detach here never opens anything.
+ * The generic provider takes the API that every kernel since 6.1 has: domains
+ * for a whole bus, attached to whole groups.  A module can bring another one,
+ * for devices that it makes itself.
  */
 #include <linux/bitops.h>
 #include <linux/bits.h>
@@ -15,44 +13,25 @@
 #include <linux/list.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "provider.h"
 
-/**
- * iommu_provider_is_coherent() - Is DMA coherent with the CPU's caches?
- * @dev: A device.
- *
- * Return: whether mappings with IOMMU_CACHE are, for all DMA that does not ask
- * not to be snooped; false also when no IOMMU translates for the device.
- */
-bool iommu_provider_is_coherent(struct device *dev)
+static bool generic_is_coherent(struct device *dev)
 {
 	return device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
 }
 
-/**
- * iommu_provider_msi_isolated() - Are a group's interrupts its own?
- * @group: The group.
- *
- * Return: whether no device of the group can raise another's interrupt.
- */
-bool iommu_provider_msi_isolated(struct iommu_group *group)
+static bool generic_msi_isolated(struct iommu_group *group)
 {
 	return iommu_group_has_isolated_msi(group);
 }
 
-/**
- * iommu_provider_walk_reserved() - Look at a group's reserved regions
- * @group: The group.
- * @fn: Called with each region and @arg, without locks; stops at an error.
- * @arg: For @fn.
- *
- * Return: 0, what @fn returned, or -ENOMEM.
- */
-int iommu_provider_walk_reserved(struct iommu_group *group,
+static int generic_walk_reserved(struct iommu_group *group,
 				 iommu_provider_resv_fn fn, void *arg)
 {
 	struct iommu_resv_region *region, *next;
@@ -69,48 +48,22 @@ int iommu_provider_walk_reserved(struct iommu_group *group,
 	return rc;
 }
 
-/**
- * iommu_provider_claim() - Claim DMA ownership of a group, and block its DMA
- * @group: The group.
- * @owner: Who claims it, not NULL.
- *
- * Return: 0, -EPERM when a driver uses the group for DMA or somebody else has
- * claimed it, -EBUSY when it has a domain of its own, or what the IOMMU driver
- * says.
- */
-int iommu_provider_claim(struct iommu_group *group, void *owner)
+static int generic_claim(struct iommu_group *group, void *owner)
 {
 	return iommu_group_claim_dma_owner(group, owner);
 }
 
-/**
- * iommu_provider_release() - Undo iommu_provider_claim()
- * @group: The group, without a domain attached; drivers can use it again.
- */
-void iommu_provider_release(struct iommu_group *group)
+static void generic_release(struct iommu_group *group)
 {
 	iommu_group_release_dma_owner(group);
 }
 
-/**
- * iommu_provider_domain_alloc() - Allocate a domain
- * @dev: A device that is to be attached to it.
- *
- * Its geometry and page sizes are final only once a device was attached: on
- * 6.1, IOMMU drivers adapt a domain to the hardware then.
- *
- * Return: the domain, or ERR_PTR(-ENOMEM).
- */
-struct iommu_domain *iommu_provider_domain_alloc(struct device *dev)
+static struct iommu_domain *generic_domain_alloc(struct device *dev)
 {
 	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
 }
 
-/**
- * iommu_provider_domain_free() - Free a domain
- * @domain: The domain, empty and without devices.
- */
-void iommu_provider_domain_free(struct iommu_domain *domain)
+static void generic_domain_free(struct iommu_domain *domain)
 {
 	iommu_domain_free(domain);
 }
@@ -199,14 +152,7 @@ void iommu_provider_sweep(struct iommu_domain *domain, unsigned long iova,
 	}
 }
 
-/**
- * iommu_provider_map_msi() - Let the kernel map MSI doorbells in a domain
- * @domain: The domain.
- * @iova: Where, in a window that is reserved for it.
- *
- * Return: 0 or -ENOMEM.
- */
-int iommu_provider_map_msi(struct iommu_domain *domain, phys_addr_t iova)
+static int generic_map_msi(struct iommu_domain *domain, phys_addr_t iova)
 {
 	int rc = iommu_get_msi_cookie(domain, iova);
 
@@ -214,32 +160,96 @@ int iommu_provider_map_msi(struct iommu_domain *domain, phys_addr_t iova)
 	return rc == -EBUSY ? 0 : rc;
 }
 
-/**
- * iommu_provider_attach() - Let a group do DMA through a domain
- * @domain: The domain.
- * @group: The group, claimed, without a domain attached.
- *
- * Return: 0, or what the IOMMU driver says, then the group is still blocked.
- */
-int iommu_provider_attach(struct iommu_domain *domain,
+static int generic_attach(struct iommu_domain *domain,
 			  struct iommu_group *group)
 {
 	return iommu_attach_group(domain, group);
 }
 
-/**
- * iommu_provider_detach() - Block a group's DMA again
- * @domain: The domain.
- * @group: The group, attached to it.
- */
-void iommu_provider_detach(struct iommu_domain *domain,
+static void generic_detach(struct iommu_domain *domain,
 			   struct iommu_group *group)
 {
 	iommu_detach_group(domain, group);
 }
 
+static const struct iommu_provider_ops generic_provider = {
+	.owner = THIS_MODULE,
+	.is_coherent = generic_is_coherent,
+	.msi_isolated = generic_msi_isolated,
+	.walk_reserved = generic_walk_reserved,
+	.claim = generic_claim,
+	.release = generic_release,
+	.domain_alloc = generic_domain_alloc,
+	.domain_free = generic_domain_free,
+	.map_msi = generic_map_msi,
+	.attach = generic_attach,
+	.detach = generic_detach,
+};
+
+static DEFINE_MUTEX(bus_provider_lock);
+static const struct iommu_provider_ops *bus_provider; /* or NULL */
+
+/**
+ * iommu_provider_register() - Bring a provider for the devices of one bus
+ * @provider: The provider; its bus is the caller's own.
+ *
+ * There can be one.  Process context.
+ *
+ * Return: 0, or -EBUSY when there is one already.
+ */
+int iommu_provider_register(const struct iommu_provider_ops *provider)
+{
+	int rc = 0;
+
+	mutex_lock(&bus_provider_lock);
+	if (bus_provider)
+		rc = -EBUSY;
+	else
+		bus_provider = provider;
+	mutex_unlock(&bus_provider_lock);
+	return rc;
+}
+EXPORT_SYMBOL_NS_GPL(iommu_provider_register, IOMMUFD_TEST);
+
+/**
+ * iommu_provider_unregister() - Undo iommu_provider_register()
+ * @provider: The provider.  Its module is on its way out, so that nobody holds
+ *	a reference any more, and nobody gets one.
+ */
+void iommu_provider_unregister(const struct iommu_provider_ops *provider)
+{
+	mutex_lock(&bus_provider_lock);
+	WARN_ON(bus_provider != provider);
+	bus_provider = NULL;
+	mutex_unlock(&bus_provider_lock);
+}
+EXPORT_SYMBOL_NS_GPL(iommu_provider_unregister, IOMMUFD_TEST);
+
+/**
+ * iommu_provider_get() - Find the provider for a device
+ * @dev: The device.
+ *
+ * Pairs with iommu_provider_put(); until then, the provider's module stays.
+ *
+ * Return: the provider.
+ */
+const struct iommu_provider_ops *iommu_provider_get(struct device *dev)
+{
+	const struct iommu_provider_ops *provider = &generic_provider;
+
+	mutex_lock(&bus_provider_lock);
+	if (bus_provider && bus_provider->bus == dev->bus &&
+	    try_module_get(bus_provider->owner))
+		provider = bus_provider;
+	else
+		__module_get(provider->owner);
+	mutex_unlock(&bus_provider_lock);
+	return provider;
+}
+
 /**
  * iommu_provider_probe() - Find out what the IOMMU of a group can do
+ * @provider: The provider of @group.
  * @dev: A device of @group.
  * @group: The group, claimed, without a domain attached.
  * @limits: Filled in.
@@ -249,24 +259,25 @@ void iommu_provider_detach(struct iommu_domain *domain,
  *
  * Return: 0, -ENOMEM, or what the IOMMU driver says.
  */
-int iommu_provider_probe(struct device *dev, struct iommu_group *group,
+int iommu_provider_probe(const struct iommu_provider_ops *provider,
+			 struct device *dev, struct iommu_group *group,
 			 struct iommu_provider_limits *limits)
 {
 	struct iommu_domain *domain;
 	int rc;
 
-	domain = iommu_provider_domain_alloc(dev);
+	domain = provider->domain_alloc(dev);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 
-	rc = iommu_provider_attach(domain, group);
+	rc = provider->attach(domain, group);
 	if (!rc) {
 		limits->aperture_start = domain->geometry.aperture_start;
 		limits->aperture_end = domain->geometry.aperture_end;
 		limits->pgsizes = domain->pgsize_bitmap;
-		iommu_provider_detach(domain, group);
+		provider->detach(domain, group);
 	}
-	iommu_provider_domain_free(domain);
+	provider->domain_free(domain);
 	return rc;
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compares the headers in uapi/ with the tables beside this file.  A check
- * that fails means that a header is wrong, never a table.
+ * Compares the headers in uapi/, and that of the mock IOMMU, with the tables
+ * beside this file.  A check that fails means that a header is wrong, never a
+ * table.
  */
 #include <stddef.h>
 #include <stdio.h>
 
 #include <linux/iommufd.h>
 #include <linux/vfio_cdev.h>
+
+#include "iommufd_test.h"
 
 static const struct {
 	const char *name;

@@ -15,7 +15,7 @@
 #include <linux/iommufd.h>
 #include <linux/vfio_cdev.h>
 
-#include <kselftest_harness.h>
+#include "../patience.h"
 
 #define PAGE		4096UL
 #define HUGE		(2UL << 20)

@@ -199,7 +199,7 @@ static int start(struct thread *t, unsigned int number, int fd,
 
 TEST_F_TIMEOUT(stress, map_and_unmap_while_attaching, 90)
 {
-	time_t end = time(NULL) + variant->seconds;
+	time_t end = time(NULL) + variant->seconds * time_factor();
 	unsigned long rounds = 0;
 	unsigned int i;
 
@@ -268,7 +268,7 @@ static void *collide(void *arg)
 
 TEST_F_TIMEOUT(stress, threads_on_the_same_iova, 60)
 {
-	time_t end = time(NULL) + 10;
+	time_t end = time(NULL) + 10 * time_factor();
 	unsigned int i;
 
 	for (i = 0; i < THREADS; i++) {
@@ -345,7 +345,7 @@ static void *destroy_and_use(void *arg)
 
 TEST_F_TIMEOUT(stress, threads_on_the_same_ids, 60)
 {
-	time_t end = time(NULL) + 10;
+	time_t end = time(NULL) + 10 * time_factor();
 	unsigned long attached = 0, rounds;
 	unsigned int i;
 	int rc;

@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <kselftest_harness.h>
 
+#include "../patience.h"
 #include "../../../examples/edu.h"
 #include "../../../examples/iommu.h"
 #include "../../../examples/kmsg.h"

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where a test module gets in
+ *
+ * The driver under test is the one that is shipped, so it has a door for
+ * tests: a module can take the ioctls that the driver does not know, and have
+ * objects of its own in a context.  What it needs beyond the kernel API is
+ * exported in the namespace IOMMUFD_TEST.
+ */
+#include <linux/module.h>
+#include <linux/mutex.h>
+
+#include "test.h"
+
+static DEFINE_MUTEX(test_lock);
+static const struct iommufd_test_ops *test_ops; /* or NULL */
+
+/**
+ * iommufd_test_register() - Let a test module in
+ * @ops: What it adds.
+ *
+ * There can be one.  Process context.
+ *
+ * Return: 0, or -EBUSY when there is one already.
+ */
+int iommufd_test_register(const struct iommufd_test_ops *ops)
+{
+	int rc = 0;
+
+	mutex_lock(&test_lock);
+	if (test_ops)
+		rc = -EBUSY;
+	else
+		test_ops = ops;
+	mutex_unlock(&test_lock);
+	return rc;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_test_register, IOMMUFD_TEST);
+
+/**
+ * iommufd_test_unregister() - Undo iommufd_test_register()
+ * @ops: What it added.  The module is on its way out: no call is in it and it
+ *	has no objects, for both hold a reference.
+ */
+void iommufd_test_unregister(const struct iommufd_test_ops *ops)
+{
+	mutex_lock(&test_lock);
+	WARN_ON(test_ops != ops);
+	test_ops = NULL;
+	mutex_unlock(&test_lock);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_test_unregister, IOMMUFD_TEST);
+
+/**
+ * iommufd_test_publish() - Let lookups find an object of the test module
+ * @ictx: The context.
+ * @obj: The object, of kind IOMMUFD_OBJ_TEST, complete.
+ *
+ * Keeps the module, which is at work in its ioctl(), until the object is
+ * destroyed.
+ */
+void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	__module_get(test_ops->owner);
+	iommufd_object_publish(ictx, obj);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, IOMMUFD_TEST);
+
+/**
+ * iommufd_test_destroy() - Release what an object of the test module holds
+ * @ictx: The context.
+ * @obj: The object; with it goes a reference to the module.
+ */
+void iommufd_test_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	struct module *owner = test_ops->owner;
+
+	test_ops->destroy(ictx, obj);
+	module_put(owner);
+}
+
+/**
+ * iommufd_test_ioctl() - Do an ioctl that the driver does not know
+ * @ictx: The context.
+ * @cmd: The ioctl.
+ * @arg: Its argument.
+ *
+ * Return: -ENOTTY when there is no test module, or what that returns.
+ */
+int iommufd_test_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
+		       void __user *arg)
+{
+	const struct iommufd_test_ops *ops;
+	int rc;
+
+	mutex_lock(&test_lock);
+	ops = test_ops;
+	if (ops && !try_module_get(ops->owner))
+		ops = NULL;
+	mutex_unlock(&test_lock);
+	if (!ops)
+		return -ENOTTY;
+
+	rc = ops->ioctl(ictx, cmd, arg);
+	module_put(ops->owner);
+	return rc;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_TEST_H
+#define __IOMMUFD_TEST_H
+
+#include "object.h"
+
+struct module;
+
+/**
+ * struct iommufd_test_ops - What a test module adds to /dev/iommu
+ * @owner: The module.
+ * @ioctl: Does an ioctl that the driver does not know; -ENOTTY for what the
+ *	module does not know either.
+ * @destroy: Releases what an object of kind IOMMUFD_OBJ_TEST holds.  Cannot
+ *	fail and needs no memory.
+ */
+struct iommufd_test_ops {
+	struct module *owner;
+	int (*ioctl)(struct iommufd_ctx *ictx, unsigned int cmd,
+		     void __user *arg);
+	void (*destroy)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+};
+
+int iommufd_test_register(const struct iommufd_test_ops *ops);
+void iommufd_test_unregister(const struct iommufd_test_ops *ops);
+void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+
+int iommufd_test_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
+		       void __user *arg);
+void iommufd_test_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
+
+#endif

@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VFIO's container on /dev/iommu: its ioctls act on one IOAS of the context
+ *
+ * That IOAS is iommufd_ctx::vfio_ioas, a pointer that is no user: the IOAS can
+ * be destroyed at any time.  So whoever follows the pointer holds the xa_lock
+ * of iommufd_ctx::objects, and looks whether the IOAS still has its ID: one
+ * that is being destroyed is hidden, and is forgotten before it is freed.
+ *
+ * Errnos are those of VFIO's type1 driver for the same mistake.  Unlike there, a
+ * call that fails changes nothing, and an unmap under VFIO_TYPE1_IOMMU takes
+ * out exactly what it is told.  Mappings made by either kind of call are the
+ * same to both.
+ */
+#include <linux/bitops.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/rwsem.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <uapi/linux/iommufd.h>
+#include <uapi/linux/vfio.h>
+
+#include "hw_pagetable.h"
+#include "ioas.h"
+#include "ucmd.h"
+#include "vfio_compat.h"
+
+/*
+ * Find the compatibility IOAS for the duration of a call, as
+ * iommufd_object_get() does by ID; ERR_PTR(-ENODEV) without one.
+ */
+static struct iommufd_ioas *vfio_ioas_get(struct iommufd_ctx *ictx)
+{
+	struct iommufd_ioas *ioas;
+
+	xa_lock(&ictx->objects);
+	ioas = ictx->vfio_ioas;
+	if (ioas && xa_load(&ictx->objects, ioas->obj.id) == &ioas->obj)
+		atomic_inc(&ioas->obj.calls);
+	else
+		ioas = ERR_PTR(-ENODEV);
+	xa_unlock(&ictx->objects);
+	return ioas;
+}
+
+static void vfio_ioas_put(struct iommufd_ioas *ioas)
+{
+	iommufd_object_put(&ioas->obj);
+}
+
+static void vfio_ioas_set(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
+{
+	xa_lock(&ictx->objects);
+	ictx->vfio_ioas = ioas;
+	xa_unlock(&ictx->objects);
+}
+
+/**
+ * iommufd_vfio_forget_ioas() - An IOAS is about to be freed
+ * @ictx: The context.
+ * @ioas: The IOAS, which no longer has an ID.
+ *
+ * If it is the compatibility IOAS, there is none from now on.
+ */
+void iommufd_vfio_forget_ioas(struct iommufd_ctx *ictx,
+			      struct iommufd_ioas *ioas)
+{
+	xa_lock(&ictx->objects);
+	if (ictx->vfio_ioas == ioas)
+		ictx->vfio_ioas = NULL;
+	xa_unlock(&ictx->objects);
+}
+
+int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_vfio_ioas *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+
+	switch (cmd->op) {
+	case IOMMU_VFIO_IOAS_GET:
+		ioas = vfio_ioas_get(ucmd->ictx);
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
+		cmd->ioas_id = ioas->obj.id;
+		vfio_ioas_put(ioas);
+		return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	case IOMMU_VFIO_IOAS_SET:
+		ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
+		/* Destruction waits for this call, and forgets it after. */
+		vfio_ioas_set(ucmd->ictx, ioas);
+		vfio_ioas_put(ioas);
+		return 0;
+	case IOMMU_VFIO_IOAS_CLEAR:
+		vfio_ioas_set(ucmd->ictx, NULL);
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* A range of whole pages that is not empty and does not wrap */
+static bool pages_valid(u64 start, u64 size)
+{
+	u64 last;
+
+	return size && PAGE_ALIGNED(start | size) &&
+	       !check_add_overflow(start, size - 1, &last);
+}
+
+/* DMA is coherent whatever the devices ask for, as KVM wants to know it. */
+static bool vfio_ioas_coherent(struct iommufd_ioas *ioas)
+{
+	struct iommufd_hwpt *hwpt;
+	bool coherent = true;
+
+	mutex_lock(&ioas->hwpts_lock);
+	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item)
+		coherent = coherent && hwpt->coherent;
+	mutex_unlock(&ioas->hwpts_lock);
+	return coherent;
+}
+
+/* The one call of those on the IOAS that can be made without one */
+static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
+{
+	struct iommufd_ioas *ioas;
+	bool coherent;
+
+	switch (arg) {
+	case VFIO_TYPE1_IOMMU:
+	case VFIO_TYPE1v2_IOMMU:
+	case VFIO_UNMAP_ALL:
+		return 1;
+	case VFIO_DMA_CC_IOMMU:
+		ioas = vfio_ioas_get(ictx);
+		if (IS_ERR(ioas))
+			return 0;
+		coherent = vfio_ioas_coherent(ioas);
+		vfio_ioas_put(ioas);
+		return coherent;
+	default:
+		return 0;
+	}
+}
+
+/* VFIO_TYPE1_IOMMU may cut mappings, which takes small pages in the IOMMU. */
+static int vfio_set_iommu(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  unsigned long arg)
+{
+	int rc = 0;
+
+	if (down_write_killable(&ioas->vfio_lock))
+		return -EINTR;
+	if (ioas->vfio_type)
+		rc = -EINVAL;
+	else if (arg == VFIO_TYPE1_IOMMU)
+		rc = iopt_set_huge_pages(&ioas->iopt, false);
+	else if (arg != VFIO_TYPE1v2_IOMMU)
+		rc = -ENODEV;
+	if (!rc)
+		ioas->vfio_type = arg;
+	up_write(&ioas->vfio_lock);
+	return rc;
+}
+
+/* Largest bitmap of dirty pages, in bits and bytes: as type1 */
+#define VFIO_BITMAP_MAX_BITS	((u64)INT_MAX)
+#define VFIO_BITMAP_BYTES(bits)	(DIV_ROUND_UP_ULL(bits, 64) * 8)
+
+/**
+ * struct vfio_caps - The capabilities that VFIO_IOMMU_GET_INFO reports
+ * @migration: That dirty pages can be asked for, and how.
+ * @dma_avail: Mappings that can be made.
+ * @iova: Where; an array follows.
+ */
+struct vfio_caps {
+	struct vfio_iommu_type1_info_cap_migration migration;
+	struct vfio_iommu_type1_info_dma_avail dma_avail;
+	struct vfio_iommu_type1_info_cap_iova_range iova;
+};
+
+#define VFIO_CAP_OFFSET(_cap)						\
+	(sizeof(struct vfio_iommu_type1_info) + offsetof(struct vfio_caps, _cap))
+
+/* Count the usable ranges, and fill them in unless @ranges is NULL. */
+static u32 usable_ranges(struct io_pagetable *iopt,
+			 struct vfio_iova_range *ranges)
+{
+	unsigned long start, last = 0;
+	u32 n = 0;
+
+	while (iopt_next_usable(iopt, n ? last + 1 : 0, &start, &last)) {
+		if (ranges) {
+			ranges[n].start = start;
+			ranges[n].end = last;
+		}
+		n++;
+		if (last == ULONG_MAX)
+			break;
+	}
+	return n;
+}
+
+static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
+					 size_t *size)
+{
+	struct vfio_caps *caps;
+	u32 n;
+
+	down_read(&iopt->iova_lock);
+	n = usable_ranges(iopt, NULL);
+	*size = struct_size(caps, iova.iova_ranges, n);
+	caps = kzalloc(*size, GFP_KERNEL_ACCOUNT);
+	if (caps) {
+		caps->iova.nr_iovas = n;
+		usable_ranges(iopt, caps->iova.iova_ranges);
+	}
+	up_read(&iopt->iova_lock);
+	if (!caps)
+		return NULL;
+
+	caps->migration.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION;
+	caps->migration.header.version = 1;
+	caps->migration.header.next = VFIO_CAP_OFFSET(dma_avail);
+	caps->migration.pgsize_bitmap = PAGE_SIZE;
+	caps->migration.max_dirty_bitmap_size =
+		VFIO_BITMAP_BYTES(VFIO_BITMAP_MAX_BITS);
+
+	/* There is no limit, and this is where type1 starts to count. */
+	caps->dma_avail.header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
+	caps->dma_avail.header.version = 1;
+	caps->dma_avail.header.next = VFIO_CAP_OFFSET(iova);
+	caps->dma_avail.avail = U16_MAX;
+
+	caps->iova.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE;
+	caps->iova.header.version = 1;
+	return caps;
+}
+
+static int vfio_get_info(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			 unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+	size_t minsz = offsetofend(struct vfio_iommu_type1_info, iova_pgsizes);
+	size_t capsz = offsetofend(struct vfio_iommu_type1_info, cap_offset);
+	struct vfio_iommu_type1_info info = {};
+	struct vfio_caps *caps;
+	size_t size;
+	int rc = 0;
+
+	if (copy_from_user(&info, user, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+	if (info.argsz >= capsz)
+		minsz = capsz;
+
+	caps = vfio_caps_alloc(&ioas->iopt, &size);
+	if (!caps)
+		return -ENOMEM;
+	info.flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
+	info.iova_pgsizes = iopt_page_sizes(&ioas->iopt);
+	if (info.argsz < sizeof(info) + size) {
+		info.argsz = sizeof(info) + size;
+	} else {
+		info.cap_offset = sizeof(info);
+		if (copy_to_user(user + sizeof(info), caps, size))
+			rc = -EFAULT;
+	}
+	kfree(caps);
+	if (!rc && copy_to_user(user, &info, minsz))
+		rc = -EFAULT;
+	return rc;
+}
+
+/* An iopt_range_fn */
+static int found_mapping(unsigned long start, unsigned long last, void *arg)
+{
+	return -EEXIST;
+}
+
+static int map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+		     const struct vfio_iommu_type1_dma_map *cmd, int prot)
+{
+	unsigned long iova = cmd->iova;
+	struct iopt_map map;
+	int rc;
+
+	if (down_read_killable(&ioas->vfio_lock))
+		return -EINTR;
+	iopt_map_init(&map, &ioas->iopt);
+	rc = iopt_map_add_user(&map, cmd->vaddr, cmd->size, prot,
+			       ictx->account_mode);
+	if (!rc)
+		rc = iopt_map_begin(&map, &iova);
+	if (!rc)
+		iopt_map_commit(&map);
+	iopt_map_destroy(&map);
+	/* Of a range that is reserved and in use, type1 says the latter. */
+	if (rc == -EINVAL &&
+	    iopt_walk_mappings(&ioas->iopt, iova, iova + cmd->size - 1,
+			       found_mapping, NULL))
+		rc = -EEXIST;
+	up_read(&ioas->vfio_lock);
+	return rc;
+}
+
+static int vfio_map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			unsigned long arg)
+{
+	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_map, size);
+	struct vfio_iommu_type1_dma_map cmd;
+	int prot = 0;
+
+	if (copy_from_user(&cmd, (void __user *)arg, minsz))
+		return -EFAULT;
+	if (cmd.argsz < minsz ||
+	    cmd.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
+		return -EINVAL;
+	if (cmd.flags & VFIO_DMA_MAP_FLAG_READ)
+		prot |= IOMMU_READ;
+	if (cmd.flags & VFIO_DMA_MAP_FLAG_WRITE)
+		prot |= IOMMU_WRITE;
+	if (!prot || !pages_valid(cmd.iova, cmd.size) ||
+	    !pages_valid(cmd.vaddr, cmd.size))
+		return -EINVAL;
+	return map_pages(ictx, ioas, &cmd, prot | IOMMU_CACHE);
+}
+
+/* Words of a user's bitmap that are written at a time */
+#define DIRTY_WINDOW	32
+
+/**
+ * struct dirty_bitmap - A user's bitmap of dirty pages
+ * @iova: What its first bit stands for, page aligned.
+ * @words: The user's memory.
+ */
+struct dirty_bitmap {
+	unsigned long iova;
+	u64 __user *words;
+};
+
+/*
+ * An iopt_range_fn: nothing tells what the devices have written, so all that is
+ * mapped is dirty.  As in type1, bits before it in the same word stay and those
+ * after it become 0: ranges come in ascending order.
+ */
+static int mark_dirty(unsigned long start, unsigned long last, void *arg)
+{
+	struct dirty_bitmap *bitmap = arg;
+	unsigned long bit = (start - bitmap->iova) >> PAGE_SHIFT;
+	unsigned long end = ((last - bitmap->iova) >> PAGE_SHIFT) + 1;
+	u64 window[DIRTY_WINDOW], before;
+
+	while (bit < end) {
+		u64 __user *words = bitmap->words + bit / 64;
+		unsigned long n = min(DIV_ROUND_UP(end, 64) - bit / 64,
+				      (unsigned long)DIRTY_WINDOW);
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+
+		memset(window, 0xff, n * sizeof(*window));
+		if (bit % 64) {
+			if (get_user(before, words))
+				return -EFAULT;
+			window[0] = before | ~0ULL << bit % 64;
+		}
+		bit = (bit / 64 + n) * 64;
+		if (bit > end)
+			window[n - 1] &= ~0ULL >> (bit - end);
+		if (copy_to_user(words, window, n * sizeof(*window)))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Does a user's bitmap have a bit for each page of a range? */
+static bool bitmap_valid(const struct vfio_bitmap *bitmap, u64 size)
+{
+	u64 bits = size >> PAGE_SHIFT;
+
+	return bitmap->pgsize == PAGE_SIZE &&
+	       bitmap->size <= VFIO_BITMAP_BYTES(VFIO_BITMAP_MAX_BITS) &&
+	       bitmap->size >= VFIO_BITMAP_BYTES(bits) &&
+	       access_ok(bitmap->data, bitmap->size);
+}
+
+static int unmap_pages(struct iommufd_ioas *ioas,
+		       const struct vfio_iommu_type1_dma_unmap *cmd,
+		       struct dirty_bitmap *bitmap, unsigned long *unmapped)
+{
+	unsigned long last = cmd->iova + cmd->size - 1;
+	int rc;
+
+	lockdep_assert_held_write(&ioas->vfio_lock);
+
+	if (cmd->flags & VFIO_DMA_UNMAP_FLAG_ALL)
+		rc = iopt_unmap(&ioas->iopt, 0, ULONG_MAX, unmapped);
+	else if (bitmap && !ioas->vfio_dirty_tracking)
+		rc = -EINVAL;
+	else if (bitmap)
+		rc = iopt_unmap_reported(&ioas->iopt, cmd->iova, last,
+					 mark_dirty, bitmap, unmapped);
+	else if (ioas->vfio_type == VFIO_TYPE1_IOMMU)
+		rc = iopt_unmap_cut(&ioas->iopt, cmd->iova, last, unmapped);
+	else
+		rc = iopt_unmap(&ioas->iopt, cmd->iova, last, unmapped);
+	/* A mapping is only partly in the range. */
+	return rc == -ENOENT ? -EINVAL : rc;
+}
+
+static int unmap_and_respond(struct iommufd_ioas *ioas,
+			     struct vfio_iommu_type1_dma_unmap *cmd,
+			     struct dirty_bitmap *bitmap, void __user *user)
+{
+	unsigned long unmapped;
+	int rc;
+
+	/* What is unmapped cannot be brought back: can the answer be given? */
+	if (copy_to_user(user, cmd, sizeof(*cmd)))
+		return -EFAULT;
+
+	if (down_write_killable(&ioas->vfio_lock))
+		return -EINTR;
+	rc = unmap_pages(ioas, cmd, bitmap, &unmapped);
+	up_write(&ioas->vfio_lock);
+	if (rc)
+		return rc;
+	cmd->size = unmapped;
+	return copy_to_user(user, cmd, sizeof(*cmd)) ? -EFAULT : 0;
+}
+
+static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  unsigned long arg)
+{
+	struct vfio_iommu_type1_dma_unmap cmd;
+	void __user *user = (void __user *)arg;
+	struct dirty_bitmap dirty;
+	struct vfio_bitmap bitmap;
+
+	if (copy_from_user(&cmd, user, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd.argsz < sizeof(cmd))
+		return -EINVAL;
+
+	switch (cmd.flags) {
+	case 0:
+		if (!pages_valid(cmd.iova, cmd.size))
+			return -EINVAL;
+		return unmap_and_respond(ioas, &cmd, NULL, user);
+	case VFIO_DMA_UNMAP_FLAG_ALL:
+		if (cmd.iova || cmd.size)
+			return -EINVAL;
+		return unmap_and_respond(ioas, &cmd, NULL, user);
+	case VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP:
+		if (cmd.argsz < sizeof(cmd) + sizeof(bitmap))
+			return -EINVAL;
+		if (copy_from_user(&bitmap, user + sizeof(cmd), sizeof(bitmap)))
+			return -EFAULT;
+		if (!pages_valid(cmd.iova, cmd.size) ||
+		    !bitmap_valid(&bitmap, cmd.size))
+			return -EINVAL;
+		dirty.iova = cmd.iova;
+		dirty.words = (u64 __user *)bitmap.data;
+		return unmap_and_respond(ioas, &cmd, &dirty, user);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int dirty_get(struct iommufd_ioas *ioas,
+		     const struct vfio_iommu_type1_dirty_bitmap *cmd,
+		     void __user *user)
+{
+	struct vfio_iommu_type1_dirty_bitmap_get range;
+	struct dirty_bitmap dirty;
+	int rc;
+
+	lockdep_assert_held_write(&ioas->vfio_lock);
+
+	if (cmd->argsz < sizeof(*cmd) + sizeof(range))
+		return -EINVAL;
+	if (copy_from_user(&range, user + sizeof(*cmd), sizeof(range)))
+		return -EFAULT;
+	if (!pages_valid(range.iova, range.size) ||
+	    !bitmap_valid(&range.bitmap, range.size) ||
+	    !ioas->vfio_dirty_tracking)
+		return -EINVAL;
+	dirty.iova = range.iova;
+	dirty.words = (u64 __user *)range.bitmap.data;
+	rc = iopt_walk_mappings(&ioas->iopt, range.iova,
+				range.iova + range.size - 1, mark_dirty,
+				&dirty);
+	/* A mapping is only partly in the range. */
+	return rc == -ENOENT ? -EINVAL : rc;
+}
+
+static int dirty_pages(struct iommufd_ioas *ioas, void __user *user)
+{
+	struct vfio_iommu_type1_dirty_bitmap cmd;
+
+	lockdep_assert_held_write(&ioas->vfio_lock);
+
+	if (ioas->vfio_type == VFIO_TYPE1_IOMMU)
+		return -EACCES;
+	if (copy_from_user(&cmd, user, sizeof(cmd)))
+		return -EFAULT;
+	if (cmd.argsz < sizeof(cmd))
+		return -EINVAL;
+
+	switch (cmd.flags) {
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
+		ioas->vfio_dirty_tracking = true;
+		return 0;
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
+		ioas->vfio_dirty_tracking = false;
+		return 0;
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
+		return dirty_get(ioas, &cmd, user);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int vfio_dirty_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			    unsigned long arg)
+{
+	int rc;
+
+	if (down_write_killable(&ioas->vfio_lock))
+		return -EINTR;
+	rc = dirty_pages(ioas, (void __user *)arg);
+	up_write(&ioas->vfio_lock);
+	return rc;
+}
+
+static long on_vfio_ioas(struct iommufd_ctx *ictx, unsigned long arg,
+			 int (*execute)(struct iommufd_ctx *ictx,
+					struct iommufd_ioas *ioas,
+					unsigned long arg))
+{
+	struct iommufd_ioas *ioas;
+	int rc;
+
+	ioas = vfio_ioas_get(ictx);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	rc = execute(ictx, ioas, arg);
+	vfio_ioas_put(ioas);
+	return rc;
+}
+
+/**
+ * iommufd_vfio_ioctl() - One of the ioctls of a VFIO container
+ * @ictx: The context.
+ * @cmd: The ioctl.
+ * @arg: Its argument: a number, or a user address.
+ *
+ * Return: what VFIO's container with its type1 driver does, -ENODEV without a
+ * compatibility IOAS, -ENOTTY when it is none of them.
+ */
+long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
+			unsigned long arg)
+{
+	switch (cmd) {
+	case VFIO_GET_API_VERSION:
+		return VFIO_API_VERSION;
+	case VFIO_CHECK_EXTENSION:
+		return vfio_check_extension(ictx, arg);
+	case VFIO_SET_IOMMU:
+		return on_vfio_ioas(ictx, arg, vfio_set_iommu);
+	case VFIO_IOMMU_GET_INFO:
+		return on_vfio_ioas(ictx, arg, vfio_get_info);
+	case VFIO_IOMMU_MAP_DMA:
+		return on_vfio_ioas(ictx, arg, vfio_map_dma);
+	case VFIO_IOMMU_UNMAP_DMA:
+		return on_vfio_ioas(ictx, arg, vfio_unmap_dma);
+	case VFIO_IOMMU_DIRTY_PAGES:
+		return on_vfio_ioas(ictx, arg, vfio_dirty_pages);
+	default:
+		return -ENOTTY;
+	}
+}

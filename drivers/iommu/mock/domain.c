@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page tables of the mock IOMMU
+ *
+ * They warn of everything that a real IOMMU might not: what is mapped twice or
+ * unmapped without having been mapped, half a huge page unmapped, a domain
+ * freed while it maps something or has devices.
+ */
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "iommufd_test.h"
+
+static void *mock_pte(phys_addr_t phys, bool huge)
+{
+	return xa_mk_value(phys / MOCK_PAGE_SIZE * 2 + huge);
+}
+
+static bool mock_pte_huge(void *pte)
+{
+	return xa_to_value(pte) % 2;
+}
+
+static phys_addr_t mock_pte_phys(void *pte)
+{
+	return (phys_addr_t)xa_to_value(pte) / 2 * MOCK_PAGE_SIZE;
+}
+
+static void *load_pte(struct mock_domain *mock, unsigned long iova)
+{
+	return xa_load(&mock->ptes, iova / MOCK_PAGE_SIZE);
+}
+
+static bool in_aperture(unsigned long iova, size_t size)
+{
+	return iova >= MOCK_APERTURE_START && iova <= MOCK_APERTURE_LAST &&
+	       size - 1 <= MOCK_APERTURE_LAST - iova;
+}
+
+static void erase(struct mock_domain *mock, unsigned long iova, size_t size)
+{
+	for (; size; iova += MOCK_PAGE_SIZE, size -= MOCK_PAGE_SIZE)
+		xa_erase(&mock->ptes, iova / MOCK_PAGE_SIZE);
+}
+
+static int map_page(struct mock_domain *mock, unsigned long iova,
+		    phys_addr_t phys, size_t pgsize, gfp_t gfp)
+{
+	bool huge = pgsize == MOCK_HUGE_PAGE_SIZE;
+	size_t done;
+	int rc;
+
+	for (done = 0; done < pgsize; done += MOCK_PAGE_SIZE) {
+		rc = xa_insert(&mock->ptes, (iova + done) / MOCK_PAGE_SIZE,
+			       mock_pte(phys + done, huge), gfp);
+		WARN_ON(rc == -EBUSY);
+		if (rc) {
+			erase(mock, iova, done);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
+			  phys_addr_t phys, size_t pgsize, size_t pgcount,
+			  int prot, gfp_t gfp, size_t *mapped)
+{
+	struct mock_domain *mock = to_mock_domain(domain);
+	int rc;
+
+	if (WARN_ON(!in_aperture(iova, pgsize * pgcount)) ||
+	    WARN_ON((iova | phys) & (pgsize - 1)) ||
+	    WARN_ON(!mock->ndevices) ||
+	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))))
+		return -EINVAL;
+
+	while (pgcount--) {
+		rc = map_page(mock, iova + *mapped, phys + *mapped, pgsize,
+			      gfp);
+		if (rc)
+			return rc;
+		*mapped += pgsize;
+	}
+	return 0;
+}
+
+/* Is the border of an unmap at @iova inside a huge page? */
+static bool splits_huge_page(struct mock_domain *mock, unsigned long iova)
+{
+	void *pte = load_pte(mock, iova);
+
+	return iova % MOCK_HUGE_PAGE_SIZE && pte && mock_pte_huge(pte);
+}
+
+static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
+			       size_t pgsize, size_t pgcount,
+			       struct iommu_iotlb_gather *gather)
+{
+	struct mock_domain *mock = to_mock_domain(domain);
+	size_t done, size = pgsize * pgcount;
+
+	WARN_ON(splits_huge_page(mock, iova));
+	WARN_ON(splits_huge_page(mock, iova + size));
+	for (done = 0; done < size; done += MOCK_PAGE_SIZE) {
+		if (WARN_ON(!xa_erase(&mock->ptes,
+				      (iova + done) / MOCK_PAGE_SIZE)))
+			break;
+	}
+	return done;
+}
+
+static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
+				     dma_addr_t iova)
+{
+	void *pte = load_pte(to_mock_domain(domain), iova);
+
+	return pte ? mock_pte_phys(pte) + iova % MOCK_PAGE_SIZE : 0;
+}
+
+static const struct iommu_domain_ops mock_domain_ops = {
+	.map_pages = mock_map_pages,
+	.unmap_pages = mock_unmap_pages,
+	.iova_to_phys = mock_iova_to_phys,
+};
+
+/**
+ * mock_domain_alloc() - Make an empty page table
+ *
+ * Return: it, or NULL.
+ */
+struct mock_domain *mock_domain_alloc(void)
+{
+	struct mock_domain *mock;
+
+	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
+	if (!mock)
+		return NULL;
+	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);
+	mock->domain.type = IOMMU_DOMAIN_UNMANAGED;
+	mock->domain.ops = &mock_domain_ops;
+	mock->domain.pgsize_bitmap = MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
+	mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
+	mock->domain.geometry.aperture_end = MOCK_APERTURE_LAST;
+	mock->domain.geometry.force_aperture = true;
+	return mock;
+}
+
+/**
+ * mock_domain_free() - Free a page table
+ * @mock: The page table; it is a bug if it maps something or has devices.
+ */
+void mock_domain_free(struct mock_domain *mock)
+{
+	WARN_ON(mock->ndevices);
+	WARN_ON(!xa_empty(&mock->ptes));
+	xa_destroy(&mock->ptes);
+	kfree(mock);
+}
+
+/**
+ * mock_domain_check() - Does a page table map the memory of a user range?
+ * @mock: The page table.
+ * @iova: First IOVA.
+ * @length: Number of bytes; the range does not wrap.
+ * @uaddr: First user address; all three are multiples of MOCK_PAGE_SIZE.
+ *
+ * Return: 0, -EINVAL when some of it is not mapped or other memory is there,
+ * -EFAULT when there is no memory at the user address, -EINTR when killed.
+ */
+int mock_domain_check(struct mock_domain *mock, unsigned long iova,
+		      unsigned long length, unsigned long uaddr)
+{
+	for (; length; length -= MOCK_PAGE_SIZE) {
+		struct page *page;
+		phys_addr_t phys;
+		void *pte;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (get_user_pages_fast(uaddr & PAGE_MASK, 1, 0, &page) != 1)
+			return -EFAULT;
+		phys = page_to_phys(page) + offset_in_page(uaddr);
+		put_page(page);
+
+		pte = load_pte(mock, iova);
+		if (!pte || mock_pte_phys(pte) != phys)
+			return -EINVAL;
+		iova += MOCK_PAGE_SIZE;
+		uaddr += MOCK_PAGE_SIZE;
+	}
+	return 0;
+}

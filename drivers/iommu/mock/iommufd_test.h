@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * IOMMU_TEST_CMD on /dev/iommu, which the module iommufd_mock answers: mock
+ * devices behind a mock IOMMU, and a look at what the driver does to them.
+ *
+ * For tests only, so it is not installed with the headers in uapi/.
+ */
+#ifndef IOMMUFD_TEST_H
+#define IOMMUFD_TEST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* What is done; an operation that is not known: EOPNOTSUPP */
+enum {
+	IOMMU_TEST_OP_ADD_RESERVED = 1,
+	IOMMU_TEST_OP_MOCK_DOMAIN = 2,
+	IOMMU_TEST_OP_MD_CHECK_MAP = 3,
+	IOMMU_TEST_OP_MD_CHECK_REFS = 4,
+	IOMMU_TEST_OP_CREATE_ACCESS = 5,
+	IOMMU_TEST_OP_DESTROY_ACCESS_PAGES = 6,
+	IOMMU_TEST_OP_ACCESS_PAGES = 7,
+	IOMMU_TEST_OP_ACCESS_RW = 8,
+	IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT = 9,
+	IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE = 10,
+	IOMMU_TEST_OP_ACCESS_REPLACE_IOAS = 11,
+	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS = 12,
+	IOMMU_TEST_OP_DIRTY = 13,
+};
+
+/* The mock IOMMU; the last byte of its aperture is inclusive */
+enum {
+	MOCK_APERTURE_START = 1UL << 24,
+	MOCK_APERTURE_LAST = (1UL << 31) - 1,
+	MOCK_PAGE_SIZE = 2048,
+	MOCK_HUGE_PAGE_SIZE = 512 * MOCK_PAGE_SIZE,
+};
+
+/* mock_domain_flags.dev_flags */
+enum {
+	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
+	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
+};
+
+/**
+ * struct iommu_test_cmd - ioctl(IOMMU_TEST_CMD)
+ * @size: sizeof(struct iommu_test_cmd)
+ * @op: IOMMU_TEST_OP_*
+ * @id: The object acted on
+ * @__reserved: Must be 0
+ * @add_reserved: Reserve IOVA in the IOAS @id
+ * @add_reserved.start: First IOVA
+ * @add_reserved.length: Number of bytes
+ * @mock_domain: Make a mock device and attach it to @id, an IOAS or a HWPT
+ * @mock_domain.out_stdev_id: ID of the test object that holds the device;
+ *	destroying it detaches, unbinds and frees the device
+ * @mock_domain.out_hwpt_id: ID of the HWPT
+ * @mock_domain.out_idev_id: ID of the device
+ * @mock_domain_flags: The same for a device of another kind
+ * @mock_domain_flags.out_stdev_id: As above
+ * @mock_domain_flags.out_hwpt_id: As above
+ * @mock_domain_flags.out_idev_id: As above
+ * @mock_domain_flags.dev_flags: MOCK_FLAGS_DEVICE_*
+ * @mock_domain_replace: Attach the device of test object @id to something else
+ * @mock_domain_replace.pt_id: ID of an IOAS or a HWPT; set to that of the HWPT
+ * @check_map: Does HWPT @id map exactly the memory of a user range?
+ * @check_map.iova: First IOVA
+ * @check_map.length: Number of bytes
+ * @check_map.uptr: First user address
+ * @check_refs: Is each page of a user range pinned as often as this?
+ * @check_refs.length: Number of bytes
+ * @check_refs.uptr: First user address
+ * @check_refs.refs: Number of pins
+ * @memory_limit: Bound the scratch memory of the driver, for all contexts
+ * @memory_limit.limit: Number of bytes, at least 12
+ * @last: Unused
+ */
+struct iommu_test_cmd {
+	__u32 size;
+	__u32 op;
+	__u32 id;
+	__u32 __reserved;
+	union {
+		struct {
+			__aligned_u64 start;
+			__aligned_u64 length;
+		} add_reserved;
+		struct {
+			__u32 out_stdev_id;
+			__u32 out_hwpt_id;
+			__u32 out_idev_id;
+		} mock_domain;
+		struct {
+			__u32 out_stdev_id;
+			__u32 out_hwpt_id;
+			__u32 out_idev_id;
+			__u32 dev_flags;
+		} mock_domain_flags;
+		struct {
+			__u32 pt_id;
+		} mock_domain_replace;
+		struct {
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+		} check_map;
+		struct {
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+			__u32 refs;
+		} check_refs;
+		struct {
+			__u32 limit;
+		} memory_limit;
+		__aligned_u64 __room[6];
+	};
+	__u32 last;
+};
+
+#define IOMMU_TEST_CMD _IO(0x3b, 0xa0)
+
+#endif

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * IOMMU_TEST_CMD: its operations, and the module
+ *
+ * The module is for tests; it is never installed.
+ */
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#include "../iommufd/device.h"
+#include "../iommufd/hw_pagetable.h"
+#include "../iommufd/ioas.h"
+#include "../iommufd/test.h"
+#include "../iommufd/ucmd.h"
+#include "device.h"
+#include "domain.h"
+#include "iommufd_test.h"
+#include <linux/iommufd.h>
+
+/**
+ * struct mock_object - Test object: a mock device that is bound and attached
+ * @obj: The object.
+ * @mdev: The device.
+ * @idev: Its binding to the context.
+ */
+struct mock_object {
+	struct iommufd_object obj;
+	struct mock_device *mdev;
+	struct iommufd_device *idev;
+};
+
+static int respond(struct iommufd_ucmd *ucmd)
+{
+	return iommufd_ucmd_respond(ucmd, sizeof(struct iommu_test_cmd));
+}
+
+/* A range of multiples of @align that does not wrap; may be empty */
+static int check_range(u64 start, u64 length, unsigned long align)
+{
+	u64 end;
+
+	if ((start | length) & (align - 1))
+		return -EINVAL;
+	return check_add_overflow(start, length, &end) ? -EOVERFLOW : 0;
+}
+
+static int test_add_reserved(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u64 start = cmd->add_reserved.start, last;
+	struct iommufd_ioas *ioas;
+	int rc;
+
+	if (!cmd->add_reserved.length)
+		return -EINVAL;
+	if (check_add_overflow(start, cmd->add_reserved.length - 1, &last))
+		return -EOVERFLOW;
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	rc = iopt_reserve(&ioas->iopt, start, last, ioas);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+static void unmake_device(struct mock_object *mobj)
+{
+	iommufd_device_detach(mobj->idev);
+	iommufd_device_unbind_owned(mobj->idev);
+	mock_device_destroy(mobj->mdev);
+}
+
+/* Make a device, bind it, attach it to *@pt_id. */
+static int make_device(struct iommufd_ucmd *ucmd, struct mock_object *mobj,
+		       u32 flags, u32 *pt_id)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	int rc;
+
+	mobj->mdev = mock_device_create(flags);
+	if (IS_ERR(mobj->mdev))
+		return PTR_ERR(mobj->mdev);
+
+	mobj->idev = iommufd_device_bind_owned(ucmd->ictx, &mobj->mdev->dev,
+					       &cmd->mock_domain.out_idev_id);
+	if (IS_ERR(mobj->idev)) {
+		rc = PTR_ERR(mobj->idev);
+		goto err_destroy;
+	}
+	rc = iommufd_device_attach(mobj->idev, pt_id);
+	if (rc)
+		goto err_unbind;
+	return 0;
+
+err_unbind:
+	iommufd_device_unbind_owned(mobj->idev);
+err_destroy:
+	mock_device_destroy(mobj->mdev);
+	return rc;
+}
+
+static int mock_domain(struct iommufd_ucmd *ucmd, u32 flags)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_object *mobj;
+	u32 pt_id = cmd->id;
+	int rc;
+
+	mobj = iommufd_object_alloc(ucmd->ictx, struct mock_object,
+				    IOMMUFD_OBJ_TEST);
+	if (IS_ERR(mobj))
+		return PTR_ERR(mobj);
+	rc = make_device(ucmd, mobj, flags, &pt_id);
+	if (rc)
+		goto err_abort;
+
+	cmd->mock_domain.out_stdev_id = mobj->obj.id;
+	cmd->mock_domain.out_hwpt_id = pt_id;
+	rc = respond(ucmd);
+	if (rc)
+		goto err_unmake;
+	iommufd_test_publish(ucmd->ictx, &mobj->obj);
+	return 0;
+
+err_unmake:
+	unmake_device(mobj);
+err_abort:
+	iommufd_object_abort(ucmd->ictx, &mobj->obj);
+	return rc;
+}
+
+static int test_mock_domain(struct iommufd_ucmd *ucmd)
+{
+	return mock_domain(ucmd, 0);
+}
+
+static int test_mock_domain_flags(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u32 flags = cmd->mock_domain_flags.dev_flags;
+
+	if (flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID))
+		return -EOPNOTSUPP;
+	return mock_domain(ucmd, flags);
+}
+
+static int test_mock_domain_replace(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct iommufd_object *obj;
+	struct mock_object *mobj;
+	int rc;
+
+	/* It cannot be undone: can the answer be given? */
+	rc = respond(ucmd);
+	if (rc)
+		return rc;
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_TEST);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	mobj = container_of(obj, struct mock_object, obj);
+	rc = iommufd_device_replace(mobj->idev,
+				    &cmd->mock_domain_replace.pt_id);
+	iommufd_object_put(obj);
+	return rc ?: respond(ucmd);
+}
+
+static int test_check_map(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct iommufd_object *obj;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	rc = check_range(cmd->check_map.iova, cmd->check_map.length,
+			 MOCK_PAGE_SIZE) ?:
+	     check_range(cmd->check_map.uptr, cmd->check_map.length,
+			 MOCK_PAGE_SIZE);
+	if (rc)
+		return rc;
+
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_HWPT);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	hwpt = container_of(obj, struct iommufd_hwpt, obj);
+	if (hwpt->provider == &mock_provider)
+		rc = mock_domain_check(to_mock_domain(hwpt->domain),
+				       cmd->check_map.iova,
+				       cmd->check_map.length,
+				       cmd->check_map.uptr);
+	else
+		rc = -EINVAL;
+	iommufd_object_put(obj);
+	return rc;
+}
+
+/* A page of its own is pinned by GUP_PIN_COUNTING_BIAS references a pin. */
+static bool page_has_pins(struct page *page, unsigned int pins)
+{
+	return PageCompound(page) ||
+	       page_ref_count(page) / GUP_PIN_COUNTING_BIAS == pins;
+}
+
+static int test_check_refs(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u64 uaddr = cmd->check_refs.uptr;
+	u64 length = cmd->check_refs.length;
+	struct page *page;
+	bool ok;
+	int rc;
+
+	rc = check_range(uaddr, length, PAGE_SIZE);
+	if (rc)
+		return rc;
+
+	for (; length; uaddr += PAGE_SIZE, length -= PAGE_SIZE) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (get_user_pages_fast(uaddr, 1, 0, &page) != 1)
+			return -EFAULT;
+		ok = page_has_pins(page, cmd->check_refs.refs);
+		put_page(page);
+		if (!ok)
+			return -EIO;
+	}
+	return 0;
+}
+
+static int test_memory_limit(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	/* A page and its number of bytes */
+	if (cmd->memory_limit.limit < sizeof(struct page *) + sizeof(u32))
+		return -EINVAL;
+	WRITE_ONCE(iopt_scratch_bytes,
+		   min(cmd->memory_limit.limit, IOPT_SCRATCH_BYTES));
+	return 0;
+}
+
+typedef int (*test_fn)(struct iommufd_ucmd *ucmd);
+
+static const test_fn test_ops[] = {
+	[IOMMU_TEST_OP_ADD_RESERVED] = test_add_reserved,
+	[IOMMU_TEST_OP_MOCK_DOMAIN] = test_mock_domain,
+	[IOMMU_TEST_OP_MD_CHECK_MAP] = test_check_map,
+	[IOMMU_TEST_OP_MD_CHECK_REFS] = test_check_refs,
+	[IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT] = test_memory_limit,
+	[IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE] = test_mock_domain_replace,
+	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = test_mock_domain_flags,
+};
+
+static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,
+		      void __user *arg)
+{
+	struct iommu_test_cmd cmd;
+	struct iommufd_ucmd ucmd = {
+		.ictx = ictx,
+		.ubuffer = arg,
+		.cmd = &cmd,
+	};
+	int rc;
+
+	if (nr != IOMMU_TEST_CMD)
+		return -ENOTTY;
+	if (get_user(ucmd.user_size, (u32 __user *)arg))
+		return -EFAULT;
+	if (ucmd.user_size < offsetofend(struct iommu_test_cmd, last))
+		return -EINVAL;
+	rc = copy_struct_from_user(&cmd, sizeof(cmd), arg, ucmd.user_size);
+	if (rc)
+		return rc;
+	if (cmd.__reserved || cmd.op >= ARRAY_SIZE(test_ops) ||
+	    !test_ops[cmd.op])
+		return -EOPNOTSUPP;
+	return test_ops[cmd.op](&ucmd);
+}
+
+static void mock_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	unmake_device(container_of(obj, struct mock_object, obj));
+}
+
+static const struct iommufd_test_ops mock_test = {
+	.owner = THIS_MODULE,
+	.ioctl = mock_ioctl,
+	.destroy = mock_destroy,
+};
+
+static int __init mock_init(void)
+{
+	int rc = mock_bus_init();
+
+	if (rc)
+		return rc;
+	rc = iommufd_test_register(&mock_test);
+	if (rc)
+		mock_bus_exit();
+	return rc;
+}
+
+static void __exit mock_exit(void)
+{
+	iommufd_test_unregister(&mock_test);
+	mock_bus_exit();
+	WRITE_ONCE(iopt_scratch_bytes, IOPT_SCRATCH_BYTES);
+}
+
+module_init(mock_init);
+module_exit(mock_exit);
+
+MODULE_DESCRIPTION("Mock IOMMU and mock devices, to test /dev/iommu");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(IOMMUFD_TEST);
+/* Taints the kernel as running test code. */
+MODULE_INFO(test, "Y");

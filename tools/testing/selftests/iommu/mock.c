@@ -1,0 +1,954 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The mock IOMMU: what is mapped, what is pinned, at every alignment. */
+#include "mock.h"
+
+#define AT		(64 * MiB)	/* an IOVA that begins a huge page */
+#define SRC		(1024 * MiB)	/* where copies come from */
+#define MEMORY		(64 * PAGE)
+
+/*
+ * One IOAS with no domain, one, or two: the second is that of an edu device
+ * behind the real IOMMU, so that everything is aligned to its pages then.
+ * Memory is mapped, or mapped elsewhere and copied.
+ */
+FIXTURE(mock)
+{
+	int fd;
+	int edu;
+	__u32 ioas_id;
+	__u32 src_id;
+	struct mock_dev dev;
+	__u64 step;	/* what everything is a multiple of */
+	__u32 refs;	/* pins of what is mapped once */
+	char *memory;
+	long pinned;
+};
+
+FIXTURE_VARIANT(mock)
+{
+	unsigned int domains;
+	bool huge;
+	__u32 scratch;
+	bool copy;
+};
+
+/* Domains, huge pages, bytes of scratch memory, copied */
+FIXTURE_VARIANT_ADD(mock, none_huge_64k_map) { 0, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(mock, none_huge_64k_copy) { 0, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(mock, none_huge_16_map) { 0, true, 16, false };
+FIXTURE_VARIANT_ADD(mock, none_huge_16_copy) { 0, true, 16, true };
+FIXTURE_VARIANT_ADD(mock, none_small_64k_map) { 0, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(mock, none_small_64k_copy) { 0, false, SCRATCH, true };
+FIXTURE_VARIANT_ADD(mock, none_small_16_map) { 0, false, 16, false };
+FIXTURE_VARIANT_ADD(mock, none_small_16_copy) { 0, false, 16, true };
+FIXTURE_VARIANT_ADD(mock, one_huge_64k_map) { 1, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(mock, one_huge_64k_copy) { 1, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(mock, one_huge_16_map) { 1, true, 16, false };
+FIXTURE_VARIANT_ADD(mock, one_huge_16_copy) { 1, true, 16, true };
+FIXTURE_VARIANT_ADD(mock, one_small_64k_map) { 1, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(mock, one_small_64k_copy) { 1, false, SCRATCH, true };
+FIXTURE_VARIANT_ADD(mock, one_small_16_map) { 1, false, 16, false };
+FIXTURE_VARIANT_ADD(mock, one_small_16_copy) { 1, false, 16, true };
+FIXTURE_VARIANT_ADD(mock, two_huge_64k_map) { 2, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(mock, two_huge_64k_copy) { 2, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(mock, two_huge_16_map) { 2, true, 16, false };
+FIXTURE_VARIANT_ADD(mock, two_huge_16_copy) { 2, true, 16, true };
+FIXTURE_VARIANT_ADD(mock, two_small_64k_map) { 2, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(mock, two_small_64k_copy) { 2, false, SCRATCH, true };
+FIXTURE_VARIANT_ADD(mock, two_small_16_map) { 2, false, 16, false };
+FIXTURE_VARIANT_ADD(mock, two_small_16_copy) { 2, false, 16, true };
+
+FIXTURE_SETUP(mock)
+{
+	__u32 dev_id;
+
+	self->edu = -1;
+	ASSERT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->src_id));
+	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				self->ioas_id, variant->huge));
+	self->memory = small_pages(MEMORY);
+	ASSERT_NE(NULL, self->memory);
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
+
+	self->refs = !!variant->domains;
+	self->step = variant->domains == 2 ? PAGE : HALF;
+	if (variant->domains)
+		ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	if (variant->domains == 2) {
+		self->edu = vfio_open_bound(EDU, self->fd, &dev_id);
+		ASSERT_LE(0, self->edu);
+		ASSERT_EQ(0, vfio_attach(self->edu, self->ioas_id, NULL));
+	}
+}
+
+FIXTURE_TEARDOWN(mock)
+{
+	EXPECT_EQ(0, mock_limit(self->fd, SCRATCH));
+	if (self->edu >= 0)
+		close(self->edu);
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_devices());
+}
+
+/* Map as the variant does. */
+static int do_map(struct _test_data_mock *self,
+		  const struct _fixture_variant_mock *variant, const void *va,
+		  __u64 length, __u64 iova)
+{
+	int rc;
+
+	if (!variant->copy)
+		return ioas_map(self->fd, self->ioas_id, va, length, iova);
+	rc = ioas_map(self->fd, self->src_id, va, length, SRC);
+	if (rc)
+		return rc;
+	rc = ioas_copy(self->fd, self->ioas_id, self->src_id, length, iova,
+		       SRC);
+	return ioas_unmap(self->fd, self->src_id, SRC, length) ?: rc;
+}
+
+static int do_map_somewhere(struct _test_data_mock *self,
+			    const struct _fixture_variant_mock *variant,
+			    const void *va, __u64 length, __u64 *iova)
+{
+	int rc;
+
+	if (!variant->copy)
+		return ioas_map_flags(self->fd, self->ioas_id, RW, va, length,
+				      iova);
+	rc = ioas_map(self->fd, self->src_id, va, length, SRC);
+	if (rc)
+		return rc;
+	rc = ioas_copy_flags(self->fd, RW, self->ioas_id, self->src_id, length,
+			     iova, SRC);
+	return ioas_unmap(self->fd, self->src_id, SRC, length) ?: rc;
+}
+
+/* Is va mapped at iova, in so far as there is a domain? */
+static int check_map(struct _test_data_mock *self,
+		     const struct _fixture_variant_mock *variant, const void *va,
+		     __u64 length, __u64 iova)
+{
+	if (!variant->domains)
+		return 0;
+	return mock_check_map(self->fd, self->dev.hwpt_id, va, length, iova);
+}
+
+/* Errno of a look at what is not so */
+static int not_mapped(const struct _fixture_variant_mock *variant)
+{
+	return variant->domains ? -EINVAL : 0;
+}
+
+/* Map, check, unmap, check. */
+static void map_check_unmap(struct __test_metadata *_metadata,
+			    struct _test_data_mock *self,
+			    const struct _fixture_variant_mock *variant, char *va,
+			    __u64 length, __u64 iova)
+{
+	const int wrong = not_mapped(variant);
+	const __u64 end = iova + length;
+
+	ASSERT_EQ(0, do_map(self, variant, va, length, iova)) {
+		TH_LOG("%#llx bytes of %#llx at %#llx", length, addr(va), iova);
+	}
+	ASSERT_EQ(0, check_map(self, variant, va, length, iova)) {
+		TH_LOG("%#llx bytes of %#llx at %#llx", length, addr(va), iova);
+	}
+	EXPECT_EQ(wrong, check_map(self, variant, va + HALF, HALF, iova));
+	EXPECT_EQ(wrong, check_map(self, variant, va, HALF, iova - HALF));
+	EXPECT_EQ(wrong, check_map(self, variant, va, HALF, end));
+	EXPECT_EQ(0, mock_refs_of(self->fd, va, length, self->refs));
+
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, iova, length));
+	EXPECT_EQ(0, mock_refs_of(self->fd, va, length, 0));
+	EXPECT_EQ(wrong, check_map(self, variant, va, HALF, iova));
+	EXPECT_EQ(wrong, check_map(self, variant, va + length - HALF, HALF,
+				   end - HALF));
+}
+
+static bool aligned(struct _test_data_mock *self, __u64 bytes)
+{
+	return bytes % self->step == 0;
+}
+
+/* Memory, its length and the IOVA, each at every multiple of HALF */
+static void every_alignment(struct __test_metadata *_metadata,
+			    struct _test_data_mock *self,
+			    const struct _fixture_variant_mock *variant, char *memory,
+			    __u64 base_length, __u64 at)
+{
+	__u64 start, length, shift;
+
+	for (start = 0; start < 2 * PAGE; start += HALF)
+		for (length = base_length + HALF;
+		     length <= base_length + 2 * PAGE; length += HALF)
+			for (shift = 0; shift < 2 * PAGE; shift += HALF) {
+				if (!aligned(self, start | length | shift))
+					continue;
+				map_check_unmap(_metadata, self, variant,
+						memory + start, length,
+						at + shift);
+			}
+}
+
+TEST_F(mock, every_alignment_within_two_pages)
+{
+	every_alignment(_metadata, self, variant, self->memory, 0, AT);
+	EXPECT_EQ(0, mock_refs_of(self->fd, self->memory, MEMORY, 0));
+}
+
+TEST_F(mock, every_alignment_of_many_pages)
+{
+	every_alignment(_metadata, self, variant, self->memory, 21 * PAGE, AT);
+	EXPECT_EQ(0, mock_refs_of(self->fd, self->memory, MEMORY, 0));
+}
+
+/* Pages of 1 MiB, and what is left before and after them */
+TEST_F(mock, huge_pages_and_what_is_beside)
+{
+	const __u64 lengths[] = {
+		MiB + PAGE, 2 * MiB,
+	};
+	const long shifts[] = {
+		0, HALF, -PAGE,
+	};
+	unsigned int i, j;
+	char *memory;
+
+	memory = huge_pages(4 * MiB);
+	ASSERT_NE(NULL, memory);
+	for (i = 0; i < ARRAY_LEN(lengths); i++)
+		for (j = 0; j < ARRAY_LEN(shifts); j++) {
+			if (!aligned(self, shifts[j]))
+				continue;
+			/* IOVA and memory are shifted alike, then only one */
+			map_check_unmap(_metadata, self, variant,
+					memory + MiB / 2 + shifts[j],
+					lengths[i], AT + MiB / 2 + shifts[j]);
+			map_check_unmap(_metadata, self, variant, memory,
+					lengths[i], AT + shifts[j]);
+		}
+}
+
+TEST_F(mock, every_alignment_is_refused_without_change)
+{
+	int rc = variant->domains ? -EINVAL : 0;
+	__u64 step = self->step;
+
+	EXPECT_EQ(rc, do_map(self, variant, self->memory + step / 2, step, AT));
+	EXPECT_EQ(rc, do_map(self, variant, self->memory, step / 2,
+			     AT + 4 * PAGE));
+	EXPECT_EQ(rc, do_map(self, variant, self->memory, step,
+			     AT + 8 * PAGE + step / 2));
+	EXPECT_EQ(rc ? 0 : 2 * step + step / 2,
+		  (__u64)ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, mock_refs_of(self->fd, self->memory, MEMORY, 0));
+}
+
+/* Two mappings that share a page, which is pinned for each */
+TEST_F(mock, half_a_page_each)
+{
+	const __u64 length = 4 * PAGE + HALF;
+
+	/* The other IOMMU has no half pages. */
+	if (variant->domains == 2) {
+		EXPECT_EQ(-EINVAL, do_map(self, variant, self->memory, length,
+					  AT));
+		return;
+	}
+
+	ASSERT_EQ(0, do_map(self, variant, self->memory, length, AT));
+	ASSERT_EQ(0, do_map(self, variant, self->memory + length, length,
+			    AT + length));
+	EXPECT_EQ(0, check_map(self, variant, self->memory, 2 * length, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, 4 * PAGE,
+				     self->refs));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + 4 * PAGE, PAGE,
+				     2 * self->refs));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + 5 * PAGE,
+				     4 * PAGE, self->refs));
+
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, length));
+	EXPECT_EQ(not_mapped(variant),
+		  check_map(self, variant, self->memory + length - HALF, HALF,
+			    AT + length - HALF));
+	EXPECT_EQ(0, check_map(self, variant, self->memory + length, length,
+			       AT + length));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, 4 * PAGE, 0));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + 4 * PAGE,
+				     5 * PAGE, self->refs));
+	EXPECT_EQ(length, (__u64)ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, MEMORY, 0));
+}
+
+TEST_F(mock, neighbours_are_unmapped_together)
+{
+	__u64 i, step = self->step, length = 16 * step;
+
+	for (i = 0; i < 16; i++)
+		ASSERT_EQ(0, do_map(self, variant, self->memory + i * step,
+				    step, AT + i * step));
+	EXPECT_EQ(0, check_map(self, variant, self->memory, 16 * step, AT));
+	EXPECT_EQ(-ENOENT, ioas_unmap(self->fd, self->ioas_id, AT + step / 2,
+				      15 * step));
+	EXPECT_EQ(0, check_map(self, variant, self->memory, 16 * step, AT));
+	ASSERT_EQ(0, ioas_unmap_len(self->fd, self->ioas_id, AT, &length));
+	EXPECT_EQ(16 * step, length);
+	EXPECT_EQ(0, mock_refs_of(self->fd, self->memory, 16 * step, 0));
+}
+
+/* A copy of some bytes in the middle shares their pages: pinned once */
+TEST_F(mock, copies_share_pins)
+{
+	__u64 step = self->step, start, length;
+
+	ASSERT_EQ(0, do_map(self, variant, self->memory, 16 * step, AT));
+	for (start = step; start < 6 * step; start += step)
+		for (length = step; length < 6 * step; length += step) {
+			const __u64 to = AT + 16 * MiB;
+
+			ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id,
+					       self->ioas_id, length, to,
+					       AT + start));
+			EXPECT_EQ(0, check_map(self, variant,
+					       self->memory + start, length,
+					       to));
+			EXPECT_EQ(0, mock_refs_of(self->fd, self->memory,
+						  16 * step, self->refs));
+			ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, to,
+						length));
+		}
+	EXPECT_EQ(0, check_map(self, variant, self->memory, 16 * step, AT));
+
+	/* The copy keeps its pages, and no others */
+	ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGE,
+			       AT + 16 * MiB, AT + PAGE));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, 16 * step));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + PAGE, PAGE,
+				     self->refs));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + 2 * PAGE,
+				     6 * PAGE, 0));
+	EXPECT_EQ(0, check_map(self, variant, self->memory + PAGE, PAGE,
+			       AT + 16 * MiB));
+}
+
+/* What is mapped before a device comes is mapped for it, too */
+TEST_F(mock, attach_fills)
+{
+	struct mock_dev dev;
+	__u64 i, step = self->step;
+
+	for (i = 0; i < 8; i++)
+		ASSERT_EQ(0, do_map(self, variant,
+				    self->memory + 4 * i * PAGE,
+				    (i % 4 + 1) * step, AT + i * i * step * 7));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &dev));
+	for (i = 0; i < 8; i++) {
+		char *va = self->memory + 4 * i * PAGE;
+		__u64 length = (i % 4 + 1) * step;
+
+		EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id, va, length,
+					    AT + i * i * step * 7));
+		EXPECT_EQ(0, mock_refs_of(self->fd, va, length, 1));
+	}
+	/* Mock devices agree on a page table */
+	if (variant->domains)
+		EXPECT_EQ(self->dev.hwpt_id, dev.hwpt_id);
+
+	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
+	for (i = 0; i < 8; i++)
+		EXPECT_EQ(0, mock_refs_of(self->fd, self->memory + 4 * i * PAGE,
+					  (i % 4 + 1) * step, self->refs));
+	EXPECT_EQ(20 * step, (__u64)ioas_empty(self->fd, self->ioas_id));
+}
+
+TEST_F(mock, kernel_chosen_iova_suits_the_memory)
+{
+	__u64 step = self->step, start, iova = 0;
+
+	for (start = 0; start < 2 * PAGE; start += step) {
+		char *va = self->memory + start;
+
+		ASSERT_EQ(0, do_map_somewhere(self, variant, va, 3 * step,
+					      &iova));
+		EXPECT_EQ(addr(va) % PAGE, iova % PAGE);
+		EXPECT_EQ(0, check_map(self, variant, va, 3 * step, iova));
+		if (variant->domains) {
+			EXPECT_LE(MOCK_APERTURE_START, iova);
+			EXPECT_GE(MOCK_APERTURE_LAST, iova + 3 * step - 1);
+		}
+	}
+}
+
+TEST_F(mock, usable_iova)
+{
+	struct iommu_iova_range ranges[4];
+	__u32 n = ARRAY_LEN(ranges);
+	__u64 alignment = 77;
+
+	ASSERT_EQ(0, ioas_ranges(self->fd, self->ioas_id, ranges, &n,
+				 &alignment));
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(variant->domains ? self->step : 1, alignment);
+	EXPECT_EQ(variant->domains ? MOCK_APERTURE_START : 0, ranges[0].start);
+	EXPECT_EQ(variant->domains ? MOCK_APERTURE_LAST : ALL, ranges[0].last);
+
+	/* All of it, and nothing beside it */
+	if (!variant->domains)
+		return;
+	EXPECT_EQ(0, do_map(self, variant, self->memory, PAGE,
+			    MOCK_APERTURE_START));
+	EXPECT_EQ(0, do_map(self, variant, self->memory, PAGE,
+			    MOCK_APERTURE_LAST + 1UL - PAGE));
+	EXPECT_EQ(-EINVAL, do_map(self, variant, self->memory, PAGE,
+				  MOCK_APERTURE_START - PAGE));
+	EXPECT_EQ(-EINVAL, do_map(self, variant, self->memory, PAGE,
+				  MOCK_APERTURE_LAST + 1UL));
+	EXPECT_EQ(0, check_map(self, variant, self->memory, PAGE,
+			       MOCK_APERTURE_START));
+	EXPECT_EQ(0, check_map(self, variant, self->memory, PAGE,
+			       MOCK_APERTURE_LAST + 1UL - PAGE));
+}
+
+/* Bad memory at the end: what was pinned and mapped before it is undone */
+TEST_F(mock, map_that_fails_leaves_nothing)
+{
+	int rc = variant->domains ? -EFAULT : 0;
+	__u64 pages;
+
+	ASSERT_EQ(0, munmap(self->memory + 40 * PAGE, PAGE));
+	for (pages = 1; pages < 40; pages += 6) {
+		char *va = self->memory + (40 - pages) * PAGE;
+
+		EXPECT_EQ(rc, do_map(self, variant, va, (pages + 1) * PAGE,
+				     AT));
+		EXPECT_EQ(0, mock_check_refs(self->fd, va, pages * PAGE, 0));
+		EXPECT_EQ(not_mapped(variant),
+			  check_map(self, variant, va, HALF, AT));
+		if (!rc)
+			ASSERT_LT(0, ioas_empty(self->fd, self->ioas_id));
+	}
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+}
+
+/*
+ * One IOAS and one mock device, where no variant makes a difference
+ */
+FIXTURE(device)
+{
+	int fd;
+	__u32 ioas_id;
+	__u32 other_id;
+	struct mock_dev dev;
+	char *memory;
+	long pinned;
+};
+
+FIXTURE_SETUP(device)
+{
+	ASSERT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	self->memory = small_pages(MEMORY);
+	ASSERT_NE(NULL, self->memory);
+	self->pinned = pinned();
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+}
+
+FIXTURE_TEARDOWN(device)
+{
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_devices());
+}
+
+/* Devices and objects */
+
+TEST_F(device, has_a_group)
+{
+	char path[256], link[256];
+	DIR *dir = opendir("/sys/bus/iommufd_mock/devices");
+	struct dirent *e;
+
+	ASSERT_NE(NULL, dir);
+	do {
+		e = readdir(dir);
+		ASSERT_NE(NULL, e);
+	} while (e->d_name[0] == '.');
+	snprintf(path, sizeof(path),
+		 "/sys/bus/iommufd_mock/devices/%.64s/iommu_group", e->d_name);
+	closedir(dir);
+	EXPECT_LT(0, readlink(path, link, sizeof(link)));
+	EXPECT_EQ(1, mock_devices());
+}
+
+TEST_F(device, destroy_of_what_is_used)
+{
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev.dev_id));
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev.hwpt_id));
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+}
+
+TEST_F(device, destroy_of_the_test_object)
+{
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
+	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+	EXPECT_EQ(0, mock_devices());
+	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev.dev_id));
+	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev.hwpt_id));
+	EXPECT_EQ(-ENOENT, mock_check_map(self->fd, self->dev.hwpt_id,
+					  self->memory, HALF, AT));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+}
+
+/* Closing destroys all, whatever was made first */
+TEST_F(device, close_with_many_devices)
+{
+	struct mock_dev dev;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(0, mock_attach(self->fd, i % 2 ? self->ioas_id :
+						   self->other_id, &dev));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
+			      AT));
+	EXPECT_EQ(11, mock_devices());
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 2));
+}
+
+TEST_F(device, devices_share_a_page_table)
+{
+	struct mock_dev second, third;
+
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &second));
+	EXPECT_EQ(self->dev.hwpt_id, second.hwpt_id);
+	EXPECT_NE(self->dev.dev_id, second.dev_id);
+	EXPECT_NE(self->dev.id, second.id);
+	ASSERT_EQ(0, mock_attach(self->fd, self->dev.hwpt_id, &third));
+	EXPECT_EQ(self->dev.hwpt_id, third.hwpt_id);
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, obj_destroy(self->fd, third.id));
+	EXPECT_EQ(0, mock_check_map(self->fd, second.hwpt_id, self->memory,
+				    PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
+	ASSERT_EQ(0, obj_destroy(self->fd, second.id));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+}
+
+TEST_F(device, page_table_of_another_provider)
+{
+	__u32 dev_id, hwpt_id;
+	struct mock_dev dev;
+	int edu;
+
+	edu = vfio_open_bound(EDU, self->fd, &dev_id);
+	ASSERT_LE(0, edu);
+	EXPECT_EQ(-EINVAL, vfio_attach(edu, self->dev.hwpt_id, NULL));
+	ASSERT_EQ(0, vfio_attach(edu, self->ioas_id, &hwpt_id));
+	EXPECT_NE(self->dev.hwpt_id, hwpt_id);
+	EXPECT_EQ(-EINVAL, mock_attach(self->fd, hwpt_id, &dev));
+	EXPECT_EQ(-EINVAL, mock_replace(self->fd, &self->dev, hwpt_id));
+	EXPECT_EQ(1, mock_devices());
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt_id, self->memory, HALF,
+					  AT));
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, self->memory,
+				    PAGE, AT));
+	close(edu);
+}
+
+TEST_F(device, flags)
+{
+	struct mock_dev dev;
+
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other_id, 0, &dev));
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other_id,
+				       MOCK_FLAGS_DEVICE_NO_DIRTY, &dev));
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other_id,
+				       MOCK_FLAGS_DEVICE_PASID, &dev));
+	EXPECT_EQ(4, mock_devices());
+	EXPECT_EQ(-EOPNOTSUPP, mock_attach_flags(self->fd, self->other_id, 2,
+						 &dev));
+	EXPECT_EQ(-EOPNOTSUPP, mock_attach_flags(self->fd, self->other_id,
+						 1U << 31, &dev));
+	EXPECT_EQ(4, mock_devices());
+}
+
+TEST_F(device, attach_to_nothing)
+{
+	struct mock_dev dev;
+
+	EXPECT_EQ(-ENOENT, mock_attach(self->fd, BAD_ID, &dev));
+	EXPECT_EQ(-ENOENT, mock_attach(self->fd, 0, &dev));
+	EXPECT_EQ(-ENOENT, mock_attach(self->fd, self->dev.dev_id, &dev));
+	EXPECT_EQ(-ENOENT, mock_attach(self->fd, self->dev.id, &dev));
+	EXPECT_EQ(1, mock_devices());
+}
+
+/* The caller cannot be told: nothing was made */
+TEST_F(device, attach_that_cannot_be_returned)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN,
+		.id = self->other_id,
+	};
+	void *arg = read_only(&cmd, sizeof(cmd));
+
+	ASSERT_NE(NULL, arg);
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
+			      AT));
+	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_TEST_CMD, arg));
+	EXPECT_EQ(1, mock_devices());
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+}
+
+/* What is mapped must suit the mock */
+TEST_F(device, attach_where_something_does_not_fit)
+{
+	const struct iommu_iova_range low = { 0, PAGE - 1 };
+	struct mock_dev dev;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, 4 * PAGE,
+			      AT));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
+			      MOCK_APERTURE_LAST + 1UL));
+	EXPECT_EQ(-EADDRINUSE, mock_attach(self->fd, self->other_id, &dev));
+	EXPECT_EQ(-EADDRINUSE, mock_replace(self->fd, &self->dev,
+					    self->other_id));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->other_id,
+				MOCK_APERTURE_LAST + 1UL, PAGE));
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory + 1, HALF,
+			      2 * AT));
+	EXPECT_EQ(-EADDRINUSE, mock_attach(self->fd, self->other_id, &dev));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->other_id, 2 * AT, HALF));
+
+	ASSERT_EQ(0, ioas_allow(self->fd, self->other_id, &low, 1));
+	EXPECT_EQ(-EADDRINUSE, mock_attach(self->fd, self->other_id, &dev));
+	ASSERT_EQ(0, ioas_allow(self->fd, self->other_id, NULL, 0));
+
+	EXPECT_EQ(1, mock_devices());
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, MEMORY, 0));
+	ASSERT_EQ(0, mock_attach(self->fd, self->other_id, &dev));
+	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id, self->memory,
+				    4 * PAGE, AT));
+}
+
+/* MOCK_DOMAIN_REPLACE */
+
+TEST_F(device, replace)
+{
+	__u32 first = self->dev.hwpt_id;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory + PAGE,
+			      PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + PAGE, PAGE, 0));
+
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, self->other_id));
+	EXPECT_NE(first, self->dev.hwpt_id);
+	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id,
+				    self->memory + PAGE, PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + PAGE, PAGE, 1));
+	EXPECT_EQ(-ENOENT, mock_check_map(self->fd, first, self->memory, HALF,
+					  AT));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->other_id));
+}
+
+TEST_F(device, replace_by_the_same)
+{
+	__u32 first = self->dev.hwpt_id;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	EXPECT_EQ(0, mock_replace(self->fd, &self->dev, self->ioas_id));
+	EXPECT_EQ(first, self->dev.hwpt_id);
+	EXPECT_EQ(0, mock_replace(self->fd, &self->dev, first));
+	EXPECT_EQ(first, self->dev.hwpt_id);
+	EXPECT_EQ(0, mock_check_map(self->fd, first, self->memory, PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
+}
+
+TEST_F(device, replace_by_a_page_table_of_another_ioas)
+{
+	struct mock_dev dev;
+
+	ASSERT_EQ(0, mock_attach(self->fd, self->other_id, &dev));
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, dev.hwpt_id));
+	EXPECT_EQ(dev.hwpt_id, self->dev.hwpt_id);
+	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	/* The first user goes, the page table stays for the second. */
+	EXPECT_EQ(0, obj_destroy(self->fd, dev.id));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
+			      AT));
+	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, self->memory,
+				    PAGE, AT));
+}
+
+TEST_F(device, replace_that_fails_changes_nothing)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		.id = self->dev.id,
+		.mock_domain_replace.pt_id = self->other_id,
+	};
+	struct mock_dev wrong = { .id = BAD_ID };
+	void *arg = read_only(&cmd, sizeof(cmd));
+
+	ASSERT_NE(NULL, arg);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	EXPECT_EQ(-ENOENT, mock_replace(self->fd, &self->dev, BAD_ID));
+	EXPECT_EQ(-ENOENT, mock_replace(self->fd, &self->dev, self->dev.id));
+	EXPECT_EQ(-ENOENT, mock_replace(self->fd, &self->dev,
+					self->dev.dev_id));
+	EXPECT_EQ(-ENOENT, mock_replace(self->fd, &wrong, self->other_id));
+	wrong.id = self->ioas_id;
+	EXPECT_EQ(-ENOENT, mock_replace(self->fd, &wrong, self->other_id));
+	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_TEST_CMD, arg));
+	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, self->memory,
+				    PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+}
+
+/* ADD_RESERVED */
+
+TEST_F(device, reserved)
+{
+	struct iommu_iova_range ranges[4];
+	__u32 n = ARRAY_LEN(ranges);
+	__u64 alignment = 77;
+
+	ASSERT_EQ(0, mock_reserve(self->fd, self->ioas_id, AT, 2 * PAGE));
+	ASSERT_EQ(0, ioas_ranges(self->fd, self->ioas_id, ranges, &n,
+				 &alignment));
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(MOCK_APERTURE_START, ranges[0].start);
+	EXPECT_EQ(AT - 1, ranges[0].last);
+	EXPECT_EQ(AT + 2 * PAGE, ranges[1].start);
+	EXPECT_EQ(MOCK_APERTURE_LAST, ranges[1].last);
+
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
+				    PAGE, AT));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
+				    2 * PAGE, AT - PAGE));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
+				    HALF, AT + 2 * PAGE - HALF));
+	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE,
+			      AT - PAGE));
+	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE,
+			      AT + 2 * PAGE));
+
+	/* It is the IOAS's, not the device's. */
+	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
+				    PAGE, AT));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+}
+
+TEST_F(device, reserved_errnos)
+{
+	const struct iommu_iova_range allowed = { 2 * AT, 2 * AT + PAGE - 1 };
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	ASSERT_EQ(0, ioas_allow(self->fd, self->ioas_id, &allowed, 1));
+	EXPECT_EQ(-EADDRINUSE, mock_reserve(self->fd, self->ioas_id, AT, 1));
+	EXPECT_EQ(-EADDRINUSE, mock_reserve(self->fd, self->ioas_id,
+					    AT + PAGE - 1, PAGE));
+	EXPECT_EQ(-EADDRINUSE, mock_reserve(self->fd, self->ioas_id,
+					    2 * AT + 8, 1));
+	EXPECT_EQ(-EINVAL, mock_reserve(self->fd, self->ioas_id, 3 * AT, 0));
+	EXPECT_EQ(-EOVERFLOW, mock_reserve(self->fd, self->ioas_id, 3 * AT,
+					   ALL));
+	EXPECT_EQ(-ENOENT, mock_reserve(self->fd, BAD_ID, 3 * AT, PAGE));
+	EXPECT_EQ(-ENOENT, mock_reserve(self->fd, self->dev.hwpt_id, 3 * AT,
+					PAGE));
+	EXPECT_EQ(0, mock_reserve(self->fd, self->ioas_id, AT + PAGE, PAGE));
+}
+
+/* MD_CHECK_MAP and MD_CHECK_REFS see what is wrong */
+
+TEST_F(device, check_map_errnos)
+{
+	__u32 hwpt = self->dev.hwpt_id;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, 2 * PAGE,
+			      AT));
+	EXPECT_EQ(0, mock_check_map(self->fd, hwpt, self->memory, 2 * PAGE,
+				    AT));
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt, self->memory,
+					  2 * PAGE + HALF, AT));
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt, self->memory + PAGE,
+					  PAGE, AT));
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt, self->memory + 1,
+					  PAGE, AT));
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt, self->memory,
+					  PAGE + 1, AT));
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt, self->memory, PAGE,
+					  AT + 1));
+	EXPECT_EQ(-EOVERFLOW, mock_check_map(self->fd, hwpt, self->memory,
+					     -HALF, AT));
+	EXPECT_EQ(-ENOENT, mock_check_map(self->fd, BAD_ID, self->memory, PAGE,
+					  AT));
+	EXPECT_EQ(-ENOENT, mock_check_map(self->fd, self->ioas_id,
+					  self->memory, PAGE, AT));
+	ASSERT_EQ(0, munmap(self->memory + PAGE, PAGE));
+	EXPECT_EQ(-EFAULT, mock_check_map(self->fd, hwpt, self->memory,
+					  2 * PAGE, AT));
+
+	/* Other memory is behind the address now, the old is still mapped. */
+	ASSERT_EQ(self->memory,
+		  mmap(self->memory, 2 * PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	memset(self->memory, 2, 2 * PAGE);
+	EXPECT_EQ(-EINVAL, mock_check_map(self->fd, hwpt, self->memory, HALF,
+					  AT));
+}
+
+TEST_F(device, check_refs_errnos)
+{
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
+	EXPECT_EQ(-EIO, mock_check_refs(self->fd, self->memory, PAGE, 0));
+	EXPECT_EQ(-EIO, mock_check_refs(self->fd, self->memory, PAGE, 2));
+	EXPECT_EQ(-EIO, mock_check_refs(self->fd, self->memory, 2 * PAGE, 1));
+	EXPECT_EQ(-EINVAL, mock_check_refs(self->fd, self->memory + HALF, PAGE,
+					   1));
+	EXPECT_EQ(-EINVAL, mock_check_refs(self->fd, self->memory, HALF, 1));
+	EXPECT_EQ(-EOVERFLOW, mock_check_refs(self->fd, self->memory, -PAGE,
+					      1));
+	ASSERT_EQ(0, munmap(self->memory, PAGE));
+	EXPECT_EQ(-EFAULT, mock_check_refs(self->fd, self->memory, PAGE, 0));
+}
+
+/* The ioctl itself */
+
+TEST_F(device, sizes)
+{
+	struct {
+		struct iommu_test_cmd cmd;
+		__u64 more;
+	} arg = {
+		.cmd.op = IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		.cmd.memory_limit.limit = SCRATCH,
+	};
+
+	arg.cmd.size = 67;
+	EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_TEST_CMD, &arg));
+	arg.cmd.size = 0;
+	EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_TEST_CMD, &arg));
+	arg.cmd.size = 68;
+	EXPECT_EQ(0, call(self->fd, IOMMU_TEST_CMD, &arg));
+	arg.cmd.size = sizeof(arg);
+	EXPECT_EQ(0, call(self->fd, IOMMU_TEST_CMD, &arg));
+	arg.more = 1;
+	EXPECT_EQ(-E2BIG, call(self->fd, IOMMU_TEST_CMD, &arg));
+	arg.cmd.size = sizeof(arg.cmd);
+	EXPECT_EQ(0, call(self->fd, IOMMU_TEST_CMD, &arg));
+	arg.cmd.__reserved = 1;
+	EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_TEST_CMD, &arg));
+	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_TEST_CMD, NULL));
+}
+
+TEST_F(device, operations_there_are_not)
+{
+	const __u32 ops[] = {
+		0, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 1000, ~0U,
+	};
+	struct iommu_test_cmd cmd = { .id = self->ioas_id };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(ops); i++)
+		EXPECT_EQ(-EOPNOTSUPP, mock_cmd(self->fd, ops[i], &cmd));
+	EXPECT_EQ(-ENOTTY, call(self->fd, IOMMU_TEST_CMD + 1, &cmd));
+	EXPECT_EQ(-ENOTTY, call(self->fd, IOMMU_TEST_CMD - 1, &cmd));
+}
+
+TEST_F(device, scratch_memory_limit)
+{
+	EXPECT_EQ(-EINVAL, mock_limit(self->fd, 0));
+	EXPECT_EQ(-EINVAL, mock_limit(self->fd, 11));
+	EXPECT_EQ(0, mock_limit(self->fd, 12));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, MEMORY,
+			      AT));
+	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, self->memory,
+				    MEMORY, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, MEMORY, 1));
+	EXPECT_EQ(0, mock_limit(self->fd, ~0U));
+}
+
+/* The module */
+
+static int is_tainted(void)
+{
+	unsigned long flags = 0;
+	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%lu", &flags) != 1)
+		flags = 0;
+	fclose(f);
+	return flags >> TAINT_TEST & 1;
+}
+
+TEST_F(device, module_stays_while_it_has_objects)
+{
+	EXPECT_EQ(1, is_tainted());
+	EXPECT_EQ(-EWOULDBLOCK, mock_unload());
+	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(0, mock_unload());
+	EXPECT_EQ(-1, mock_devices());
+	EXPECT_EQ(0, mock_load());
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	close(self->fd);
+	EXPECT_EQ(0, mock_unload());
+
+	/* For the end of the test */
+	EXPECT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+}
+
+TEST(without_the_module)
+{
+	int fd = iommufd_open(), i;
+	struct mock_dev dev;
+	__u32 ioas;
+
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, mock_load());
+		ASSERT_EQ(0, mock_unload());
+		EXPECT_EQ(-ENOTTY, mock_limit(fd, SCRATCH));
+		ASSERT_EQ(0, ioas_alloc(fd, &ioas));
+		EXPECT_EQ(-ENOTTY, mock_attach(fd, ioas, &dev));
+		EXPECT_EQ(-ENOTTY, call(fd, IOMMU_TEST_CMD, NULL));
+	}
+	close(fd);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * IOMMU_TEST_CMD for tests: one wrapper an operation, each returns 0 or -errno.
+ */
+#ifndef IOMMU_MOCK_H
+#define IOMMU_MOCK_H
+
+#include <sys/syscall.h>
+
+#include "common.h"
+#include "iommufd_test.h"
+
+#define MOCK_MODULE	"iommufd_mock"
+#define HALF		2048UL		/* the mock's page: half of the CPU's */
+#define MiB		(HUGE / 2)
+#define TAINT_TEST	18
+
+/* What the driver takes unless told otherwise, or more */
+#define SCRATCH		65536U
+
+/* The module is loaded by the tests that need it. */
+static inline int mock_load(void)
+{
+	if (!access("/sys/module/" MOCK_MODULE "/refcnt", F_OK))
+		return 0;
+	return system("modprobe " MOCK_MODULE);
+}
+
+static inline int mock_unload(void)
+{
+	return syscall(SYS_delete_module, MOCK_MODULE, O_NONBLOCK) ? -errno : 0;
+}
+
+static inline int mock_cmd(int fd, __u32 op, struct iommu_test_cmd *cmd)
+{
+	cmd->size = sizeof(*cmd);
+	cmd->op = op;
+	return call(fd, IOMMU_TEST_CMD, cmd);
+}
+
+/* What the kernel gave when it made a device */
+struct mock_dev {
+	__u32 id;	/* of the test object */
+	__u32 hwpt_id;
+	__u32 dev_id;
+};
+
+static inline int mock_attach(int fd, __u32 pt_id, struct mock_dev *dev)
+{
+	struct iommu_test_cmd cmd = { .id = pt_id };
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_MOCK_DOMAIN, &cmd);
+
+	dev->id = cmd.mock_domain.out_stdev_id;
+	dev->hwpt_id = cmd.mock_domain.out_hwpt_id;
+	dev->dev_id = cmd.mock_domain.out_idev_id;
+	return rc;
+}
+
+static inline int mock_attach_flags(int fd, __u32 pt_id, __u32 flags,
+				    struct mock_dev *dev)
+{
+	struct iommu_test_cmd cmd = {
+		.id = pt_id,
+		.mock_domain_flags.dev_flags = flags,
+	};
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS, &cmd);
+
+	dev->id = cmd.mock_domain_flags.out_stdev_id;
+	dev->hwpt_id = cmd.mock_domain_flags.out_hwpt_id;
+	dev->dev_id = cmd.mock_domain_flags.out_idev_id;
+	return rc;
+}
+
+/* dev->hwpt_id follows */
+static inline int mock_replace(int fd, struct mock_dev *dev, __u32 pt_id)
+{
+	struct iommu_test_cmd cmd = {
+		.id = dev->id,
+		.mock_domain_replace.pt_id = pt_id,
+	};
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, &cmd);
+
+	if (!rc)
+		dev->hwpt_id = cmd.mock_domain_replace.pt_id;
+	return rc;
+}
+
+static inline int mock_check_map(int fd, __u32 hwpt_id, const void *va,
+				 __u64 length, __u64 iova)
+{
+	struct iommu_test_cmd cmd = {
+		.id = hwpt_id,
+		.check_map.iova = iova,
+		.check_map.length = length,
+		.check_map.uptr = addr(va),
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_MD_CHECK_MAP, &cmd);
+}
+
+static inline int mock_check_refs(int fd, const void *va, __u64 length,
+				  __u32 refs)
+{
+	struct iommu_test_cmd cmd = {
+		.check_refs.length = length,
+		.check_refs.uptr = addr(va),
+		.check_refs.refs = refs,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_MD_CHECK_REFS, &cmd);
+}
+
+/* The same for all pages that some bytes touch */
+static inline int mock_refs_of(int fd, const void *va, __u64 length, __u32 refs)
+{
+	__u64 first = addr(va) & ~(PAGE - 1);
+	__u64 end = (addr(va) + length + PAGE - 1) & ~(PAGE - 1);
+
+	return mock_check_refs(fd, (void *)(uintptr_t)first, end - first, refs);
+}
+
+static inline int mock_reserve(int fd, __u32 ioas_id, __u64 start, __u64 length)
+{
+	struct iommu_test_cmd cmd = {
+		.id = ioas_id,
+		.add_reserved.start = start,
+		.add_reserved.length = length,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_ADD_RESERVED, &cmd);
+}
+
+static inline int mock_limit(int fd, __u32 limit)
+{
+	struct iommu_test_cmd cmd = { .memory_limit.limit = limit };
+
+	return mock_cmd(fd, IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT, &cmd);
+}
+
+/* Mock devices that there are, or -1 */
+static inline int mock_devices(void)
+{
+	DIR *dir = opendir("/sys/bus/iommufd_mock/devices");
+	struct dirent *e;
+	int n = 0;
+
+	if (!dir)
+		return -1;
+	while ((e = readdir(dir)))
+		n += e->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+/* Memory in the CPU's smallest pages, whose pins can be counted */
+static inline void *small_pages(size_t length)
+{
+	char *p = anon(length);
+
+	if (!p || madvise(p, length, MADV_NOHUGEPAGE))
+		return NULL;
+	memset(p, 1, length);
+	return p;
+}
+
+/* Memory in huge pages, if the kernel has some */
+static inline void *huge_pages(size_t length)
+{
+	char *p = anon_aligned(length, HUGE);
+
+	if (!p || madvise(p, length, MADV_HUGEPAGE))
+		return NULL;
+	memset(p, 1, length);
+	return p;
+}
+
+#endif

@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * VFIO's container calls on /dev/iommu do what they do on a VFIO container.
+ *
+ * One list of calls, good and bad, is made first on the kernel's own container
+ * with its type1 driver, then on /dev/iommu, with the same device.  What the
+ * calls return, what they write and how many pages are pinned must be the
+ * same.  Where it is not meant to be, the list says what is.
+ */
+#include <stddef.h>
+
+#include "common.h"
+
+#define IOVA		0x10000000ULL
+#define MAPPED		(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
+#define DIRTY		VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP
+#define START		VFIO_IOMMU_DIRTY_PAGES_FLAG_START
+#define STOP		VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP
+#define GET		VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP
+#define UNKNOWN		0x8
+#define BITMAP_MAX	0x10000000ULL
+#define KERNEL_ADDR	0xffff888000000000ULL
+
+/* With what <linux/vfio.h> calls data */
+struct unmap_arg {
+	__u32 argsz;
+	__u32 flags;
+	__u64 iova;
+	__u64 size;
+	struct {
+		__u64 pgsize;
+		__u64 size;
+		__u64 data;
+	} bitmap;
+};
+
+struct dirty_arg {
+	__u32 argsz;
+	__u32 flags;
+	__u64 iova;
+	__u64 size;
+	struct {
+		__u64 pgsize;
+		__u64 size;
+		__u64 data;
+	} bitmap;
+};
+
+#define UNMAP_SIZE	offsetof(struct unmap_arg, bitmap)
+
+union arg {
+	struct vfio_iommu_type1_info info;
+	struct vfio_iommu_type1_dma_map map;
+	struct unmap_arg unmap;
+	struct dirty_arg dirty;
+	unsigned char bytes[512];
+};
+
+#define PAGES		600
+#define READABLE_PAGE	(PAGES - 3)	/* nobody can write there */
+#define NO_PAGE		(PAGES - 1)	/* nobody can read there either */
+
+/* At a fixed place, so that the list below can be static */
+#define MEMORY		0x7e0000000000UL
+
+static __u64 bitmap[64];
+
+#define ADDR(p)		((unsigned long)(p))
+#define PAGE_ADDR(n)	(MEMORY + (n) * PAGE)
+#define AT(n)		(IOVA + (n) * PAGE)
+
+enum how {
+	IN_MEMORY,
+	NUMBER,		/* the argument is a number */
+	READ_ONLY,	/* it cannot be written */
+	ENDS,		/* it ends after so many bytes */
+};
+
+struct step {
+	const char *what;
+	unsigned int request;
+	enum how how;
+	unsigned long number;
+	union arg arg;
+	bool v2_only;	/* VFIO_TYPE1_IOMMU cuts, see compat.c */
+	bool differs;	/* /dev/iommu is meant to return this: */
+	int rc;
+};
+
+#define CALL(_what, _request, _number, ...)				\
+	{								\
+		.what = _what,						\
+		.request = _request,					\
+		.how = NUMBER,						\
+		.number = _number,					\
+		__VA_ARGS__						\
+	}
+
+#define MAP_(_what, _argsz, _flags, _vaddr, _iova, _size, ...)		\
+	{								\
+		.what = _what,						\
+		.request = VFIO_IOMMU_MAP_DMA,				\
+		.arg.map = {						\
+			.argsz = _argsz,				\
+			.flags = _flags,				\
+			.vaddr = _vaddr,				\
+			.iova = _iova,					\
+			.size = _size,					\
+		},							\
+		__VA_ARGS__						\
+	}
+
+#define MAP(_what, _flags, _vaddr, _iova, _size, ...)			\
+	MAP_(_what, sizeof(struct vfio_iommu_type1_dma_map), _flags,	\
+	     _vaddr, _iova, _size, __VA_ARGS__)
+
+#define UNMAP_(_what, _argsz, _flags, _iova, _size, ...)		\
+	{								\
+		.what = _what,						\
+		.request = VFIO_IOMMU_UNMAP_DMA,			\
+		.arg.unmap = {						\
+			.argsz = _argsz,				\
+			.flags = _flags,				\
+			.iova = _iova,					\
+			.size = _size,					\
+			.bitmap = { PAGE, sizeof(bitmap), ADDR(bitmap) }, \
+		},							\
+		__VA_ARGS__						\
+	}
+
+#define UNMAP(_what, _flags, _iova, _size, ...)				\
+	UNMAP_(_what, UNMAP_SIZE, _flags, _iova, _size, __VA_ARGS__)
+
+#define UNMAP_DIRTY(_what, _flags, _iova, _size, ...)			\
+	UNMAP_(_what, sizeof(struct unmap_arg), DIRTY | (_flags),	\
+	       _iova, _size, __VA_ARGS__)
+
+#define DIRTY_(_what, _argsz, _flags, _iova, _size, ...)		\
+	{								\
+		.what = _what,						\
+		.request = VFIO_IOMMU_DIRTY_PAGES,			\
+		.arg.dirty = {						\
+			.argsz = _argsz,				\
+			.flags = _flags,				\
+			.iova = _iova,					\
+			.size = _size,					\
+			.bitmap = { PAGE, sizeof(bitmap), ADDR(bitmap) }, \
+		},							\
+		__VA_ARGS__						\
+	}
+
+#define PAGES_DIRTY(_what, _flags, _iova, _size, ...)			\
+	DIRTY_(_what, sizeof(struct dirty_arg), _flags, _iova, _size,	\
+	       __VA_ARGS__)
+
+/* The same with another bitmap */
+#define GET_INTO(_what, _iova, _size, ...)				\
+	{								\
+		.what = _what,						\
+		.request = VFIO_IOMMU_DIRTY_PAGES,			\
+		.arg.dirty = {						\
+			.argsz = sizeof(struct dirty_arg),		\
+			.flags = GET,					\
+			.iova = _iova,					\
+			.size = _size,					\
+			.bitmap = { __VA_ARGS__ },			\
+		},							\
+	}
+
+#define UNMAP_INTO(_what, _iova, _size, ...)				\
+	{								\
+		.what = _what,						\
+		.request = VFIO_IOMMU_UNMAP_DMA,			\
+		.arg.unmap = {						\
+			.argsz = sizeof(struct unmap_arg),		\
+			.flags = DIRTY,					\
+			.iova = _iova,					\
+			.size = _size,					\
+			.bitmap = { __VA_ARGS__ },			\
+		},							\
+	}
+
+#define INFO(_what, _argsz, ...)					\
+	{								\
+		.what = _what,						\
+		.request = VFIO_IOMMU_GET_INFO,				\
+		.arg.info.argsz = _argsz,				\
+		__VA_ARGS__						\
+	}
+
+/* Before VFIO_SET_IOMMU */
+static const struct step first_calls[] = {
+	CALL("version", VFIO_GET_API_VERSION, 0),
+	CALL("type1?", VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU),
+	CALL("type1v2?", VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU),
+	CALL("unmap all?", VFIO_CHECK_EXTENSION, VFIO_UNMAP_ALL),
+	CALL("sPAPR?", VFIO_CHECK_EXTENSION, VFIO_SPAPR_TCE_IOMMU),
+	CALL("extension 9999?", VFIO_CHECK_EXTENSION, 9999),
+	CALL("set no type", VFIO_SET_IOMMU, 0),
+	CALL("set unknown type", VFIO_SET_IOMMU, 9999),
+	CALL("set sPAPR", VFIO_SET_IOMMU, VFIO_SPAPR_TCE_IOMMU),
+};
+
+static const struct step calls[] = {
+	CALL("version", VFIO_GET_API_VERSION, 0),
+	CALL("type1?", VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU),
+	CALL("type1v2?", VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU),
+	CALL("coherent?", VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU),
+	CALL("unmap all?", VFIO_CHECK_EXTENSION, VFIO_UNMAP_ALL),
+	CALL("sPAPR?", VFIO_CHECK_EXTENSION, VFIO_SPAPR_TCE_IOMMU),
+	CALL("EEH?", VFIO_CHECK_EXTENSION, VFIO_EEH),
+	CALL("no IOMMU?", VFIO_CHECK_EXTENSION, VFIO_NOIOMMU_IOMMU),
+	CALL("extension 0?", VFIO_CHECK_EXTENSION, 0),
+	CALL("extension 9999?", VFIO_CHECK_EXTENSION, 9999),
+	/* Not there, as a program must expect */
+	CALL("nesting?", VFIO_CHECK_EXTENSION, VFIO_TYPE1_NESTING_IOMMU,
+	     .differs = true, .rc = 0),
+	CALL("update addresses?", VFIO_CHECK_EXTENSION, VFIO_UPDATE_VADDR,
+	     .differs = true, .rc = 0),
+	CALL("set type again", VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
+	CALL("set v2 again", VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU),
+	CALL("set unknown type again", VFIO_SET_IOMMU, 9999),
+	CALL("enable", VFIO_IOMMU_ENABLE, 0),
+	CALL("disable", VFIO_IOMMU_DISABLE, 0),
+	CALL("a group's call", VFIO_GROUP_GET_STATUS, 0),
+	CALL("a device's call", VFIO_DEVICE_RESET, 0),
+	CALL("no call", _IO(VFIO_TYPE, VFIO_BASE + 27), 0),
+
+	INFO("info", sizeof(union arg)),
+	INFO("info without room for capabilities", sizeof(struct
+		vfio_iommu_type1_info)),
+	INFO("info up to the offset", 20),
+	INFO("info of the first version", 16),
+	INFO("info, too short", 15),
+	INFO("info, empty", 0),
+	INFO("info, cannot be read", 512, .how = ENDS, .number = 15),
+	INFO("info, ends early", 512, .how = ENDS, .number = 24),
+	INFO("info, short, ends early", 16, .how = ENDS, .number = 16),
+	INFO("info, cannot be written", 512, .how = READ_ONLY),
+	CALL("info of nothing", VFIO_IOMMU_GET_INFO, 0),
+
+	MAP("map", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
+	MAP("map twice", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
+	MAP("map more", MAPPED, PAGE_ADDR(0), AT(0), 2 * PAGE),
+	MAP("map around", MAPPED, PAGE_ADDR(0), AT(-1), 3 * PAGE),
+	MAP("map for reading", VFIO_DMA_MAP_FLAG_READ, PAGE_ADDR(1), AT(1),
+	    PAGE),
+	MAP("map for writing", VFIO_DMA_MAP_FLAG_WRITE, PAGE_ADDR(2), AT(2),
+	    PAGE),
+	MAP("map for nothing", 0, PAGE_ADDR(3), AT(3), PAGE),
+	MAP("map, unknown flag", MAPPED | UNKNOWN, PAGE_ADDR(3), AT(3), PAGE),
+	MAP("map, update and more", VFIO_DMA_MAP_FLAG_VADDR | MAPPED,
+	    PAGE_ADDR(3), AT(3), PAGE),
+	MAP("update what is not there", VFIO_DMA_MAP_FLAG_VADDR, PAGE_ADDR(3),
+	    AT(3), PAGE, .differs = true, .rc = -EINVAL),
+	MAP("update what is valid", VFIO_DMA_MAP_FLAG_VADDR, PAGE_ADDR(0),
+	    AT(0), PAGE),
+	MAP_("map, too short", 31, MAPPED, PAGE_ADDR(3), AT(3), PAGE),
+	MAP_("map, empty", 0, MAPPED, PAGE_ADDR(3), AT(3), PAGE),
+	MAP_("map, long", 100, MAPPED, PAGE_ADDR(4), AT(4), PAGE),
+	MAP("map, ends early", MAPPED, PAGE_ADDR(5), AT(5), PAGE, .how = ENDS,
+	    .number = 31),
+	MAP("map, cannot be written", MAPPED, PAGE_ADDR(5), AT(5), PAGE,
+	    .how = READ_ONLY),
+	CALL("map of nothing", VFIO_IOMMU_MAP_DMA, 0),
+	MAP("map no bytes", MAPPED, PAGE_ADDR(6), AT(6), 0),
+	MAP("map one byte", MAPPED, PAGE_ADDR(6), AT(6), 1),
+	MAP("map a page and a byte", MAPPED, PAGE_ADDR(6), AT(6), PAGE + 1),
+	MAP("map beside a page", MAPPED, PAGE_ADDR(6), AT(6) + 1, PAGE),
+	MAP("map half a page on", MAPPED, PAGE_ADDR(6), AT(6) + 2048, PAGE),
+	MAP("map from beside a page", MAPPED, PAGE_ADDR(6) + 8, AT(6), PAGE),
+	MAP("map, IOVA wraps", MAPPED, PAGE_ADDR(6), -PAGE, 2 * PAGE),
+	MAP("map, address wraps", MAPPED, -PAGE, AT(6), 2 * PAGE),
+	MAP("map, huge", MAPPED, PAGE_ADDR(6), AT(6), -PAGE),
+	MAP("map last page", MAPPED, PAGE_ADDR(6), -PAGE, PAGE),
+	MAP("map above the IOMMU's", MAPPED, PAGE_ADDR(6), 1ULL << 60, PAGE),
+	MAP("map at interrupts", MAPPED, PAGE_ADDR(6), MSI_START, PAGE),
+	MAP("map last of interrupts", MAPPED, PAGE_ADDR(6), MSI_LAST + 1 - PAGE,
+	    PAGE),
+	MAP("map into interrupts", MAPPED, PAGE_ADDR(6), MSI_START - PAGE,
+	    2 * PAGE),
+	MAP("map below interrupts", MAPPED, PAGE_ADDR(6), MSI_START - PAGE,
+	    PAGE),
+	MAP("map taken and interrupts", MAPPED, PAGE_ADDR(6), MSI_START - PAGE,
+	    2 * PAGE),
+	MAP("map above interrupts", MAPPED, PAGE_ADDR(7), MSI_LAST + 1, PAGE),
+	MAP("map page 0", MAPPED, PAGE_ADDR(8), 0, PAGE),
+	MAP("map what is not there", MAPPED, PAGE_ADDR(NO_PAGE), AT(6), PAGE),
+	MAP("map what ends", MAPPED, PAGE_ADDR(NO_PAGE - 1), AT(6), 2 * PAGE),
+	MAP("map what is the kernel's", MAPPED, KERNEL_ADDR, AT(6), PAGE),
+	MAP("map no address", MAPPED, 0, AT(6), PAGE),
+	MAP("map what is read-only", MAPPED, PAGE_ADDR(READABLE_PAGE), AT(6),
+	    PAGE),
+	MAP("map from rw to read-only", MAPPED, PAGE_ADDR(READABLE_PAGE - 2),
+	    AT(6), 3 * PAGE),
+	MAP("map read-only for reading", VFIO_DMA_MAP_FLAG_READ,
+	    PAGE_ADDR(READABLE_PAGE), AT(6), PAGE),
+	MAP("map 512 pages", MAPPED, PAGE_ADDR(9), AT(512), 512 * PAGE),
+
+	UNMAP_("unmap, too short", 23, 0, AT(0), PAGE),
+	UNMAP_("unmap, empty", 0, 0, AT(0), PAGE),
+	UNMAP("unmap, unknown flag", UNKNOWN, AT(0), PAGE),
+	UNMAP("unmap, ends early", 0, AT(0), PAGE, .how = ENDS, .number = 23),
+	CALL("unmap of nothing", VFIO_IOMMU_UNMAP_DMA, 0),
+	UNMAP("unmap no bytes", 0, AT(0), 0),
+	UNMAP("unmap one byte", 0, AT(0), 1),
+	UNMAP("unmap a page and a byte", 0, AT(0), PAGE + 1),
+	UNMAP("unmap beside a page", 0, AT(0) + 1, PAGE),
+	UNMAP("unmap, wraps", 0, AT(0), -PAGE),
+	UNMAP("unmap, wraps by a byte", 0, AT(0), -AT(0) + PAGE),
+	UNMAP("unmap where nothing is", 0, AT(200), 10 * PAGE),
+	UNMAP("unmap last page", 0, -PAGE, PAGE),
+	UNMAP("unmap where nothing is, cannot be written", 0, AT(200), PAGE,
+	      .how = READ_ONLY),
+	UNMAP("unmap the head", 0, AT(512), PAGE, .v2_only = true),
+	UNMAP("unmap the tail", 0, AT(1000), 24 * PAGE, .v2_only = true),
+	UNMAP("unmap the middle", 0, AT(600), PAGE, .v2_only = true),
+	UNMAP("unmap from inside", 0, AT(600), 1024 * PAGE, .v2_only = true),
+	UNMAP("unmap to inside", 0, AT(0), 600 * PAGE, .v2_only = true),
+	UNMAP("unmap one", 0, AT(0), PAGE),
+	UNMAP("unmap it again", 0, AT(0), PAGE),
+	UNMAP_("unmap, long", 100, 0, AT(1), PAGE),
+	UNMAP("unmap several and gaps", 0, AT(0), 100 * PAGE),
+	UNMAP("unmap all, IOVA given", VFIO_DMA_UNMAP_FLAG_ALL, AT(512), 0),
+	UNMAP("unmap all, size given", VFIO_DMA_UNMAP_FLAG_ALL, 0, PAGE),
+	UNMAP_DIRTY("unmap all and dirty", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
+	UNMAP("unmap all and address", VFIO_DMA_UNMAP_FLAG_ALL | UNKNOWN, 0, 0),
+	UNMAP_DIRTY("forget addresses, dirty", VFIO_DMA_UNMAP_FLAG_VADDR,
+		    AT(512), 512 * PAGE),
+	UNMAP("forget addresses where nothing is", VFIO_DMA_UNMAP_FLAG_VADDR,
+	      AT(0), PAGE, .differs = true, .rc = -EINVAL),
+	UNMAP("unmap all", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
+	UNMAP("unmap all again", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
+	MAP("map, to unmap from 0", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
+	UNMAP("unmap nearly all", 0, 0, -PAGE),
+	/* With something there, type1 would not see it: its end is 0 to it */
+	UNMAP("unmap to the end", 0, PAGE, -PAGE),
+	INFO("info after", sizeof(union arg)),
+
+	MAP("map 1 page", MAPPED, PAGE_ADDR(0), AT(1), PAGE),
+	MAP("map 3 pages", MAPPED, PAGE_ADDR(1), AT(3), 3 * PAGE),
+	MAP("map 5 pages over a word", MAPPED, PAGE_ADDR(4), AT(62), 5 * PAGE),
+	MAP("map 64 pages", MAPPED, PAGE_ADDR(9), AT(128), 64 * PAGE),
+	MAP("map 65 pages", MAPPED, PAGE_ADDR(80), AT(193), 65 * PAGE),
+	MAP("map 300 pages", MAPPED, PAGE_ADDR(150), AT(300), 300 * PAGE),
+	PAGES_DIRTY("dirty? not yet", GET, AT(0), 64 * PAGE),
+	UNMAP_DIRTY("unmap, dirty? not yet", 0, AT(0), 64 * PAGE),
+	DIRTY_("start, too short", 7, START, 0, 0),
+	DIRTY_("start, shortest", 8, START, 0, 0),
+	PAGES_DIRTY("start again", START, 0, 0),
+	PAGES_DIRTY("no flag", 0, AT(0), 64 * PAGE),
+	PAGES_DIRTY("unknown flag", UNKNOWN, AT(0), 64 * PAGE),
+	PAGES_DIRTY("start and stop", START | STOP, AT(0), 64 * PAGE),
+	PAGES_DIRTY("stop and get", STOP | GET, AT(0), 64 * PAGE),
+	CALL("dirty of nothing", VFIO_IOMMU_DIRTY_PAGES, 0),
+	PAGES_DIRTY("start, ends early", START, 0, 0, .how = ENDS,
+		    .number = 7),
+	PAGES_DIRTY("dirty?", GET, AT(0), 62 * PAGE),
+	PAGES_DIRTY("dirty again?", GET, AT(0), 62 * PAGE),
+	PAGES_DIRTY("dirty in a word?", GET, AT(3), 3 * PAGE),
+	PAGES_DIRTY("dirty in two words?", GET, AT(62), 5 * PAGE),
+	PAGES_DIRTY("dirty over two words?", GET, AT(6), 100 * PAGE),
+	PAGES_DIRTY("dirty at an end?", GET, AT(128), 64 * PAGE),
+	PAGES_DIRTY("dirty in everything?", GET, AT(0), 1024 * PAGE),
+	PAGES_DIRTY("dirty from 300 on?", GET, AT(300), 300 * PAGE),
+	PAGES_DIRTY("dirty from 299 on?", GET, AT(299), 301 * PAGE),
+	PAGES_DIRTY("dirty where nothing is?", GET, AT(2000), 64 * PAGE),
+	PAGES_DIRTY("dirty from inside?", GET, AT(4), 64 * PAGE),
+	PAGES_DIRTY("dirty to inside?", GET, AT(0), 64 * PAGE),
+	PAGES_DIRTY("dirty, no pages?", GET, AT(0), 0),
+	PAGES_DIRTY("dirty, a byte?", GET, AT(0), 1),
+	PAGES_DIRTY("dirty, a page and a byte?", GET, AT(0), PAGE + 1),
+	PAGES_DIRTY("dirty beside a page?", GET, AT(0) + 1, 64 * PAGE),
+	PAGES_DIRTY("dirty, wraps?", GET, AT(0), -PAGE),
+	PAGES_DIRTY("dirty, last page?", GET, -2 * PAGE, PAGE),
+	DIRTY_("dirty, no range?", 8, GET, 0, 0),
+	DIRTY_("dirty, too short?", 47, GET, AT(0), 62 * PAGE),
+	DIRTY_("dirty, long?", 100, GET, AT(0), 62 * PAGE),
+	PAGES_DIRTY("dirty, ends early?", GET, AT(0), 62 * PAGE, .how = ENDS,
+		    .number = 47),
+	PAGES_DIRTY("dirty, cannot be written?", GET, AT(0), 62 * PAGE,
+		    .how = READ_ONLY),
+	GET_INTO("dirty, larger pages?", AT(0), 62 * PAGE, 2 * PAGE,
+		 sizeof(bitmap), ADDR(bitmap)),
+	GET_INTO("dirty, smaller pages?", AT(0), 62 * PAGE, PAGE / 2,
+		 sizeof(bitmap), ADDR(bitmap)),
+	GET_INTO("dirty, odd pages?", AT(0), 62 * PAGE, 3 * PAGE,
+		 sizeof(bitmap), ADDR(bitmap)),
+	GET_INTO("dirty, no bitmap?", AT(0), 62 * PAGE, PAGE,
+		 0, ADDR(bitmap)),
+	GET_INTO("dirty, bitmap of 7 bytes?", AT(0), 6 * PAGE, PAGE,
+		 7, ADDR(bitmap)),
+	GET_INTO("dirty, bitmap of 8 bytes?", AT(0), 62 * PAGE, PAGE,
+		 8, ADDR(bitmap)),
+	GET_INTO("dirty, too small a bitmap?", AT(6), 65 * PAGE, PAGE,
+		 8, ADDR(bitmap)),
+	GET_INTO("dirty, large bitmap?", AT(0), 62 * PAGE, PAGE,
+		 BITMAP_MAX, ADDR(bitmap)),
+	GET_INTO("dirty, too large a bitmap?", AT(0), 62 * PAGE, PAGE,
+		 BITMAP_MAX + 8, ADDR(bitmap)),
+	GET_INTO("dirty, bitmap is the kernel's?", AT(0), 62 * PAGE, PAGE,
+		 sizeof(bitmap), KERNEL_ADDR),
+	GET_INTO("dirty, bitmap is not there?", AT(0), 62 * PAGE, PAGE,
+		 sizeof(bitmap), PAGE_ADDR(NO_PAGE)),
+	GET_INTO("dirty, bitmap is not needed?", AT(2000), 62 * PAGE, PAGE,
+		 sizeof(bitmap), PAGE_ADDR(NO_PAGE)),
+	GET_INTO("dirty, bitmap is read-only?", AT(0), 62 * PAGE, PAGE,
+		 sizeof(bitmap), PAGE_ADDR(READABLE_PAGE)),
+	MAP("map while tracking", MAPPED, PAGE_ADDR(500), AT(700), 2 * PAGE),
+	PAGES_DIRTY("dirty since then?", GET, AT(690), 64 * PAGE),
+
+	UNMAP_("unmap, dirty, no bitmap", UNMAP_SIZE, DIRTY, AT(0), 62 * PAGE),
+	UNMAP_("unmap, dirty, too short", 47, DIRTY, AT(0), 62 * PAGE),
+	UNMAP_DIRTY("unmap, dirty, ends early", 0, AT(0), 62 * PAGE,
+		    .how = ENDS, .number = 47),
+	UNMAP_DIRTY("unmap, dirty, unknown flag", UNKNOWN, AT(0), 62 * PAGE),
+	UNMAP_INTO("unmap, dirty, larger pages", AT(0), 62 * PAGE, 2 * PAGE,
+		   sizeof(bitmap), ADDR(bitmap)),
+	UNMAP_INTO("unmap, dirty, no bytes", AT(0), 62 * PAGE, PAGE,
+		   0, ADDR(bitmap)),
+	UNMAP_INTO("unmap, dirty, too small a bitmap", AT(6), 65 * PAGE, PAGE,
+		   8, ADDR(bitmap)),
+	UNMAP_INTO("unmap, dirty, too large a bitmap", AT(0), 62 * PAGE, PAGE,
+		   BITMAP_MAX + 8, ADDR(bitmap)),
+	UNMAP_INTO("unmap, dirty, bitmap is the kernel's", AT(0), 62 * PAGE, PAGE,
+		   sizeof(bitmap), KERNEL_ADDR),
+	UNMAP_INTO("unmap, dirty, bitmap is not there", AT(0), 62 * PAGE, PAGE,
+		   sizeof(bitmap), PAGE_ADDR(NO_PAGE)),
+	UNMAP_DIRTY("unmap, dirty, beside a page", 0, AT(0) + 1, 62 * PAGE),
+	UNMAP_DIRTY("unmap, dirty, no pages", 0, AT(0), 0),
+	UNMAP_DIRTY("unmap, dirty, from inside", 0, AT(4), 58 * PAGE,
+		    .v2_only = true),
+	UNMAP_DIRTY("unmap, dirty, to inside", 0, AT(0), 64 * PAGE,
+		    .v2_only = true),
+	UNMAP_DIRTY("unmap, dirty, where nothing is", 0, AT(2000), 64 * PAGE),
+	UNMAP_DIRTY("unmap, dirty", 0, AT(0), 62 * PAGE),
+	UNMAP_DIRTY("unmap, dirty, again", 0, AT(0), 62 * PAGE),
+	UNMAP_DIRTY("unmap, dirty, over two words", 0, AT(60), 100 * PAGE,
+		    .v2_only = true),
+	UNMAP_DIRTY("unmap, dirty, all", 0, AT(40), 1024 * PAGE),
+	PAGES_DIRTY("dirty, after unmap?", GET, AT(0), 1024 * PAGE),
+	MAP("map, to stop", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
+	PAGES_DIRTY("stop", STOP, 0, 0),
+	PAGES_DIRTY("stop again", STOP, 0, 0),
+	PAGES_DIRTY("dirty, stopped?", GET, AT(0), 64 * PAGE),
+	UNMAP_DIRTY("unmap, dirty, stopped", 0, AT(0), 64 * PAGE),
+	UNMAP("unmap at last", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
+};
+
+#define STEPS	(ARRAY_LEN(first_calls) + ARRAY_LEN(calls))
+
+/* What came of a step */
+struct result {
+	int rc;
+	long pinned;
+	union arg arg;
+	__u64 bitmap[ARRAY_LEN(bitmap)];
+};
+
+static struct result stock[STEPS], ours[STEPS];
+
+/*
+ * Where a mapping's first page is not the first of a word, type1 shifts its
+ * bits and does not clear them all afterwards.  With them cleared each time, it
+ * reports what is mapped.
+ */
+static void start_again(int fd)
+{
+	struct dirty_arg arg = { .argsz = 8, .flags = STOP };
+
+	ioctl(fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+	arg.flags = START;
+	ioctl(fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+}
+
+static void make_call(const struct step *step, int fd, struct result *result)
+{
+	union arg *arg = &result->arg;
+	long before = pinned();
+	void *p = arg;
+
+	/* VFIO wants it to be zero, and type1 keeps some bits that are not */
+	memset(bitmap, 0, sizeof(bitmap));
+	*arg = step->arg;
+	if (step->how == NUMBER)
+		p = (void *)step->number;
+	else if (step->how == READ_ONLY)
+		p = read_only(arg, sizeof(*arg));
+	else if (step->how == ENDS)
+		p = cut_off(arg, step->number);
+	result->rc = ioctl(fd, step->request, p);
+	if (result->rc < 0)
+		result->rc = -errno;
+	result->pinned = pinned() - before;
+	memcpy(result->bitmap, bitmap, sizeof(bitmap));
+}
+
+static void make_calls(int fd, int type, struct result *result,
+		       int *set_iommu)
+{
+	const struct step *step;
+	bool started = false;
+
+	for (step = first_calls; step < &first_calls[ARRAY_LEN(first_calls)];
+	     step++)
+		make_call(step, fd, result++);
+	*set_iommu = call(fd, VFIO_SET_IOMMU, (void *)(unsigned long)type);
+	for (step = calls; step < &calls[ARRAY_LEN(calls)]; step++, result++) {
+		if (type == VFIO_TYPE1_IOMMU && step->v2_only)
+			continue;
+		if (started)
+			start_again(fd);
+		make_call(step, fd, result);
+		if (step->request == VFIO_IOMMU_DIRTY_PAGES && !result->rc)
+			started = (started && step->arg.dirty.flags != STOP) ||
+				  step->arg.dirty.flags == START;
+	}
+}
+
+/* The group of a device, in a container; returns the container or -errno */
+static int open_container(const char *bdf, int *group)
+{
+	char path[256], link[256];
+	int container, rc;
+	ssize_t n;
+
+	rc = vfio_take(bdf);
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group",
+		 bdf);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0)
+		return -errno;
+	link[n] = 0;
+	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(link, '/'));
+	*group = open(path, O_RDWR | O_CLOEXEC);
+	if (*group < 0)
+		return -errno;
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (container < 0)
+		return -errno;
+	rc = call(*group, VFIO_GROUP_SET_CONTAINER, &container);
+	return rc ? rc : container;
+}
+
+/* The capability with this ID, NULL without one */
+static const void *capability(const union arg *arg, __u16 id)
+{
+	const struct vfio_info_cap_header *header;
+	__u32 offset = arg->info.cap_offset;
+
+	while (offset && offset + sizeof(*header) <= sizeof(*arg)) {
+		header = (const void *)&arg->bytes[offset];
+		if (header->id == id)
+			return header;
+		offset = header->next;
+	}
+	return NULL;
+}
+
+static bool same_capability(const union arg *a, const union arg *b, __u16 id,
+			    size_t length)
+{
+	const unsigned char *cap_a = capability(a, id);
+	const unsigned char *cap_b = capability(b, id);
+	size_t skip = sizeof(struct vfio_info_cap_header);
+
+	if (!cap_a || !cap_b)
+		return cap_a == cap_b;
+	/* All but where the next one is: /dev/iommu aligns them */
+	return !memcmp(cap_a, cap_b,
+		       offsetof(struct vfio_info_cap_header, next)) &&
+	       !memcmp(cap_a + skip, cap_b + skip, length - skip);
+}
+
+static bool same_info(const union arg *a, const union arg *b, __u32 argsz)
+{
+	const struct vfio_iommu_type1_info_cap_iova_range *ranges =
+		capability(a, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE);
+
+	bool a_fits = a->info.argsz <= argsz, b_fits = b->info.argsz <= argsz;
+
+	if (a_fits != b_fits || a->info.flags != b->info.flags ||
+	    a->info.iova_pgsizes != b->info.iova_pgsizes ||
+	    a->info.cap_offset != b->info.cap_offset)
+		return false;
+	return same_capability(a, b, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION,
+			       sizeof(struct
+				      vfio_iommu_type1_info_cap_migration)) &&
+	       same_capability(a, b, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL,
+			       sizeof(struct
+				      vfio_iommu_type1_info_dma_avail)) &&
+	       same_capability(a, b, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE,
+			       sizeof(*ranges) +
+			       (ranges ? ranges->nr_iovas : 0) *
+			       sizeof(struct vfio_iova_range));
+}
+
+static bool same_arg(const struct step *step, const struct result *a,
+		     const struct result *b)
+{
+	if (step->request == VFIO_IOMMU_GET_INFO && !a->rc)
+		return same_info(&a->arg, &b->arg, step->arg.info.argsz);
+	return !memcmp(&a->arg, &b->arg, sizeof(a->arg));
+}
+
+FIXTURE(type1)
+{
+};
+
+FIXTURE_VARIANT(type1)
+{
+	int type;
+};
+
+FIXTURE_VARIANT_ADD(type1, v1)
+{
+	.type = VFIO_TYPE1_IOMMU,
+};
+
+FIXTURE_VARIANT_ADD(type1, v2)
+{
+	.type = VFIO_TYPE1v2_IOMMU,
+};
+
+FIXTURE_SETUP(type1)
+{
+	char *memory = mmap((void *)MEMORY, PAGES * PAGE,
+			    PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			    -1, 0);
+
+	ASSERT_EQ((void *)MEMORY, memory);
+	memset(memory, 'm', PAGES * PAGE);
+	ASSERT_EQ(0, mprotect(&memory[READABLE_PAGE * PAGE], PAGE, PROT_READ));
+	ASSERT_EQ(0, mprotect(&memory[NO_PAGE * PAGE], PAGE, PROT_NONE));
+	if (access("/sys/module/vfio_iommu_type1", F_OK))
+		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+}
+
+FIXTURE_TEARDOWN(type1)
+{
+}
+
+TEST_F_TIMEOUT(type1, same_as_the_container, 120)
+{
+	struct iommu_vfio_ioas vfio_ioas = {
+		.size = sizeof(vfio_ioas),
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	int fd, group, dev, set_iommu;
+	__u32 dev_id;
+	unsigned int i;
+
+	fd = open_container(EDU, &group);
+	ASSERT_LE(0, fd);
+	make_calls(fd, variant->type, stock, &set_iommu);
+	ASSERT_EQ(0, set_iommu);
+	close(group);
+	close(fd);
+
+	fd = iommufd_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioas_alloc(fd, &vfio_ioas.ioas_id));
+	ASSERT_EQ(0, call(fd, IOMMU_VFIO_IOAS, &vfio_ioas));
+	dev = vfio_open_bound(EDU, fd, &dev_id);
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(0, vfio_attach(dev, vfio_ioas.ioas_id, NULL));
+	make_calls(fd, variant->type, ours, &set_iommu);
+	ASSERT_EQ(0, set_iommu);
+	close(dev);
+	close(fd);
+
+	for (i = 0; i < STEPS; i++) {
+		const struct step *step = i < ARRAY_LEN(first_calls) ?
+			&first_calls[i] : &calls[i - ARRAY_LEN(first_calls)];
+
+		if (step->differs) {
+			EXPECT_EQ(step->rc, ours[i].rc)
+				TH_LOG("%s", step->what);
+			continue;
+		}
+		EXPECT_EQ(stock[i].rc, ours[i].rc)
+			TH_LOG("%s", step->what);
+		EXPECT_EQ(stock[i].pinned, ours[i].pinned)
+			TH_LOG("%s", step->what);
+		EXPECT_TRUE(same_arg(step, &stock[i], &ours[i]))
+			TH_LOG("%s", step->what);
+		EXPECT_EQ(0, memcmp(stock[i].bitmap, ours[i].bitmap,
+				    sizeof(bitmap)))
+			TH_LOG("%s", step->what);
+	}
+}
+
+TEST_HARNESS_MAIN
