@@ -295,7 +295,8 @@ static int map_choose_iova(struct iopt_map *map)
 	 * Where IOVA and user address agree in their lower bits, a huge page of
 	 * the CPU can be one of the IOMMU.  Beyond 1 GiB there are none.
 	 */
-	huge = map->length >= SZ_1G ? SZ_1G : roundup_pow_of_two(map->length);
+	huge = map->length >= SZ_1G ? SZ_1G :
+				      roundup_pow_of_two(max(map->length, PAGE_SIZE));
 	if (choose_free(map, max(huge, align), offset) ||
 	    choose_free(map, max(PAGE_SIZE, align), offset))
 		return 0;
