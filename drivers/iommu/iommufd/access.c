@@ -32,7 +32,7 @@ struct iommufd_access {
 	const struct iommufd_access_ops *ops;
 	struct iopt_access iopt_access;
 
-	struct mutex attach_lock;
+	struct mutex attach_lock;	/* of changes of @ioas */
 	struct rw_semaphore ioas_lock;	/* of the following */
 	struct iommufd_ioas *ioas;
 };
