@@ -605,14 +605,16 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  *	on, the first one the lowest bit of the first byte.
  *
  * Set a bit for what devices have written since tracking began or the last call
- * cleared it.  Bits that are set stay set; what is not mapped is not dirty.
+ * cleared it.  Bits that are set stay set; what is not mapped is not dirty.  A
+ * page of the IOMMU is dirty, and cleared, as a whole: @iova and @length should
+ * be those of mappings.
  *
  * Errors: EINVAL when tracking is off, @page_size, @iova or @length is not as
  * it should be, or part of the range is outside of what the page table can map;
  * EOVERFLOW when the range wraps; EOPNOTSUPP for a page table made without
  * IOMMU_HWPT_ALLOC_DIRTY_TRACKING; ENOENT; EFAULT when part of the bitmap
  * cannot be written, and EINTR when killed: what was cleared is set in the part
- * before it.
+ * before it, but for an IOMMU's page that reaches over its end.
  */
 struct iommu_hwpt_get_dirty_bitmap {
 	__u32 size;

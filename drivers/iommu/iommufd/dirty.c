@@ -114,6 +114,10 @@ static int read_window(struct dirty_read *read, unsigned long uaddr)
 		return rc < 0 ? rc : -EFAULT;
 	dirty->bits = kmap_local_page(page);
 	dirty->first = offset_in_page(uaddr) * BITS_PER_BYTE;
+	/* A page of the IOMMU began in an earlier window, and was cleared there. */
+	if (dirty->ahead && dirty->ahead >= dirty->start)
+		iommu_provider_set_dirty(dirty, dirty->start,
+					 dirty->ahead - dirty->start + 1);
 	rc = read_range(read, dirty->start, dirty->last);
 	kunmap_local(dirty->bits);
 	unpin_user_pages_dirty_lock(&page, 1, true);

@@ -333,15 +333,19 @@ EXPORT_SYMBOL_NS_GPL(iommu_provider_copy_data, IOMMUFD_TEST);
  * @iova: First byte.
  * @length: Bytes, not 0.
  *
- * What is outside of the bitmap does not count: a page of the IOMMU may reach
- * beyond it.
+ * A page of the IOMMU may reach beyond the bitmap: what is before it does not
+ * count, what is after it is noted.
  */
 void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
 			      unsigned long iova, size_t length)
 {
-	unsigned long last = min(iova + length - 1, dirty->last);
+	unsigned long last = iova + length - 1;
 	unsigned long bit;
 
+	if (last > dirty->last) {
+		dirty->ahead = max(dirty->ahead, last);
+		last = dirty->last;
+	}
 	iova = max(iova, dirty->start);
 	if (iova > last)
 		return;

@@ -28,6 +28,7 @@ struct iommu_provider_data {
  * @start: First IOVA.
  * @last: Last IOVA, inclusive.
  * @shift: log2 of the bytes that a bit stands for.
+ * @ahead: Last IOVA after @last that was reported, too, 0 for none.
  */
 struct iommu_provider_dirty {
 	unsigned long *bits;
@@ -35,6 +36,7 @@ struct iommu_provider_dirty {
 	unsigned long start;
 	unsigned long last;
 	unsigned int shift;
+	unsigned long ahead;
 };
 
 typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
@@ -86,7 +88,8 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	what the IOMMU driver says.  NULL where no domain can.
  * @read_dirty: Call iommu_provider_set_dirty() with what devices have written
  *	in a range that is mapped, unless the bitmap is NULL; with @clear, what
- *	is written from then on, and only that, is dirty.  Returns 0, or what
+ *	is written from then on, and only that, is dirty.  A page that reaches
+ *	over the end of the range is reported as a whole.  Returns 0, or what
  *	the IOMMU driver says.
  *
  * All may sleep.  A group that is claimed and has no domain attached is blocked

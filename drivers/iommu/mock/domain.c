@@ -215,6 +215,15 @@ static bool mark_pages(struct mock_domain *mock, unsigned long index,
 	return mapped;
 }
 
+/* Is a page part of a huge page that is to be dirty as a whole, and is not? */
+static bool widens(struct mock_domain *mock, unsigned long index)
+{
+	void *pte = xa_load(&mock->ptes, index);
+
+	return mock->huge_dirty && pte && mock_pte_huge(pte) &&
+	       !xa_get_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
+}
+
 /**
  * mock_domain_write() - A device writes to a range
  * @mock: The page table, that can tell.
@@ -229,21 +238,12 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
-	void *pte;
 
-	if (!mark_pages(mock, index, last))
-		return false;
-	if (!mock->huge_dirty)
-		return true;
-
-	/* What is huge at either end is dirty as a whole. */
-	pte = xa_load(&mock->ptes, index);
-	if (pte && mock_pte_huge(pte))
-		mark_pages(mock, round_down(index, huge), index);
-	pte = xa_load(&mock->ptes, last);
-	if (pte && mock_pte_huge(pte))
-		mark_pages(mock, last, round_up(last + 1, huge) - 1);
-	return true;
+	if (widens(mock, last))
+		last = round_up(last + 1, huge) - 1;
+	if (widens(mock, index))
+		index = round_down(index, huge);
+	return mark_pages(mock, index, last);
 }
 
 /**
@@ -258,16 +258,28 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			    size_t length, bool clear,
 			    struct iommu_provider_dirty *dirty)
 {
+	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
+	unsigned long first, end;
+	void *pte;
 
-	while (index <= last &&
-	       xa_find(&mock->ptes, &index, last, MOCK_PTE_DIRTY)) {
+	while (index <= last) {
+		pte = xa_find(&mock->ptes, &index, last, MOCK_PTE_DIRTY);
+		if (!pte)
+			return;
+		first = index;
+		end = index + 1;
+		if (mock->huge_dirty && mock_pte_huge(pte)) {
+			first = round_down(index, huge);
+			end = first + huge;
+		}
 		if (dirty)
 			iommu_provider_set_dirty(dirty, index * MOCK_PAGE_SIZE,
-						 MOCK_PAGE_SIZE);
-		if (clear)
-			xa_clear_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
-		index++;
+						 (end - index) * MOCK_PAGE_SIZE);
+		for (; clear && first < end; first++)
+			xa_clear_mark(&mock->ptes, first, MOCK_PTE_DIRTY);
+		index = end;
+		cond_resched();
 	}
 }

@@ -61,17 +61,16 @@ FIXTURE_VARIANT(dirty)
 	__u32 kind;
 };
 
-#define VARIANT(name, size, kind)					\
-	FIXTURE_VARIANT_ADD(dirty, name) { size, MOCK_IOMMUPT_##kind }
-VARIANT(size_2k, HALF, DEFAULT);
-VARIANT(size_4k, PAGE, DEFAULT);
-VARIANT(size_64k, 16 * PAGE, DEFAULT);
-VARIANT(size_2m, HUGE, DEFAULT);
-VARIANT(size_8m, LENGTH, DEFAULT);
-VARIANT(huge_2k, HALF, HUGE);
-VARIANT(huge_4k, PAGE, HUGE);
-VARIANT(huge_64k, 16 * PAGE, HUGE);
-VARIANT(huge_2m, HUGE, HUGE);
+/* Bytes for a bit, kind of page table */
+FIXTURE_VARIANT_ADD(dirty, size_2k) { HALF, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_4k) { PAGE, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_64k) { 16 * PAGE, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_2m) { HUGE, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_8m) { LENGTH, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, huge_2k) { HALF, MOCK_IOMMUPT_HUGE };
+FIXTURE_VARIANT_ADD(dirty, huge_4k) { PAGE, MOCK_IOMMUPT_HUGE };
+FIXTURE_VARIANT_ADD(dirty, huge_64k) { 16 * PAGE, MOCK_IOMMUPT_HUGE };
+FIXTURE_VARIANT_ADD(dirty, huge_2m) { HUGE, MOCK_IOMMUPT_HUGE };
 
 FIXTURE_SETUP(dirty)
 {
@@ -151,6 +150,18 @@ static bool model_has(const unsigned char *model, __u64 from, __u64 pages)
 	return false;
 }
 
+/* A huge page that is only partly read is cleared as a whole. */
+static void clear_model(struct _test_data_dirty *self,
+			const struct _fixture_variant_dirty *variant,
+			__u64 page, __u64 pages)
+{
+	for (; pages--; page++)
+		if (variant->kind == MOCK_IOMMUPT_HUGE)
+			memset(self->model + page / 512 * 64, 0, 64);
+		else
+			self->model[page / 8] &= ~(1 << page % 8);
+}
+
 /*
  * Read a range into a bitmap at p, of which the bits in old are set before:
  * exactly what was written is set in addition, and nothing around it changes.
@@ -176,13 +187,9 @@ static void read_and_check(struct __test_metadata *_metadata,
 		dirty = in && model_has(self->model, (first_bit + n) * each,
 					each);
 		wrong += get_bit(p, n) != (dirty || old >> n % 8 & 1);
-		if (in && !(flags & NO_CLEAR))
-			for (__u64 i = 0; i < each; i++) {
-				__u64 page = (first_bit + n) * each + i;
-
-				self->model[page / 8] &= ~(1 << page % 8);
-			}
 	}
+	if (!(flags & NO_CLEAR))
+		clear_model(self, variant, first_bit * each, bits * each);
 	EXPECT_EQ(0, wrong)
 		TH_LOG("%llu bits from %llu at %p, flags %#x", bits, first_bit,
 		       p, flags);
@@ -223,7 +230,7 @@ TEST_F(dirty, any_bitmap_address)
 	const __u64 bits = BITS_OF(LENGTH), bytes = (bits + 7) / 8;
 	unsigned int i;
 
-	for (i = 0; i < 20; i++) {
+	for (i = 0; i < 20; i += 3) {
 		ASSERT_EQ(0, write_some(self, variant, 3));
 		CHECK(self->room + i, i % 2 ? NO_CLEAR : 0, 0, bits, 0);
 		ASSERT_EQ(0, write_some(self, variant, 3));
@@ -244,7 +251,7 @@ TEST_F(dirty, any_part_of_the_range)
 	__u64 first, n;
 	int i;
 
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < 30; i++) {
 		first = random_bit(&self->seed) % bits;
 		n = 1 + random_bit(&self->seed) % (bits - first);
 		if (i % 3 == 0)
@@ -308,7 +315,8 @@ TEST_F(dirty, bad_bitmap)
 	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
 				     self->page + PAGE));
 	CHECK(self->room, NO_CLEAR, 0, bits, 0);
-	if (bits <= 8)
+	/* Of a huge page that begins there, the rest has nowhere to go */
+	if (bits <= 8 || variant->kind == MOCK_IOMMUPT_HUGE)
 		return;
 	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
 				     self->page + PAGE - 1));
