@@ -60,7 +60,6 @@ FIXTURE_VARIANT_ADD(matrix, one_small_64k_map) { ONE, false, SCRATCH, false };
 FIXTURE_VARIANT_ADD(matrix, one_small_64k_copy) { ONE, false, SCRATCH, true };
 FIXTURE_VARIANT_ADD(matrix, one_small_16_map) { ONE, false, 16, false };
 FIXTURE_VARIANT_ADD(matrix, one_small_16_copy) { ONE, false, 16, true };
-#ifdef IOMMU_HWPT_ALLOC
 FIXTURE_VARIANT_ADD(matrix, two_huge_64k_map) { TWO, true, SCRATCH, false };
 FIXTURE_VARIANT_ADD(matrix, two_huge_64k_copy) { TWO, true, SCRATCH, true };
 FIXTURE_VARIANT_ADD(matrix, two_huge_16_map) { TWO, true, 16, false };
@@ -69,7 +68,6 @@ FIXTURE_VARIANT_ADD(matrix, two_small_64k_map) { TWO, false, SCRATCH, false };
 FIXTURE_VARIANT_ADD(matrix, two_small_64k_copy) { TWO, false, SCRATCH, true };
 FIXTURE_VARIANT_ADD(matrix, two_small_16_map) { TWO, false, 16, false };
 FIXTURE_VARIANT_ADD(matrix, two_small_16_copy) { TWO, false, 16, true };
-#endif
 FIXTURE_VARIANT_ADD(matrix, real_huge_64k_map) { REAL, true, SCRATCH, false };
 FIXTURE_VARIANT_ADD(matrix, real_huge_64k_copy) { REAL, true, SCRATCH, true };
 FIXTURE_VARIANT_ADD(matrix, real_huge_16_map) { REAL, true, 16, false };
@@ -82,7 +80,6 @@ FIXTURE_VARIANT_ADD(matrix, real_small_16_copy) { REAL, false, 16, true };
 /* A page table of the IOAS that no device is attached to is filled like any. */
 static int second_domain(int fd, __u32 dev_id, __u32 ioas_id, __u32 *hwpt_id)
 {
-#ifdef IOMMU_HWPT_ALLOC
 	struct iommu_hwpt_alloc arg = {
 		.size = sizeof(arg),
 		.dev_id = dev_id,
@@ -92,9 +89,6 @@ static int second_domain(int fd, __u32 dev_id, __u32 ioas_id, __u32 *hwpt_id)
 
 	*hwpt_id = arg.out_hwpt_id;
 	return rc;
-#else
-	return fd && dev_id && ioas_id && hwpt_id ? -ENOTTY : -EINVAL;
-#endif
 }
 
 FIXTURE_SETUP(matrix)
