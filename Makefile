@@ -14,8 +14,9 @@ vm	:= tools/testing/vm
 kselftest := $(cache)/$(KERNEL)/source/tools/testing/selftests
 programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
 	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile))
-# BTF needs the kernel's vmlinux, which headers come without
-nobtf	= $(if $(wildcard $(KERNELDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+# BTF needs pahole and the kernel's vmlinux, which not all headers come with
+nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),\
+	,CONFIG_DEBUG_INFO_BTF_MODULES=)
 jobs	:= -j$(shell nproc)
 
 # What the recipes below pass on
