@@ -60,7 +60,7 @@ static void generic_release(struct iommu_group *group)
 
 static struct iommu_domain *generic_domain_alloc(struct device *dev)
 {
-	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
+	return iommu_paging_domain_alloc(dev);
 }
 
 static void generic_domain_free(struct iommu_domain *domain)

@@ -2,6 +2,7 @@
 #ifndef __COMPAT_LINUX_IOMMU_H
 #define __COMPAT_LINUX_IOMMU_H
 
+#include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
 #include <linux/version.h>
@@ -42,6 +43,14 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
 	return irq_domain_check_msi_remap() ||
 	       !iommu_group_for_each_dev(group, NULL,
 					 compat_device_no_intr_remap);
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+/* 6.11 has domains for a device.  Before, they were for all of a bus. */
+static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
+{
+	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
 }
 #endif
 
