@@ -214,7 +214,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, IOMMUFD_TEST);
  * Return: the binding, or ERR_PTR(): -EINVAL when no IOMMU translates for the
  * device, or its DMA is not coherent with the CPU's caches, -EPERM when the
  * group has memory that firmware needs mapped, is used by a host driver or
- * owned by another context, -EBUSY when it has a domain of its own, -ENOMEM.
+ * owned by another context, -EBUSY when it has a domain of its own, -EOPNOTSUPP
+ * when this kernel cannot isolate the group, -ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)

@@ -48,8 +48,20 @@ static int generic_walk_reserved(struct iommu_group *group,
 	return rc;
 }
 
+static int has_stale_alias(struct device *dev, void *unused)
+{
+	if (iommu_forgets_aliases(dev))
+		return 0;
+	dev_warn_once(dev, "this kernel cannot isolate it: its DMA bears another device's ID\n");
+	return -EOPNOTSUPP;
+}
+
 static int generic_claim(struct iommu_group *group, void *owner)
 {
+	int rc = iommu_group_for_each_dev(group, NULL, has_stale_alias);
+
+	if (rc)
+		return rc;
 	return iommu_group_claim_dma_owner(group, owner);
 }
 

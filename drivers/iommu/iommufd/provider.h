@@ -26,7 +26,8 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	what the function returned, or -ENOMEM.
  * @claim: Claim DMA ownership of a group, and block its DMA.  Returns 0, -EPERM
  *	when a driver uses the group for DMA or somebody else has claimed it,
- *	-EBUSY when it has a domain of its own, or what the IOMMU driver says.
+ *	-EBUSY when it has a domain of its own, -EOPNOTSUPP when it cannot be
+ *	isolated on this kernel, or what the IOMMU driver says.
  * @release: Undo @claim of a group that has no domain attached.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it.
  *	Its ops are what the kernel's iommu_map() and iommu_unmap() call.  Its

@@ -5,6 +5,8 @@
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -51,6 +53,59 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
 static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 {
 	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
+}
+#endif
+
+/*
+ * Since 6.11 Intel's driver, when a device gets another page table, has the
+ * IOMMU forget the former one for the device's own requester ID only, except in
+ * scalable mode.  A device whose requests bear another ID, like those behind a
+ * PCIe-to-PCI bridge, would go on with what it had before: the host's mappings,
+ * or a page table that was freed.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+static inline bool iommu_forgets_aliases(struct device *dev)
+{
+	return true;
+}
+#else
+/* Only bridges of PCI Express leave the ID of a request as it is. */
+static inline bool compat_has_other_id(struct pci_dev *pdev)
+{
+	struct pci_dev *bridge;
+	struct pci_bus *bus;
+
+	for (bus = pdev->bus; bus; bus = bus->parent) {
+		bridge = bus->self;
+		if (bridge && (!pci_is_pcie(bridge) ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCIE_BRIDGE))
+			return true;
+	}
+	return pdev->dma_alias_mask;
+}
+
+static inline bool compat_is_intel_legacy(struct device *dev)
+{
+	struct iommu_device *iommu = dev->iommu->iommu_dev;
+	u32 length, type;
+	void *info;
+
+	if (!iommu->ops->hw_info || iommu->max_pasids)
+		return false;
+	info = iommu->ops->hw_info(dev, &length, &type);
+	if (IS_ERR(info))
+		return true;
+	kfree(info);
+	return type == 1; /* IOMMU_HW_INFO_TYPE_INTEL_VTD */
+}
+
+static inline bool iommu_forgets_aliases(struct device *dev)
+{
+	if (!dev_is_pci(dev) || !dev->iommu || !dev->iommu->iommu_dev)
+		return true;
+	return !compat_has_other_id(to_pci_dev(dev)) ||
+	       !compat_is_intel_legacy(dev);
 }
 #endif
 
