@@ -406,7 +406,7 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 		return hwpt;
 	hwpt->obj.automatic = true;
 	if (igroup->provider->final_domains)
-		rc = iommufd_hwpt_fill(hwpt, igroup->group);
+		rc = iommufd_hwpt_fill(hwpt, idev->dev, igroup->group);
 	if (!rc)
 		rc = group_attach_hwpt(igroup, hwpt, old);
 	if (rc) {
@@ -675,7 +675,7 @@ static struct iommufd_hwpt *alloc_hwpt(struct iommufd_device *idev,
 
 	mutex_lock(&igroup->lock);
 	if (igroup->provider->final_domains || !igroup->hwpt)
-		rc = iommufd_hwpt_fill(hwpt, igroup->group);
+		rc = iommufd_hwpt_fill(hwpt, idev->dev, igroup->group);
 	mutex_unlock(&igroup->lock);
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);
