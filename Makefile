@@ -3,9 +3,11 @@
 # KERNELDIR  headers of the kernel to build for.  By default, modules and
 #            install build for the kernel that runs if its headers are there;
 #            everything else, for the stock kernel that the tests boot.
-# KERNEL     that stock kernel: a name in tools/testing/vm/kernels.
+# KERNEL     that stock kernel: a name in tools/testing/vm/kernels.  By default
+#            the first of KERNELS; check and style take them all.
 
-KERNEL	:= 6.1
+KERNELS	:= 6.1 6.12
+KERNEL	?= $(firstword $(KERNELS))
 cache	:= $(or $(IOMMUFD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iommufd)
 stock	:= $(cache)/$(KERNEL)/headers
 running	:= $(patsubst %/Makefile,%,$(wildcard \
@@ -14,9 +16,13 @@ vm	:= tools/testing/vm
 kselftest := $(cache)/$(KERNEL)/source/tools/testing/selftests
 programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
 	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile))
-# BTF needs the kernel's vmlinux, which headers come without
-nobtf	= $(if $(wildcard $(KERNELDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
+# BTF needs pahole and the kernel's vmlinux, which not all headers come with
+nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),\
+	,CONFIG_DEBUG_INFO_BTF_MODULES=)
 jobs	:= -j$(shell nproc)
+
+# The kernels that are looked at if none was chosen
+chosen	:= $(if $(filter command% environment%,$(origin KERNEL)),$(KERNEL),$(KERNELS))
 
 # What the recipes below pass on
 tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
@@ -71,12 +77,12 @@ demo: ## boot a VM and show a disk read by DMA through /dev/iommu
 	@echo "Booting a VM (a few seconds)"
 	@$(vm)/run -k $(KERNEL) -- tools/examples/demo.sh
 
-check: ## run all tests, in VMs
-	@$(tests) modules programs
-	@tools/testing/check -k $(KERNEL)
+check: ## run all tests, in VMs, on each kernel
+	@$(MAKE) --no-print-directory programs
+	@tools/testing/check $(addprefix -k ,$(chosen))
 
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
-	@$(MAKE) --no-print-directory check KERNEL=debug KERNELDIR=
+	@$(MAKE) --no-print-directory check KERNEL=debug
 
 bench: ## compare speed with VFIO type1, in instructions
 	@$(tests) modules
@@ -84,7 +90,7 @@ bench: ## compare speed with VFIO type1, in instructions
 	@tools/testing/bench/run -k $(KERNEL)
 
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
-	@tools/testing/style -k $(KERNEL)
+	@tools/testing/style $(addprefix -k ,$(chosen))
 
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
 	@$(tests) modules

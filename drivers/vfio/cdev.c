@@ -40,6 +40,8 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pm_runtime.h>
+#include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -254,9 +256,10 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 	df->ictx = NULL;
 }
 
-static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
+static int vfio_cdev_bind_locked(struct file *filp, int iommufd,
 				 u32 __user *out_devid)
 {
+	struct vfio_cdev_file *df = filp->private_data;
 	struct vfio_device *vdev;
 	u32 devid;
 	int ret;
@@ -279,6 +282,9 @@ static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
 		goto out_disable;
 	}
 
+	/* Where the core looks for mappings of BARs that it has to take back */
+	filp->f_mapping = vfio_device_mapping(vdev, filp);
+
 	/*
 	 * Opens the gate: whoever sees the device also sees it bound and open.
 	 * Pairs with vfio_cdev_bound().
@@ -293,9 +299,10 @@ out_unclaim:
 	return ret;
 }
 
-static int vfio_cdev_bind(struct vfio_cdev_file *df,
+static int vfio_cdev_bind(struct file *filp,
 			  struct vfio_device_bind_iommufd __user *arg)
 {
+	struct vfio_cdev_file *df = filp->private_data;
 	const size_t minsz =
 		offsetofend(struct vfio_device_bind_iommufd, out_devid);
 	struct vfio_device_bind_iommufd bind;
@@ -312,7 +319,7 @@ static int vfio_cdev_bind(struct vfio_cdev_file *df,
 		return -EINVAL;
 
 	mutex_lock(&df->lock);
-	ret = vfio_cdev_bind_locked(df, bind.iommufd, &arg->out_devid);
+	ret = vfio_cdev_bind_locked(filp, bind.iommufd, &arg->out_devid);
 	mutex_unlock(&df->lock);
 	return ret;
 }
@@ -454,7 +461,7 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 	long ret;
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
-		return vfio_cdev_bind(df, uarg);
+		return vfio_cdev_bind(filp, uarg);
 
 	vdev = vfio_cdev_bound(filp);
 	if (!vdev)
@@ -501,6 +508,20 @@ static ssize_t vfio_cdev_fops_write(struct file *filp, const char __user *buf,
 	if (!vdev)
 		return -EINVAL;
 	return vdev->ops->write(vdev, buf, count, ppos);
+}
+
+/*
+ * Comes before the kernel first looks at the file's f_mapping, which bind sets:
+ * it must not change between that and mmap.
+ */
+static unsigned long
+vfio_cdev_fops_get_unmapped_area(struct file *filp, unsigned long addr,
+				 unsigned long len, unsigned long pgoff,
+				 unsigned long flags)
+{
+	if (!vfio_cdev_bound(filp))
+		return -EINVAL;
+	return mm_get_unmapped_area(current->mm, filp, addr, len, pgoff, flags);
 }
 
 /* A mapping holds the file, so the device stays bound until it is gone. */
@@ -564,6 +585,7 @@ static const struct file_operations vfio_cdev_fops = {
 	.write = vfio_cdev_fops_write,
 	.unlocked_ioctl = vfio_cdev_fops_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.get_unmapped_area = vfio_cdev_fops_get_unmapped_area,
 	.mmap = vfio_cdev_fops_mmap,
 };
 

@@ -26,10 +26,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/unaligned.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
-
-#include <asm/unaligned.h>
 
 #include "igd.h"
 

@@ -5,7 +5,8 @@
  * The code proper is written against the newest kernel's interfaces.  Kbuild
  * forces this file into every object; each header below is named after the
  * kernel header it stands in for, and goes when the last kernel that needs it
- * is dropped.
+ * is dropped.  Kbuild also has this directory searched after the kernel's own,
+ * for headers that an old kernel has not got at all.
  */
 #ifndef __IOMMUFD_COMPAT_H
 #define __IOMMUFD_COMPAT_H
@@ -13,5 +14,7 @@
 #include "linux/device.h"
 #include "linux/iommu.h"
 #include "linux/mm.h"
+#include "linux/sched/mm.h"
+#include "linux/vfio.h"
 
 #endif

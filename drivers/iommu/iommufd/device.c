@@ -174,7 +174,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, IOMMUFD_TEST);
  * Return: the binding, or ERR_PTR(): -EINVAL when no IOMMU translates for the
  * device, or its DMA is not coherent with the CPU's caches, -EPERM when the
  * group has memory that firmware needs mapped, is used by a host driver or
- * owned by another context, -EBUSY when it has a domain of its own, -ENOMEM.
+ * owned by another context, -EBUSY when it has a domain of its own, -EOPNOTSUPP
+ * when this kernel cannot isolate the group, -ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)
@@ -405,7 +406,7 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 		return hwpt;
 	hwpt->obj.automatic = true;
 	if (igroup->provider->final_domains)
-		rc = iommufd_hwpt_fill(hwpt, igroup->group);
+		rc = iommufd_hwpt_fill(hwpt, idev->dev, igroup->group);
 	if (!rc)
 		rc = group_attach_hwpt(igroup, hwpt, old);
 	if (rc) {
@@ -674,7 +675,7 @@ static struct iommufd_hwpt *alloc_hwpt(struct iommufd_device *idev,
 
 	mutex_lock(&igroup->lock);
 	if (igroup->provider->final_domains || !igroup->hwpt)
-		rc = iommufd_hwpt_fill(hwpt, igroup->group);
+		rc = iommufd_hwpt_fill(hwpt, idev->dev, igroup->group);
 	mutex_unlock(&igroup->lock);
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);

@@ -71,7 +71,8 @@ static int get_info(struct iommu_hw_info *cmd, struct device *dev,
 
 	cmd->data_len = length;
 	cmd->out_data_type = type;
-	cmd->out_max_pasid_log2 = 0;
+	cmd->out_max_pasid_log2 =
+		provider->pasid_bits ? provider->pasid_bits(dev) : 0;
 	cmd->out_capabilities =
 		provider->capabilities ? provider->capabilities(dev) : 0;
 	return 0;

@@ -61,6 +61,7 @@ static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
 /**
  * iommufd_hwpt_fill() - Fill a page table that nothing is attached to
  * @hwpt: The page table, not published.
+ * @dev: A device of @group.
  * @group: A group, claimed, without a domain attached unless the provider has
  *	final domains.
  *
@@ -70,18 +71,25 @@ static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
  * Return: 0, or, with nothing changed, what the provider's attach(), or
  * iopt_add_domain(), return.
  */
-int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct iommu_group *group)
+int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
+		      struct iommu_group *group)
 {
 	const struct iommu_provider_ops *provider = hwpt->provider;
-	int rc = 0;
+	int rc;
 
-	if (!provider->final_domains)
-		rc = provider->attach(hwpt->domain, group);
+	if (provider->final_domains) {
+		/* Without a device, an IOMMU driver would promise anything. */
+		hwpt->coherent = provider->enforces_coherency &&
+				 provider->enforces_coherency(dev) &&
+				 iommu_provider_enforce_coherency(hwpt->domain);
+		return hwpt_add_domain(hwpt);
+	}
+
+	rc = provider->attach(hwpt->domain, group);
 	if (rc)
 		return rc;
 	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
-	if (!provider->final_domains)
-		provider->detach(hwpt->domain, group);
+	provider->detach(hwpt->domain, group);
 	return hwpt_add_domain(hwpt);
 }
 

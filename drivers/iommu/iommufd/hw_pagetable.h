@@ -65,7 +65,8 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		   const struct iommu_provider_ops *provider,
 		   struct device *dev, u32 flags,
 		   const struct iommu_provider_data *data);
-int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct iommu_group *group);
+int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
+		      struct iommu_group *group);
 int iommufd_hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
 				 struct iommu_group *group);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);

@@ -3,9 +3,10 @@
  * IOMMU providers: how a kernel's IOMMU drivers are asked for things
  *
  * This is the one place that knows which of the kernel's interfaces to use.
- * The generic provider takes the API that every kernel since 6.1 has: domains
- * for a whole bus, attached to whole groups.  A module can bring another one,
- * for devices that it makes itself.
+ * The generic provider takes the API that every kernel since 6.1 has, and that
+ * every IOMMU driver serves.  The final one is for those drivers of newer
+ * kernels that make a domain for a device, which is what it will be at once.
+ * A module can bring another one, for devices that it makes itself.
  */
 #include <linux/bitmap.h>
 #include <linux/bitops.h>
@@ -20,6 +21,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <uapi/linux/iommufd.h>
 
 #include "provider.h"
 
@@ -50,8 +52,20 @@ static int generic_walk_reserved(struct iommu_group *group,
 	return rc;
 }
 
+static int has_stale_alias(struct device *dev, void *unused)
+{
+	if (iommu_forgets_aliases(dev))
+		return 0;
+	dev_warn_once(dev, "this kernel cannot isolate it: its DMA bears another device's ID\n");
+	return -EOPNOTSUPP;
+}
+
 static int generic_claim(struct iommu_group *group, void *owner)
 {
+	int rc = iommu_group_for_each_dev(group, NULL, has_stale_alias);
+
+	if (rc)
+		return rc;
 	return iommu_group_claim_dma_owner(group, owner);
 }
 
@@ -60,14 +74,26 @@ static void generic_release(struct iommu_group *group)
 	iommu_group_release_dma_owner(group);
 }
 
-/* On 6.1 there is one kind of domain to ask for. */
 static struct iommu_domain *
 generic_domain_alloc(struct device *dev, u32 flags,
 		     const struct iommu_provider_data *data)
 {
 	if (flags || data)
 		return ERR_PTR(-EOPNOTSUPP);
-	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
+	return iommu_paging_domain_alloc(dev);
+}
+
+/*
+ * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty,
+ * but what it would tell that by does nothing.
+ */
+static struct iommu_domain *
+final_domain_alloc(struct device *dev, u32 flags,
+		   const struct iommu_provider_data *data)
+{
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
+		return ERR_PTR(-EOPNOTSUPP);
+	return iommu_paging_domain_alloc_flags(dev, flags);
 }
 
 static void generic_domain_free(struct iommu_domain *domain)
@@ -179,6 +205,12 @@ static void generic_detach(struct iommu_domain *domain,
 	iommu_detach_group(domain, group);
 }
 
+static int final_replace(struct iommu_domain *old, struct iommu_domain *domain,
+			 struct iommu_group *group)
+{
+	return iommu_group_replace_domain(group, domain);
+}
+
 static const struct iommu_provider_ops generic_provider = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
@@ -191,6 +223,26 @@ static const struct iommu_provider_ops generic_provider = {
 	.map_msi = generic_map_msi,
 	.attach = generic_attach,
 	.detach = generic_detach,
+};
+
+/* For IOMMU drivers that make a domain for a device */
+static const struct iommu_provider_ops final_provider = {
+	.owner = THIS_MODULE,
+	.is_coherent = generic_is_coherent,
+	.msi_isolated = generic_msi_isolated,
+	.walk_reserved = generic_walk_reserved,
+	.claim = generic_claim,
+	.release = generic_release,
+	.hw_info = iommu_hw_info,
+	.pasid_bits = iommu_pasid_bits,
+	.final_domains = true,
+	.enforces_coherency = iommu_enforces_coherency,
+	.domain_alloc = final_domain_alloc,
+	.domain_free = generic_domain_free,
+	.map_msi = generic_map_msi,
+	.attach = generic_attach,
+	.detach = generic_detach,
+	.replace = final_replace,
 };
 
 static DEFINE_MUTEX(bus_provider_lock);
@@ -242,8 +294,10 @@ EXPORT_SYMBOL_NS_GPL(iommu_provider_unregister, IOMMUFD_TEST);
  */
 const struct iommu_provider_ops *iommu_provider_get(struct device *dev)
 {
-	const struct iommu_provider_ops *provider = &generic_provider;
+	const struct iommu_provider_ops *provider;
 
+	provider = iommu_has_final_domains(dev) ? &final_provider :
+						  &generic_provider;
 	mutex_lock(&bus_provider_lock);
 	if (bus_provider && bus_provider->bus == dev->bus &&
 	    try_module_get(bus_provider->owner))

@@ -56,16 +56,20 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	what the function returned, or -ENOMEM.
  * @claim: Claim DMA ownership of a group, and block its DMA.  Returns 0, -EPERM
  *	when a driver uses the group for DMA or somebody else has claimed it,
- *	-EBUSY when it has a domain of its own, or what the IOMMU driver says.
+ *	-EBUSY when it has a domain of its own, -EOPNOTSUPP when it cannot be
+ *	isolated on this kernel, or what the IOMMU driver says.
  * @release: Undo @claim of a group that has no domain attached.
  * @hw_info: Tell what the IOMMU of a device tells of itself: allocate it with
  *	kmalloc(), set its bytes and its type, of enum iommu_hw_info_type.
  *	Returns it or ERR_PTR(-ENOMEM).  NULL: IOMMU_HW_INFO_TYPE_NONE.
  * @capabilities: What can be done for a device, of enum
  *	iommufd_hw_capabilities.  NULL: nothing.
+ * @pasid_bits: How wide PASIDs of a device can be, 0: there are none.  NULL: 0.
  * @final_domains: Geometry and page sizes of a domain are final when it is
  *	allocated.  Else they are once a device was attached: on 6.1, IOMMU
  *	drivers adapt a domain to the hardware then.
+ * @enforces_coherency: Can a final domain be made to snoop also DMA of a device
+ *	that asks not to be snooped?  NULL: no.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it,
  *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
  *	Its ops are what the kernel's iommu_map() and iommu_unmap() call.
@@ -80,8 +84,8 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	group is still blocked.
  * @detach: Block a group's DMA again.
  * @replace: Let a group do DMA through another domain instead of the one that
- *	it has attached, without a moment in which it is blocked.  Returns 0, or
- *	what the IOMMU driver says, then nothing has changed.  Takes
+ *	it has attached, blocked in between no longer than the IOMMU driver has
+ *	to.  Returns 0, or what the IOMMU driver says, then nothing has changed.  Takes
  *	@final_domains.  NULL where it cannot be done.
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
@@ -107,7 +111,9 @@ struct iommu_provider_ops {
 	void (*release)(struct iommu_group *group);
 	void *(*hw_info)(struct device *dev, u32 *length, u32 *type);
 	u64 (*capabilities)(struct device *dev);
+	u8 (*pasid_bits)(struct device *dev);
 	bool final_domains;
+	bool (*enforces_coherency)(struct device *dev);
 	struct iommu_domain *(*domain_alloc)(struct device *dev, u32 flags,
 					     const struct iommu_provider_data *data);
 	void (*domain_free)(struct iommu_domain *domain);

@@ -2,9 +2,14 @@
 #ifndef __COMPAT_LINUX_IOMMU_H
 #define __COMPAT_LINUX_IOMMU_H
 
+#include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
+#include <linux/log2.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
 #include <linux/version.h>
+#include <uapi/linux/iommufd.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 /* 6.3 lets the caller choose how page tables are allocated. */
@@ -42,6 +47,148 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
 	return irq_domain_check_msi_remap() ||
 	       !iommu_group_for_each_dev(group, NULL,
 					 compat_device_no_intr_remap);
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+/* 6.11 has domains for a device.  Before, they were for all of a bus. */
+static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
+{
+	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
+}
+#endif
+
+/*
+ * Newer IOMMU drivers make a domain for a device, with flags, that is final at
+ * once, and tell of their hardware.  There are no functions to ask them by, and
+ * from 6.13 on the first is one.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline bool iommu_has_final_domains(struct device *dev)
+{
+	return false;
+}
+
+static inline bool iommu_enforces_coherency(struct device *dev)
+{
+	return false;
+}
+
+static inline struct iommu_domain *
+iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline int iommu_group_replace_domain(struct iommu_group *group,
+					     struct iommu_domain *domain)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
+{
+	return NULL;
+}
+
+static inline u8 iommu_pasid_bits(struct device *dev)
+{
+	return 0;
+}
+#else
+static inline bool iommu_has_final_domains(struct device *dev)
+{
+	return dev->iommu && dev->iommu->iommu_dev &&
+	       dev->iommu->iommu_dev->ops->domain_alloc_user;
+}
+
+static inline bool iommu_enforces_coherency(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
+}
+
+/* Not all drivers say whose the domain is. */
+static inline struct iommu_domain *
+iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
+{
+	const struct iommu_ops *ops = dev->iommu->iommu_dev->ops;
+	struct iommu_domain *domain;
+
+	domain = ops->domain_alloc_user(dev, flags, NULL, NULL);
+	if (!IS_ERR(domain))
+		domain->owner = ops;
+	return domain;
+}
+
+/* Exported, for who imports IOMMUFD_INTERNAL, and in no public header */
+int iommu_group_replace_domain(struct iommu_group *group,
+			       struct iommu_domain *domain);
+
+static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
+{
+	const struct iommu_ops *ops = dev->iommu->iommu_dev->ops;
+
+	return ops->hw_info ? ops->hw_info(dev, length, type) : NULL;
+}
+
+static inline u8 iommu_pasid_bits(struct device *dev)
+{
+	u32 pasids = dev->iommu->max_pasids;
+
+	return pasids ? ilog2(pasids) : 0;
+}
+#endif
+
+/*
+ * Since 6.11 Intel's driver, when a device gets another page table, has the
+ * IOMMU forget the former one for the device's own requester ID only, except in
+ * scalable mode.  A device whose requests bear another ID, like those behind a
+ * PCIe-to-PCI bridge, would go on with what it had before: the host's mappings,
+ * or a page table that was freed.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+static inline bool iommu_forgets_aliases(struct device *dev)
+{
+	return true;
+}
+#else
+/* Only bridges of PCI Express leave the ID of a request as it is. */
+static inline bool compat_has_other_id(struct pci_dev *pdev)
+{
+	struct pci_dev *bridge;
+	struct pci_bus *bus;
+
+	for (bus = pdev->bus; bus; bus = bus->parent) {
+		bridge = bus->self;
+		if (bridge && (!pci_is_pcie(bridge) ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCIE_BRIDGE))
+			return true;
+	}
+	return pdev->dma_alias_mask;
+}
+
+static inline bool compat_is_intel_legacy(struct device *dev)
+{
+	struct iommu_device *iommu = dev->iommu->iommu_dev;
+	u32 length, type;
+	void *info;
+
+	if (!iommu->ops->hw_info || iommu->max_pasids)
+		return false;
+	info = iommu->ops->hw_info(dev, &length, &type);
+	if (IS_ERR(info))
+		return true;
+	kfree(info);
+	return type == IOMMU_HW_INFO_TYPE_INTEL_VTD;
+}
+
+static inline bool iommu_forgets_aliases(struct device *dev)
+{
+	if (!dev_is_pci(dev) || !dev->iommu || !dev->iommu->iommu_dev)
+		return true;
+	return !compat_has_other_id(to_pci_dev(dev)) ||
+	       !compat_is_intel_legacy(dev);
 }
 #endif
 

@@ -4,6 +4,7 @@
  * configuration space, registers, interrupts, reset, features.
  */
 #include <poll.h>
+#include <signal.h>
 #include <linux/pci_regs.h>
 #include <sys/eventfd.h>
 
@@ -87,6 +88,45 @@ TEST_F(device, registers_by_mmap)
 	ASSERT_EQ(0, vfio_map_bar(self->dev, 0, &bar, &length));
 	EXPECT_EQ(0x100000, length);
 	mmio_write32(bar + EDU_LIVENESS, 0x12345678);
+	EXPECT_EQ(0xedcba987, mmio_read32(bar + EDU_LIVENESS));
+	EXPECT_EQ(0, munmap(bar, length));
+}
+
+/* How a child ends that reads a register: 0, or by a signal */
+static int read_in_child(void *reg)
+{
+	int status = -1;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == 0) {
+		mmio_read32(reg);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Nobody reaches what the device does not decode, as it may be another's */
+TEST_F(device, registers_go_while_decoding_is_off)
+{
+	__u16 command, off;
+	size_t length;
+	void *bar;
+
+	ASSERT_EQ(0, vfio_bus_master(self->dev, true));
+	ASSERT_EQ(0, vfio_map_bar(self->dev, 0, &bar, &length));
+	EXPECT_EQ(0, read_in_child(bar));
+	mmio_write32(bar + EDU_LIVENESS, 0x12345678);
+
+	ASSERT_EQ(0, vfio_config_read(self->dev, PCI_COMMAND, &command, 2));
+	off = command & ~PCI_COMMAND_MEMORY;
+	ASSERT_EQ(0, vfio_config_write(self->dev, PCI_COMMAND, &off, 2));
+	EXPECT_EQ(SIGBUS, read_in_child(bar));
+
+	ASSERT_EQ(0, vfio_config_write(self->dev, PCI_COMMAND, &command, 2));
+	EXPECT_EQ(0, read_in_child(bar));
 	EXPECT_EQ(0xedcba987, mmio_read32(bar + EDU_LIVENESS));
 	EXPECT_EQ(0, munmap(bar, length));
 }

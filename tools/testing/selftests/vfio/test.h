@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,17 @@
 							\
 	_rc == -1 ? -errno : _rc;			\
 })
+
+/* Is the kernel older than this one? */
+static inline int kernel_before(int major, int minor)
+{
+	struct utsname name;
+	int a, b;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &a, &b) != 2)
+		abort();
+	return a < major || (a == major && b < minor);
+}
 
 static inline void *anon_pages(size_t pages)
 {
