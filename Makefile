@@ -13,10 +13,14 @@ running	:= $(patsubst %/Makefile,%,$(wildcard \
 vm	:= tools/testing/vm
 kselftest := $(cache)/$(KERNEL)/source/tools/testing/selftests
 programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
-	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile))
+	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile \
+	tools/testing/fuzz/Makefile))
 # BTF needs the kernel's vmlinux, which headers come without
 nobtf	= $(if $(wildcard $(KERNELDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 jobs	:= -j$(shell nproc)
+# The kernel "debug" can tell where in our modules it has been
+kcov	= $(if $(filter debug,$(KERNEL)),KCOV_INSTRUMENT=y)
+FUZZ_SECONDS := 60
 
 # What the recipes below pass on
 tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
@@ -38,7 +42,8 @@ build-modules:
 	@[ "$$(cat .kerneldir 2>/dev/null)" = $(KERNELDIR) ] || \
 		$(MAKE) -s -C $(KERNELDIR) M=$(CURDIR) clean
 	@echo $(KERNELDIR) >.kerneldir
-	@$(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) modules
+	@$(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) \
+		$(kcov) modules
 
 # Test programs, examples and benchmarks
 programs:
@@ -78,6 +83,11 @@ check: ## run all tests, in VMs
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
 	@$(MAKE) --no-print-directory check KERNEL=debug KERNELDIR=
 
+fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
+	@$(MAKE) --no-print-directory modules KERNEL=debug KERNELDIR=
+	@$(MAKE) -s -C tools/testing/fuzz
+	@tools/testing/fuzz/run $(FUZZ_SECONDS) $(addprefix -s ,$(FUZZ_SEED))
+
 bench: ## compare speed with VFIO type1, in instructions
 	@$(tests) modules
 	@$(MAKE) -s -C tools/testing/bench
@@ -98,4 +108,4 @@ clean: ## remove what was built here (the cache stays)
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs install demo check check-debug \
-	bench style vm clean
+	fuzz bench style vm clean
