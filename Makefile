@@ -15,11 +15,15 @@ running	:= $(patsubst %/Makefile,%,$(wildcard \
 vm	:= tools/testing/vm
 kselftest := $(cache)/$(KERNEL)/source/tools/testing/selftests
 programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
-	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile))
+	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile \
+	tools/testing/fuzz/Makefile))
 # BTF needs pahole and the kernel's vmlinux, which not all headers come with
 nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),\
 	,CONFIG_DEBUG_INFO_BTF_MODULES=)
 jobs	:= -j$(shell nproc)
+# The kernel "debug" can tell where in our modules it has been
+kcov	= $(if $(filter debug,$(KERNEL)),KCOV_INSTRUMENT=y)
+FUZZ_SECONDS := 60
 
 # The kernels that are looked at if none was chosen
 chosen	:= $(if $(filter command% environment%,$(origin KERNEL)),$(KERNEL),$(KERNELS))
@@ -44,7 +48,8 @@ build-modules:
 	@[ "$$(cat .kerneldir 2>/dev/null)" = $(KERNELDIR) ] || \
 		$(MAKE) -s -C $(KERNELDIR) M=$(CURDIR) clean
 	@echo $(KERNELDIR) >.kerneldir
-	@$(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) modules
+	@$(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) \
+		$(kcov) modules
 
 # Test programs, examples and benchmarks
 programs:
@@ -84,6 +89,11 @@ check: ## run all tests, in VMs, on each kernel
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
 	@$(MAKE) --no-print-directory check KERNEL=debug
 
+fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
+	@$(MAKE) --no-print-directory modules KERNEL=debug KERNELDIR=
+	@$(MAKE) -s -C tools/testing/fuzz
+	@tools/testing/fuzz/run $(FUZZ_SECONDS) $(addprefix -s ,$(FUZZ_SEED))
+
 bench: ## compare speed with VFIO type1, in instructions
 	@$(tests) modules
 	@$(MAKE) -s -C tools/testing/bench
@@ -104,4 +114,4 @@ clean: ## remove what was built here (the cache stays)
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs install demo check check-debug \
-	bench style vm clean
+	fuzz bench style vm clean

@@ -421,7 +421,8 @@ static int unmap_pages(struct iommufd_ioas *ioas,
 
 static int unmap_and_respond(struct iommufd_ioas *ioas,
 			     struct vfio_iommu_type1_dma_unmap *cmd,
-			     struct dirty_bitmap *bitmap, void __user *user)
+			     struct dirty_bitmap *bitmap,
+			     struct vfio_iommu_type1_dma_unmap __user *user)
 {
 	unsigned long unmapped;
 	int rc;
@@ -436,8 +437,7 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 	up_write(&ioas->vfio_lock);
 	if (rc)
 		return rc;
-	cmd->size = unmapped;
-	return copy_to_user(user, cmd, sizeof(*cmd)) ? -EFAULT : 0;
+	return put_user(unmapped, &user->size);
 }
 
 static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,

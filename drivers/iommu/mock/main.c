@@ -153,6 +153,7 @@ static int test_mock_domain_flags(struct iommufd_ucmd *ucmd)
 
 static int test_mock_domain_replace(struct iommufd_ucmd *ucmd)
 {
+	struct iommu_test_cmd __user *user = ucmd->ubuffer;
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct iommufd_object *obj;
 	struct mock_object *mobj;
@@ -169,7 +170,8 @@ static int test_mock_domain_replace(struct iommufd_ucmd *ucmd)
 	rc = iommufd_device_replace(mobj->idev,
 				    &cmd->mock_domain_replace.pt_id);
 	iommufd_object_put(obj);
-	return rc ?: respond(ucmd);
+	return rc ?: put_user(cmd->mock_domain_replace.pt_id,
+			      &user->mock_domain_replace.pt_id);
 }
 
 static int test_check_map(struct iommufd_ucmd *ucmd)

@@ -16,6 +16,15 @@ static inline unsigned int time_factor(void)
 	return factor ? atoi(factor) : 1;
 }
 
+/*
+ * Rounds of a loop that looks for what happens once in a long while: as many as
+ * take no longer than usual.
+ */
+static inline unsigned int patient_rounds(unsigned int rounds)
+{
+	return rounds / time_factor();
+}
+
 /* How the harness sets a test's limit; no test uses alarm() itself */
 #define alarm(seconds) alarm((seconds) * time_factor())
 #include <kselftest_harness.h>

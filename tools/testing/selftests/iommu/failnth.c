@@ -4,13 +4,20 @@
  * copy of user memory) failing, until none fails.  A call that fails leaves all
  * as it was.  Needs a kernel with fault injection.
  *
- * An ATTACH that moves a device from one IOAS to another is not here: with an
- * allocation failing in it, Linux 6.1 cannot take the device away from the first
- * one, and complains itself.
+ * An ATTACH that moves a device from one IOAS to another is here for the mock
+ * only: with an allocation failing in it, Linux 6.1 cannot take a real device
+ * away from the first one, and complains itself.
+ *
+ * To walk one more call, write a function that makes it, one that undoes it, and
+ * a test that has both walked.
  */
 #include <sys/resource.h>
 
+#include <linux/vfio.h>
+
+#include "access.h"
 #include "common.h"
+#include "hwpt.h"
 
 #define ROOT	0
 #define USER	12345		/* somebody whose memory is limited */
@@ -29,11 +36,45 @@ struct subject {
 	__u32 spare_id;
 	__u32 dev_id;
 	char *memory;
+	struct mock_dev mock;
+	__u32 hwpt_id;
+	int access;
+	__u32 item_id;
+	__u64 bitmap[PAGES / 64 + 1];
 };
 
 FIXTURE(fail)
 {
 	struct subject subject;
+};
+
+/* Where the walks of the mock are made, which knows what is in its domain */
+FIXTURE(mock)
+{
+	struct subject subject;
+};
+
+FIXTURE_VARIANT(mock)
+{
+	bool edu;		/* is attached to the same IOAS, before */
+	__u32 scratch;
+};
+
+FIXTURE_VARIANT_ADD(mock, alone)
+{
+	.scratch = SCRATCH,
+};
+
+FIXTURE_VARIANT_ADD(mock, with_edu)
+{
+	.edu = true,
+	.scratch = SCRATCH,
+};
+
+/* Each page is a step of its own */
+FIXTURE_VARIANT_ADD(mock, tiny_steps)
+{
+	.scratch = 16,
 };
 
 /* What must not change when a call fails */
@@ -43,6 +84,9 @@ struct state {
 	__u64 alignment;
 	long pinned;
 	char vm[2][64];	/* VmLck and VmPin of this process */
+	__u32 next_id;	/* that a new object would get */
+	int mock_devices;
+	int mapped[2];	/* Is all of it there, its first page?  0 or an errno */
 };
 
 static int be(uid_t uid)
@@ -74,7 +118,17 @@ static int look(const struct subject *self, struct state *state)
 			snprintf(state->vm[1], 64, "%.60s", line);
 	}
 	fclose(f);
-	return 0;
+
+	rc = ioas_alloc(self->fd, &state->next_id) ?:
+		obj_destroy(self->fd, state->next_id);
+	state->mock_devices = mock_devices();
+	if (self->mock.hwpt_id) {
+		state->mapped[0] = mock_check_map(self->fd, self->mock.hwpt_id,
+						  self->memory, PAGES * PAGE, AT);
+		state->mapped[1] = mock_check_map(self->fd, self->mock.hwpt_id,
+						  self->memory, PAGE, AT);
+	}
+	return rc;
 }
 
 static int set_nth(const struct subject *self, unsigned int n)
@@ -113,37 +167,82 @@ static int allow_failures(const char *name, bool pages)
 	return 0;
 }
 
+static int allow_all_failures(void)
+{
+	return allow_failures("failslab", false) ?:
+		allow_failures("fail_page_alloc", true) ?:
+		write_file(DEBUGFS "fail_usercopy/verbose", "0");
+}
+
+/* Two IOAS, and memory that is in no huge page */
+static int set_up(struct subject *self)
+{
+	int rc;
+
+	self->other = -1;
+	self->dev = -1;
+	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (self->nth < 0)
+		return -errno;
+	self->fd = iommufd_open();
+	if (self->fd < 0)
+		return self->fd;
+	rc = ioas_alloc(self->fd, &self->ioas_id) ?:
+		ioas_alloc(self->fd, &self->spare_id);
+	if (rc)
+		return rc;
+	self->memory = small_pages(PAGES * PAGE);
+	return self->memory ? 0 : -ENOMEM;
+}
+
+static void tear_down(struct subject *self)
+{
+	if (self->other >= 0)
+		close(self->other);
+	if (self->dev >= 0)
+		close(self->dev);
+	close(self->fd);
+	close(self->nth);
+}
+
 FIXTURE_SETUP(fail)
 {
+	struct subject *subject = &self->subject;
+
 	if (access(DEBUGFS "failslab", F_OK))
 		SKIP(return, "the kernel has no fault injection");
-	ASSERT_EQ(0, allow_failures("failslab", false));
-	ASSERT_EQ(0, allow_failures("fail_page_alloc", true));
-	ASSERT_EQ(0, write_file(DEBUGFS "fail_usercopy/verbose", "0"));
-
-	self->subject.other = -1;
-	self->subject.fd = iommufd_open();
-	ASSERT_LE(0, self->subject.fd);
-	ASSERT_EQ(0, ioas_alloc(self->subject.fd, &self->subject.ioas_id));
-	ASSERT_EQ(0, ioas_alloc(self->subject.fd, &self->subject.spare_id));
-	self->subject.dev = vfio_open_bound(EDU, self->subject.fd, &self->subject.dev_id);
-	ASSERT_LE(0, self->subject.dev);
-
-	self->subject.memory = anon(PAGES * PAGE);
-	ASSERT_NE(NULL, self->subject.memory);
-	ASSERT_EQ(0, madvise(self->subject.memory, PAGES * PAGE, MADV_NOHUGEPAGE));
-	memset(self->subject.memory, 1, PAGES * PAGE);
-
-	self->subject.nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	ASSERT_LE(0, self->subject.nth);
+	ASSERT_EQ(0, allow_all_failures());
+	ASSERT_EQ(0, set_up(subject));
+	subject->dev = vfio_open_bound(EDU, subject->fd, &subject->dev_id);
+	ASSERT_LE(0, subject->dev);
 }
 
 FIXTURE_TEARDOWN(fail)
 {
-	close(self->subject.other);
-	close(self->subject.dev);
-	close(self->subject.fd);
-	close(self->subject.nth);
+	tear_down(&self->subject);
+}
+
+FIXTURE_SETUP(mock)
+{
+	struct subject *subject = &self->subject;
+
+	if (access(DEBUGFS "failslab", F_OK))
+		SKIP(return, "the kernel has no fault injection");
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, allow_all_failures());
+	ASSERT_EQ(0, set_up(subject));
+	ASSERT_EQ(0, mock_limit(subject->fd, variant->scratch));
+	if (!variant->edu)
+		return;
+	subject->dev = vfio_open_bound(EDU, subject->fd, &subject->dev_id);
+	ASSERT_LE(0, subject->dev);
+	ASSERT_EQ(0, vfio_attach(subject->dev, subject->ioas_id, NULL));
+}
+
+FIXTURE_TEARDOWN(mock)
+{
+	EXPECT_EQ(0, mock_limit(self->subject.fd, SCRATCH));
+	tear_down(&self->subject);
 }
 
 /*
@@ -157,6 +256,15 @@ static int limit_memory(unsigned long pages)
 	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || setresuid(USER, USER, 0))
 		return -errno;
 	return be(ROOT);
+}
+
+static void print_state(const struct state *state)
+{
+	printf("# %u ranges, %ld pins, next ID %u, %d mock devices, ",
+	       state->nranges, state->pinned, state->next_id,
+	       state->mock_devices);
+	printf("mapped: %d %d, %.30s %.30s\n", state->mapped[0],
+	       state->mapped[1], state->vm[0], state->vm[1]);
 }
 
 typedef int (*step_fn)(struct subject *self);
@@ -197,10 +305,10 @@ static void walk(struct __test_metadata *_metadata, struct subject *self,
 		}
 		ASSERT_EQ(0, look(self, &after));
 		ASSERT_EQ(0, memcmp(&before, &after, sizeof(before))) {
-			TH_LOG("%s: failure %u (%d): %u ranges, were %u; %ld pins, were %ld; %s%s",
-			       name, n, rc, after.nranges, before.nranges,
-			       after.pinned, before.pinned, after.vm[0],
-			       after.vm[1]);
+			TH_LOG("%s: failure %u (%d) changed this to that:",
+			       name, n, rc);
+			print_state(&before);
+			print_state(&after);
 		}
 	}
 	EXPECT_LT(0, failed);
@@ -272,25 +380,12 @@ TEST_F_TIMEOUT(fail, map_anywhere, 300)
 	     unmap_all);
 }
 
-/* When only the result cannot be written, what was mapped is gone */
-static int unmap_or_tell(struct subject *self)
-{
-	int rc = unmap(self);
-
-	if (rc != -EFAULT)
-		return rc;
-	rc = ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT);
-	if (rc == -EEXIST)
-		return -EFAULT;
-	return rc ?: ioas_unmap(self->fd, self->ioas_id, AT, PAGE);
-}
-
 TEST_F_TIMEOUT(fail, unmap, 300)
 {
 	ASSERT_EQ(0, attach(&self->subject));
 	ASSERT_EQ(0, limit_memory(PAGES));
 	ASSERT_EQ(0, map_by_user(&self->subject));
-	walk(_metadata, &self->subject, "UNMAP, device attached", USER, unmap_or_tell,
+	walk(_metadata, &self->subject, "UNMAP, device attached", USER, unmap,
 	     map_by_user);
 }
 
@@ -305,6 +400,13 @@ static int map_into_spare(struct subject *self)
 {
 	return ioas_map(self->fd, self->spare_id, self->memory, PAGES * PAGE,
 			AT);
+}
+
+/* The same frames once more in the same domain */
+static int copy_here(struct subject *self)
+{
+	return ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGES * PAGE,
+			 COPY_AT, AT);
 }
 
 static int unmap_copy(struct subject *self)
@@ -390,19 +492,19 @@ TEST_F_TIMEOUT(fail, iova_ranges, 300)
 	walk(_metadata, &self->subject, "IOAS_IOVA_RANGES", ROOT, ranges, nothing);
 }
 
-static int small_pages(struct subject *self)
+static int only_small(struct subject *self)
 {
 	return option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, self->ioas_id, 0);
 }
 
-static int huge_pages(struct subject *self)
+static int huge_again(struct subject *self)
 {
 	return option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, self->ioas_id, 1);
 }
 
 TEST_F_TIMEOUT(fail, option, 300)
 {
-	walk(_metadata, &self->subject, "OPTION", ROOT, small_pages, huge_pages);
+	walk(_metadata, &self->subject, "OPTION", ROOT, only_small, huge_again);
 }
 
 static int bind(struct subject *self)
@@ -457,6 +559,408 @@ static int close_iommu(struct subject *self)
 TEST_F_TIMEOUT(fail, open, 300)
 {
 	walk(_metadata, &self->subject, "open", ROOT, open_iommu, close_iommu);
+}
+
+/* VFIO's container calls; the IOAS is the compatibility IOAS */
+
+static int vfio_ioas_op(struct subject *self, __u16 op, __u32 *id)
+{
+	struct iommu_vfio_ioas arg = {
+		.size = sizeof(arg),
+		.ioas_id = *id,
+		.op = op,
+	};
+	int rc = call(self->fd, IOMMU_VFIO_IOAS, &arg);
+
+	*id = arg.ioas_id;
+	return rc;
+}
+
+static int set_vfio_ioas(struct subject *self)
+{
+	return vfio_ioas_op(self, IOMMU_VFIO_IOAS_SET, &self->ioas_id);
+}
+
+static int get_vfio_ioas(struct subject *self)
+{
+	__u32 id = 0;
+
+	return vfio_ioas_op(self, IOMMU_VFIO_IOAS_GET, &id);
+}
+
+static int clear_vfio_ioas(struct subject *self)
+{
+	__u32 id = 0;
+
+	return vfio_ioas_op(self, IOMMU_VFIO_IOAS_CLEAR, &id);
+}
+
+static int vfio_info(struct subject *self)
+{
+	struct {
+		struct vfio_iommu_type1_info info;
+		char caps[1024];
+	} arg = { .info.argsz = sizeof(arg) };
+
+	return call(self->fd, VFIO_IOMMU_GET_INFO, &arg);
+}
+
+static int vfio_map(struct subject *self)
+{
+	struct vfio_iommu_type1_dma_map arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = addr(self->memory),
+		.iova = AT,
+		.size = PAGES * PAGE,
+	};
+
+	return call(self->fd, VFIO_IOMMU_MAP_DMA, &arg);
+}
+
+static int vfio_unmap_range(struct subject *self, __u32 flags, __u64 iova,
+			    __u64 size)
+{
+	struct {
+		struct vfio_iommu_type1_dma_unmap unmap;
+		struct vfio_bitmap bitmap;
+	} arg = {
+		.unmap = {
+			.argsz = sizeof(arg),
+			.flags = flags,
+			.iova = iova,
+			.size = size,
+		},
+		.bitmap = {
+			.pgsize = PAGE,
+			.size = sizeof(self->bitmap),
+			.data = self->bitmap,
+		},
+	};
+	int rc = call(self->fd, VFIO_IOMMU_UNMAP_DMA, &arg);
+
+	return rc ?: arg.unmap.size == size ? 0 : -EIO;
+}
+
+static int vfio_unmap(struct subject *self)
+{
+	return vfio_unmap_range(self, 0, AT, PAGES * PAGE);
+}
+
+static int vfio_unmap_report(struct subject *self)
+{
+	return vfio_unmap_range(self, VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, AT,
+				PAGES * PAGE);
+}
+
+/* By the user, as undoing is root's */
+static int vfio_map_by_user(struct subject *self)
+{
+	int rc = be(USER) ?: vfio_map(self);
+
+	return be(ROOT) ?: rc;
+}
+
+/* Leaves two mappings of the one */
+static int vfio_unmap_middle(struct subject *self)
+{
+	return vfio_unmap_range(self, 0, AT + 10 * PAGE, 3 * PAGE);
+}
+
+static int vfio_map_anew(struct subject *self)
+{
+	if (ioas_empty(self->fd, self->ioas_id) != (PAGES - 3) * PAGE)
+		return -EIO;
+	return vfio_map_by_user(self);
+}
+
+static int vfio_dirty(struct subject *self, __u32 flags)
+{
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap dirty;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} arg = {
+		.dirty = { .argsz = sizeof(arg), .flags = flags },
+		.get = {
+			.iova = AT,
+			.size = PAGES * PAGE,
+			.bitmap = {
+				.pgsize = PAGE,
+				.size = sizeof(self->bitmap),
+				.data = self->bitmap,
+			},
+		},
+	};
+
+	return call(self->fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+}
+
+static int vfio_dirty_bitmap(struct subject *self)
+{
+	return vfio_dirty(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP);
+}
+
+TEST_F_TIMEOUT(fail, vfio_ioas, 300)
+{
+	walk(_metadata, &self->subject, "VFIO_IOAS, set", ROOT, set_vfio_ioas,
+	     clear_vfio_ioas);
+	ASSERT_EQ(0, set_vfio_ioas(&self->subject));
+	walk(_metadata, &self->subject, "VFIO_IOAS, get", ROOT, get_vfio_ioas,
+	     nothing);
+}
+
+TEST_F_TIMEOUT(fail, vfio_info, 300)
+{
+	ASSERT_EQ(0, set_vfio_ioas(&self->subject));
+	ASSERT_EQ(0, attach(&self->subject));
+	walk(_metadata, &self->subject, "VFIO_IOMMU_GET_INFO", ROOT, vfio_info,
+	     nothing);
+}
+
+TEST_F_TIMEOUT(fail, vfio_map_and_unmap, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, set_vfio_ioas(subject));
+	ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	walk(_metadata, subject, "VFIO_IOMMU_MAP_DMA", USER, vfio_map,
+	     vfio_unmap);
+	ASSERT_EQ(0, vfio_map_by_user(subject));
+	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA", USER, vfio_unmap,
+	     vfio_map_by_user);
+	ASSERT_EQ(0, vfio_dirty(subject, VFIO_IOMMU_DIRTY_PAGES_FLAG_START));
+	walk(_metadata, subject, "VFIO_IOMMU_DIRTY_PAGES", USER,
+	     vfio_dirty_bitmap, nothing);
+	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA, dirty pages", USER,
+	     vfio_unmap_report, vfio_map_by_user);
+}
+
+TEST_F_TIMEOUT(fail, vfio_unmap_in_the_middle, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, set_vfio_ioas(subject));
+	ASSERT_EQ(0, ioctl(subject->fd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU));
+	ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, vfio_map_by_user(subject));
+	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA, in the middle", USER,
+	     vfio_unmap_middle, vfio_map_anew);
+}
+
+/* The mock */
+
+static int make_mock(struct subject *self)
+{
+	struct mock_dev mock;
+	int rc = mock_attach(self->fd, self->ioas_id, &mock);
+
+	/* What it made is looked at only while it is sure to be there */
+	if (!rc)
+		self->other = mock.id;
+	return rc;
+}
+
+static int unmake_mock(struct subject *self)
+{
+	__u32 id = self->other;
+
+	self->other = -1;
+	return obj_destroy(self->fd, id);
+}
+
+static int replace(struct subject *self)
+{
+	struct mock_dev mock = self->mock;
+
+	return mock_replace(self->fd, &mock, self->spare_id);
+}
+
+static int replace_back(struct subject *self)
+{
+	return mock_replace(self->fd, &self->mock, self->ioas_id);
+}
+
+static int reserve(struct subject *self)
+{
+	return mock_reserve(self->fd, self->spare_id, 0x100000, 0x1000);
+}
+
+/* Reservations last as long as their IOAS */
+static int make_spare_anew(struct subject *self)
+{
+	return obj_destroy(self->fd, self->spare_id) ?:
+		ioas_alloc(self->fd, &self->spare_id);
+}
+
+static int attach_mock(struct subject *self)
+{
+	return mock_attach(self->fd, self->ioas_id, &self->mock);
+}
+
+TEST_F_TIMEOUT(mock, device, 300)
+{
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(&self->subject));
+	walk(_metadata, &self->subject, "MOCK_DOMAIN, memory mapped", USER,
+	     make_mock, unmake_mock);
+}
+
+TEST_F_TIMEOUT(mock, map_and_unmap, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach_mock(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	walk(_metadata, subject, "MAP, mock attached", USER, map, unmap);
+	ASSERT_EQ(0, map_by_user(subject));
+	walk(_metadata, subject, "UNMAP, mock attached", USER, unmap,
+	     map_by_user);
+	walk(_metadata, subject, "COPY, mock attached", USER, copy_here,
+	     unmap_copy);
+}
+
+TEST_F_TIMEOUT(mock, move, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach_mock(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, be(USER));
+	ASSERT_EQ(0, map(subject));
+	ASSERT_EQ(0, ioas_copy(subject->fd, subject->spare_id,
+			       subject->ioas_id, PAGES * PAGE, AT, AT));
+	ASSERT_EQ(0, be(ROOT));
+	walk(_metadata, subject, "MOCK_DOMAIN_REPLACE", USER, replace,
+	     replace_back);
+}
+
+TEST_F_TIMEOUT(mock, reserved_range, 300)
+{
+	walk(_metadata, &self->subject, "ADD_RESERVED", USER, reserve,
+	     make_spare_anew);
+}
+
+static int alloc_hwpt(struct subject *self)
+{
+	return hwpt_alloc(self->fd, self->mock.dev_id, self->ioas_id, TRACKED,
+			  &self->hwpt_id);
+}
+
+static int destroy_hwpt(struct subject *self)
+{
+	return obj_destroy(self->fd, self->hwpt_id);
+}
+
+static int track(struct subject *self)
+{
+	return dirty_set(self->fd, self->hwpt_id, ENABLE);
+}
+
+static int track_not(struct subject *self)
+{
+	return dirty_set(self->fd, self->hwpt_id, 0);
+}
+
+static int dirty_bitmap(struct subject *self)
+{
+	return dirty_get(self->fd, self->hwpt_id, NO_CLEAR, AT, PAGES * PAGE,
+			 PAGE, self->bitmap);
+}
+
+static int hw_info(struct subject *self)
+{
+	struct iommu_test_hw_info info;
+	struct iommu_hw_info arg = {
+		.size = sizeof(arg),
+		.dev_id = self->mock.dev_id,
+		.data_len = sizeof(info),
+		.data_uptr = addr(&info),
+	};
+
+	return call(self->fd, IOMMU_GET_HW_INFO, &arg);
+}
+
+TEST_F_TIMEOUT(mock, page_table, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach_mock(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	walk(_metadata, subject, "HWPT_ALLOC, memory mapped", USER, alloc_hwpt,
+	     destroy_hwpt);
+	walk(_metadata, subject, "GET_HW_INFO", USER, hw_info, nothing);
+	ASSERT_EQ(0, alloc_hwpt(subject));
+	walk(_metadata, subject, "HWPT_SET_DIRTY_TRACKING", USER, track,
+	     track_not);
+	ASSERT_EQ(0, track(subject));
+	walk(_metadata, subject, "HWPT_GET_DIRTY_BITMAP", USER, dirty_bitmap,
+	     nothing);
+}
+
+static int make_access(struct subject *self)
+{
+	self->access = access_create(self->fd, self->ioas_id, NEEDS_PIN);
+	return self->access < 0 ? self->access : 0;
+}
+
+static int unmake_access(struct subject *self)
+{
+	return close(self->access) ? -errno : 0;
+}
+
+static int pin_by_access(struct subject *self)
+{
+	return access_pin(self->fd, self->access, AT, PAGES * PAGE,
+			  self->memory, PIN_WRITE, &self->item_id);
+}
+
+static int unpin_by_access(struct subject *self)
+{
+	return access_unpin(self->fd, self->access, self->item_id);
+}
+
+static int copy_by_access(struct subject *self)
+{
+	return access_rw(self->fd, self->access, AT, PAGES * PAGE,
+			 self->memory, RW_WRITE);
+}
+
+static int copy_slowly(struct subject *self)
+{
+	return access_rw(self->fd, self->access, AT, PAGES * PAGE,
+			 self->memory, RW_SLOW);
+}
+
+static int move_access(struct subject *self)
+{
+	return access_replace(self->fd, self->access, self->spare_id);
+}
+
+static int move_access_back(struct subject *self)
+{
+	return access_replace(self->fd, self->access, self->ioas_id);
+}
+
+TEST_F_TIMEOUT(mock, access, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	walk(_metadata, subject, "CREATE_ACCESS", USER, make_access,
+	     unmake_access);
+	ASSERT_EQ(0, make_access(subject));
+	walk(_metadata, subject, "ACCESS_PAGES", USER, pin_by_access,
+	     unpin_by_access);
+	walk(_metadata, subject, "ACCESS_RW", USER, copy_by_access, nothing);
+	walk(_metadata, subject, "ACCESS_RW, slow path", USER, copy_slowly,
+	     nothing);
+	walk(_metadata, subject, "ACCESS_REPLACE_IOAS", USER, move_access,
+	     move_access_back);
+	ASSERT_EQ(0, unmake_access(subject));
 }
 
 TEST_HARNESS_MAIN

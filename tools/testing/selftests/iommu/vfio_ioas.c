@@ -143,7 +143,7 @@ TEST_F(iommufd, another_context_has_its_own)
 
 /* Set, read and destroyed by threads at once: never more than the two answers */
 
-#define ROUNDS	20000
+#define ROUNDS	((int)patient_rounds(20000))
 
 struct racer {
 	int fd;

@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-#define ROUNDS	10000
+#define ROUNDS	((int)patient_rounds(10000))
 #define IOVA	0x100000000ULL
 #define LBA	0x8000	/* beyond the first MiB, which other tests read */
 

@@ -8,7 +8,7 @@
 
 #include "test.h"
 
-#define ROUNDS	300
+#define ROUNDS	((int)patient_rounds(300))
 #define SECONDS	10
 
 /* One call in a thread of its own, started together with another one */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A program is a list of calls, each a row of the table `ops` and a few random
+ * values.  What a value means depends on the field that it is for, and most
+ * values mean something valid: an ID that there is, an address in memory that
+ * there is.  So changing a value changes the call, and seldom spoils it.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <linux/types.h>
+
+#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define MAX_CALLS	24
+#define MAX_THREADS	3
+#define VALUES		10
+
+/* Somebody without rights, and with little memory to lock */
+#define USER		12345
+#define USER_PAGES	64UL
+
+/**
+ * struct call - A call of a program
+ * @op: Row of `ops`
+ * @thread: Who makes it
+ * @fail: Which allocation, or copy of user memory, of the call fails; 0: none
+ * @values: What its fields are made of
+ */
+struct call {
+	__u8 op;
+	__u8 thread;
+	__u16 fail;
+	__u64 values[VALUES];
+};
+
+struct program {
+	__u32 n;
+	struct call calls[MAX_CALLS];
+};
+
+/* Kinds of objects, to tell apart what IDs are of */
+enum kind {
+	ANY,
+	IOAS,
+	HWPT,
+	DEVICE,
+	TEST,
+	PINS,
+	KINDS
+};
+
+/* Kinds of files */
+enum file {
+	IOMMU,		/* /dev/iommu */
+	VFIO,		/* /dev/vfio/devices/vfioN */
+	ACCESS,		/* of the mock */
+	FILES
+};
+
+/* What a field of 32 bits, or as many as it says, holds */
+enum type {
+	END,
+	ID,		/* of an object, of kind arg */
+	FILE_NO,	/* a file descriptor, of kind arg */
+	FLAGS,		/* any of the bits of arg */
+	BELOW,		/* a number below arg */
+	BELOW16,
+	BELOW64,
+	IS,		/* arg */
+	IS16,
+	IS64,
+	IOVA,		/* 64 bits, and so those that follow */
+	LENGTH,
+	ADDRESS,
+	RANGES,		/* address of an array of struct iommu_iova_range */
+	OUT_ID,		/* 32 bits again: the call makes an object of kind arg */
+	OUT_FILE	/* the call makes a file of kind arg */
+};
+
+struct field {
+	enum type type;
+	size_t offset;
+	__u64 arg;
+};
+
+/**
+ * struct op - Something that a program can do
+ * @name: For people
+ * @request: An ioctl ...
+ * @file: ... on such a file
+ * @size: ... whose argument is a struct of this size, which its first field
+ *	says, or 0 when it is a number
+ * @fields: ... and what is in it, but for the size
+ * @run: Or a function; its return value is of no interest
+ * @weight: How often it is chosen, besides once
+ * @no_failing: The kernel's own code called here complains when an allocation
+ *	fails
+ */
+struct op {
+	const char *name;
+	unsigned long request;
+	enum file file;
+	size_t size;
+	struct field fields[VALUES];
+	void (*run)(const struct call *call);
+	unsigned int weight;
+	bool no_failing;
+};
+
+extern const struct op ops[];
+extern const unsigned int nops;
+
+void ops_setup(void);
+void run_prologue(void);
+void run_call(const struct call *call, int nth);
+void run_epilogue(void);
+
+#endif

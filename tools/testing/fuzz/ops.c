@@ -1,0 +1,783 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What programs can do.  To fuzz one more ioctl, give it a row in `ops`.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/iommufd.h>
+#include <linux/vfio.h>
+#include <linux/vfio_cdev.h>
+
+#include "fuzz.h"
+#include "iommufd_test.h"
+
+#define PAGE		4096UL
+#define MiB		1048576UL
+#define SLOTS		4
+#define SLOT_SIZE	(4 * MiB)
+#define SLOT(i)		((char *)0x200000000 + (i) * 4 * SLOT_SIZE)
+#define KEPT		8	/* IDs of a kind, files of a kind */
+
+static atomic_uint ids[KINDS][KEPT], nids[KINDS];
+static atomic_int files[FILES][KEPT];
+static atomic_uint nfiles[FILES];
+static int zero;	/* /dev/zero */
+
+/* Memory */
+
+static void map_slot(unsigned int slot, unsigned int how)
+{
+	int prot = PROT_READ | PROT_WRITE, fd = -1;
+	int flags = MAP_FIXED | MAP_ANONYMOUS | MAP_PRIVATE;
+	char *at = SLOT(slot);
+
+	switch (how) {
+	case 1:
+		flags ^= MAP_PRIVATE | MAP_SHARED;
+		break;
+	case 2:
+		flags ^= MAP_ANONYMOUS | MAP_PRIVATE | MAP_SHARED;
+		fd = memfd_create("slot", MFD_CLOEXEC);
+		if (fd < 0 || ftruncate(fd, SLOT_SIZE / 2))
+			break;
+		break;
+	case 3:
+		prot = PROT_READ;
+		break;
+	case 4:
+		prot = PROT_NONE;
+		break;
+	case 5:	/* of a file that nobody may write to */
+		flags ^= MAP_ANONYMOUS;
+		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+		break;
+	case 6:
+		flags |= MAP_HUGETLB;
+		break;
+	}
+	mmap(at, SLOT_SIZE, prot, flags, fd, 0);
+	if (how == 7)
+		madvise(at, SLOT_SIZE, MADV_HUGEPAGE);
+	if (fd >= 0)
+		close(fd);
+}
+
+static char *some_address(__u64 v)
+{
+	return SLOT(v % SLOTS) + (v >> 2) % 64 * PAGE +
+		((v >> 8) % 8 ? 0 : SLOT_SIZE / 2);
+}
+
+static size_t some_length(__u64 v)
+{
+	return v % 8 ? (1 + v / 8 % 16) * PAGE : 2 * MiB;
+}
+
+static void memory_map(const struct call *call)
+{
+	map_slot(call->values[0] % SLOTS, call->values[1] % 8);
+}
+
+static void memory_unmap(const struct call *call)
+{
+	munmap(some_address(call->values[0]), some_length(call->values[1]));
+}
+
+static void memory_protect(const struct call *call)
+{
+	mprotect(some_address(call->values[0]), some_length(call->values[1]),
+		 call->values[2] % 4);
+}
+
+static void memory_advise(const struct call *call)
+{
+	static const int advice[] = {
+		MADV_DONTNEED, MADV_REMOVE, MADV_HUGEPAGE, MADV_NOHUGEPAGE,
+		MADV_DONTFORK, MADV_DOFORK, MADV_PAGEOUT, MADV_COLD,
+		MADV_MERGEABLE, MADV_FREE,
+	};
+
+	madvise(some_address(call->values[0]), some_length(call->values[1]),
+		advice[call->values[2] % ARRAY_LEN(advice)]);
+}
+
+static void memory_move(const struct call *call)
+{
+	size_t length = some_length(call->values[2]);
+
+	mremap(some_address(call->values[0]), length, length,
+	       MREMAP_MAYMOVE | MREMAP_FIXED, some_address(call->values[1]));
+}
+
+/* By the kernel, which says EFAULT where we would get a signal */
+static void memory_touch(const struct call *call)
+{
+	if (read(zero, some_address(call->values[0]),
+		 some_length(call->values[1])) < 0)
+		return;
+}
+
+/* Files */
+
+static void keep_file(enum file kind, int fd)
+{
+	int old;
+
+	if (fd < 0)
+		return;
+	old = atomic_exchange(&files[kind][nfiles[kind]++ % KEPT], fd);
+	if (old >= 0)
+		close(old);
+}
+
+static int some_file(enum file kind, __u64 v)
+{
+	unsigned int n = nfiles[kind] < KEPT ? nfiles[kind] : KEPT;
+
+	if (v % 32 == 0)
+		return files[v / 32 % FILES][v / 256 % KEPT];
+	if (v % 32 == 1)
+		return v / 32 % 2 ? -1 : zero;
+	/* The first most of the time, so that programs get somewhere */
+	return files[kind][n && v % 4 == 2 ? v / 32 % n : 0];
+}
+
+static void iommu_open(const struct call *call)
+{
+	(void)call;
+	keep_file(IOMMU, open("/dev/iommu", O_RDWR | O_CLOEXEC));
+}
+
+static void vfio_open(const struct call *call)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u",
+		 (unsigned int)(call->values[0] % 3));
+	keep_file(VFIO, open(path, O_RDWR | O_CLOEXEC));
+}
+
+static void file_close(const struct call *call)
+{
+	enum file kind = call->values[0] % FILES;
+	int fd = atomic_exchange(&files[kind][call->values[1] % KEPT], -1);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void file_dup(const struct call *call)
+{
+	enum file kind = call->values[0] % FILES;
+
+	keep_file(kind, dup(some_file(kind, call->values[1])));
+}
+
+/*
+ * What these files have no use for.  Not for registers of a device, though: QEMU
+ * ends when edu is told to copy what it does not have.
+ */
+static void file_odd(const struct call *call)
+{
+	enum file kind = call->values[0] % FILES;
+	int fd = some_file(kind, call->values[1] | 2);
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	void *at = some_address(call->values[2]);
+
+	switch (call->values[3] % (kind == VFIO ? 2 : 5)) {
+	case 0:
+		poll(&pfd, 1, 0);
+		break;
+	case 1:
+		ioctl(fd, _IO(';', call->values[4] % 256), at);
+		break;
+	case 2:
+		if (read(fd, at, PAGE) < 0)
+			break;
+		break;
+	case 3:
+		if (write(fd, at, PAGE) < 0)
+			break;
+		break;
+	case 4:
+		mmap(at, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		     fd, call->values[4] % 64 * PAGE);
+		break;
+	}
+}
+
+/* Processes */
+
+static void process_fork(const struct call *call)
+{
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = 7,
+		.ioas_id = ids[IOAS][0],
+		.user_va = (uintptr_t)some_address(call->values[0]),
+		.length = some_length(call->values[1]),
+		.iova = 48 * MiB + call->values[2] % 64 * PAGE,
+	};
+	pid_t child = fork();
+
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (call->values[3] % 2)
+			ioctl(files[IOMMU][0], IOMMU_IOAS_MAP, &map);
+		if (call->values[3] % 4 > 1)
+			memory_touch(call);
+		usleep(call->values[3] / 4 % 1000);
+		_exit(0);
+	}
+	if (child > 0 && call->values[3] % 8)
+		waitpid(child, NULL, 0);
+}
+
+static void process_sleep(const struct call *call)
+{
+	usleep(call->values[0] % 1000);
+}
+
+/* This thread becomes somebody with little memory to lock */
+static void process_drop(const struct call *call)
+{
+	struct rlimit memlock = { USER_PAGES * PAGE, USER_PAGES * PAGE };
+
+	(void)call;
+	setrlimit(RLIMIT_MEMLOCK, &memlock);
+	syscall(SYS_setresuid, USER, USER, USER);
+}
+
+/* Arguments of ioctls */
+
+static __u64 some_iova(__u64 v)
+{
+	static const __u64 odd[] = {
+		0, PAGE, ~0ULL, ~0ULL << 12, 1ULL << 63, 0xfee00000, 0xfef00000,
+		MOCK_APERTURE_START, MOCK_APERTURE_LAST + 1ULL, 1ULL << 32,
+		1ULL << 48, 1ULL << 57, 0x7fffffffffffffff,
+	};
+	static const __u64 even[] = {
+		16 * MiB, 32 * MiB, 48 * MiB, 2048 * MiB - 32 * PAGE
+	};
+
+	if (v % 32 == 0)
+		return v >> 5;
+	if (v % 32 == 1)
+		return odd[v / 32 % ARRAY_LEN(odd)];
+	return even[v / 32 % 4] + v / 128 % 64 * PAGE +
+		(v / 8192 % 16 ? 0 : 2048);
+}
+
+static __u64 some_iova_length(__u64 v)
+{
+	static const __u64 odd[] = {
+		0, 1, 100, 2048, 6144, PAGE - 1, MiB, 64 * MiB, 1ULL << 31,
+		1ULL << 40, 1ULL << 63, ~0ULL, ~0ULL << 12,
+	};
+
+	if (v % 32 == 0)
+		return v >> 5;
+	if (v % 32 == 1)
+		return odd[v / 32 % ARRAY_LEN(odd)];
+	return some_length(v / 32);
+}
+
+static __u64 some_pointer(__u64 v)
+{
+	static const __u64 odd[] = {
+		0, 1, 0x7ffffffff000, 0x800000000000, 0xffff888000000000, ~0ULL,
+		1ULL << 63, ~0ULL << 12,
+	};
+
+	if (v % 32 == 0)
+		return odd[v / 32 % ARRAY_LEN(odd)];
+	return (uintptr_t)some_address(v / 32) + (v / 8192 % 16 ? 0 : 2048) +
+		(v / 131072 % 16 ? 0 : v / 2097152 % PAGE);
+}
+
+static __u32 some_id(enum kind kind, __u64 v)
+{
+	unsigned int n;
+
+	if (v % 32 == 0)
+		return v >> 5;
+	if (v % 32 == 1)
+		return v / 32 % 16;
+	if (kind == ANY || v % 32 == 2)
+		kind = 1 + v / 32 % (KINDS - 1);
+	n = nids[kind] < KEPT ? nids[kind] : KEPT;
+	/* One that the other context may well have, too */
+	return n ? ids[kind][v / 256 % n] : 1 + v / 256 % 8;
+}
+
+static __u64 make_ranges(__u64 v, struct iommu_iova_range *ranges)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++, v = v * 6364136223846793005 + 1) {
+		ranges[i].start = some_iova(v >> 16);
+		ranges[i].last = ranges[i].start +
+			some_iova_length(v >> 24) - 1;
+	}
+	return v % 8 ? (uintptr_t)ranges : some_pointer(v / 8);
+}
+
+static __u64 make_value(const struct field *field, __u64 v,
+			struct iommu_iova_range *ranges)
+{
+	switch (field->type) {
+	case ID:
+		return some_id(field->arg, v);
+	case FILE_NO:
+		return some_file(field->arg, v);
+	case FLAGS:
+		return v % 32 ? v / 32 & field->arg : v / 32;
+	case BELOW:
+	case BELOW16:
+	case BELOW64:
+		return v % 32 ? v / 32 % field->arg : v / 32;
+	case IS:
+	case IS16:
+	case IS64:
+		return v % 128 ? field->arg : v / 128;
+	case IOVA:
+		return some_iova(v);
+	case LENGTH:
+		return some_iova_length(v);
+	case ADDRESS:
+		return some_pointer(v);
+	case RANGES:
+		return make_ranges(v, ranges);
+	default:
+		return 0;
+	}
+}
+
+static size_t field_size(enum type type)
+{
+	switch (type) {
+	case BELOW16:
+	case IS16:
+		return 2;
+	case BELOW64:
+	case IS64:
+	case IOVA:
+	case LENGTH:
+	case ADDRESS:
+	case RANGES:
+		return 8;
+	default:
+		return 4;
+	}
+}
+
+static void put_field(char *arg, const struct field *field, __u64 value)
+{
+	memcpy(arg + field->offset, &value, field_size(field->type));
+}
+
+static void take_results(const char *arg, const struct op *op)
+{
+	const struct field *field;
+	__u32 value;
+
+	for (field = op->fields; field->type; field++) {
+		memcpy(&value, arg + field->offset, sizeof(value));
+		if (field->type == OUT_ID)
+			ids[field->arg][nids[field->arg]++ % KEPT] = value;
+		else if (field->type == OUT_FILE)
+			keep_file(field->arg, value);
+	}
+}
+
+static void run_ioctl(const struct op *op, const struct call *call)
+{
+	__u64 v = call->values[VALUES - 1];
+	struct iommu_iova_range ranges[4];
+	const struct field *field;
+	char buffer[256] = {}, *arg = buffer;
+	__u32 size = op->size;
+	unsigned int i = 0;
+
+	for (field = op->fields; field->type; field++, i++)
+		put_field(buffer, field,
+			  make_value(field, call->values[i], ranges));
+	switch (v % 64) {
+	case 0:	/* a size that is not right */
+		size += v / 64 % 32 - 16;
+		break;
+	case 1:	/* an argument from the future */
+		size += 8;
+		buffer[op->size] = v / 64 % 2;
+		break;
+	case 2:	/* a field that should be 0, or some other */
+		buffer[v / 64 % op->size] ^= v / 4096;
+		break;
+	case 3:	/* memory that other threads change */
+		arg = some_address(v / 64);
+		break;
+	case 4:	/* at the end of memory */
+		arg = SLOT(v / 64 % SLOTS) + SLOT_SIZE - v / 256 % 128;
+		break;
+	case 5:
+		arg = (char *)(uintptr_t)some_pointer(v / 64);
+		break;
+	}
+	memcpy(buffer, &size, sizeof(size));
+	if (arg != buffer) {
+		/* As far as that memory takes it */
+		int fds[2];
+
+		if (!pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
+			if (write(fds[1], buffer, op->size) > 0)
+				i = read(fds[0], arg, op->size);
+			close(fds[0]);
+			close(fds[1]);
+		}
+	}
+	if (ioctl(some_file(op->file, call->values[VALUES - 2]), op->request,
+		  arg) >= 0 && arg == buffer)
+		take_results(buffer, op);
+}
+
+static void run_number(const struct op *op, const struct call *call)
+{
+	__u64 v = call->values[0];
+
+	ioctl(some_file(op->file, call->values[VALUES - 2]), op->request,
+	      v % 16 ? v / 16 % 16 : v / 16);
+}
+
+/* What the container takes for one, with what follows it */
+struct unmap_dma {
+	struct vfio_iommu_type1_dma_unmap unmap;
+	struct vfio_bitmap bitmap;
+};
+
+struct dirty_pages {
+	struct vfio_iommu_type1_dirty_bitmap dirty;
+	struct vfio_iommu_type1_dirty_bitmap_get get;
+};
+
+struct type1_info {
+	struct vfio_iommu_type1_info info;
+	char capabilities[128];
+};
+
+#define SIZE(_struct)	.size = sizeof(struct _struct)
+#define F(_type, _struct, _member, ...)					\
+	{ _type, offsetof(struct _struct, _member), __VA_ARGS__ + 0 }
+#define TEST_OP(_op, ...)						\
+	IOMMU_TEST_CMD, .size = sizeof(struct iommu_test_cmd),		\
+	.fields = { F(IS, iommu_test_cmd, op, _op), __VA_ARGS__ }
+#define T(_type, _member, ...)	F(_type, iommu_test_cmd, _member, __VA_ARGS__)
+
+const struct op ops[] = {
+	{ "DESTROY", IOMMU_DESTROY, SIZE(iommu_destroy), .fields = {
+		F(ID, iommu_destroy, id, ANY) } },
+	{ "IOAS_ALLOC", IOMMU_IOAS_ALLOC, SIZE(iommu_ioas_alloc), .fields = {
+		F(IS, iommu_ioas_alloc, flags, 0),
+		F(OUT_ID, iommu_ioas_alloc, out_ioas_id, IOAS) } },
+	{ "IOAS_IOVA_RANGES", IOMMU_IOAS_IOVA_RANGES,
+	  SIZE(iommu_ioas_iova_ranges), .fields = {
+		F(ID, iommu_ioas_iova_ranges, ioas_id, IOAS),
+		F(BELOW, iommu_ioas_iova_ranges, num_iovas, 5),
+		F(RANGES, iommu_ioas_iova_ranges, allowed_iovas) } },
+	{ "IOAS_ALLOW_IOVAS", IOMMU_IOAS_ALLOW_IOVAS,
+	  SIZE(iommu_ioas_allow_iovas), .fields = {
+		F(ID, iommu_ioas_allow_iovas, ioas_id, IOAS),
+		F(BELOW, iommu_ioas_allow_iovas, num_iovas, 5),
+		F(RANGES, iommu_ioas_allow_iovas, allowed_iovas) } },
+	{ "IOAS_MAP", IOMMU_IOAS_MAP, SIZE(iommu_ioas_map), .weight = 4,
+	  .fields = {
+		F(FLAGS, iommu_ioas_map, flags, 7),
+		F(ID, iommu_ioas_map, ioas_id, IOAS),
+		F(ADDRESS, iommu_ioas_map, user_va),
+		F(LENGTH, iommu_ioas_map, length),
+		F(IOVA, iommu_ioas_map, iova) } },
+	{ "IOAS_COPY", IOMMU_IOAS_COPY, SIZE(iommu_ioas_copy), .weight = 2,
+	  .fields = {
+		F(FLAGS, iommu_ioas_copy, flags, 7),
+		F(ID, iommu_ioas_copy, dst_ioas_id, IOAS),
+		F(ID, iommu_ioas_copy, src_ioas_id, IOAS),
+		F(LENGTH, iommu_ioas_copy, length),
+		F(IOVA, iommu_ioas_copy, dst_iova),
+		F(IOVA, iommu_ioas_copy, src_iova) } },
+	{ "IOAS_UNMAP", IOMMU_IOAS_UNMAP, SIZE(iommu_ioas_unmap), .weight = 2,
+	  .fields = {
+		F(ID, iommu_ioas_unmap, ioas_id, IOAS),
+		F(IOVA, iommu_ioas_unmap, iova),
+		F(LENGTH, iommu_ioas_unmap, length) } },
+	{ "IOAS_UNMAP all", IOMMU_IOAS_UNMAP, SIZE(iommu_ioas_unmap),
+	  .fields = {
+		F(ID, iommu_ioas_unmap, ioas_id, IOAS),
+		F(IS64, iommu_ioas_unmap, iova, 0),
+		F(IS64, iommu_ioas_unmap, length, ~0ULL) } },
+	{ "OPTION", IOMMU_OPTION, SIZE(iommu_option), .fields = {
+		F(BELOW, iommu_option, option_id, 2),
+		F(BELOW16, iommu_option, op, 2),
+		F(ID, iommu_option, object_id, IOAS),
+		F(BELOW64, iommu_option, val64, 2) } },
+	{ "OPTION of the context", IOMMU_OPTION, SIZE(iommu_option), .fields = {
+		F(BELOW, iommu_option, option_id, 2),
+		F(BELOW16, iommu_option, op, 2),
+		F(IS, iommu_option, object_id, 0),
+		F(BELOW64, iommu_option, val64, 2) } },
+	{ "VFIO_IOAS", IOMMU_VFIO_IOAS, SIZE(iommu_vfio_ioas), .fields = {
+		F(ID, iommu_vfio_ioas, ioas_id, IOAS),
+		F(BELOW16, iommu_vfio_ioas, op, 3) } },
+	{ "VFIO_IOAS set", IOMMU_VFIO_IOAS, SIZE(iommu_vfio_ioas), .fields = {
+		F(ID, iommu_vfio_ioas, ioas_id, IOAS),
+		F(IS16, iommu_vfio_ioas, op, IOMMU_VFIO_IOAS_SET) } },
+
+	{ "HWPT_ALLOC", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc), .weight = 1,
+	  .fields = {
+		F(FLAGS, iommu_hwpt_alloc, flags,
+		  IOMMU_HWPT_ALLOC_DIRTY_TRACKING),
+		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
+		F(ID, iommu_hwpt_alloc, pt_id, IOAS),
+		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
+	{ "HWPT_ALLOC with data", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc),
+	  .fields = {
+		F(FLAGS, iommu_hwpt_alloc, flags,
+		  IOMMU_HWPT_ALLOC_DIRTY_TRACKING),
+		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
+		F(ID, iommu_hwpt_alloc, pt_id, IOAS),
+		F(IS, iommu_hwpt_alloc, data_type, IOMMU_HWPT_DATA_SELFTEST),
+		F(IS, iommu_hwpt_alloc, data_len,
+		  sizeof(struct iommu_hwpt_selftest)),
+		F(ADDRESS, iommu_hwpt_alloc, data_uptr),
+		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
+	{ "GET_HW_INFO", IOMMU_GET_HW_INFO, SIZE(iommu_hw_info), .fields = {
+		F(FLAGS, iommu_hw_info, flags, 1),
+		F(ID, iommu_hw_info, dev_id, DEVICE),
+		F(BELOW, iommu_hw_info, data_len, PAGE),
+		F(ADDRESS, iommu_hw_info, data_uptr) } },
+	{ "HWPT_SET_DIRTY_TRACKING", IOMMU_HWPT_SET_DIRTY_TRACKING,
+	  SIZE(iommu_hwpt_set_dirty_tracking), .fields = {
+		F(FLAGS, iommu_hwpt_set_dirty_tracking, flags, 1),
+		F(ID, iommu_hwpt_set_dirty_tracking, hwpt_id, HWPT) } },
+	{ "HWPT_GET_DIRTY_BITMAP", IOMMU_HWPT_GET_DIRTY_BITMAP,
+	  SIZE(iommu_hwpt_get_dirty_bitmap), .weight = 1, .fields = {
+		F(ID, iommu_hwpt_get_dirty_bitmap, hwpt_id, HWPT),
+		F(FLAGS, iommu_hwpt_get_dirty_bitmap, flags, 1),
+		F(IOVA, iommu_hwpt_get_dirty_bitmap, iova),
+		F(LENGTH, iommu_hwpt_get_dirty_bitmap, length),
+		F(IS64, iommu_hwpt_get_dirty_bitmap, page_size, PAGE),
+		F(ADDRESS, iommu_hwpt_get_dirty_bitmap, data) } },
+
+	/* VFIO's container */
+	{ "VFIO_GET_API_VERSION", VFIO_GET_API_VERSION, .size = 0 },
+	{ "VFIO_CHECK_EXTENSION", VFIO_CHECK_EXTENSION, .size = 0 },
+	{ "VFIO_SET_IOMMU", VFIO_SET_IOMMU, .size = 0 },
+	{ "VFIO_IOMMU_GET_INFO", VFIO_IOMMU_GET_INFO, SIZE(type1_info) },
+	{ "VFIO_IOMMU_MAP_DMA", VFIO_IOMMU_MAP_DMA,
+	  SIZE(vfio_iommu_type1_dma_map), .weight = 1, .fields = {
+		F(FLAGS, vfio_iommu_type1_dma_map, flags, 3),
+		F(ADDRESS, vfio_iommu_type1_dma_map, vaddr),
+		F(IOVA, vfio_iommu_type1_dma_map, iova),
+		F(LENGTH, vfio_iommu_type1_dma_map, size) } },
+	{ "VFIO_IOMMU_UNMAP_DMA", VFIO_IOMMU_UNMAP_DMA, SIZE(unmap_dma),
+	  .weight = 1, .fields = {
+		F(BELOW, unmap_dma, unmap.flags, 3),
+		F(IOVA, unmap_dma, unmap.iova),
+		F(LENGTH, unmap_dma, unmap.size),
+		F(IS64, unmap_dma, bitmap.pgsize, PAGE),
+		F(BELOW64, unmap_dma, bitmap.size, PAGE),
+		F(ADDRESS, unmap_dma, bitmap.data) } },
+	{ "VFIO_IOMMU_UNMAP_DMA all", VFIO_IOMMU_UNMAP_DMA,
+	  SIZE(vfio_iommu_type1_dma_unmap), .fields = {
+		F(IS, vfio_iommu_type1_dma_unmap, flags,
+		  VFIO_DMA_UNMAP_FLAG_ALL),
+		F(IS64, vfio_iommu_type1_dma_unmap, iova, 0),
+		F(IS64, vfio_iommu_type1_dma_unmap, size, 0) } },
+	{ "VFIO_IOMMU_DIRTY_PAGES", VFIO_IOMMU_DIRTY_PAGES, SIZE(dirty_pages),
+	  .weight = 1, .fields = {
+		F(FLAGS, dirty_pages, dirty.flags, 7),
+		F(IOVA, dirty_pages, get.iova),
+		F(LENGTH, dirty_pages, get.size),
+		F(IS64, dirty_pages, get.bitmap.pgsize, PAGE),
+		F(BELOW64, dirty_pages, get.bitmap.size, PAGE),
+		F(ADDRESS, dirty_pages, get.bitmap.data) } },
+
+	/* The mock */
+	{ "ADD_RESERVED", TEST_OP(IOMMU_TEST_OP_ADD_RESERVED,
+		T(ID, id, IOAS),
+		T(IOVA, add_reserved.start),
+		T(LENGTH, add_reserved.length)) },
+	{ "MOCK_DOMAIN", TEST_OP(IOMMU_TEST_OP_MOCK_DOMAIN,
+		T(ID, id, IOAS),
+		T(OUT_ID, mock_domain.out_stdev_id, TEST),
+		T(OUT_ID, mock_domain.out_hwpt_id, HWPT),
+		T(OUT_ID, mock_domain.out_idev_id, DEVICE)), .weight = 1 },
+	{ "MOCK_DOMAIN of a HWPT", TEST_OP(IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS,
+		T(ID, id, HWPT),
+		T(FLAGS, mock_domain_flags.dev_flags, 5),
+		T(OUT_ID, mock_domain.out_stdev_id, TEST),
+		T(OUT_ID, mock_domain.out_hwpt_id, HWPT),
+		T(OUT_ID, mock_domain.out_idev_id, DEVICE)) },
+	{ "MOCK_DOMAIN_REPLACE", TEST_OP(IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		T(ID, id, TEST),
+		T(ID, mock_domain_replace.pt_id, IOAS)) },
+	{ "MOCK_DOMAIN_REPLACE: HWPT", TEST_OP(IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE,
+		T(ID, id, TEST),
+		T(ID, mock_domain_replace.pt_id, HWPT)) },
+	{ "MD_CHECK_MAP", TEST_OP(IOMMU_TEST_OP_MD_CHECK_MAP,
+		T(ID, id, HWPT),
+		T(IOVA, check_map.iova),
+		T(LENGTH, check_map.length),
+		T(ADDRESS, check_map.uptr)) },
+	{ "MD_CHECK_REFS", TEST_OP(IOMMU_TEST_OP_MD_CHECK_REFS,
+		T(LENGTH, check_refs.length),
+		T(ADDRESS, check_refs.uptr),
+		T(BELOW, check_refs.refs, 3)) },
+	{ "SET_TEMP_MEMORY_LIMIT", TEST_OP(IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT,
+		T(BELOW, memory_limit.limit, 256)) },
+
+	{ "CREATE_ACCESS", TEST_OP(IOMMU_TEST_OP_CREATE_ACCESS,
+		T(ID, id, IOAS),
+		T(FLAGS, create_access.flags, 1),
+		T(OUT_FILE, create_access.out_access_fd, ACCESS)),
+	  .weight = 1 },
+	{ "ACCESS_PAGES", TEST_OP(IOMMU_TEST_OP_ACCESS_PAGES,
+		T(FILE_NO, id, ACCESS),
+		T(FLAGS, access_pages.flags, MOCK_FLAGS_ACCESS_WRITE),
+		T(IOVA, access_pages.iova),
+		T(LENGTH, access_pages.length),
+		T(ADDRESS, access_pages.uptr),
+		T(OUT_ID, access_pages.out_access_pages_id, PINS)),
+	  .weight = 1 },
+	{ "DESTROY_ACCESS_PAGES", TEST_OP(IOMMU_TEST_OP_DESTROY_ACCESS_PAGES,
+		T(FILE_NO, id, ACCESS),
+		T(ID, destroy_access_pages.access_pages_id, PINS)) },
+	{ "ACCESS_RW", TEST_OP(IOMMU_TEST_OP_ACCESS_RW,
+		T(FILE_NO, id, ACCESS),
+		T(IOVA, access_rw.iova),
+		T(LENGTH, access_rw.length),
+		T(ADDRESS, access_rw.uptr),
+		T(FLAGS, access_rw.flags, 5)), .weight = 1 },
+	{ "ACCESS_REPLACE_IOAS", TEST_OP(IOMMU_TEST_OP_ACCESS_REPLACE_IOAS,
+		T(FILE_NO, id, ACCESS),
+		T(ID, access_replace_ioas.ioas_id, IOAS)) },
+	{ "DIRTY", TEST_OP(IOMMU_TEST_OP_DIRTY,
+		T(ID, id, HWPT),
+		T(IOVA, dirty.iova),
+		T(LENGTH, dirty.length),
+		{ IS64, offsetof(struct iommu_test_cmd, dirty.page_size),
+		  2048 },
+		T(ADDRESS, dirty.uptr)) },
+
+	/* VFIO's devices; detaching one, the kernel needs memory */
+	{ "BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, VFIO,
+	  SIZE(vfio_device_bind_iommufd), .no_failing = true, .fields = {
+		F(FILE_NO, vfio_device_bind_iommufd, iommufd, IOMMU),
+		F(OUT_ID, vfio_device_bind_iommufd, out_devid, DEVICE) } },
+	{ "ATTACH_IOMMUFD_PT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO,
+	  SIZE(vfio_device_attach_iommufd_pt), .no_failing = true, .fields = {
+		F(ID, vfio_device_attach_iommufd_pt, pt_id, IOAS) } },
+	{ "ATTACH_IOMMUFD_PT to a HWPT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO,
+	  SIZE(vfio_device_attach_iommufd_pt), .no_failing = true, .fields = {
+		F(ID, vfio_device_attach_iommufd_pt, pt_id, HWPT) } },
+	{ "DETACH_IOMMUFD_PT", VFIO_DEVICE_DETACH_IOMMUFD_PT, VFIO,
+	  SIZE(vfio_device_detach_iommufd_pt), .no_failing = true },
+
+	/* No ioctls */
+	{ "mmap", .run = memory_map },
+	{ "munmap", .run = memory_unmap },
+	{ "mprotect", .run = memory_protect },
+	{ "madvise", .run = memory_advise },
+	{ "mremap", .run = memory_move },
+	{ "touch", .run = memory_touch },
+	{ "open /dev/iommu", .run = iommu_open },
+	{ "open /dev/vfio/devices/vfioN", .run = vfio_open, .weight = 1,
+	  .no_failing = true },
+	{ "close", .run = file_close, .no_failing = true },
+	{ "dup", .run = file_dup, .no_failing = true },
+	{ "file", .run = file_odd, .no_failing = true },
+	{ "fork", .run = process_fork, .no_failing = true },
+	{ "sleep", .run = process_sleep, .no_failing = true },
+	{ "become somebody else", .run = process_drop, .no_failing = true },
+};
+
+const unsigned int nops = ARRAY_LEN(ops);
+
+static void set_nth(int nth, unsigned int n)
+{
+	char text[16];
+
+	if (write(nth, text, snprintf(text, sizeof(text), "%u", n)) < 0)
+		return;
+}
+
+/**
+ * run_call() - Make a call of a program
+ * @call: The call
+ * @nth: /proc/thread-self/fail-nth
+ */
+void run_call(const struct call *call, int nth)
+{
+	const struct op *op = &ops[call->op];
+
+	if (call->fail && !op->no_failing)
+		set_nth(nth, call->fail);
+	if (op->run)
+		op->run(call);
+	else if (op->size)
+		run_ioctl(op, call);
+	else
+		run_number(op, call);
+	if (call->fail && !op->no_failing) {
+		set_nth(nth, 0);
+		set_nth(nth, 0); /* the first may have been made to fail */
+	}
+}
+
+/* Before the process of a program is forked off: what all of them find */
+void ops_setup(void)
+{
+	static const unsigned int how[SLOTS] = { 0, 7, 2, 0 };
+	unsigned int i, j;
+
+	zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	for (i = 0; i < FILES; i++)
+		for (j = 0; j < KEPT; j++)
+			files[i][j] = -1;
+	for (i = 0; i < SLOTS; i++)
+		map_slot(i, how[i]);
+}
+
+void run_prologue(void)
+{
+	static const struct call call;
+	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
+
+	iommu_open(&call);
+	if (!ioctl(files[IOMMU][0], IOMMU_IOAS_ALLOC, &arg))
+		ids[IOAS][nids[IOAS]++] = arg.out_ioas_id;
+}
+
+/* Close all while coverage is still recorded */
+void run_epilogue(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < FILES; i++)
+		for (j = 0; j < KEPT; j++)
+			if (files[i][j] >= 0)
+				close(files[i][j]);
+}
