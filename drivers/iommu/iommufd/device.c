@@ -655,3 +655,18 @@ u32 iommufd_device_to_id(struct iommufd_device *idev)
 	return idev->obj.id;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_to_id);
+
+/**
+ * iommufd_ctx_has_group() - Whether a context owns an IOMMU group
+ * @ictx: The context.
+ * @group: The group.
+ *
+ * Any context.  The answer lasts while a device of the group is kept bound.
+ *
+ * Return: whether a device of @group is bound to @ictx.
+ */
+bool iommufd_ctx_has_group(struct iommufd_ctx *ictx, struct iommu_group *group)
+{
+	return xa_load(&ictx->groups, iommu_group_id(group));
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_has_group);
