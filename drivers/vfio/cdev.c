@@ -37,6 +37,7 @@
 #include <linux/kdev_t.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pm_runtime.h>
@@ -57,7 +58,8 @@
  * @vdev: the device; NULL when it is being removed or has gone
  * @claimed: a file is bound, or is between the first step of bind and the
  *	     last step of release
- * @open: a file has the device open; guarded by the lock of its device set
+ * @user: the file that has the device open, or NULL; guarded by the lock of
+ *	  its device set
  */
 struct vfio_cdev {
 	struct kref kref;
@@ -65,11 +67,12 @@ struct vfio_cdev {
 	struct mutex lock; /* see above */
 	struct vfio_device *vdev;
 	bool claimed;
-	bool open;
+	struct vfio_cdev_file *user;
 };
 
 /**
  * struct vfio_cdev_file - an open file of the character device
+ * @filp: the file
  * @cdev: what was opened
  * @lock: serializes bind, attach and detach; guards the fields below
  * @vdev: the bound device, NULL while parked.  Set once, with release
@@ -80,6 +83,7 @@ struct vfio_cdev {
  * @attached: @idev is attached to a page table
  */
 struct vfio_cdev_file {
+	struct file *filp;
 	struct vfio_cdev *cdev;
 	struct mutex lock; /* see above */
 	struct vfio_device *vdev;
@@ -159,7 +163,7 @@ static int vfio_cdev_authorize(struct vfio_device *vdev)
 	return ret ? 0 : -EACCES;
 }
 
-static int vfio_cdev_open_device(struct vfio_cdev *cdev,
+static int vfio_cdev_open_device(struct vfio_cdev_file *df,
 				 struct vfio_device *vdev)
 {
 	int ret;
@@ -171,10 +175,10 @@ static int vfio_cdev_open_device(struct vfio_cdev *cdev,
 	}
 
 	vdev->open_count++;
-	cdev->open = true;
+	df->cdev->user = df;
 	ret = vdev->ops->open_device(vdev);
 	if (ret) {
-		cdev->open = false;
+		df->cdev->user = NULL;
 		vdev->open_count--;
 	}
 out_unlock:
@@ -182,12 +186,12 @@ out_unlock:
 	return ret;
 }
 
-static void vfio_cdev_close_device(struct vfio_cdev *cdev,
+static void vfio_cdev_close_device(struct vfio_cdev_file *df,
 				   struct vfio_device *vdev)
 {
 	mutex_lock(&vdev->dev_set->lock);
 	vdev->ops->close_device(vdev);
-	cdev->open = false;
+	df->cdev->user = NULL;
 	vdev->open_count--;
 	mutex_unlock(&vdev->dev_set->lock);
 }
@@ -216,7 +220,7 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 		goto out_put_ctx;
 	}
 
-	ret = vfio_cdev_open_device(df->cdev, vdev);
+	ret = vfio_cdev_open_device(df, vdev);
 	if (ret)
 		goto out_unbind;
 	return 0;
@@ -246,7 +250,7 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 {
 	lockdep_assert_held(&df->lock);
 
-	vfio_cdev_close_device(df->cdev, vdev);
+	vfio_cdev_close_device(df, vdev);
 	vfio_cdev_detach_pt(df);
 	iommufd_device_unbind(df->idev);
 	df->idev = NULL;
@@ -533,6 +537,7 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *filp)
 	}
 
 	mutex_init(&df->lock);
+	df->filp = filp;
 	filp->private_data = df;
 	return 0;
 }
@@ -674,22 +679,41 @@ void vfio_cdev_put(struct vfio_cdev *cdev)
 }
 
 /**
- * vfio_cdev_is_open - whether a device is in use through its device file
+ * vfio_cdev_user - who uses a device through its device file
  * @cdev: what vfio_cdev_add() returned for @vdev, or NULL
  * @vdev: the device
  *
- * True as well while open_device() and close_device() are called for such a
+ * Valid also while open_device() and close_device() are called for such a
  * user.
  *
  * Context: the caller holds the lock of the device set.
  *
- * Return: true if a device file has @vdev open.
+ * Return: the device in the context that it is bound to, or NULL if no device
+ * file has @vdev open.
  */
-bool vfio_cdev_is_open(struct vfio_cdev *cdev, struct vfio_device *vdev)
+struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
+				      struct vfio_device *vdev)
 {
 	lockdep_assert_held(&vdev->dev_set->lock);
 
-	return cdev && cdev->open;
+	return cdev && cdev->user ? cdev->user->idev : NULL;
+}
+
+/**
+ * vfio_cdev_zap - take what is mapped of a device out of all page tables
+ * @cdev: what vfio_cdev_add() returned for @vdev, or NULL
+ * @vdev: the device
+ *
+ * The next access faults, and the fault is up to the driver.
+ *
+ * Context: process context; the caller holds the lock of the device set.
+ */
+void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev)
+{
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	if (cdev && cdev->user)
+		unmap_mapping_range(cdev->user->filp->f_mapping, 0, 0, true);
 }
 
 /**

@@ -19,6 +19,7 @@
 #include <linux/types.h>
 
 struct device;
+struct iommufd_device;
 struct vfio_cdev;
 struct vfio_device;
 
@@ -29,6 +30,9 @@ bool vfio_cdev_possible(struct device *dev);
 struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev);
 void vfio_cdev_del(struct vfio_cdev *cdev);
 void vfio_cdev_put(struct vfio_cdev *cdev);
-bool vfio_cdev_is_open(struct vfio_cdev *cdev, struct vfio_device *vdev);
+
+struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
+				      struct vfio_device *vdev);
+void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev);
 
 #endif
