@@ -338,13 +338,22 @@ static int check_interrupts(struct iommufd_group *igroup)
 	return 0;
 }
 
-/* Attach a group without a domain to a page table that is filled. */
-static int attach_to_filled(struct iommufd_group *igroup,
+/*
+ * Attach a group without a domain to a page table that is filled.  Where the
+ * IOMMU can make all DMA of the device coherent, KVM takes for granted that it
+ * does, so the page table must have been made to.
+ */
+static int attach_to_filled(struct iommufd_device *idev,
 			    struct iommufd_hwpt *hwpt,
 			    const struct iommu_provider_limits *limits)
 {
+	struct iommufd_group *igroup = idev->igroup;
+
 	if (hwpt->provider != igroup->provider ||
-	    !iommu_provider_within(hwpt->domain, limits))
+	    !iommu_provider_within(hwpt->domain, limits) ||
+	    (!hwpt->coherent &&
+	     device_iommu_capable(idev->dev,
+				  IOMMU_CAP_ENFORCE_CACHE_COHERENCY)))
 		return -EINVAL;
 	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->provider,
 				 hwpt->domain, igroup->group);
@@ -376,7 +385,7 @@ attach_to_existing(struct iommufd_device *idev, struct iommufd_ioas *ioas)
 
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
 		/* Whatever a driver has against it, the next one may do. */
-		if (attach_to_filled(igroup, hwpt, &limits))
+		if (attach_to_filled(idev, hwpt, &limits))
 			continue;
 		if (refcount_inc_not_zero(&hwpt->obj.users))
 			return hwpt;
@@ -412,7 +421,7 @@ static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_device *idev,
 	rc = iommu_provider_probe(igroup->provider, idev->dev, igroup->group,
 				  &limits);
 	if (!rc)
-		rc = attach_to_filled(igroup, hwpt, &limits);
+		rc = attach_to_filled(idev, hwpt, &limits);
 	if (rc)
 		return ERR_PTR(rc);
 	refcount_inc(&hwpt->obj.users);
