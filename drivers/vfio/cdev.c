@@ -25,8 +25,8 @@
  * stopped rather than faulted by its IOMMU.
  *
  * Locks, outermost first: vfio_cdev_file.lock, vfio_cdev.lock, the device
- * set's lock of the VFIO core.  User memory is touched under the first only:
- * the other two are shared with other users.
+ * set's lock of the VFIO core, vfio_cdev_file.kvm_lock.  User memory is touched
+ * under the first only: the next two are shared with other users.
  */
 #include <linux/cdev.h>
 #include <linux/device.h>
@@ -42,6 +42,7 @@
 #include <linux/mutex.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
@@ -49,11 +50,13 @@
 #include <uapi/linux/vfio_cdev.h>
 
 #include "cdev.h"
+#include "kvm.h"
 
 /**
  * struct vfio_cdev - what outlives a VFIO device for the sake of its files
  * @kref: one for the vfio_device, one for each open file
  * @minor: minor number, the N of vfioN, the index in vfio_cdevs
+ * @coherent: DMA will be coherent even if the device asks for it not to be
  * @lock: guards @vdev and @claimed
  * @vdev: the device; NULL when it is being removed or has gone
  * @claimed: a file is bound, or is between the first step of bind and the
@@ -64,6 +67,7 @@
 struct vfio_cdev {
 	struct kref kref;
 	unsigned int minor;
+	bool coherent;
 	struct mutex lock; /* see above */
 	struct vfio_device *vdev;
 	bool claimed;
@@ -81,6 +85,9 @@ struct vfio_cdev {
  * @ictx: the context that the device is bound to
  * @idev: the device in that context
  * @attached: @idev is attached to a page table
+ * @kvm_lock: guards @kvm; innermost
+ * @kvm: the VM that KVM says the file belongs to, or NULL.  KVM takes it back
+ *	 before it is gone, so there is no reference.
  */
 struct vfio_cdev_file {
 	struct file *filp;
@@ -90,6 +97,8 @@ struct vfio_cdev_file {
 	struct iommufd_ctx *ictx;
 	struct iommufd_device *idev;
 	bool attached;
+	spinlock_t kvm_lock; /* of what follows */
+	struct kvm *kvm;
 };
 
 /* The devices that can be opened, by minor.  Its lock makes a look-up safe. */
@@ -163,9 +172,33 @@ static int vfio_cdev_authorize(struct vfio_device *vdev)
 	return ret ? 0 : -EACCES;
 }
 
+/* The driver finds in @vdev the VM that its user belongs to, if to any. */
+static void vfio_cdev_get_kvm(struct vfio_cdev_file *df,
+			      struct vfio_device *vdev)
+{
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	spin_lock(&df->kvm_lock);
+	if (df->kvm && vfio_kvm_get(df->kvm))
+		vdev->kvm = df->kvm;
+	spin_unlock(&df->kvm_lock);
+}
+
+/* The reference is dropped without the lock: the VM may be gone then. */
+static struct kvm *vfio_cdev_take_kvm(struct vfio_device *vdev)
+{
+	struct kvm *kvm = vdev->kvm;
+
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	vdev->kvm = NULL;
+	return kvm;
+}
+
 static int vfio_cdev_open_device(struct vfio_cdev_file *df,
 				 struct vfio_device *vdev)
 {
+	struct kvm *kvm = NULL;
 	int ret;
 
 	mutex_lock(&vdev->dev_set->lock);
@@ -176,24 +209,33 @@ static int vfio_cdev_open_device(struct vfio_cdev_file *df,
 
 	vdev->open_count++;
 	df->cdev->user = df;
+	vfio_cdev_get_kvm(df, vdev);
 	ret = vdev->ops->open_device(vdev);
 	if (ret) {
+		kvm = vfio_cdev_take_kvm(vdev);
 		df->cdev->user = NULL;
 		vdev->open_count--;
 	}
 out_unlock:
 	mutex_unlock(&vdev->dev_set->lock);
+	if (kvm)
+		vfio_kvm_put(kvm);
 	return ret;
 }
 
 static void vfio_cdev_close_device(struct vfio_cdev_file *df,
 				   struct vfio_device *vdev)
 {
+	struct kvm *kvm;
+
 	mutex_lock(&vdev->dev_set->lock);
 	vdev->ops->close_device(vdev);
+	kvm = vfio_cdev_take_kvm(vdev);
 	df->cdev->user = NULL;
 	vdev->open_count--;
 	mutex_unlock(&vdev->dev_set->lock);
+	if (kvm)
+		vfio_kvm_put(kvm);
 }
 
 /* Everything between the claim and the moment when the user may be told. */
@@ -537,6 +579,7 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *filp)
 	}
 
 	mutex_init(&df->lock);
+	spin_lock_init(&df->kvm_lock);
 	df->filp = filp;
 	filp->private_data = df;
 	return 0;
@@ -632,6 +675,8 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev)
 	mutex_init(&cdev->lock);
 	cdev->minor = vdev->index;
 	cdev->vdev = vdev;
+	cdev->coherent = device_iommu_capable(vdev->dev,
+					      IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 
 	ret = xa_insert(&vfio_cdevs, cdev->minor, cdev, GFP_KERNEL);
 	if (ret) {
@@ -714,6 +759,55 @@ void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev)
 
 	if (cdev && cdev->user)
 		unmap_mapping_range(cdev->user->filp->f_mapping, 0, 0, true);
+}
+
+/**
+ * vfio_cdev_is_file - whether a file is a device file
+ * @filp: any file
+ *
+ * Context: any, also that of an ftrace hook.
+ *
+ * Return: true if so.
+ */
+notrace bool vfio_cdev_is_file(struct file *filp)
+{
+	return filp->f_op == &vfio_cdev_fops;
+}
+
+/**
+ * vfio_cdev_file_is_coherent - for KVM: is DMA coherent whatever a device asks
+ * @filp: a device file, bound or not
+ *
+ * If not, KVM does not ignore that the guest flushes caches.
+ *
+ * Context: any.
+ *
+ * Return: whether the IOMMU will see to it, in any page table that the device
+ * can be attached to.
+ */
+bool vfio_cdev_file_is_coherent(struct file *filp)
+{
+	struct vfio_cdev_file *df = filp->private_data;
+
+	return df->cdev->coherent;
+}
+
+/**
+ * vfio_cdev_file_set_kvm - for KVM: say which VM a file belongs to
+ * @filp: a device file, bound or not
+ * @kvm: the VM, or NULL: to none any more
+ *
+ * The device's driver is told when the device is opened, by bind.
+ *
+ * Context: any but interrupt.
+ */
+void vfio_cdev_file_set_kvm(struct file *filp, struct kvm *kvm)
+{
+	struct vfio_cdev_file *df = filp->private_data;
+
+	spin_lock(&df->kvm_lock);
+	df->kvm = kvm;
+	spin_unlock(&df->kvm_lock);
 }
 
 /**

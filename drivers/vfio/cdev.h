@@ -19,7 +19,9 @@
 #include <linux/types.h>
 
 struct device;
+struct file;
 struct iommufd_device;
+struct kvm;
 struct vfio_cdev;
 struct vfio_device;
 
@@ -34,5 +36,9 @@ void vfio_cdev_put(struct vfio_cdev *cdev);
 struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
 				      struct vfio_device *vdev);
 void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev);
+
+bool vfio_cdev_is_file(struct file *filp);
+bool vfio_cdev_file_is_coherent(struct file *filp);
+void vfio_cdev_file_set_kvm(struct file *filp, struct kvm *kvm);
 
 #endif

@@ -20,6 +20,7 @@
 #include "cdev.h"
 #include "hot_reset.h"
 #include "igd.h"
+#include "kvm.h"
 #include "vfio_pci.h"
 
 static char ids[1024] __initdata;
@@ -273,6 +274,7 @@ static int __init vfio_pci_init(void)
 	ret = vfio_cdev_init();
 	if (ret)
 		return ret;
+	vfio_kvm_init();
 
 	ret = pci_register_driver(&vfio_pci_driver);
 	if (ret)
@@ -284,6 +286,7 @@ static int __init vfio_pci_init(void)
 	return 0;
 
 out_cdev:
+	vfio_kvm_exit();
 	vfio_cdev_exit();
 	return ret;
 }
@@ -292,6 +295,7 @@ module_init(vfio_pci_init);
 static void __exit vfio_pci_exit(void)
 {
 	pci_unregister_driver(&vfio_pci_driver);
+	vfio_kvm_exit();
 	vfio_cdev_exit();
 }
 module_exit(vfio_pci_exit);

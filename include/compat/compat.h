@@ -13,6 +13,7 @@
 #include "linux/device.h"
 #include "linux/iommu.h"
 #include "linux/mm.h"
+#include "linux/vfio.h"
 #include "linux/vfio_pci_core.h"
 
 #endif
