@@ -25,8 +25,8 @@
  * stopped rather than faulted by its IOMMU.
  *
  * Locks, outermost first: vfio_cdev_file.lock, vfio_cdev.lock, the device
- * set's lock of the VFIO core.  User memory is touched under the first only:
- * the other two are shared with other users.
+ * set's lock of the VFIO core, vfio_cdev_file.kvm_lock.  User memory is touched
+ * under the first only: the next two are shared with other users.
  */
 #include <linux/cdev.h>
 #include <linux/device.h>
@@ -37,12 +37,14 @@
 #include <linux/kdev_t.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pm_runtime.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
@@ -50,28 +52,33 @@
 #include <uapi/linux/vfio_cdev.h>
 
 #include "cdev.h"
+#include "kvm.h"
 
 /**
  * struct vfio_cdev - what outlives a VFIO device for the sake of its files
  * @kref: one for the vfio_device, one for each open file
  * @minor: minor number, the N of vfioN, the index in vfio_cdevs
+ * @coherent: DMA will be coherent even if the device asks for it not to be
  * @lock: guards @vdev and @claimed
  * @vdev: the device; NULL when it is being removed or has gone
  * @claimed: a file is bound, or is between the first step of bind and the
  *	     last step of release
- * @open: a file has the device open; guarded by the lock of its device set
+ * @user: the file that has the device open, or NULL; guarded by the lock of
+ *	  its device set
  */
 struct vfio_cdev {
 	struct kref kref;
 	unsigned int minor;
+	bool coherent;
 	struct mutex lock; /* see above */
 	struct vfio_device *vdev;
 	bool claimed;
-	bool open;
+	struct vfio_cdev_file *user;
 };
 
 /**
  * struct vfio_cdev_file - an open file of the character device
+ * @filp: the file
  * @cdev: what was opened
  * @lock: serializes bind, attach and detach; guards the fields below
  * @vdev: the bound device, NULL while parked.  Set once, with release
@@ -80,14 +87,20 @@ struct vfio_cdev {
  * @ictx: the context that the device is bound to
  * @idev: the device in that context
  * @attached: @idev is attached to a page table
+ * @kvm_lock: guards @kvm; innermost
+ * @kvm: the VM that KVM says the file belongs to, or NULL.  KVM takes it back
+ *	 before it is gone, so there is no reference.
  */
 struct vfio_cdev_file {
+	struct file *filp;
 	struct vfio_cdev *cdev;
 	struct mutex lock; /* see above */
 	struct vfio_device *vdev;
 	struct iommufd_ctx *ictx;
 	struct iommufd_device *idev;
 	bool attached;
+	spinlock_t kvm_lock; /* of what follows */
+	struct kvm *kvm;
 };
 
 /* The devices that can be opened, by minor.  Its lock makes a look-up safe. */
@@ -161,9 +174,33 @@ static int vfio_cdev_authorize(struct vfio_device *vdev)
 	return ret ? 0 : -EACCES;
 }
 
-static int vfio_cdev_open_device(struct vfio_cdev *cdev,
+/* The driver finds in @vdev the VM that its user belongs to, if to any. */
+static void vfio_cdev_get_kvm(struct vfio_cdev_file *df,
+			      struct vfio_device *vdev)
+{
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	spin_lock(&df->kvm_lock);
+	if (df->kvm && vfio_kvm_get(df->kvm))
+		vdev->kvm = df->kvm;
+	spin_unlock(&df->kvm_lock);
+}
+
+/* The reference is dropped without the lock: the VM may be gone then. */
+static struct kvm *vfio_cdev_take_kvm(struct vfio_device *vdev)
+{
+	struct kvm *kvm = vdev->kvm;
+
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	vdev->kvm = NULL;
+	return kvm;
+}
+
+static int vfio_cdev_open_device(struct vfio_cdev_file *df,
 				 struct vfio_device *vdev)
 {
+	struct kvm *kvm = NULL;
 	int ret;
 
 	mutex_lock(&vdev->dev_set->lock);
@@ -173,25 +210,34 @@ static int vfio_cdev_open_device(struct vfio_cdev *cdev,
 	}
 
 	vdev->open_count++;
-	cdev->open = true;
+	df->cdev->user = df;
+	vfio_cdev_get_kvm(df, vdev);
 	ret = vdev->ops->open_device(vdev);
 	if (ret) {
-		cdev->open = false;
+		kvm = vfio_cdev_take_kvm(vdev);
+		df->cdev->user = NULL;
 		vdev->open_count--;
 	}
 out_unlock:
 	mutex_unlock(&vdev->dev_set->lock);
+	if (kvm)
+		vfio_kvm_put(kvm);
 	return ret;
 }
 
-static void vfio_cdev_close_device(struct vfio_cdev *cdev,
+static void vfio_cdev_close_device(struct vfio_cdev_file *df,
 				   struct vfio_device *vdev)
 {
+	struct kvm *kvm;
+
 	mutex_lock(&vdev->dev_set->lock);
 	vdev->ops->close_device(vdev);
-	cdev->open = false;
+	kvm = vfio_cdev_take_kvm(vdev);
+	df->cdev->user = NULL;
 	vdev->open_count--;
 	mutex_unlock(&vdev->dev_set->lock);
+	if (kvm)
+		vfio_kvm_put(kvm);
 }
 
 /* Everything between the claim and the moment when the user may be told. */
@@ -218,7 +264,7 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 		goto out_put_ctx;
 	}
 
-	ret = vfio_cdev_open_device(df->cdev, vdev);
+	ret = vfio_cdev_open_device(df, vdev);
 	if (ret)
 		goto out_unbind;
 	return 0;
@@ -248,7 +294,7 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 {
 	lockdep_assert_held(&df->lock);
 
-	vfio_cdev_close_device(df->cdev, vdev);
+	vfio_cdev_close_device(df, vdev);
 	vfio_cdev_detach_pt(df);
 	iommufd_device_unbind(df->idev);
 	df->idev = NULL;
@@ -554,6 +600,8 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *filp)
 	}
 
 	mutex_init(&df->lock);
+	spin_lock_init(&df->kvm_lock);
+	df->filp = filp;
 	filp->private_data = df;
 	return 0;
 }
@@ -649,6 +697,8 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev)
 	mutex_init(&cdev->lock);
 	cdev->minor = vdev->index;
 	cdev->vdev = vdev;
+	cdev->coherent = device_iommu_capable(vdev->dev,
+					      IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 
 	ret = xa_insert(&vfio_cdevs, cdev->minor, cdev, GFP_KERNEL);
 	if (ret) {
@@ -696,22 +746,90 @@ void vfio_cdev_put(struct vfio_cdev *cdev)
 }
 
 /**
- * vfio_cdev_is_open - whether a device is in use through its device file
+ * vfio_cdev_user - who uses a device through its device file
  * @cdev: what vfio_cdev_add() returned for @vdev, or NULL
  * @vdev: the device
  *
- * True as well while open_device() and close_device() are called for such a
+ * Valid also while open_device() and close_device() are called for such a
  * user.
  *
  * Context: the caller holds the lock of the device set.
  *
- * Return: true if a device file has @vdev open.
+ * Return: the device in the context that it is bound to, or NULL if no device
+ * file has @vdev open.
  */
-bool vfio_cdev_is_open(struct vfio_cdev *cdev, struct vfio_device *vdev)
+struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
+				      struct vfio_device *vdev)
 {
 	lockdep_assert_held(&vdev->dev_set->lock);
 
-	return cdev && cdev->open;
+	return cdev && cdev->user ? cdev->user->idev : NULL;
+}
+
+/**
+ * vfio_cdev_zap - take what is mapped of a device out of all page tables
+ * @cdev: what vfio_cdev_add() returned for @vdev, or NULL
+ * @vdev: the device
+ *
+ * The next access faults, and the fault is up to the driver.
+ *
+ * Context: process context; the caller holds the lock of the device set.
+ */
+void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev)
+{
+	lockdep_assert_held(&vdev->dev_set->lock);
+
+	if (cdev && cdev->user)
+		unmap_mapping_range(cdev->user->filp->f_mapping, 0, 0, true);
+}
+
+/**
+ * vfio_cdev_is_file - whether a file is a device file
+ * @filp: any file
+ *
+ * Context: any, also that of an ftrace hook.
+ *
+ * Return: true if so.
+ */
+notrace bool vfio_cdev_is_file(struct file *filp)
+{
+	return filp->f_op == &vfio_cdev_fops;
+}
+
+/**
+ * vfio_cdev_file_is_coherent - for KVM: is DMA coherent whatever a device asks
+ * @filp: a device file, bound or not
+ *
+ * If not, KVM does not ignore that the guest flushes caches.
+ *
+ * Context: any.
+ *
+ * Return: whether the IOMMU will see to it, in any page table that the device
+ * can be attached to.
+ */
+bool vfio_cdev_file_is_coherent(struct file *filp)
+{
+	struct vfio_cdev_file *df = filp->private_data;
+
+	return df->cdev->coherent;
+}
+
+/**
+ * vfio_cdev_file_set_kvm - for KVM: say which VM a file belongs to
+ * @filp: a device file, bound or not
+ * @kvm: the VM, or NULL: to none any more
+ *
+ * The device's driver is told when the device is opened, by bind.
+ *
+ * Context: any but interrupt.
+ */
+void vfio_cdev_file_set_kvm(struct file *filp, struct kvm *kvm)
+{
+	struct vfio_cdev_file *df = filp->private_data;
+
+	spin_lock(&df->kvm_lock);
+	df->kvm = kvm;
+	spin_unlock(&df->kvm_lock);
 }
 
 /**

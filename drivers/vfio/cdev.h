@@ -19,6 +19,9 @@
 #include <linux/types.h>
 
 struct device;
+struct file;
+struct iommufd_device;
+struct kvm;
 struct vfio_cdev;
 struct vfio_device;
 
@@ -29,6 +32,13 @@ bool vfio_cdev_possible(struct device *dev);
 struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev);
 void vfio_cdev_del(struct vfio_cdev *cdev);
 void vfio_cdev_put(struct vfio_cdev *cdev);
-bool vfio_cdev_is_open(struct vfio_cdev *cdev, struct vfio_device *vdev);
+
+struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
+				      struct vfio_device *vdev);
+void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev);
+
+bool vfio_cdev_is_file(struct file *filp);
+bool vfio_cdev_file_is_coherent(struct file *filp);
+void vfio_cdev_file_set_kvm(struct file *filp, struct kvm *kvm);
 
 #endif

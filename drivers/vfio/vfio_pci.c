@@ -5,33 +5,23 @@
  * The work is done by the kernel's vfio-pci-core.  This driver takes the place
  * of the kernel's own thin driver on top of it, has the same name, parameters
  * and way of being bound, and adds the character device of cdev.c.
- *
- * Hot reset, of a slot or a bus: the core takes for permission that the caller
- * holds the group file of every function that is reset.  Anyone who may open
- * the group's node can show such a file, even while the function is in use
- * through its character device.  So here a hot reset is refused while that is
- * the case for any function of the device set, and while a hot reset is under
- * way no function of the set can be taken into use like that.  A user of the
- * character device has no hot reset yet.  Limits: functions of the same set
- * that are bound to another VFIO driver escape the first rule, as their calls
- * do not come by here.
  */
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/err.h>
-#include <linux/list.h>
-#include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/string.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
 
 #include "cdev.h"
+#include "hot_reset.h"
 #include "igd.h"
+#include "kvm.h"
+#include "vfio_pci.h"
 
 static char ids[1024] __initdata;
 module_param_string(ids, ids, sizeof(ids), 0);
@@ -63,27 +53,6 @@ MODULE_PARM_DESC(enable_sriov, "Allow SR-IOV to be configured.  Virtual function
 static bool disable_denylist;
 module_param(disable_denylist, bool, 0444);
 MODULE_PARM_DESC(disable_denylist, "Allow devices with errata that an untrusted user could exploit");
-
-/**
- * struct vfio_pci_device - a PCI function bound to this driver
- * @core: the core's part; first, because the core frees the whole by it
- * @cdev: the character device, NULL if there is none.  Constant while the
- *	  device is on its device set's list.
- * @hot_resets: calls of this device's user now inside the core's hot reset;
- *		guarded by the lock of the device set
- */
-struct vfio_pci_device {
-	struct vfio_pci_core_device core;
-	struct vfio_cdev *cdev;
-	unsigned int hot_resets;
-};
-
-static struct vfio_pci_device *to_vfio_pci(struct vfio_device *vdev)
-{
-	return container_of(vdev, struct vfio_pci_device, core.vdev);
-}
-
-static const struct vfio_device_ops vfio_pci_ops;
 
 /* Devices with errata: whoever drives them can harm the rest of the host. */
 static const struct pci_device_id vfio_pci_denylist[] = {
@@ -120,81 +89,6 @@ static bool vfio_pci_is_igd(struct pci_dev *pdev)
 	       pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA;
 }
 
-/* Whether a device of the set is in use through its character device. */
-static bool vfio_pci_set_cdev_open(struct vfio_device_set *dev_set)
-{
-	struct vfio_device *cur;
-
-	lockdep_assert_held(&dev_set->lock);
-
-	list_for_each_entry(cur, &dev_set->device_list, dev_set_list)
-		if (cur->ops == &vfio_pci_ops &&
-		    vfio_cdev_is_open(to_vfio_pci(cur)->cdev, cur))
-			return true;
-	return false;
-}
-
-/* Whether a hot reset of the set may be under way. */
-static bool vfio_pci_set_resetting(struct vfio_device_set *dev_set)
-{
-	struct vfio_device *cur;
-
-	lockdep_assert_held(&dev_set->lock);
-
-	list_for_each_entry(cur, &dev_set->device_list, dev_set_list)
-		if (cur->ops == &vfio_pci_ops && to_vfio_pci(cur)->hot_resets)
-			return true;
-	return false;
-}
-
-/*
- * The core reads the arguments from user memory before it takes the lock of
- * the device set, so that lock cannot be held around the call.
- */
-static long vfio_pci_hot_reset(struct vfio_pci_device *pci, unsigned long arg)
-{
-	struct vfio_device *vdev = &pci->core.vdev;
-	struct vfio_device_set *dev_set = vdev->dev_set;
-	long ret;
-
-	mutex_lock(&dev_set->lock);
-	if (vfio_cdev_is_open(pci->cdev, vdev))
-		ret = -ENODEV;
-	else if (vfio_pci_set_cdev_open(dev_set))
-		ret = -EINVAL;
-	else
-		ret = 0;
-	if (!ret)
-		pci->hot_resets++;
-	mutex_unlock(&dev_set->lock);
-	if (ret)
-		return ret;
-
-	ret = vfio_pci_core_ioctl(vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
-
-	mutex_lock(&dev_set->lock);
-	pci->hot_resets--;
-	mutex_unlock(&dev_set->lock);
-	return ret;
-}
-
-/* What the core lists is group IDs, of no use without groups. */
-static long vfio_pci_hot_reset_info(struct vfio_pci_device *pci,
-				    unsigned long arg)
-{
-	struct vfio_device *vdev = &pci->core.vdev;
-	bool is_cdev;
-
-	mutex_lock(&vdev->dev_set->lock);
-	is_cdev = vfio_cdev_is_open(pci->cdev, vdev);
-	mutex_unlock(&vdev->dev_set->lock);
-	if (is_cdev)
-		return -ENODEV;
-
-	return vfio_pci_core_ioctl(vdev, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
-				   arg);
-}
-
 static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 			   unsigned long arg)
 {
@@ -216,8 +110,8 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 	struct vfio_pci_core_device *core = &pci->core;
 	int ret;
 
-	if (vfio_cdev_is_open(pci->cdev, vdev) &&
-	    vfio_pci_set_resetting(vdev->dev_set))
+	if (vfio_cdev_user(pci->cdev, vdev) &&
+	    vfio_pci_hot_reset_by_group(vdev->dev_set))
 		return -EBUSY;
 
 	ret = vfio_pci_core_enable(core);
@@ -244,7 +138,7 @@ static void vfio_pci_release(struct vfio_device *vdev)
 	vfio_pci_core_release_dev(vdev);
 }
 
-static const struct vfio_device_ops vfio_pci_ops = {
+const struct vfio_device_ops vfio_pci_ops = {
 	.name = "vfio-pci",
 	.init = vfio_pci_core_init_dev,
 	.release = vfio_pci_release,
@@ -380,6 +274,7 @@ static int __init vfio_pci_init(void)
 	ret = vfio_cdev_init();
 	if (ret)
 		return ret;
+	vfio_kvm_init();
 
 	ret = pci_register_driver(&vfio_pci_driver);
 	if (ret)
@@ -391,6 +286,7 @@ static int __init vfio_pci_init(void)
 	return 0;
 
 out_cdev:
+	vfio_kvm_exit();
 	vfio_cdev_exit();
 	return ret;
 }
@@ -399,6 +295,7 @@ module_init(vfio_pci_init);
 static void __exit vfio_pci_exit(void)
 {
 	pci_unregister_driver(&vfio_pci_driver);
+	vfio_kvm_exit();
 	vfio_cdev_exit();
 }
 module_exit(vfio_pci_exit);

@@ -16,5 +16,6 @@
 #include "linux/mm.h"
 #include "linux/sched/mm.h"
 #include "linux/vfio.h"
+#include "linux/vfio_pci_core.h"
 
 #endif

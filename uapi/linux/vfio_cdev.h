@@ -56,14 +56,17 @@
  *    that a hot reset is possible.  Only with the flag above.
  *
  * Special values of devid:
- *  - VFIO_PCI_DEVID_OWNED: the device has no ID, yet is owned by the caller
- *    (it is in a group of the caller's, or has no driver).
+ *  - VFIO_PCI_DEVID_OWNED: the device has no ID, yet nobody but the caller can
+ *    have it: its group is the context's, and its driver is a VFIO driver.
  *  - VFIO_PCI_DEVID_NOT_OWNED: the device is not the caller's.
  *
  * VFIO_DEVICE_PCI_HOT_RESET on a device file takes no group files (@count is
  * 0): what counts is which devices are bound to the caller's context.
  *
- * This driver does not do either on a device file yet: ENODEV.
+ * Errors of both: EINVAL the struct is too small, a field is not as said above,
+ * or the caller does not own all that would be reset.  ENODEV the device can be
+ * reset in no such way.  ENOSPC of the first: @count says how many entries there
+ * are, and there is no room for as many.  EFAULT, ENOMEM.
  */
 #ifndef VFIO_PCI_HOT_RESET_FLAG_DEV_ID
 #define VFIO_PCI_HOT_RESET_FLAG_DEV_ID 0x1

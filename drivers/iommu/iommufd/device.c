@@ -330,14 +330,23 @@ static void detach_from(struct iommufd_group *igroup, struct iommufd_hwpt *hwpt)
 			  igroup->group);
 }
 
-/* The same for a page table that is filled, if the group's IOMMU can do it */
-static int attach_to_filled(struct iommufd_group *igroup,
+/*
+ * The same for a page table that is filled, if the group's IOMMU can do it.
+ * Where that can make all DMA of the device coherent, KVM takes for granted that
+ * it does, so the page table must have been made to.
+ */
+static int attach_to_filled(struct iommufd_device *idev,
 			    struct iommufd_hwpt *hwpt,
 			    const struct iommu_provider_limits *limits,
 			    struct iommufd_hwpt *old)
 {
+	struct iommufd_group *igroup = idev->igroup;
+
 	if (hwpt->provider != igroup->provider ||
-	    !iommu_provider_within(hwpt->domain, limits))
+	    !iommu_provider_within(hwpt->domain, limits) ||
+	    (!hwpt->coherent &&
+	     device_iommu_capable(idev->dev,
+				  IOMMU_CAP_ENFORCE_CACHE_COHERENCY)))
 		return -EINVAL;
 	return group_attach_hwpt(igroup, hwpt, old);
 }
@@ -379,7 +388,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		if (!hwpt->obj.automatic ||
 		    IS_ERR(iommufd_hwpt_get(igroup->ictx, hwpt->obj.id)))
 			continue;
-		rc = attach_to_filled(igroup, hwpt, &limits, old);
+		rc = attach_to_filled(idev, hwpt, &limits, old);
 		if (!rc)
 			refcount_inc(&hwpt->obj.users);
 		iommufd_object_put(&hwpt->obj);
@@ -431,7 +440,7 @@ static int attach_to_named(struct iommufd_device *idev,
 		return group_attach_hwpt(igroup, hwpt, old);
 	rc = iommu_provider_probe(igroup->provider, idev->dev, igroup->group,
 				  &limits);
-	return rc ?: attach_to_filled(igroup, hwpt, &limits, old);
+	return rc ?: attach_to_filled(idev, hwpt, &limits, old);
 }
 
 /* What is attached to: a page table, or any that maps the IOAS */
@@ -770,3 +779,18 @@ u32 iommufd_device_to_id(struct iommufd_device *idev)
 	return idev->obj.id;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_to_id);
+
+/**
+ * iommufd_ctx_has_group() - Whether a context owns an IOMMU group
+ * @ictx: The context.
+ * @group: The group.
+ *
+ * Any context.  The answer lasts while a device of the group is kept bound.
+ *
+ * Return: whether a device of @group is bound to @ictx.
+ */
+bool iommufd_ctx_has_group(struct iommufd_ctx *ictx, struct iommu_group *group)
+{
+	return xa_load(&ictx->groups, iommu_group_id(group));
+}
+EXPORT_SYMBOL_GPL(iommufd_ctx_has_group);

@@ -20,4 +20,9 @@ vfio_device_mapping(struct vfio_device *vdev, struct file *filp)
 #endif
 }
 
+/* Until 6.6 KVM takes files of groups only, and asks for just that. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define vfio_file_is_valid vfio_file_is_group
+#endif
+
 #endif

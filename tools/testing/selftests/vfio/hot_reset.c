@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hot reset, of a whole bus, where two groups are on that bus (the VM's profile
- * "sriov").  It is for users of the group interface, who show the group files
- * of all that is reset.  As anybody who may open a group file can show it, a
- * device that is in use through its device file has to be safe from that.
+ * "sriov").  Users of the group interface show the group files of all that is
+ * reset; of a user of device files, all has to be in one context.  As anybody
+ * who may open a group file can show it, a device that is in use through its
+ * device file has to be safe from that.
  */
+#include <linux/pci_regs.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <linux/userfaultfd.h>
 
+#include "../../../examples/mmio.h"
 #include "group.h"
 
 /* e1000e: where its ring of receive descriptors is; 0 after a reset */
@@ -67,7 +71,7 @@ static int hot_reset(int dev, int group0, int group1)
 	return ERR(ioctl(dev, VFIO_DEVICE_PCI_HOT_RESET, &reset));
 }
 
-/* With no group at all, the way that later kernels have for device files */
+/* With no group at all, as it is for device files */
 static int hot_reset_without_groups(int dev)
 {
 	struct vfio_pci_hot_reset reset = { .argsz = sizeof(reset) };
@@ -134,25 +138,78 @@ TEST_F(hot_reset, of_two_groups)
 	EXPECT_EQ(0, read_mark(other.dev));
 }
 
-TEST_F(hot_reset, is_not_for_device_files)
+/* By a device file, while not all that it affects is in its context */
+#define expect_refused(devid)						\
+({									\
+	struct hot_reset_info _info;					\
+									\
+	EXPECT_EQ(0, hot_reset_info(self->nic_dev, &_info));		\
+	EXPECT_EQ(VFIO_PCI_HOT_RESET_FLAG_DEV_ID, _info.header.flags);	\
+	EXPECT_EQ(2, _info.header.count);				\
+	EXPECT_EQ((__u32)VFIO_PCI_DEVID_NOT_OWNED,			\
+		  _info.devices[0].group_id);				\
+	EXPECT_EQ(devid, _info.devices[1].group_id);			\
+	EXPECT_EQ(-EINVAL, hot_reset_without_groups(self->nic_dev));	\
+	EXPECT_EQ(MARK, read_mark(self->nic_dev));			\
+})
+
+TEST_F(hot_reset, by_device_file_is_for_one_context)
 {
 	struct hot_reset_info info;
+	int dev, other;
+	__u32 ioas, nic, edu;
 
-	ASSERT_EQ(0, vfio_bind(self->nic_dev, self->iommu, NULL));
+	ASSERT_EQ(0, vfio_bind(self->nic_dev, self->iommu, &nic));
 	ASSERT_EQ(0, leave_mark(self->nic_dev));
-	EXPECT_EQ(-ENODEV, hot_reset_info(self->nic_dev, &info));
-	EXPECT_EQ(-ENODEV, hot_reset_without_groups(self->nic_dev));
-	EXPECT_EQ(-ENODEV, hot_reset(self->nic_dev, self->user.group,
-				     self->nic_group));
-	EXPECT_EQ(MARK, read_mark(self->nic_dev));
-
-	/* Nor when nobody else is there */
+	/* The other is in use by a group's user, by nobody, by a context */
+	expect_refused(nic);
 	group_user_end(&self->user);
-	EXPECT_EQ(-ENODEV, hot_reset_info(self->nic_dev, &info));
-	EXPECT_EQ(-ENODEV, hot_reset_without_groups(self->nic_dev));
-	EXPECT_EQ(-ENODEV, hot_reset(self->nic_dev, self->nic_group,
+	expect_refused(nic);
+	dev = vfio_open(self->edu);
+	ASSERT_LE(0, dev);
+	expect_refused(nic);
+	other = open_iommu(&ioas);
+	ASSERT_EQ(0, vfio_bind(dev, other, NULL));
+	expect_refused(nic);
+	close(dev);
+
+	/* No group file makes up for it, and none is wanted */
+	self->user.group = group_open(self->edu);
+	ASSERT_LE(0, self->user.group);
+	EXPECT_EQ(-EINVAL, hot_reset(self->nic_dev, self->user.group,
+				     self->nic_group));
+	expect_refused(nic);
+	close(self->user.group);
+
+	/* Nor is one enough that has no driver */
+	ASSERT_EQ(0, pci_bind(self->edu, NULL));
+	expect_refused(nic);
+
+	ASSERT_EQ(0, pci_bind(self->edu, "vfio-pci"));
+	dev = vfio_open(self->edu);
+	ASSERT_LE(0, dev);
+	ASSERT_EQ(0, vfio_bind(dev, self->iommu, &edu));
+	EXPECT_EQ(0, hot_reset_info(self->nic_dev, &info));
+	EXPECT_EQ(VFIO_PCI_HOT_RESET_FLAG_DEV_ID |
+		  VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED, info.header.flags);
+	EXPECT_EQ(edu, info.devices[0].group_id);
+	EXPECT_EQ(nic, info.devices[1].group_id);
+	EXPECT_EQ(-EINVAL, hot_reset(self->nic_dev, self->nic_group,
 				     self->nic_group));
 	EXPECT_EQ(MARK, read_mark(self->nic_dev));
+	EXPECT_EQ(0, hot_reset_without_groups(self->nic_dev));
+	EXPECT_EQ(0, read_mark(self->nic_dev));
+}
+
+/* A device file is no group file, whoever takes it for one elsewhere */
+TEST_F(hot_reset, by_group_takes_no_device_files)
+{
+	int dev = self->user.dev, group = self->user.group;
+
+	EXPECT_EQ(-EINVAL, hot_reset(dev, group, self->nic_dev));
+	EXPECT_EQ(-EINVAL, hot_reset(dev, self->nic_dev, group));
+	EXPECT_EQ(-EINVAL, hot_reset_without_groups(dev));
+	EXPECT_EQ(0, hot_reset(dev, group, self->nic_group));
 }
 
 TEST_F(hot_reset, spares_a_device_in_use_through_its_file)
@@ -282,6 +339,338 @@ TEST_F_TIMEOUT(hot_reset, that_failed_is_over, PATIENCE)
 					       -1));
 	EXPECT_EQ(0, vfio_bind(self->nic_dev, self->iommu, NULL));
 	EXPECT_EQ(0, get_info(self->nic_dev));
+}
+
+/* Both devices of the bus are in one context */
+FIXTURE(of_one_context)
+{
+	char bdf[2][BDF_LEN];
+	int dev[2];	/* edu, NIC */
+	__u32 id[2];
+	int iommu;
+	__u32 ioas;
+	char *bar;	/* of the NIC, mapped */
+	size_t length;
+};
+
+FIXTURE_SETUP(of_one_context)
+{
+	unsigned int i;
+
+	self->iommu = open_iommu(&self->ioas);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pci_behind(RESET_PORT, i, self->bdf[i]));
+		self->dev[i] = open_vfio(self->bdf[i]);
+		ASSERT_EQ(0, vfio_bind(self->dev[i], self->iommu,
+				       &self->id[i]));
+	}
+	ASSERT_EQ(0, leave_mark(self->dev[1]));
+	ASSERT_EQ(0, vfio_map_bar(self->dev[1], 0, (void **)&self->bar,
+				  &self->length));
+}
+
+FIXTURE_TEARDOWN(of_one_context)
+{
+	unsigned int i;
+
+	munmap(self->bar, self->length);
+	EXPECT_EQ(0, close_range(3, ~0U, 0));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, bind_anew(self->bdf[i]));
+		EXPECT_EQ(0, pci_release(self->bdf[i]));
+	}
+}
+
+/* Whether a read of the register has to wait for a page fault */
+static bool faults(const char *bar, size_t offset, __u32 expected)
+{
+	struct rusage before, after;
+	__u32 value;
+
+	getrusage(RUSAGE_THREAD, &before);
+	value = mmio_read32(bar + offset);
+	getrusage(RUSAGE_THREAD, &after);
+	return value == expected && after.ru_minflt > before.ru_minflt;
+}
+
+TEST_F(of_one_context, is_told_and_checks_arguments)
+{
+	struct hot_reset_info *info = anon_pages(2);
+	struct vfio_pci_hot_reset *reset;
+	int *dev = self->dev;
+
+	EXPECT_EQ(0, hot_reset_info(dev[0], info));
+	EXPECT_EQ(2, info->header.count);
+	EXPECT_EQ(3, info->header.flags);
+	EXPECT_EQ(self->id[0], info->devices[0].group_id);
+	EXPECT_EQ(self->id[1], info->devices[1].group_id);
+	EXPECT_EQ(0, info->devices[0].segment);
+	EXPECT_EQ(info->devices[0].bus, info->devices[1].bus);
+	EXPECT_EQ(0, info->devices[0].devfn);
+	EXPECT_EQ(1 << 3, info->devices[1].devfn);
+
+	memset(info, 0, sizeof(*info));
+	info->header.argsz = sizeof(info->header);
+	EXPECT_EQ(-ENOSPC, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+				     info)));
+	EXPECT_EQ(2, info->header.count);
+	EXPECT_EQ(0, info->header.flags);
+	info->header.argsz = sizeof(info->header) + 2 * 8 - 1;
+	EXPECT_EQ(-ENOSPC, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+				     info)));
+	EXPECT_EQ(0, info->devices[0].group_id);
+	info->header.argsz = sizeof(info->header) + 2 * 8;
+	EXPECT_EQ(0, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+			       info)));
+	info->header.argsz = sizeof(info->header) - 1;
+	EXPECT_EQ(-EINVAL, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+				     info)));
+	EXPECT_EQ(-EFAULT, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+				     NULL)));
+	/* The list is on a page that is not there */
+	ASSERT_EQ(0, munmap((char *)info + PAGE, PAGE));
+	info = (void *)((char *)info + PAGE - sizeof(info->header));
+	info->header.argsz = sizeof(*info);
+	EXPECT_EQ(-EFAULT, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
+				     info)));
+
+	reset = (void *)info;
+	memset(reset, 0, sizeof(*reset));
+	reset->argsz = sizeof(*reset) - 1;
+	EXPECT_EQ(-EINVAL, ERR(ioctl(dev[0], VFIO_DEVICE_PCI_HOT_RESET,
+				     reset)));
+	reset->argsz = sizeof(*reset);
+	reset->flags = 1;
+	EXPECT_EQ(-EINVAL, ERR(ioctl(dev[0], VFIO_DEVICE_PCI_HOT_RESET,
+				     reset)));
+	reset->flags = 0;
+	reset->count = 1;
+	EXPECT_EQ(-EINVAL, ERR(ioctl(dev[0], VFIO_DEVICE_PCI_HOT_RESET,
+				     reset)));
+	EXPECT_EQ(-EFAULT, ERR(ioctl(dev[0], VFIO_DEVICE_PCI_HOT_RESET, NULL)));
+	EXPECT_EQ(MARK, read_mark(dev[1]));
+	reset->count = 0;
+	EXPECT_EQ(0, ERR(ioctl(dev[0], VFIO_DEVICE_PCI_HOT_RESET, reset)));
+	EXPECT_EQ(0, read_mark(dev[1]));
+}
+
+TEST_F(of_one_context, leaves_the_devices_usable)
+{
+	__u16 command[2];
+	__u32 bars[2][6];
+	__u32 pt = self->ioas;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vfio_attach(self->dev[i], &pt));
+		ASSERT_EQ(0, vfio_bus_master(self->dev[i], true));
+	}
+	ASSERT_EQ(0, vfio_config_read(self->dev[1], PCI_COMMAND, &command[0],
+				      sizeof(command[0])));
+	ASSERT_EQ(0, vfio_config_read(self->dev[1], PCI_BASE_ADDRESS_0, bars[0],
+				      sizeof(bars[0])));
+	ASSERT_EQ(0, hot_reset_without_groups(self->dev[0]));
+	ASSERT_EQ(0, vfio_config_read(self->dev[1], PCI_COMMAND, &command[1],
+				      sizeof(command[1])));
+	ASSERT_EQ(0, vfio_config_read(self->dev[1], PCI_BASE_ADDRESS_0, bars[1],
+				      sizeof(bars[1])));
+	EXPECT_EQ(command[0], command[1]);
+	EXPECT_EQ(0, memcmp(bars[0], bars[1], sizeof(bars[0])));
+	EXPECT_EQ(0, read_mark(self->dev[1]));
+	EXPECT_EQ(0, leave_mark(self->dev[1]));
+	EXPECT_EQ(0, vfio_detach(self->dev[0]));
+	EXPECT_EQ(0, vfio_detach(self->dev[1]));
+}
+
+/* A mapping goes for the time of the reset, and comes back by itself */
+TEST_F(of_one_context, revokes_mappings_of_all)
+{
+	int status;
+
+	EXPECT_TRUE(faults(self->bar, RDBAL, MARK));
+	EXPECT_FALSE(faults(self->bar, RDBAL, MARK));
+	ASSERT_EQ(0, hot_reset_without_groups(self->dev[0]));
+	EXPECT_TRUE(faults(self->bar, RDBAL, 0));
+	EXPECT_FALSE(faults(self->bar, RDBAL, 0));
+
+	/* Refused, it leaves them alone */
+	EXPECT_EQ(-EINVAL, hot_reset(self->dev[0], -1, -1));
+	EXPECT_FALSE(faults(self->bar, RDBAL, 0));
+
+	/* The other way round, and a mapping that a child has got */
+	if (!fork())
+		_exit(!(mmio_read32(self->bar + RDBAL) == 0 &&
+			!hot_reset_without_groups(self->dev[1]) &&
+			faults(self->bar, RDBAL, 0)));
+	ASSERT_LT(0, wait(&status));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(faults(self->bar, RDBAL, 0));
+	EXPECT_EQ(0, mmio_read32(self->bar + RDBAL));
+}
+
+struct reader {
+	pthread_t thread;
+	const char *bar;
+	bool stop;
+	long reads;
+	long wrong;
+};
+
+/* While a device is in reset its registers read as all ones */
+static void *read_on(void *arg)
+{
+	struct reader *reader = arg;
+	__u32 value;
+
+	for (; !__atomic_load_n(&reader->stop, __ATOMIC_RELAXED);
+	     __atomic_add_fetch(&reader->reads, 1, __ATOMIC_RELAXED)) {
+		value = mmio_read32(reader->bar + RDBAL);
+		reader->wrong += value != 0 && value != MARK;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(of_one_context, makes_accesses_wait, PATIENCE)
+{
+	struct reader reader = { .bar = self->bar };
+	long reads;
+	int i;
+
+	pthread_create(&reader.thread, NULL, read_on, &reader);
+	for (i = 0; i < 4; i++) {
+		reads = __atomic_load_n(&reader.reads, __ATOMIC_RELAXED);
+		while (__atomic_load_n(&reader.reads, __ATOMIC_RELAXED) == reads)
+			;
+		EXPECT_EQ(0, hot_reset_without_groups(self->dev[i % 2]));
+		EXPECT_EQ(0, leave_mark(self->dev[1]));
+	}
+	reads = __atomic_load_n(&reader.reads, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&reader.reads, __ATOMIC_RELAXED) == reads)
+		;
+	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
+	pthread_join(reader.thread, NULL);
+	EXPECT_EQ(0, reader.wrong);
+}
+
+static void *reset_often(void *arg)
+{
+	long rc = 0;
+	int i;
+
+	for (i = 0; i < 3 && !rc; i++)
+		rc = hot_reset_without_groups(*(int *)arg);
+	return (void *)rc;
+}
+
+/* From both sides at once: one after the other */
+TEST_F_TIMEOUT(of_one_context, can_be_asked_for_twice, PATIENCE)
+{
+	pthread_t thread[2];
+	void *rc;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, reset_often, &self->dev[i]);
+	for (i = 0; i < 2; i++) {
+		pthread_join(thread[i], &rc);
+		EXPECT_EQ(NULL, rc);
+	}
+	EXPECT_EQ(0, read_mark(self->dev[1]));
+}
+
+/* A device that sleeps is woken up, and has its BARs afterwards */
+TEST_F(of_one_context, wakes_what_sleeps)
+{
+	__u8 pos = 0, id = 0;
+	__u16 state;
+	int dev = self->dev[1];
+
+	ASSERT_EQ(0, vfio_config_read(dev, PCI_CAPABILITY_LIST, &pos, 1));
+	while (pos && !vfio_config_read(dev, pos, &id, 1) && id != PCI_CAP_ID_PM)
+		ASSERT_EQ(0, vfio_config_read(dev, pos + 1, &pos, 1));
+	ASSERT_NE(0, pos);
+	ASSERT_EQ(0, vfio_config_read(dev, pos + PCI_PM_CTRL, &state,
+				      sizeof(state)));
+	state |= 3;
+	ASSERT_EQ(0, vfio_config_write(dev, pos + PCI_PM_CTRL, &state,
+				       sizeof(state)));
+	EXPECT_EQ(0, hot_reset_without_groups(self->dev[0]));
+	ASSERT_EQ(0, vfio_config_read(dev, pos + PCI_PM_CTRL, &state,
+				      sizeof(state)));
+	EXPECT_EQ(0, state & 3);
+	EXPECT_EQ(0, mmio_read32(self->bar + RDBAL));
+	EXPECT_EQ(0, leave_mark(dev));
+	EXPECT_EQ(MARK, mmio_read32(self->bar + RDBAL));
+}
+
+TEST_F(of_one_context, ends_with_a_file)
+{
+	struct hot_reset_info info;
+
+	ASSERT_EQ(0, close(self->dev[0]));
+	EXPECT_EQ(0, hot_reset_info(self->dev[1], &info));
+	EXPECT_EQ(VFIO_PCI_HOT_RESET_FLAG_DEV_ID, info.header.flags);
+	EXPECT_EQ(-EINVAL, hot_reset_without_groups(self->dev[1]));
+	EXPECT_EQ(MARK, read_mark(self->dev[1]));
+}
+
+/* Neither what is on the root bus nor a parked file */
+TEST(where_there_is_none)
+{
+	struct hot_reset_info info;
+	__u32 ioas;
+	int iommu = open_iommu(&ioas);
+	int dev = open_vfio(EDU);
+
+	EXPECT_EQ(-EINVAL, hot_reset_info(dev, &info));
+	EXPECT_EQ(-EINVAL, hot_reset_without_groups(dev));
+	ASSERT_EQ(0, vfio_bind(dev, iommu, NULL));
+	EXPECT_EQ(-ENODEV, hot_reset_info(dev, &info));
+	EXPECT_EQ(-ENODEV, hot_reset_without_groups(dev));
+	close(dev);
+	close(iommu);
+	EXPECT_EQ(0, pci_release(EDU));
+}
+
+/* A whole slot: two functions of one group */
+TEST_F_TIMEOUT(hot_reset, of_a_slot_takes_a_group_for_owned, PATIENCE)
+{
+	char bdf[2][BDF_LEN];
+	struct hot_reset_info info;
+	__u32 id[2];
+	int dev[2], i;
+
+	ASSERT_EQ(0, pci_behind(SLOT_PORT, 0, bdf[0]));
+	strcpy(bdf[1], bdf[0]);
+	bdf[1][BDF_LEN - 2] = '1';
+	ASSERT_EQ(pci_group(bdf[0]), pci_group(bdf[1]));
+	for (i = 0; i < 2; i++)
+		dev[i] = open_vfio(bdf[i]);
+	ASSERT_EQ(0, vfio_bind(dev[0], self->iommu, &id[0]));
+
+	/* The second function can be nobody else's */
+	EXPECT_EQ(0, hot_reset_info(dev[0], &info));
+	EXPECT_EQ(2, info.header.count);
+	EXPECT_EQ(3, info.header.flags);
+	EXPECT_EQ(id[0], info.devices[0].group_id);
+	EXPECT_EQ(VFIO_PCI_DEVID_OWNED, info.devices[1].group_id);
+	EXPECT_EQ(0, hot_reset_without_groups(dev[0]));
+
+	ASSERT_EQ(0, vfio_bind(dev[1], self->iommu, &id[1]));
+	EXPECT_EQ(0, hot_reset_info(dev[0], &info));
+	EXPECT_EQ(3, info.header.flags);
+	EXPECT_EQ(id[1], info.devices[1].group_id);
+	EXPECT_EQ(0, hot_reset_without_groups(dev[1]));
+
+	/* But nobody answers for it without a driver */
+	ASSERT_EQ(0, close(dev[1]));
+	ASSERT_EQ(0, pci_release(bdf[1]));
+	EXPECT_EQ(0, hot_reset_info(dev[0], &info));
+	EXPECT_EQ(VFIO_PCI_HOT_RESET_FLAG_DEV_ID, info.header.flags);
+	EXPECT_EQ((__u32)VFIO_PCI_DEVID_NOT_OWNED, info.devices[1].group_id);
+	EXPECT_EQ(-EINVAL, hot_reset_without_groups(dev[0]));
+	close(dev[0]);
+	EXPECT_EQ(0, pci_release(bdf[0]));
 }
 
 TEST_HARNESS_MAIN
