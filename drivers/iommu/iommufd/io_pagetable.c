@@ -67,7 +67,7 @@ void iopt_destroy(struct io_pagetable *iopt)
 /* A pages object comes with its first area, which goes with it. */
 static struct iopt_area *pages_first_area(struct iopt_pages *pages)
 {
-	return (struct iopt_area *)pages->room;
+	return iopt_pages_room(pages);
 }
 
 static void area_free(struct iopt_area *area)
@@ -284,7 +284,7 @@ static bool map_fits_alignment(struct iopt_map *map, unsigned long align)
 static int map_choose_iova(struct iopt_map *map)
 {
 	struct iopt_slice *slice = &map_first_area(map)->slice;
-	unsigned long offset = slice->pages->uaddr + iopt_slice_start(slice);
+	unsigned long offset = slice->pages->base + iopt_slice_start(slice);
 	unsigned long align = map->iopt->iova_alignment;
 	unsigned long huge;
 
@@ -396,11 +396,11 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 {
 	struct iopt_pages *pages;
 
-	pages = iopt_pages_alloc(uaddr, length, prot & IOMMU_WRITE,
+	pages = iopt_pages_alloc(IOPT_USER, uaddr, length, prot & IOMMU_WRITE,
 				 account_mode, sizeof(struct iopt_area));
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
-	map_add(map, pages_first_area(pages), pages, uaddr - pages->uaddr,
+	map_add(map, pages_first_area(pages), pages, uaddr - pages->base,
 		length, prot);
 	return 0;
 }
