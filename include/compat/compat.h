@@ -11,7 +11,10 @@
 #define __IOMMUFD_COMPAT_H
 
 #include "linux/device.h"
+#include "linux/hugetlb.h"
 #include "linux/iommu.h"
 #include "linux/mm.h"
+#include "linux/pagemap.h"
+#include "linux/shmem_fs.h"
 
 #endif

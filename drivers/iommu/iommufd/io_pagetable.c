@@ -405,6 +405,32 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 	return 0;
 }
 
+/**
+ * iopt_map_add_file() - Add memory of a file to what to map
+ * @map: The mappings to be.
+ * @file: The file.
+ * @start: Offset of the first byte.
+ * @length: Bytes, not 0; @start + @length does not wrap.
+ * @prot: IOMMU_READ and so on.
+ * @account_mode: Whom to charge when it is pinned.
+ *
+ * Return: as iopt_pages_alloc_file().
+ */
+int iopt_map_add_file(struct iopt_map *map, struct file *file,
+		      unsigned long start, unsigned long length, int prot,
+		      enum iopt_account_mode account_mode)
+{
+	struct iopt_pages *pages;
+
+	pages = iopt_pages_alloc_file(file, start, length, prot & IOMMU_WRITE,
+				      account_mode, sizeof(struct iopt_area));
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	map_add(map, pages_first_area(pages), pages, start - pages->base,
+		length, prot);
+	return 0;
+}
+
 /* Add the part of @area that is in @start to @last. */
 static int map_add_area(struct iopt_map *map, struct iopt_area *area,
 			unsigned long start, unsigned long last, int prot)
@@ -829,6 +855,26 @@ int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 	     node && !rc; node = interval_tree_iter_next(node, start, last))
 		rc = fn(node->start, node->last, arg);
 out_unlock:
+	up_read(&iopt->iova_lock);
+	return rc;
+}
+
+/**
+ * iopt_collect_files() - Collect what the mappings are of
+ * @iopt: The I/O page table.
+ * @files: The list, for iopt_files_change_process().
+ *
+ * Return: 0, or -EINVAL when one is of memory of a process.
+ */
+int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
+{
+	struct interval_tree_node *node;
+	int rc = 0;
+
+	down_read(&iopt->iova_lock);
+	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX);
+	     node && !rc; node = interval_tree_iter_next(node, 0, ULONG_MAX))
+		rc = iopt_files_collect(node_to_area(node)->slice.pages, files);
 	up_read(&iopt->iova_lock);
 	return rc;
 }

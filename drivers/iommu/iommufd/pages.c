@@ -20,10 +20,7 @@
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 
 #include "pages.h"
@@ -40,6 +37,7 @@ EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
 
 static const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS] = {
 	[IOPT_USER] = &iopt_user_ops,
+	[IOPT_FILE] = &iopt_file_ops,
 };
 
 static const struct iopt_pages_ops *ops_of(const struct iopt_pages *pages)
@@ -53,55 +51,19 @@ static unsigned int scratch_entries(size_t size)
 	return max_t(size_t, READ_ONCE(iopt_scratch_bytes) / size, 1);
 }
 
-static int account_user(struct iopt_pages *pages, unsigned long npages)
-{
-	unsigned long limit = task_rlimit(pages->task, RLIMIT_MEMLOCK) >>
-			      PAGE_SHIFT;
-	long locked = atomic_long_read(&pages->user->locked_vm);
-
-	do {
-		if (locked + npages > limit)
-			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(&pages->user->locked_vm, &locked,
-					  locked + npages));
-	return 0;
-}
-
-static int account_process(struct iopt_pages *pages, unsigned long npages)
-{
-	int rc;
-
-	if (mmap_write_lock_killable(pages->mm))
-		return -EINTR;
-	rc = __account_locked_vm(pages->mm, npages, true, pages->task, false);
-	mmap_write_unlock(pages->mm);
-	return rc;
-}
-
 static int charge(struct iopt_pages *pages, unsigned long npages)
 {
-	int rc = 0;
+	int rc = iopt_payer_charge(&pages->payer, pages->account_mode, npages);
 
-	if (pages->account_mode == IOPT_ACCOUNT_USER)
-		rc = account_user(pages, npages);
-	else if (pages->account_mode == IOPT_ACCOUNT_PROCESS)
-		rc = account_process(pages, npages);
 	if (!rc)
-		atomic64_add(npages, &pages->mm->pinned_vm);
+		iopt_payer_count(&pages->payer, npages);
 	return rc;
 }
 
 static void uncharge(struct iopt_pages *pages, unsigned long npages)
 {
-	atomic64_sub(npages, &pages->mm->pinned_vm);
-	if (pages->account_mode == IOPT_ACCOUNT_USER) {
-		atomic_long_sub(npages, &pages->user->locked_vm);
-	} else if (pages->account_mode == IOPT_ACCOUNT_PROCESS) {
-		mmap_write_lock(pages->mm);
-		__account_locked_vm(pages->mm, npages, false, pages->task,
-				    false);
-		mmap_write_unlock(pages->mm);
-	}
+	iopt_payer_count(&pages->payer, -npages);
+	iopt_payer_uncharge(&pages->payer, pages->account_mode, npages);
 }
 
 /**
@@ -139,13 +101,7 @@ struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,
 	iopt_frames_init(&pages->frames,
 			 ((start + length - 1) >> PAGE_SHIFT) -
 			 (pages->base >> PAGE_SHIFT) + 1);
-	pages->mm = current->mm;
-	mmgrab(pages->mm);
-	pages->task = get_task_struct(current->group_leader);
-	pages->account_mode = capable(CAP_IPC_LOCK) ? IOPT_ACCOUNT_NONE :
-						      account_mode;
-	if (pages->account_mode == IOPT_ACCOUNT_USER)
-		pages->user = get_uid(current_user());
+	pages->account_mode = iopt_payer_init(&pages->payer, account_mode);
 	pages->writeable = writeable;
 	return pages;
 }
@@ -158,9 +114,7 @@ static void pages_release(struct kref *kref)
 	iopt_frames_destroy(&pages->frames);
 	if (ops_of(pages)->release)
 		ops_of(pages)->release(pages);
-	free_uid(pages->user);
-	put_task_struct(pages->task);
-	mmdrop(pages->mm);
+	iopt_payer_put(&pages->payer);
 	mutex_destroy(&pages->lock);
 	kfree(pages);
 }
@@ -204,6 +158,25 @@ static bool find_hole(struct iopt_pages *pages, unsigned long index,
 		index = user->last + 1;
 	}
 	return false;
+}
+
+/**
+ * iopt_pages_npinned() - How many pages are pinned
+ * @pages: The object, locked.
+ *
+ * Return: their number, as charged.
+ */
+unsigned long iopt_pages_npinned(struct iopt_pages *pages)
+{
+	unsigned long npinned = pages->frames.npages;
+	unsigned long index = 0, first, last;
+
+	while (find_hole(pages, index, pages->frames.npages - 1, &first,
+			 &last)) {
+		npinned -= last - first + 1;
+		index = last + 1;
+	}
+	return npinned;
 }
 
 /* Unpin all from @index to @last that has no user. */

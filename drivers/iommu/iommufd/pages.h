@@ -5,25 +5,20 @@
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "frames.h"
+#include "payer.h"
 
+struct file;
 struct iopt_pages;
-struct mm_struct;
 struct page;
-struct task_struct;
-struct user_struct;
-
-enum iopt_account_mode {
-	IOPT_ACCOUNT_USER,	/* against what the user may lock */
-	IOPT_ACCOUNT_PROCESS,	/* against what the process may lock */
-	IOPT_ACCOUNT_NONE,	/* the process may lock as much as it likes */
-};
 
 enum iopt_kind {
 	IOPT_USER,		/* of a process, by user address; pages_user.c */
+	IOPT_FILE,		/* of a file, by offset; pages_file.c */
 	IOPT_NKINDS,
 };
 
@@ -51,6 +46,7 @@ struct iopt_pages_ops {
 };
 
 extern const struct iopt_pages_ops iopt_user_ops;
+extern const struct iopt_pages_ops iopt_file_ops;
 
 /**
  * struct iopt_pages - Memory that can be pinned
@@ -65,13 +61,11 @@ extern const struct iopt_pages_ops iopt_user_ops;
  * @users: Ranges of indexes that must be pinned: interval tree nodes of the
  *	areas that are in a domain.
  * @base: Address of index 0, page aligned: for memory of a process the user
- *	address.  Of a mapping that has room for huge pages it is aligned to
+ *	address, for that of a file the offset.  Of a mapping that has room for huge pages it is aligned to
  *	them, so that a chunk of @frames is what can be one.  Indexes before the
  *	mapping's start have no user.
- * @mm: Address space of the process that mapped it.  Its memory may be gone
- *	while this lives; what is pinned stays.
- * @task: That process, for its limits.
- * @user: Its user, if that is charged, else NULL.
+ * @payer: The process that mapped it, to charge, and for IOPT_USER to pin in.
+ *	@payer and @account_mode are guarded by @lock where they can change.
  * @room: What its kind has for itself, and after that what the one who made
  *	this wants to live as long.
  *
@@ -87,9 +81,7 @@ struct iopt_pages {
 	struct iopt_frames frames;
 	struct rb_root_cached users;
 	unsigned long base;
-	struct mm_struct *mm;
-	struct task_struct *task;
-	struct user_struct *user;
+	struct iopt_payer payer;
 	long room[];
 };
 
@@ -118,6 +110,16 @@ struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,
 				    unsigned long length, bool writeable,
 				    enum iopt_account_mode account_mode,
 				    size_t room);
+struct iopt_pages *iopt_pages_alloc_file(struct file *file,
+					 unsigned long start,
+					 unsigned long length, bool writeable,
+					 enum iopt_account_mode account_mode,
+					 size_t room);
+int iopt_files_collect(struct iopt_pages *pages, struct list_head *files);
+void iopt_files_release(struct list_head *files);
+int iopt_files_change_process(struct list_head *files, struct mutex *lock,
+			      enum iopt_account_mode account_mode);
+unsigned long iopt_pages_npinned(struct iopt_pages *pages);
 void iopt_pages_put(struct iopt_pages *pages);
 void *iopt_pages_room(struct iopt_pages *pages);
 

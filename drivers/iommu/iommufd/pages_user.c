@@ -36,10 +36,10 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 	if (pages->writeable)
 		gup_flags |= FOLL_WRITE;
 
-	if (pages->mm == current->mm)
+	if (pages->payer.mm == current->mm)
 		n = pin_user_pages_fast(uaddr, npages, gup_flags, list);
 	else
-		n = pin_remote(pages->mm, uaddr, npages, gup_flags, list);
+		n = pin_remote(pages->payer.mm, uaddr, npages, gup_flags, list);
 	return n ?: -EFAULT;
 }
 
