@@ -59,11 +59,11 @@ extern const struct iopt_pages_ops iopt_file_ops;
  *	happen under it.
  * @frames: The frames pinned now.
  * @users: Ranges of indexes that must be pinned: interval tree nodes of the
- *	areas that are in a domain.
+ *	areas that are in a domain, and of what accesses have pinned.
  * @base: Address of index 0, page aligned: for memory of a process the user
- *	address, for that of a file the offset.  Of a mapping that has room for huge pages it is aligned to
- *	them, so that a chunk of @frames is what can be one.  Indexes before the
- *	mapping's start have no user.
+ *	address, for that of a file the offset.  Of a mapping that has room for
+ *	huge pages it is aligned to them, so that a chunk of @frames is what can
+ *	be one.  Indexes before the mapping's start have no user.
  * @payer: The process that mapped it, to charge, and for IOPT_USER to pin in.
  *	@payer and @account_mode are guarded by @lock where they can change.
  * @room: What its kind has for itself, and after that what the one who made
@@ -89,7 +89,7 @@ struct iopt_pages {
  * struct iopt_slice - Some bytes of a pages object, as an area maps them
  * @pages: The pages object.
  * @user: First and last index that the bytes touch; in iopt_pages::users while
- *	the slice is in a domain.
+ *	the slice is in a domain, or pinned for an access.
  * @offset: Offset of the first byte in the page at @user.start.
  * @length: Number of bytes.
  */
@@ -142,6 +142,15 @@ int iopt_slice_pin(struct iopt_slice *slice);
 void iopt_slice_unpin(struct iopt_slice *slice);
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);
+void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
+int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
+		  bool remote);
+
+/* Number of pages that the slice touches */
+static inline unsigned long iopt_slice_npages(const struct iopt_slice *slice)
+{
+	return slice->user.last - slice->user.start + 1;
+}
 
 /* Byte of the pages object that the slice starts with */
 static inline unsigned long iopt_slice_start(const struct iopt_slice *slice)

@@ -188,12 +188,14 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 			return pin_mapped(file, pgoff, npages, list);
 		return PTR_ERR(folio);
 	}
-	if (folio_may_stay(folio))
+	if (folio_may_stay(folio)) {
 		n = pin_folio(folio, pgoff, npages, list);
-	else
-		n = pin_mapped(file, pgoff, npages, list);
+		folio_put(folio);
+		return n;
+	}
+	/* What others refer to cannot be moved. */
 	folio_put(folio);
-	return n;
+	return pin_mapped(file, pgoff, npages, list);
 }
 
 static long file_pin(struct iopt_pages *pages, unsigned long index,
