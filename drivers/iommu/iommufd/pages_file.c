@@ -169,6 +169,9 @@ static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 		unpin_user_pages(list, n);
 		n = 0;
 	}
+	/* No huge page is left, at least none that may stay where it is. */
+	if (n == -EFAULT && is_hugetlbfs(file))
+		n = -ENOMEM;
 	n = n ?: -EFAULT;
 out_fput:
 	fput(ro);
@@ -195,6 +198,8 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 	}
 	/* What others refer to cannot be moved. */
 	folio_put(folio);
+	if (is_hugetlbfs(file) && !longterm_pin_moves_hugetlb())
+		return -ENOMEM;
 	return pin_mapped(file, pgoff, npages, list);
 }
 

@@ -17,4 +17,14 @@ filemap_lock_hugetlb_folio(struct hstate *h, struct address_space *mapping,
 }
 #endif
 
+/*
+ * Before 6.6 a lasting pin of a huge page that may not stay where it is fails,
+ * with a warning in the log.  With CMA one cannot tell before.
+ */
+static inline bool longterm_pin_moves_hugetlb(void)
+{
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) ||
+	       IS_ENABLED(CONFIG_CMA);
+}
+
 #endif

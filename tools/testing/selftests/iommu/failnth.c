@@ -25,6 +25,7 @@ struct subject {
 	int fd;
 	int dev;
 	int other;	/* made by the call that is repeated */
+	int file;
 	__u32 ioas_id;
 	__u32 spare_id;
 	__u32 dev_id;
@@ -134,6 +135,10 @@ FIXTURE_SETUP(fail)
 	ASSERT_EQ(0, madvise(self->subject.memory, PAGES * PAGE, MADV_NOHUGEPAGE));
 	memset(self->subject.memory, 1, PAGES * PAGE);
 
+	self->subject.file = memfd_create("test", MFD_CLOEXEC);
+	ASSERT_LE(0, self->subject.file);
+	ASSERT_EQ(0, ftruncate(self->subject.file, PAGES * PAGE));
+
 	self->subject.nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->subject.nth);
 }
@@ -144,6 +149,7 @@ FIXTURE_TEARDOWN(fail)
 	close(self->subject.dev);
 	close(self->subject.fd);
 	close(self->subject.nth);
+	close(self->subject.file);
 }
 
 /*
@@ -220,6 +226,23 @@ static int unmap(struct subject *self)
 	return ioas_unmap(self->fd, self->ioas_id, AT, PAGES * PAGE);
 }
 
+static int map_file(struct subject *self)
+{
+	return ioas_map_file(self->fd, self->ioas_id, self->file, 0,
+			     PAGES * PAGE, AT);
+}
+
+/* What was a hole is filled now: make it one again. */
+static int unmap_file(struct subject *self)
+{
+	int rc = unmap(self);
+
+	if (fallocate(self->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		      PAGES * PAGE))
+		return -errno;
+	return rc;
+}
+
 static int map_anywhere(struct subject *self)
 {
 	__u64 iova = 0;
@@ -270,6 +293,14 @@ TEST_F_TIMEOUT(fail, map_anywhere, 300)
 	ASSERT_EQ(0, limit_memory(PAGES));
 	walk(_metadata, &self->subject, "MAP, IOVA by the kernel", USER, map_anywhere,
 	     unmap_all);
+}
+
+TEST_F_TIMEOUT(fail, map_file, 300)
+{
+	ASSERT_EQ(0, attach(&self->subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	walk(_metadata, &self->subject, "MAP_FILE, device attached", USER,
+	     map_file, unmap_file);
 }
 
 /* When only the result cannot be written, what was mapped is gone */
