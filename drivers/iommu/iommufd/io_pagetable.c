@@ -436,6 +436,26 @@ int iopt_map_add_file(struct iopt_map *map, struct file *file,
 }
 
 /**
+ * iopt_collect_files() - Collect what the mappings are of
+ * @iopt: The I/O page table.
+ * @files: The list, for iopt_files_change_process().
+ *
+ * Return: 0, or -EINVAL when one is of memory of a process.
+ */
+int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
+{
+	struct interval_tree_node *node;
+	int rc = 0;
+
+	down_read(&iopt->iova_lock);
+	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX);
+	     node && !rc; node = interval_tree_iter_next(node, 0, ULONG_MAX))
+		rc = iopt_files_collect(node_to_area(node)->slice.pages, files);
+	up_read(&iopt->iova_lock);
+	return rc;
+}
+
+/**
  * struct iopt_copy - What copying mappings works on
  * @map: The mappings to be.
  * @prot: IOMMU_READ and so on, for the copy.
@@ -938,26 +958,6 @@ int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 	     node && !rc; node = interval_tree_iter_next(node, start, last))
 		rc = fn(node->start, node->last, arg);
 out_unlock:
-	up_read(&iopt->iova_lock);
-	return rc;
-}
-
-/**
- * iopt_collect_files() - Collect what the mappings are of
- * @iopt: The I/O page table.
- * @files: The list, for iopt_files_change_process().
- *
- * Return: 0, or -EINVAL when one is of memory of a process.
- */
-int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
-{
-	struct interval_tree_node *node;
-	int rc = 0;
-
-	down_read(&iopt->iova_lock);
-	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX);
-	     node && !rc; node = interval_tree_iter_next(node, 0, ULONG_MAX))
-		rc = iopt_files_collect(node_to_area(node)->slice.pages, files);
 	up_read(&iopt->iova_lock);
 	return rc;
 }

@@ -158,6 +158,7 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 int iopt_map_add_file(struct iopt_map *map, struct file *file,
 		      unsigned long start, unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);
+int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files);
 int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 		      unsigned long iova, unsigned long length, int prot);
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova);
@@ -175,7 +176,6 @@ int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
 int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, iopt_range_fn fn, void *arg);
 
-int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files);
 int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
 		    unsigned long last, iopt_area_fn fn, void *arg);
 
