@@ -12,9 +12,12 @@
 #define __IOMMUFD_COMPAT_H
 
 #include "linux/device.h"
+#include "linux/hugetlb.h"
 #include "linux/iommu.h"
 #include "linux/mm.h"
+#include "linux/pagemap.h"
 #include "linux/sched/mm.h"
+#include "linux/shmem_fs.h"
 #include "linux/vfio.h"
 #include "linux/vfio_pci_core.h"
 

@@ -630,4 +630,60 @@ struct iommu_hwpt_get_dirty_bitmap {
 #define IOMMU_HWPT_GET_DIRTY_BITMAP                                           \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_GET_DIRTY_BITMAP)
 
+/**
+ * struct iommu_ioas_map_file - ioctl(IOMMU_IOAS_MAP_FILE)
+ * @size: sizeof(struct iommu_ioas_map_file)
+ * @flags: As for struct iommu_ioas_map.
+ * @ioas_id: The IOAS to map into.
+ * @fd: A memfd, or a file of tmpfs or hugetlbfs, open for reading, and with
+ *	IOMMU_IOAS_MAP_WRITEABLE for writing.
+ * @start: Offset in the file of the first byte.
+ * @length: Bytes to map.
+ * @iova: As for struct iommu_ioas_map; one chosen by the kernel shares the
+ *	lower bits of @start.
+ *
+ * As IOMMU_IOAS_MAP, for memory of a file, which no process needs to have
+ * mapped.  The file may be closed.  Holes are filled when it is pinned.  What is
+ * pinned stays pinned if the file is truncated, or a hole punched into it, but
+ * then is no part of the file any more.  While it is mapped writeable the file
+ * cannot be sealed with F_SEAL_WRITE (EBUSY).
+ *
+ * Errors: EBADF when @fd is not open; EINVAL also when it is of another kind, or
+ * when the range ends past the end of the file; EACCES when it is not open for
+ * what is asked; EPERM when IOMMU_IOAS_MAP_WRITEABLE and it is sealed with
+ * F_SEAL_WRITE or F_SEAL_FUTURE_WRITE; ENOSPC also when the file system has no
+ * room; and those of IOMMU_IOAS_MAP.
+ */
+struct iommu_ioas_map_file {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__s32 fd;
+	__aligned_u64 start;
+	__aligned_u64 length;
+	__aligned_u64 iova;
+};
+
+#define IOMMU_IOAS_MAP_FILE _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_MAP_FILE)
+
+/**
+ * struct iommu_ioas_change_process - ioctl(IOMMU_IOAS_CHANGE_PROCESS)
+ * @size: sizeof(struct iommu_ioas_change_process)
+ * @__reserved: Must be 0.
+ *
+ * Charge the calling process, from now on, for all that is mapped in all IOAS of
+ * the context, as if it had mapped it: a program can hand its devices on to its
+ * successor.  All of it must be mapped by IOMMU_IOAS_MAP_FILE.
+ *
+ * Errors: EINVAL when something is mapped by IOMMU_IOAS_MAP; ENOMEM when over
+ * RLIMIT_MEMLOCK; EOPNOTSUPP.
+ */
+struct iommu_ioas_change_process {
+	__u32 size;
+	__u32 __reserved;
+};
+
+#define IOMMU_IOAS_CHANGE_PROCESS \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_CHANGE_PROCESS)
+
 #endif

@@ -14,7 +14,7 @@
 #include "provider.h"
 #include "ucmd.h"
 
-static int zero_user(void __user *to, size_t length)
+static int zero_rest(void __user *to, size_t length)
 {
 	size_t step;
 
@@ -37,7 +37,7 @@ static int copy_info(void __user *to, size_t room, const void *info,
 
 	if (copy_to_user(to, info, bytes))
 		return -EFAULT;
-	return zero_user(to + bytes, room - bytes);
+	return zero_rest(to + bytes, room - bytes);
 }
 
 /* Not looked at unless the flag says so: it was an output once. */

@@ -71,7 +71,7 @@ void iopt_destroy(struct io_pagetable *iopt)
 /* A pages object comes with its first area, which goes with it. */
 static struct iopt_area *pages_first_area(struct iopt_pages *pages)
 {
-	return (struct iopt_area *)pages->room;
+	return iopt_pages_room(pages);
 }
 
 static void area_free(struct iopt_area *area)
@@ -288,7 +288,7 @@ static bool map_fits_alignment(struct iopt_map *map, unsigned long align)
 static int map_choose_iova(struct iopt_map *map)
 {
 	struct iopt_slice *slice = &map_first_area(map)->slice;
-	unsigned long offset = slice->pages->uaddr + iopt_slice_start(slice);
+	unsigned long offset = slice->pages->base + iopt_slice_start(slice);
 	unsigned long align = map->iopt->iova_alignment;
 	unsigned long huge;
 
@@ -401,13 +401,59 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 {
 	struct iopt_pages *pages;
 
-	pages = iopt_pages_alloc(uaddr, length, prot & IOMMU_WRITE,
+	pages = iopt_pages_alloc(IOPT_USER, uaddr, length, prot & IOMMU_WRITE,
 				 account_mode, sizeof(struct iopt_area));
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
-	map_add(map, pages_first_area(pages), pages, uaddr - pages->uaddr,
+	map_add(map, pages_first_area(pages), pages, uaddr - pages->base,
 		length, prot);
 	return 0;
+}
+
+/**
+ * iopt_map_add_file() - Add memory of a file to what to map
+ * @map: The mappings to be.
+ * @file: The file.
+ * @start: Offset of the first byte.
+ * @length: Bytes, not 0; @start + @length does not wrap.
+ * @prot: IOMMU_READ and so on.
+ * @account_mode: Whom to charge when it is pinned.
+ *
+ * Return: as iopt_pages_alloc_file().
+ */
+int iopt_map_add_file(struct iopt_map *map, struct file *file,
+		      unsigned long start, unsigned long length, int prot,
+		      enum iopt_account_mode account_mode)
+{
+	struct iopt_pages *pages;
+
+	pages = iopt_pages_alloc_file(file, start, length, prot & IOMMU_WRITE,
+				      account_mode, sizeof(struct iopt_area));
+	if (IS_ERR(pages))
+		return PTR_ERR(pages);
+	map_add(map, pages_first_area(pages), pages, start - pages->base,
+		length, prot);
+	return 0;
+}
+
+/**
+ * iopt_collect_files() - Collect what the mappings are of
+ * @iopt: The I/O page table.
+ * @files: The list, for iopt_files_change_process().
+ *
+ * Return: 0, or -EINVAL when one is of memory of a process.
+ */
+int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
+{
+	struct interval_tree_node *node;
+	int rc = 0;
+
+	down_read(&iopt->iova_lock);
+	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX);
+	     node && !rc; node = interval_tree_iter_next(node, 0, ULONG_MAX))
+		rc = iopt_files_collect(node_to_area(node)->slice.pages, files);
+	up_read(&iopt->iova_lock);
+	return rc;
 }
 
 /**

@@ -155,6 +155,10 @@ void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt);
 int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 		      unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);
+int iopt_map_add_file(struct iopt_map *map, struct file *file,
+		      unsigned long start, unsigned long length, int prot,
+		      enum iopt_account_mode account_mode);
+int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files);
 int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 		      unsigned long iova, unsigned long length, int prot);
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova);

@@ -4,6 +4,7 @@
  */
 #include <linux/capability.h>
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -244,6 +245,84 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	iopt_map_destroy(&map);
 	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_map_file __user *umap = ucmd->ubuffer;
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	struct iopt_map map;
+	struct file *file;
+	int prot, rc;
+
+	prot = flags_to_prot(cmd->flags);
+	if (prot < 0)
+		return prot;
+	rc = check_range(cmd->start, cmd->length);
+	if (rc)
+		return rc;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	file = fget(cmd->fd);
+	if (!file) {
+		rc = -EBADF;
+		goto out_put;
+	}
+
+	iopt_map_init(&map, &ioas->iopt);
+	rc = iopt_map_add_file(&map, file, cmd->start, cmd->length, prot,
+			       ucmd->ictx->account_mode);
+	if (!rc)
+		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
+	iopt_map_destroy(&map);
+	fput(file);
+out_put:
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+/* Collect the files that all IOAS of a context map. */
+static int collect_files(struct iommufd_ctx *ictx, struct list_head *files)
+{
+	struct iommufd_object *obj;
+	unsigned long id;
+	int rc = 0;
+
+	xa_for_each(&ictx->objects, id, obj) {
+		struct iommufd_ioas *ioas = iommufd_ioas_get(ictx, id);
+
+		if (IS_ERR(ioas))
+			continue;
+		rc = iopt_collect_files(&ioas->iopt, files);
+		iommufd_object_put(&ioas->obj);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
+int iommufd_ioas_change_process(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_change_process *cmd = ucmd->cmd;
+	struct iommufd_ctx *ictx = ucmd->ictx;
+	LIST_HEAD(files);
+	int rc;
+
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+
+	if (mutex_lock_killable(&ictx->change_lock))
+		return -EINTR;
+	rc = collect_files(ictx, &files);
+	if (!rc)
+		rc = iopt_files_change_process(&files, &ictx->change_lock,
+					       ictx->account_mode);
+	iopt_files_release(&files);
+	mutex_unlock(&ictx->change_lock);
 	return rc;
 }
 

@@ -34,9 +34,11 @@ union iommufd_cmds {
 	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
+	struct iommu_ioas_change_process change_process;
 	struct iommu_ioas_copy ioas_copy;
 	struct iommu_ioas_iova_ranges iova_ranges;
 	struct iommu_ioas_map map;
+	struct iommu_ioas_map_file map_file;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
@@ -78,11 +80,15 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      struct iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas,
 	      struct iommu_ioas_allow_iovas, allowed_iovas),
+	IOCTL(IOMMU_IOAS_CHANGE_PROCESS, iommufd_ioas_change_process,
+	      struct iommu_ioas_change_process, __reserved),
 	IOCTL(IOMMU_IOAS_COPY, iommufd_ioas_copy, struct iommu_ioas_copy,
 	      src_iova),
 	IOCTL(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges,
 	      struct iommu_ioas_iova_ranges, out_iova_alignment),
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map, struct iommu_ioas_map, iova),
+	IOCTL(IOMMU_IOAS_MAP_FILE, iommufd_ioas_map_file,
+	      struct iommu_ioas_map_file, iova),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
 	      length),
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),

@@ -266,6 +266,7 @@ void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file)
 	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ictx->groups, XA_FLAGS_ACCOUNT);
 	mutex_init(&ictx->groups_lock);
+	mutex_init(&ictx->change_lock);
 }
 
 /**
@@ -296,4 +297,5 @@ void iommufd_ctx_release(struct iommufd_ctx *ictx)
 	WARN_ON(!xa_empty(&ictx->objects));
 	WARN_ON(!xa_empty(&ictx->groups));
 	mutex_destroy(&ictx->groups_lock);
+	mutex_destroy(&ictx->change_lock);
 }

@@ -31,6 +31,8 @@ enum iommufd_object_type {
  *	by the xa_lock of @objects, see vfio_compat.c.
  * @groups: struct iommufd_group by IOMMU group ID.
  * @groups_lock: Guards @groups and the device count of each group in it.
+ * @change_lock: Held while mappings get another process to charge: one caller at
+ *	a time locks all their pages objects.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -41,6 +43,7 @@ struct iommufd_ctx {
 	struct iommufd_ioas *vfio_ioas;
 	struct xarray groups;
 	struct mutex groups_lock;	/* of @groups */
+	struct mutex change_lock;
 	u8 account_mode;
 };
 

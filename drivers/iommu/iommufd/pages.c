@@ -22,10 +22,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -41,102 +38,73 @@
 unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
 EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
 
+static const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS] = {
+	[IOPT_USER] = &iopt_user_ops,
+	[IOPT_FILE] = &iopt_file_ops,
+};
+
+static const struct iopt_pages_ops *ops_of(const struct iopt_pages *pages)
+{
+	return iopt_kinds[pages->kind];
+}
+
 /* How many entries of @size bytes fit the scratch memory, at least 1? */
 static unsigned int scratch_entries(size_t size)
 {
 	return max_t(size_t, READ_ONCE(iopt_scratch_bytes) / size, 1);
 }
 
-static int account_user(struct iopt_pages *pages, unsigned long npages)
-{
-	unsigned long limit = task_rlimit(pages->task, RLIMIT_MEMLOCK) >>
-			      PAGE_SHIFT;
-	long locked = atomic_long_read(&pages->user->locked_vm);
-
-	do {
-		if (locked + npages > limit)
-			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(&pages->user->locked_vm, &locked,
-					  locked + npages));
-	return 0;
-}
-
-static int account_process(struct iopt_pages *pages, unsigned long npages)
-{
-	int rc;
-
-	if (mmap_write_lock_killable(pages->mm))
-		return -EINTR;
-	rc = __account_locked_vm(pages->mm, npages, true, pages->task, false);
-	mmap_write_unlock(pages->mm);
-	return rc;
-}
-
 static int charge(struct iopt_pages *pages, unsigned long npages)
 {
-	int rc = 0;
+	int rc = iopt_payer_charge(&pages->payer, pages->account_mode, npages);
 
-	if (pages->account_mode == IOPT_ACCOUNT_USER)
-		rc = account_user(pages, npages);
-	else if (pages->account_mode == IOPT_ACCOUNT_PROCESS)
-		rc = account_process(pages, npages);
 	if (!rc)
-		atomic64_add(npages, &pages->mm->pinned_vm);
+		iopt_payer_count(&pages->payer, npages);
 	return rc;
 }
 
 static void uncharge(struct iopt_pages *pages, unsigned long npages)
 {
-	atomic64_sub(npages, &pages->mm->pinned_vm);
-	if (pages->account_mode == IOPT_ACCOUNT_USER) {
-		atomic_long_sub(npages, &pages->user->locked_vm);
-	} else if (pages->account_mode == IOPT_ACCOUNT_PROCESS) {
-		mmap_write_lock(pages->mm);
-		__account_locked_vm(pages->mm, npages, false, pages->task,
-				    false);
-		mmap_write_unlock(pages->mm);
-	}
+	iopt_payer_count(&pages->payer, -npages);
+	iopt_payer_uncharge(&pages->payer, pages->account_mode, npages);
 }
 
 /**
- * iopt_pages_alloc() - Describe memory of the current process
- * @uaddr: User address of the first byte.
- * @length: Number of bytes, not 0; @uaddr + @length does not wrap.
+ * iopt_pages_alloc() - Describe memory, for the current process to be charged
+ * @kind: Its kind.
+ * @start: Address of the first byte, as the kind counts them.
+ * @length: Number of bytes, not 0; @start + @length does not wrap.
  * @writeable: Devices may write to it.
  * @account_mode: Whom to charge, unless the caller may lock without limit.
- * @room: Bytes of iopt_pages::room, zeroed.
+ * @room: Bytes of iopt_pages_room(), zeroed.
  *
- * Pins nothing.  The byte at @uaddr is byte
- * @uaddr - iopt_pages::uaddr of the object.  Process context.
+ * Pins nothing.  The byte at @start is byte
+ * @start - iopt_pages::base of the object.  Process context.
  *
  * Return: the object with one reference, or ERR_PTR(-ENOMEM).
  */
-struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
-				    bool writeable,
+struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,
+				    unsigned long length, bool writeable,
 				    enum iopt_account_mode account_mode,
 				    size_t room)
 {
 	unsigned long align = length >= PMD_SIZE ? PMD_SIZE : PAGE_SIZE;
 	struct iopt_pages *pages;
 
-	pages = kzalloc(sizeof(*pages) + room, GFP_KERNEL_ACCOUNT);
+	pages = kzalloc(sizeof(*pages) + iopt_kinds[kind]->size + room,
+			GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 
 	kref_init(&pages->kref);
+	pages->kind = kind;
 	mutex_init(&pages->lock);
 	pages->users = RB_ROOT_CACHED;
-	pages->uaddr = ALIGN_DOWN(uaddr, align);
+	pages->base = ALIGN_DOWN(start, align);
 	iopt_frames_init(&pages->frames,
-			 ((uaddr + length - 1) >> PAGE_SHIFT) -
-			 (pages->uaddr >> PAGE_SHIFT) + 1);
-	pages->mm = current->mm;
-	mmgrab(pages->mm);
-	pages->task = get_task_struct(current->group_leader);
-	pages->account_mode = capable(CAP_IPC_LOCK) ? IOPT_ACCOUNT_NONE :
-						      account_mode;
-	if (pages->account_mode == IOPT_ACCOUNT_USER)
-		pages->user = get_uid(current_user());
+			 ((start + length - 1) >> PAGE_SHIFT) -
+			 (pages->base >> PAGE_SHIFT) + 1);
+	pages->account_mode = iopt_payer_init(&pages->payer, account_mode);
 	pages->writeable = writeable;
 	return pages;
 }
@@ -147,9 +115,9 @@ static void pages_release(struct kref *kref)
 
 	WARN_ON(!RB_EMPTY_ROOT(&pages->users.rb_root));
 	iopt_frames_destroy(&pages->frames);
-	free_uid(pages->user);
-	put_task_struct(pages->task);
-	mmdrop(pages->mm);
+	if (ops_of(pages)->release)
+		ops_of(pages)->release(pages);
+	iopt_payer_put(&pages->payer);
 	mutex_destroy(&pages->lock);
 	kfree(pages);
 }
@@ -161,6 +129,17 @@ static void pages_release(struct kref *kref)
 void iopt_pages_put(struct iopt_pages *pages)
 {
 	kref_put(&pages->kref, pages_release);
+}
+
+/**
+ * iopt_pages_room() - What the one who made a pages object has in it
+ * @pages: The object.
+ *
+ * Return: the room that iopt_pages_alloc() was asked for.
+ */
+void *iopt_pages_room(struct iopt_pages *pages)
+{
+	return (void *)pages->room + ops_of(pages)->size;
 }
 
 /* Find the first run of indexes from @index to @last without a user. */
@@ -184,6 +163,25 @@ static bool find_hole(struct iopt_pages *pages, unsigned long index,
 	return false;
 }
 
+/**
+ * iopt_pages_npinned() - How many pages are pinned
+ * @pages: The object, locked.
+ *
+ * Return: their number, as charged.
+ */
+unsigned long iopt_pages_npinned(struct iopt_pages *pages)
+{
+	unsigned long npinned = pages->frames.npages;
+	unsigned long index = 0, first, last;
+
+	while (find_hole(pages, index, pages->frames.npages - 1, &first,
+			 &last)) {
+		npinned -= last - first + 1;
+		index = last + 1;
+	}
+	return npinned;
+}
+
 /* Unpin all from @index to @last that has no user. */
 static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 			 unsigned long last)
@@ -196,9 +194,7 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 		for (iopt_run_first(&run, &pages->frames, hole_first,
 				    hole_last);
 		     run.npages; iopt_run_next(&run)) {
-			unpin_user_page_range_dirty_lock(pfn_to_page(run.pfn),
-							 run.npages,
-							 pages->writeable);
+			ops_of(pages)->unpin(pages, run.pfn, run.npages);
 			cond_resched();
 		}
 		uncharge(pages, hole_last - hole_first + 1);
@@ -213,34 +209,6 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 }
 
 /*
- * Pin what one call to the kernel's mm does, from @index on.  Returns how many
- * pages, at least 1, or an errno.
- */
-static long pin_some(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list)
-{
-	unsigned long uaddr = pages->uaddr + index * PAGE_SIZE;
-	unsigned int gup_flags = FOLL_LONGTERM;
-	int locked = 1;
-	long n;
-
-	if (pages->writeable)
-		gup_flags |= FOLL_WRITE;
-
-	if (pages->mm == current->mm) {
-		n = pin_user_pages_fast(uaddr, npages, gup_flags, list);
-	} else {
-		if (mmap_read_lock_killable(pages->mm))
-			return -EINTR;
-		n = pin_user_pages_remote(pages->mm, uaddr, npages, gup_flags,
-					  list, &locked);
-		if (locked)
-			mmap_read_unlock(pages->mm);
-	}
-	return n ?: -EFAULT;
-}
-
-/*
  * Pin from *@index to @last, chunk by chunk but no more than @room pages at a
  * time; *@index follows.
  */
@@ -249,8 +217,8 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long room)
 {
 	unsigned long window;
+	long i, n;
 	int rc;
-	long n;
 
 	while (*index <= last) {
 		if (fatal_signal_pending(current))
@@ -258,12 +226,14 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		cond_resched();
 
 		window = min(last, iopt_chunk_last(*index)) - *index + 1;
-		n = pin_some(pages, *index, min(window, room), list);
+		n = ops_of(pages)->pin(pages, *index, min(window, room), list);
 		if (n < 0)
 			return n;
 		rc = iopt_frames_add(&pages->frames, *index, list, n);
 		if (rc) {
-			unpin_user_pages(list, n);
+			for (i = 0; i < n; i++)
+				ops_of(pages)->unpin(pages,
+						     page_to_pfn(list[i]), 1);
 			return rc;
 		}
 		*index += n;
@@ -297,13 +267,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 	if (!list)
 		goto out_uncharge;
 
-	rc = -EFAULT;
-	if (pages->mm == current->mm) {
-		rc = pin_chunks(pages, stop, last, list, room);
-	} else if (mmget_not_zero(pages->mm)) {
-		rc = pin_chunks(pages, stop, last, list, room);
-		mmput(pages->mm);
-	}
+	rc = pin_chunks(pages, stop, last, list, room);
 
 	if (list != few)
 		kfree(list);
@@ -370,7 +334,7 @@ void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
  *
  * Return: 0, or, with nothing changed: -EFAULT when the memory cannot be
  * accessed as wanted or is gone, -ENOMEM also over the limit of locked memory,
- * -EINTR when killed, or what else the kernel's pin_user_pages() says.
+ * -EINTR when killed, or what else iopt_pages_ops::pin() returns.
  */
 int iopt_slice_pin(struct iopt_slice *slice)
 {
@@ -636,7 +600,7 @@ static void slice_rw_runs(struct iopt_slice *slice, void *data, bool write)
 
 static int slice_rw_user(struct iopt_slice *slice, void *data, bool write)
 {
-	void __user *uaddr = (void __user *)(slice->pages->uaddr +
+	void __user *uaddr = (void __user *)(slice->pages->base +
 					     iopt_slice_start(slice));
 	unsigned long left;
 
@@ -668,7 +632,8 @@ static bool slice_has_users(struct iopt_slice *slice)
  *
  * What is pinned is what devices see, whatever is behind the user address by
  * now, so that is used where there is any.  Otherwise the owner copies as any
- * system call does, and for others the slice is pinned meanwhile.
+ * system call does, and for others, and from and to files, the slice is pinned
+ * meanwhile.
  *
  * May sleep and fault in user memory.
  *
@@ -680,8 +645,8 @@ int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 {
 	int rc;
 
-	if (!remote && slice->pages->mm == current->mm &&
-	    !slice_has_users(slice))
+	if (!remote && slice->pages->kind == IOPT_USER &&
+	    slice->pages->payer.mm == current->mm && !slice_has_users(slice))
 		return slice_rw_user(slice, data, write);
 
 	rc = iopt_slice_pin(slice);

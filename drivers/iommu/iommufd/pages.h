@@ -5,25 +5,54 @@
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "frames.h"
+#include "payer.h"
 
-struct mm_struct;
+struct file;
+struct iopt_pages;
 struct page;
-struct task_struct;
-struct user_struct;
 
-enum iopt_account_mode {
-	IOPT_ACCOUNT_USER,	/* against what the user may lock */
-	IOPT_ACCOUNT_PROCESS,	/* against what the process may lock */
-	IOPT_ACCOUNT_NONE,	/* the process may lock as much as it likes */
+enum iopt_kind {
+	IOPT_USER,		/* of a process, by user address; pages_user.c */
+	IOPT_FILE,		/* of a file, by offset; pages_file.c */
+	IOPT_NKINDS,
 };
+
+/**
+ * struct iopt_pages_ops - A kind of memory
+ * @size: Bytes of iopt_pages_private() it has, a multiple of a long.
+ * @pin: Pin, such that it stays as long as it likes, up to @npages pages from
+ *	@index on, and list them; all are in one chunk of the frames.  Returns
+ *	how many, at least 1, or an errno.  Only the frame number is taken of
+ *	what is listed: it may be pfn_to_page() of a frame that has no struct
+ *	page.  Called with iopt_pages::lock held, may sleep.
+ * @unpin: Undo it for consecutive frames, pinned by any calls of @pin; devices
+ *	may have written to them if iopt_pages::writeable.  Called with
+ *	iopt_pages::lock held, may sleep, cannot fail.
+ * @release: Drop what iopt_pages_private() holds.  Nothing is pinned.  May be
+ *	NULL.
+ */
+struct iopt_pages_ops {
+	size_t size;
+	long (*pin)(struct iopt_pages *pages, unsigned long index,
+		    unsigned long npages, struct page **list);
+	void (*unpin)(struct iopt_pages *pages, unsigned long pfn,
+		      unsigned long npages);
+	void (*release)(struct iopt_pages *pages);
+};
+
+extern const struct iopt_pages_ops iopt_user_ops;
+extern const struct iopt_pages_ops iopt_file_ops;
 
 /**
  * struct iopt_pages - Memory that can be pinned
  * @kref: One for each area that is a slice of this.
+ * @kind: enum iopt_kind.  Not a pointer: with its first area this just fits 256
+ *	bytes.
  * @account_mode: enum iopt_account_mode: whom pinned pages are charged to.
  * @writeable: Pinned such that devices may write.
  * @lock: Guards @frames and @users.  Held while pinning, so page faults may
@@ -31,29 +60,28 @@ enum iopt_account_mode {
  * @frames: The frames pinned now.
  * @users: Ranges of indexes that must be pinned: interval tree nodes of the
  *	areas that are in a domain, and of what accesses have pinned.
- * @uaddr: User address of index 0, page aligned.  Of a mapping that has room
- *	for huge pages it is aligned to them, so that a chunk of @frames is
- *	what can be one.  Indexes before the mapping's start have no user.
- * @mm: Address space that @uaddr is in.  Its memory may be gone while this
- *	lives; what is pinned stays.
- * @task: The process it belonged to, for its limits.
- * @user: The user it belonged to, if that is charged, else NULL.
- * @room: What the one who made this wants to live as long.
+ * @base: Address of index 0, page aligned: for memory of a process the user
+ *	address, for that of a file the offset.  Of a mapping that has room for
+ *	huge pages it is aligned to them, so that a chunk of @frames is what can
+ *	be one.  Indexes before the mapping's start have no user.
+ * @payer: The process that mapped it, to charge, and for IOPT_USER to pin in.
+ *	@payer and @account_mode are guarded by @lock where they can change.
+ * @room: What its kind has for itself, and after that what the one who made
+ *	this wants to live as long.
  *
  * The invariant: an index is pinned, charged, and known to @frames, if and
  * only if at least one user covers it.
  */
 struct iopt_pages {
 	struct kref kref;
+	u8 kind;
 	u8 account_mode;
 	bool writeable;
 	struct mutex lock;	/* of the following */
 	struct iopt_frames frames;
 	struct rb_root_cached users;
-	unsigned long uaddr;
-	struct mm_struct *mm;
-	struct task_struct *task;
-	struct user_struct *user;
+	unsigned long base;
+	struct iopt_payer payer;
 	long room[];
 };
 
@@ -78,11 +106,28 @@ struct iopt_slice {
 /* Tests make it smaller, so that little memory has many borders. */
 extern unsigned int iopt_scratch_bytes;
 
-struct iopt_pages *iopt_pages_alloc(unsigned long uaddr, unsigned long length,
-				    bool writeable,
+struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,
+				    unsigned long length, bool writeable,
 				    enum iopt_account_mode account_mode,
 				    size_t room);
+struct iopt_pages *iopt_pages_alloc_file(struct file *file,
+					 unsigned long start,
+					 unsigned long length, bool writeable,
+					 enum iopt_account_mode account_mode,
+					 size_t room);
+int iopt_files_collect(struct iopt_pages *pages, struct list_head *files);
+void iopt_files_release(struct list_head *files);
+int iopt_files_change_process(struct list_head *files, struct mutex *lock,
+			      enum iopt_account_mode account_mode);
+unsigned long iopt_pages_npinned(struct iopt_pages *pages);
 void iopt_pages_put(struct iopt_pages *pages);
+void *iopt_pages_room(struct iopt_pages *pages);
+
+/* What the kind has for itself, zeroed at first */
+static inline void *iopt_pages_private(struct iopt_pages *pages)
+{
+	return pages->room;
+}
 
 static inline void iopt_pages_get(struct iopt_pages *pages)
 {

@@ -64,4 +64,30 @@ static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
 #define pin_user_pages_fast compat_pin_user_pages_fast
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+/*
+ * 6.13 exports a way to pin a folio that the caller has a reference to.  As in
+ * the kernel's own: a large folio has a count of its pins, in a small one a pin
+ * is so many references, and so many pins that the count of references would
+ * wrap are refused.
+ */
+static inline int folio_add_pins(struct folio *folio, unsigned int pins)
+{
+	if (folio_ref_count(folio) <= 0)
+		return -ENOMEM;
+	if (folio_test_large(folio)) {
+		folio_ref_add(folio, pins);
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+		atomic_add(pins, folio_pincount_ptr(folio));
+#else
+		atomic_add(pins, &folio->_pincount);
+#endif
+	} else {
+		folio_ref_add(folio, pins * GUP_PIN_COUNTING_BIAS);
+	}
+	mod_node_page_state(folio_pgdat(folio), NR_FOLL_PIN_ACQUIRED, pins);
+	return 0;
+}
+#endif
+
 #endif

@@ -120,6 +120,32 @@ static inline int ioas_map(int fd, __u32 id, const void *va, __u64 length,
 	return ioas_map_flags(fd, id, FIXED | RW, va, length, &iova);
 }
 
+/* iova: in with FIXED, else out */
+static inline int ioas_map_file_flags(int fd, __u32 id, __u32 flags, int file,
+				      __u64 start, __u64 length, __u64 *iova)
+{
+	struct iommu_ioas_map_file arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.ioas_id = id,
+		.fd = file,
+		.start = start,
+		.length = length,
+		.iova = *iova,
+	};
+	int rc = call(fd, IOMMU_IOAS_MAP_FILE, &arg);
+
+	*iova = arg.iova;
+	return rc;
+}
+
+static inline int ioas_map_file(int fd, __u32 id, int file, __u64 start,
+				__u64 length, __u64 iova)
+{
+	return ioas_map_file_flags(fd, id, FIXED | RW, file, start, length,
+				   &iova);
+}
+
 static inline int ioas_copy_flags(int fd, __u32 flags, __u32 dst, __u32 src,
 				  __u64 length, __u64 *dst_iova, __u64 src_iova)
 {

@@ -32,6 +32,7 @@ struct subject {
 	int fd;
 	int dev;
 	int other;	/* made by the call that is repeated */
+	int file;
 	__u32 ioas_id;
 	__u32 spare_id;
 	__u32 dev_id;
@@ -181,6 +182,7 @@ static int set_up(struct subject *self)
 
 	self->other = -1;
 	self->dev = -1;
+	self->file = -1;
 	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (self->nth < 0)
 		return -errno;
@@ -192,7 +194,11 @@ static int set_up(struct subject *self)
 	if (rc)
 		return rc;
 	self->memory = small_pages(PAGES * PAGE);
-	return self->memory ? 0 : -ENOMEM;
+	if (!self->memory)
+		return -ENOMEM;
+	self->file = memfd_create("test", MFD_CLOEXEC);
+	return self->file < 0 || ftruncate(self->file, PAGES * PAGE) ?
+		-errno : 0;
 }
 
 static void tear_down(struct subject *self)
@@ -201,6 +207,7 @@ static void tear_down(struct subject *self)
 		close(self->other);
 	if (self->dev >= 0)
 		close(self->dev);
+	close(self->file);
 	close(self->fd);
 	close(self->nth);
 }
@@ -328,6 +335,23 @@ static int unmap(struct subject *self)
 	return ioas_unmap(self->fd, self->ioas_id, AT, PAGES * PAGE);
 }
 
+static int map_file(struct subject *self)
+{
+	return ioas_map_file(self->fd, self->ioas_id, self->file, 0,
+			     PAGES * PAGE, AT);
+}
+
+/* What was a hole is filled now: make it one again. */
+static int unmap_file(struct subject *self)
+{
+	int rc = unmap(self);
+
+	if (fallocate(self->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+		      PAGES * PAGE))
+		return -errno;
+	return rc;
+}
+
 static int map_anywhere(struct subject *self)
 {
 	__u64 iova = 0;
@@ -378,6 +402,14 @@ TEST_F_TIMEOUT(fail, map_anywhere, 300)
 	ASSERT_EQ(0, limit_memory(PAGES));
 	walk(_metadata, &self->subject, "MAP, IOVA by the kernel", USER, map_anywhere,
 	     unmap_all);
+}
+
+TEST_F_TIMEOUT(fail, map_file, 300)
+{
+	ASSERT_EQ(0, attach(&self->subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	walk(_metadata, &self->subject, "MAP_FILE, device attached", USER,
+	     map_file, unmap_file);
 }
 
 TEST_F_TIMEOUT(fail, unmap, 300)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory of a process, by user address
+ */
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+
+#include "pages.h"
+
+static long pin_remote(struct mm_struct *mm, unsigned long uaddr,
+		       unsigned long npages, unsigned int gup_flags,
+		       struct page **list)
+{
+	int locked = 1;
+	long n = -EINTR;
+
+	if (!mmget_not_zero(mm))
+		return -EFAULT;
+	if (!mmap_read_lock_killable(mm)) {
+		n = pin_user_pages_remote(mm, uaddr, npages, gup_flags, list,
+					  &locked);
+		if (locked)
+			mmap_read_unlock(mm);
+	}
+	mmput(mm);
+	return n;
+}
+
+static long user_pin(struct iopt_pages *pages, unsigned long index,
+		     unsigned long npages, struct page **list)
+{
+	unsigned long uaddr = pages->base + index * PAGE_SIZE;
+	unsigned int gup_flags = FOLL_LONGTERM;
+	long n;
+
+	if (pages->writeable)
+		gup_flags |= FOLL_WRITE;
+
+	if (pages->payer.mm == current->mm)
+		n = pin_user_pages_fast(uaddr, npages, gup_flags, list);
+	else
+		n = pin_remote(pages->payer.mm, uaddr, npages, gup_flags, list);
+	return n ?: -EFAULT;
+}
+
+static void user_unpin(struct iopt_pages *pages, unsigned long pfn,
+		       unsigned long npages)
+{
+	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), npages,
+					 pages->writeable);
+}
+
+const struct iopt_pages_ops iopt_user_ops = {
+	.pin = user_pin,
+	.unpin = user_unpin,
+};

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* DMA of a device to files that no process has mapped meanwhile */
+#include "fault.h"
+
+#define IOVA		0x10000000ULL
+#define FILE_BYTES	(2UL << 20)	/* a huge page */
+#define AT		(FILE_BYTES - 3 * PAGE / 2)	/* where DMA goes */
+
+FIXTURE(file)
+{
+	int dev;
+	int iommu;
+	int file;
+	__u32 ioas;
+	struct edu edu;
+};
+
+FIXTURE_VARIANT(file)
+{
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(file, memfd) { 0 };
+FIXTURE_VARIANT_ADD(file, hugetlb) { MFD_HUGETLB };
+
+static int set_huge_pages(const char *n)
+{
+	int fd = open("/proc/sys/vm/nr_hugepages", O_WRONLY | O_CLOEXEC);
+	int rc = write(fd, n, strlen(n)) < 0 ? -errno : 0;
+
+	close(fd);
+	return rc;
+}
+
+static int map_file(int iommu, __u32 ioas, int file, __u32 prot)
+{
+	struct iommu_ioas_map_file cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | prot,
+		.ioas_id = ioas,
+		.fd = file,
+		.length = FILE_BYTES,
+		.iova = IOVA,
+	};
+
+	return ERR(ioctl(iommu, IOMMU_IOAS_MAP_FILE, &cmd));
+}
+
+FIXTURE_SETUP(file)
+{
+	char pattern[EDU_DMA_MAX];
+	__u32 pt;
+
+	ASSERT_EQ(0, set_huge_pages("2"));
+	self->file = memfd_create("test", MFD_CLOEXEC | variant->flags);
+	ASSERT_LE(0, self->file);
+	ASSERT_EQ(0, ftruncate(self->file, FILE_BYTES));
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
+	pt = self->ioas;
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+
+	/* Known content in the device: what it writes can be recognized */
+	memset(pattern, 'd', sizeof(pattern));
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas,
+			      (void *)((__u64)pattern & ~(PAGE - 1)), 2 * PAGE,
+			      IOVA - 2 * PAGE, IOAS_RO));
+	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA - 2 * PAGE +
+				     ((__u64)pattern & (PAGE - 1)),
+				     sizeof(pattern)));
+	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA - 2 * PAGE,
+				2 * PAGE));
+}
+
+FIXTURE_TEARDOWN(file)
+{
+	edu_close(&self->edu);
+	EXPECT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, close(self->iommu));
+	close(self->file);
+	EXPECT_EQ(0, set_huge_pages("0"));
+}
+
+static char *show(int file)
+{
+	char *p = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       file, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* The file has what the device wrote, and zero elsewhere */
+static int has_dma(const char *p)
+{
+	return filled(p, 0, AT) && filled(p + AT, 'd', EDU_DMA_MAX) &&
+	       filled(p + AT + EDU_DMA_MAX, 0, FILE_BYTES - AT - EDU_DMA_MAX);
+}
+
+TEST_F_TIMEOUT(file, write_arrives, PATIENCE)
+{
+	char *p;
+
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	p = show(self->file);
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(has_dma(p));
+	/* And still does when nothing is pinned any more */
+	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, FILE_BYTES));
+	EXPECT_TRUE(has_dma(p));
+}
+
+/* The first access of the process must not clear what the device wrote */
+TEST_F_TIMEOUT(file, write_arrives_in_what_was_preallocated, PATIENCE)
+{
+	char *p;
+
+	ASSERT_EQ(0, fallocate(self->file, 0, 0, FILE_BYTES));
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	p = show(self->file);
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(has_dma(p));
+}
+
+TEST_F_TIMEOUT(file, read_sees_what_a_process_writes, PATIENCE)
+{
+	char *p = show(self->file);
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	memset(p + AT, 'p', EDU_DMA_MAX);
+	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
+	EXPECT_TRUE(filled(p, 'p', EDU_DMA_MAX));
+}
+
+TEST_F_TIMEOUT(file, write_to_what_is_readable_faults, PATIENCE)
+{
+	char *p;
+
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RO));
+	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
+	p = show(self->file);
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(filled(p, 0, FILE_BYTES));
+}
+
+/* What is pinned is the device's to write to, but not the file's any more */
+TEST_F_TIMEOUT(file, write_after_truncation_hits_nothing, PATIENCE)
+{
+	char *p;
+
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ftruncate(self->file, 0));
+	ASSERT_EQ(0, ftruncate(self->file, FILE_BYTES));
+	p = show(self->file);
+	ASSERT_NE(NULL, p);
+	p[0] = 'p';
+	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	EXPECT_TRUE(filled(p + 1, 0, FILE_BYTES - 1));
+	/* It reads back what it wrote */
+	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, FILE_BYTES));
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	EXPECT_EQ('p', p[0]);
+	p[0] = 0;
+	EXPECT_TRUE(has_dma(p));
+}
+
+TEST_F_TIMEOUT(file, closed_and_mapped_nowhere, PATIENCE)
+{
+	char path[64];
+	int again;
+	char *p;
+
+	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->file);
+	again = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, again);
+	ASSERT_EQ(0, close(self->file));
+	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
+	self->file = again;
+	p = show(self->file);
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(has_dma(p));
+}
+
+TEST_HARNESS_MAIN
