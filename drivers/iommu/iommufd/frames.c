@@ -212,10 +212,10 @@ void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 }
 
 /**
- * iopt_run_next() - Go on to the next run
- * @run: The run; its npages is 0 when there is no next one.
+ * iopt_run_next_slow() - Go on to the next run, whatever that is
+ * @run: As for iopt_run_next(), which calls this.
  */
-void iopt_run_next(struct iopt_run *run)
+void iopt_run_next_slow(struct iopt_run *run)
 {
 	unsigned long prev = run->index + run->npages - 1;
 
