@@ -74,6 +74,7 @@ void iopt_frames_destroy(struct iopt_frames *frames);
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 		    struct page **pages, unsigned int npages);
 void iopt_frames_forget(struct iopt_frames *frames, unsigned long index);
+void iopt_frames_forget_all(struct iopt_frames *frames);
 
 void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 		    unsigned long index, unsigned long last);

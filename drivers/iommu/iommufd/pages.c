@@ -203,6 +203,10 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 		}
 		uncharge(pages, hole_last - hole_first + 1);
 
+		if (RB_EMPTY_ROOT(&pages->users.rb_root)) {
+			iopt_frames_forget_all(&pages->frames);
+			return;
+		}
 		for (index = hole_first; index <= hole_last;
 		     index = iopt_chunk_last(index) + 1)
 			if (!interval_tree_iter_first(&pages->users,
