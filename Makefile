@@ -107,7 +107,7 @@ vm: ## a shell in a VM with the modules loaded (leave it with exit)
 	@$(vm)/run -k $(KERNEL)
 
 clean: ## remove what was built here (the cache stays)
-	@find drivers \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
+	@find drivers tools/testing/bench/floor \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock

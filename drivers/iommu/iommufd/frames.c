@@ -7,6 +7,9 @@
 
 #include "frames.h"
 
+/* Mark of the chunks that are memory to free */
+#define IOPT_CHUNK_IS_ARRAY	XA_MARK_0
+
 /*
  * An xarray value has one bit less than a long, and so, too, is the sum of
  * index and distance taken: frame numbers are far smaller.
@@ -73,6 +76,9 @@ static unsigned long *chunk_to_array(struct iopt_frames *frames,
 		kfree(pfns);
 		return NULL;
 	}
+	if (frames->npages > IOPT_CHUNK_PAGES)
+		xa_set_mark(&frames->chunks, index >> IOPT_CHUNK_SHIFT,
+			    IOPT_CHUNK_IS_ARRAY);
 	return pfns;
 }
 
@@ -157,6 +163,26 @@ void iopt_frames_forget(struct iopt_frames *frames, unsigned long index)
 		kfree(chunk);
 }
 
+/**
+ * iopt_frames_forget_all() - Forget every chunk
+ * @frames: The store.
+ *
+ * Cannot fail and needs no memory.
+ */
+void iopt_frames_forget_all(struct iopt_frames *frames)
+{
+	unsigned long i;
+	void *chunk;
+
+	if (frames->npages <= IOPT_CHUNK_PAGES) {
+		iopt_frames_forget(frames, 0);
+		return;
+	}
+	xa_for_each_marked(&frames->chunks, i, chunk, IOPT_CHUNK_IS_ARRAY)
+		kfree(chunk);
+	xa_destroy(&frames->chunks);
+}
+
 /* How many indexes up to @last, in its chunk, continue the run at @index? */
 static unsigned long chunk_run(void *chunk, unsigned long index,
 			       unsigned long last)
@@ -212,10 +238,10 @@ void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 }
 
 /**
- * iopt_run_next() - Go on to the next run
- * @run: The run; its npages is 0 when there is no next one.
+ * iopt_run_next_slow() - Go on to the next run, whatever that is
+ * @run: As for iopt_run_next(), which calls this.
  */
-void iopt_run_next(struct iopt_run *run)
+void iopt_run_next_slow(struct iopt_run *run)
 {
 	unsigned long prev = run->index + run->npages - 1;
 

@@ -74,9 +74,31 @@ void iopt_frames_destroy(struct iopt_frames *frames);
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 		    struct page **pages, unsigned int npages);
 void iopt_frames_forget(struct iopt_frames *frames, unsigned long index);
+void iopt_frames_forget_all(struct iopt_frames *frames);
 
 void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 		    unsigned long index, unsigned long last);
-void iopt_run_next(struct iopt_run *run);
+void iopt_run_next_slow(struct iopt_run *run);
+
+/**
+ * iopt_run_next() - Go on to the next run
+ * @run: The run; its npages is 0 when there is no next one.
+ */
+static inline void iopt_run_next(struct iopt_run *run)
+{
+	unsigned long index = run->index + run->npages;
+	const unsigned long *pfns = run->chunk;
+	unsigned long i = index % IOPT_CHUNK_PAGES;
+
+	/* A single page with others before and after it in an array */
+	if (i && i < IOPT_CHUNK_PAGES - 1 && index < run->last &&
+	    !xa_is_value(pfns) && pfns[i + 1] != pfns[i] + 1) {
+		run->index = index;
+		run->npages = 1;
+		run->pfn = pfns[i];
+		return;
+	}
+	iopt_run_next_slow(run);
+}
 
 #endif

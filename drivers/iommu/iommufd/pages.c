@@ -32,8 +32,9 @@
 /* No entry of a scatter list is longer, and this keeps huge pages whole. */
 #define IOPT_BATCH_RUN_BYTES	SZ_1G
 
-/* Pins up to this many pages need no memory for their pointers. */
-#define IOPT_STACK_PAGES	8
+/* Up to this many pages, or runs, need no memory to list them. */
+#define IOPT_STACK_PAGES	16
+#define IOPT_STACK_RUNS		16
 
 unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
 EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
@@ -195,10 +196,16 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 				    hole_last);
 		     run.npages; iopt_run_next(&run)) {
 			ops_of(pages)->unpin(pages, run.pfn, run.npages);
-			cond_resched();
+			/* Often enough, but not for each single page */
+			if (run.npages > 1 || run.index % IOPT_CHUNK_PAGES == 0)
+				cond_resched();
 		}
 		uncharge(pages, hole_last - hole_first + 1);
 
+		if (RB_EMPTY_ROOT(&pages->users.rb_root)) {
+			iopt_frames_forget_all(&pages->frames);
+			return;
+		}
 		for (index = hole_first; index <= hole_last;
 		     index = iopt_chunk_last(index) + 1)
 			if (!interval_tree_iter_first(&pages->users,
@@ -249,7 +256,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 		    unsigned long last, unsigned long *stop)
 {
 	unsigned long npages = last - first + 1;
-	struct page *few[IOPT_STACK_PAGES];
+	struct page *few[IOPT_STACK_PAGES] __uninitialized;
 	struct page **list = few;
 	unsigned long room;
 	int rc;
@@ -377,9 +384,10 @@ void iopt_slice_unpin(struct iopt_slice *slice)
  * @iova: Where the next byte goes that is not in @domain yet.
  * @prot: IOMMU_READ and so on.
  * @nruns: Runs gathered in @sg.
- * @room: How many it has room for.
+ * @room: How many it is to have room for.
  * @bytes: Their bytes.
- * @sg: The runs, allocated for the first.
+ * @few: Room for few runs.
+ * @sg: The runs: @few, or allocated for more; NULL until there is one.
  */
 struct iopt_batch {
 	struct iommu_domain *domain;
@@ -388,6 +396,7 @@ struct iopt_batch {
 	unsigned int nruns;
 	unsigned int room;
 	size_t bytes;
+	struct scatterlist *few;
 	struct scatterlist *sg;
 };
 
@@ -415,35 +424,50 @@ static int batch_flush(struct iopt_batch *batch)
 	return 0;
 }
 
-static int batch_add(struct iopt_batch *batch, phys_addr_t phys, size_t bytes)
+static int batch_alloc(struct iopt_batch *batch)
 {
-	int rc;
-
-	if (!batch->sg) {
-		batch->room = scratch_entries(sizeof(*batch->sg));
+	batch->sg = batch->few;
+	if (batch->room > IOPT_STACK_RUNS) {
 		batch->sg = kmalloc_array(batch->room, sizeof(*batch->sg),
 					  GFP_KERNEL);
 		if (!batch->sg)
 			return -ENOMEM;
-		sg_init_table(batch->sg, batch->room);
 	}
+	sg_init_table(batch->sg, batch->room);
+	return 0;
+}
 
-	while (bytes) {
+static inline int batch_add_run(struct iopt_batch *batch, phys_addr_t phys,
+				size_t bytes)
+{
+	int rc;
+
+	if (unlikely(!batch->sg || batch->nruns == batch->room)) {
+		rc = batch->sg ? batch_flush(batch) : batch_alloc(batch);
+		if (rc)
+			return rc;
+	}
+	sg_set_page(&batch->sg[batch->nruns++], pfn_to_page(PHYS_PFN(phys)),
+		    bytes, offset_in_page(phys));
+	batch->bytes += bytes;
+	return 0;
+}
+
+/* The same for what is too long for one entry of a scatter list. */
+static int batch_add_long(struct iopt_batch *batch, phys_addr_t phys,
+			  size_t bytes)
+{
+	int rc = 0;
+
+	while (!rc && bytes) {
 		size_t n = min_t(size_t, bytes, IOPT_BATCH_RUN_BYTES -
 				 phys % IOPT_BATCH_RUN_BYTES);
 
-		if (batch->nruns == batch->room) {
-			rc = batch_flush(batch);
-			if (rc)
-				return rc;
-		}
-		sg_set_page(&batch->sg[batch->nruns++], pfn_to_page(PHYS_PFN(phys)),
-			    n, offset_in_page(phys));
-		batch->bytes += n;
+		rc = batch_add_run(batch, phys, n);
 		phys += n;
 		bytes -= n;
 	}
-	return 0;
+	return rc;
 }
 
 /* Map at once, in one piece. */
@@ -499,8 +523,10 @@ static int slice_map_runs(struct iopt_slice *slice, struct iopt_batch *batch,
 			rc = batch_map_pages(batch, phys, bytes);
 		else if (bytes == slice->length)
 			rc = batch_map(batch, phys, bytes);
+		else if (bytes > IOPT_BATCH_RUN_BYTES)
+			rc = batch_add_long(batch, phys, bytes);
 		else
-			rc = batch_add(batch, phys, bytes);
+			rc = batch_add_run(batch, phys, bytes);
 		if (rc)
 			return rc;
 		offset = 0;
@@ -523,17 +549,23 @@ static int slice_map_runs(struct iopt_slice *slice, struct iopt_batch *batch,
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages)
 {
+	unsigned long npages = slice->user.last - slice->user.start + 1;
+	struct scatterlist few[IOPT_STACK_RUNS] __uninitialized;
 	struct iopt_batch batch = {
 		.domain = domain,
 		.iova = iova,
 		.prot = prot,
+		.room = min_t(unsigned long, npages,
+			      scratch_entries(sizeof(*few))),
+		.few = few,
 	};
 	int rc;
 
 	mutex_lock(&slice->pages->lock);
 	rc = slice_map_runs(slice, &batch, huge_pages);
 	mutex_unlock(&slice->pages->lock);
-	kfree(batch.sg);
+	if (batch.sg != few)
+		kfree(batch.sg);
 
 	if (rc)
 		iommu_provider_unmap(domain, iova, batch.iova - iova);

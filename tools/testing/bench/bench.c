@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it costs to map and unmap memory for a device: through /dev/iommu, and
- * through a container of VFIO type1 on the same kernel
+ * What it costs to map and unmap memory for a device: through /dev/iommu,
+ * through a container of VFIO type1 on the same kernel, and at the very least
  *
  *	bench BDF
  *
@@ -9,7 +9,9 @@
  * figures are nanoseconds per 4 KiB, which are instructions in a VM whose clock
  * counts them; see ./run.  They are the cost of whole calls: the entry into the
  * kernel, pinning, the page table, its flush, unpinning.  The memory is faulted
- * in before.  Exits with 1 when /dev/iommu is slower in any case.
+ * in before.  The floor is the cost of an ioctl that does nothing and of each
+ * step by itself, see floor/floor.c, whose module is loaded for BDF.  Exits with
+ * 1 when /dev/iommu is slower than type1 in any case.
  */
 #include <err.h>
 #include <errno.h>
@@ -26,6 +28,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "floor/floor.h"
 #include "iommu.h"
 #include "vfio.h"
 
@@ -69,21 +72,29 @@ static const struct bench_case {
 	  HUGE_PAGES, BUFFER, 2 * MIB },
 	{ "scattered-one-call", "256 MiB of scattered pages, one call",
 	  SCATTERED, BUFFER, BUFFER },
+	{ "scattered-64k-calls", "256 MiB of scattered pages, 64 KiB calls",
+	  SCATTERED, BUFFER, 64 * KIB },
 	{ "single-calls", "4096 scattered pages, 4 KiB calls",
 	  SCATTERED, 4096 * PAGE, PAGE },
 };
 
 enum way {
+	FLOOR,
 	TYPE1,
 	OURS,
 	NR_WAYS
 };
 
-/* A way to map memory for a device; the functions exit on failure */
+/*
+ * A way to map memory for a device; the functions exit on failure.  What does
+ * not map and unmap in two calls measures itself.
+ */
 static const struct way_ops {
 	void (*open)(const char *bdf);
 	void (*map)(void *va, size_t length, __u64 iova);
 	void (*unmap)(__u64 iova, size_t length);
+	void (*measure)(void *va, size_t length, __u64 iova,
+			uint64_t ns[NR_OPS]);
 	void (*close)(void);
 } ways[NR_WAYS];
 
@@ -93,6 +104,62 @@ static void check(int rc, const char *what)
 {
 	if (rc < 0)
 		errx(1, "%s: %s", what, strerror(-rc));
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts))
+		err(1, "clock_gettime");
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* The floor */
+
+static struct {
+	int fd;
+	uint64_t call;	/* cost of an ioctl that does nothing */
+} least;
+
+static void floor_open(const char *bdf)
+{
+	uint64_t start, ns;
+	int i;
+
+	(void)bdf;
+	least.fd = open("/dev/iommufd_floor", O_RDWR | O_CLOEXEC);
+	if (least.fd < 0)
+		err(1, "/dev/iommufd_floor");
+	least.call = UINT64_MAX;
+	for (i = 0; i < 100; i++) {
+		start = now();
+		if (ioctl(least.fd, FLOOR_NOP))
+			err(1, "FLOOR_NOP");
+		ns = now() - start;
+		if (ns < least.call)
+			least.call = ns;
+	}
+}
+
+static void floor_measure(void *va, size_t length, __u64 iova,
+			  uint64_t ns[NR_OPS])
+{
+	struct floor_run run = {
+		.uaddr = (__u64)va,
+		.length = length,
+		.iova = iova,
+	};
+
+	if (ioctl(least.fd, FLOOR_RUN, &run))
+		err(1, "FLOOR_RUN");
+	ns[MAP] += least.call + run.ns[FLOOR_PIN] + run.ns[FLOOR_MAP];
+	ns[UNMAP] += least.call + run.ns[FLOOR_UNMAP] + run.ns[FLOOR_UNPIN];
+}
+
+static void floor_close(void)
+{
+	close(least.fd);
 }
 
 /* VFIO type1 */
@@ -210,8 +277,23 @@ static void ours_close(void)
 }
 
 static const struct way_ops ways[NR_WAYS] = {
-	[TYPE1] = { type1_open, type1_map, type1_unmap, type1_close },
-	[OURS] = { ours_open, ours_map, ours_unmap, ours_close },
+	[FLOOR] = {
+		.open = floor_open,
+		.measure = floor_measure,
+		.close = floor_close,
+	},
+	[TYPE1] = {
+		.open = type1_open,
+		.map = type1_map,
+		.unmap = type1_unmap,
+		.close = type1_close,
+	},
+	[OURS] = {
+		.open = ours_open,
+		.map = ours_map,
+		.unmap = ours_unmap,
+		.close = ours_close,
+	},
 };
 
 /* Memory */
@@ -319,20 +401,18 @@ static void *alloc_scattered(void)
 
 /* Measuring */
 
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts))
-		err(1, "clock_gettime");
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 static void run_once(const struct way_ops *way, const struct bench_case *c,
 		     char *va, uint64_t ns[NR_OPS])
 {
 	uint64_t start;
 	size_t offset;
+
+	if (way->measure) {
+		ns[MAP] = ns[UNMAP] = 0;
+		for (offset = 0; offset < c->length; offset += c->call)
+			way->measure(va + offset, c->call, IOVA + offset, ns);
+		return;
+	}
 
 	start = now();
 	for (offset = 0; offset < c->length; offset += c->call)
@@ -364,9 +444,9 @@ static void run_case(const struct way_ops *way, const struct bench_case *c,
 
 /* Report */
 
-static double ratio(size_t i, int op)
+static double ratio(size_t i, enum way to, int op)
 {
-	return cost[i][OURS][op] / cost[i][TYPE1][op];
+	return cost[i][OURS][op] / cost[i][to][op];
 }
 
 static void print_table(void)
@@ -374,14 +454,16 @@ static void print_table(void)
 	size_t i;
 
 	printf("Instructions per 4 KiB, map / unmap\n\n");
-	printf("%-37s %17s  %17s  %11s\n", "case", "type1", "ours",
-	       "ours/type1");
+	printf("%-40s %15s  %15s  %15s  %11s  %11s\n", "case", "floor", "type1",
+	       "ours", "ours/floor", "ours/type1");
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
-		printf("%-37s %8.1f /%7.1f  %8.1f /%7.1f  %4.2f / %4.2f\n",
+		printf("%-40s %7.1f /%6.1f  %7.1f /%6.1f  %7.1f /%6.1f  %4.2f / %4.2f  %4.2f / %4.2f\n",
 		       cases[i].title,
+		       cost[i][FLOOR][MAP], cost[i][FLOOR][UNMAP],
 		       cost[i][TYPE1][MAP], cost[i][TYPE1][UNMAP],
 		       cost[i][OURS][MAP], cost[i][OURS][UNMAP],
-		       ratio(i, MAP), ratio(i, UNMAP));
+		       ratio(i, FLOOR, MAP), ratio(i, FLOOR, UNMAP),
+		       ratio(i, TYPE1, MAP), ratio(i, TYPE1, UNMAP));
 	printf("\n");
 }
 
@@ -392,9 +474,10 @@ static void print_lines(void)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		for (op = 0; op < NR_OPS; op++)
-			printf("bench case=%s op=%s type1=%.1f ours=%.1f ratio=%.2f\n",
-			       cases[i].name, op_names[op], cost[i][TYPE1][op],
-			       cost[i][OURS][op], ratio(i, op));
+			printf("bench case=%s op=%s floor=%.1f type1=%.1f ours=%.1f ours/floor=%.2f ours/type1=%.2f\n",
+			       cases[i].name, op_names[op], cost[i][FLOOR][op],
+			       cost[i][TYPE1][op], cost[i][OURS][op],
+			       ratio(i, FLOOR, op), ratio(i, TYPE1, op));
 }
 
 static int print_verdict(void)
@@ -404,7 +487,7 @@ static int print_verdict(void)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (op = 0; op < NR_OPS; op++) {
-			if (ratio(i, op) <= 1)
+			if (ratio(i, TYPE1, op) <= 1)
 				continue;
 			slower++;
 			printf("bench: case=%s op=%s is slower than type1\n",

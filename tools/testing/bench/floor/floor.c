@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The floor: what it costs to map memory for a device at the very least
+ *
+ * Each step is done by the cheapest interface that the kernel exports to
+ * modules, in one call however large, and by itself: no locks, no accounting,
+ * no record of what is mapped.  What it takes to go from one step to the next
+ * is not counted.  For the benchmark only, hence neither installed nor careful
+ * with anything but what it holds.
+ */
+#include <linux/err.h>
+#include <linux/iommu.h>
+#include <linux/ktime.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+
+#include "floor.h"
+
+static char *device;
+module_param(device, charp, 0444);
+MODULE_PARM_DESC(device, "Whom to map for: DDDD:BB:DD.F, bound to vfio-pci");
+
+/* The one open file has the device and its group, and does one call at a time. */
+static DEFINE_MUTEX(floor_lock);
+static bool floor_open_now;
+static struct pci_dev *floor_pdev;
+static struct iommu_group *floor_group;
+static struct iommu_domain *floor_domain;
+
+/* What it takes to look at the clock */
+static u64 clock_ns;
+
+static void clock_calibrate(void)
+{
+	unsigned int i;
+
+	clock_ns = U64_MAX;
+	for (i = 0; i < 100; i++) {
+		u64 start = ktime_get_ns();
+
+		clock_ns = min(clock_ns, ktime_get_ns() - start);
+	}
+}
+
+static u64 since(u64 start)
+{
+	u64 ns = ktime_get_ns() - start;
+
+	return ns > clock_ns ? ns - clock_ns : 0;
+}
+
+static int step_map(struct floor_run *run, struct sg_table *sgt)
+{
+	const int prot = IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE;
+	u64 start = ktime_get_ns();
+	ssize_t mapped;
+	int rc = 0;
+
+	if (sgt->orig_nents == 1) {
+		rc = iommu_map(floor_domain, run->iova, sg_phys(sgt->sgl),
+			       run->length, prot, GFP_KERNEL);
+	} else {
+		mapped = iommu_map_sg(floor_domain, run->iova, sgt->sgl,
+				      sgt->orig_nents, prot, GFP_KERNEL);
+		if (mapped < 0 || mapped != run->length)
+			rc = -ENOMEM;
+	}
+	run->ns[FLOOR_MAP] = since(start);
+	return rc;
+}
+
+static int step_unmap(struct floor_run *run)
+{
+	u64 start = ktime_get_ns();
+	size_t unmapped = iommu_unmap(floor_domain, run->iova, run->length);
+
+	run->ns[FLOOR_UNMAP] = since(start);
+	return unmapped == run->length ? 0 : -EIO;
+}
+
+static void step_unpin(struct floor_run *run, struct sg_table *sgt)
+{
+	u64 start = ktime_get_ns();
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		unpin_user_page_range_dirty_lock(sg_page(sg),
+						 sg->length >> PAGE_SHIFT,
+						 true);
+	run->ns[FLOOR_UNPIN] = since(start);
+}
+
+static int run_pinned(struct floor_run *run, struct page **pages,
+		      unsigned int npages)
+{
+	struct sg_table sgt;
+	int rc;
+
+	rc = sg_alloc_table_from_pages(&sgt, pages, npages, 0, run->length,
+				       GFP_KERNEL);
+	if (rc) {
+		unpin_user_pages(pages, npages);
+		return rc;
+	}
+	rc = step_map(run, &sgt);
+	if (!rc)
+		rc = step_unmap(run);
+	step_unpin(run, &sgt);
+	sg_free_table(&sgt);
+	return rc;
+}
+
+static int run_steps(struct floor_run *run)
+{
+	unsigned int npages = run->length >> PAGE_SHIFT;
+	struct page **pages;
+	int pinned, rc;
+	u64 start;
+
+	pages = kvmalloc_array(npages, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	start = ktime_get_ns();
+	pinned = pin_user_pages_fast(run->uaddr, npages,
+				     FOLL_WRITE | FOLL_LONGTERM, pages);
+	run->ns[FLOOR_PIN] = since(start);
+	if (pinned == npages) {
+		rc = run_pinned(run, pages, npages);
+	} else {
+		if (pinned > 0)
+			unpin_user_pages(pages, pinned);
+		rc = -EFAULT;
+	}
+	kvfree(pages);
+	return rc;
+}
+
+static long floor_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct floor_run __user *argp = (void __user *)arg;
+	struct floor_run run;
+	int rc;
+
+	switch (cmd) {
+	case FLOOR_NOP:
+		return 0;
+	case FLOOR_RUN:
+		if (copy_from_user(&run, argp, sizeof(run)))
+			return -EFAULT;
+		if (!run.length || run.length > SZ_1G ||
+		    !PAGE_ALIGNED(run.uaddr | run.length | run.iova))
+			return -EINVAL;
+		mutex_lock(&floor_lock);
+		rc = run_steps(&run);
+		mutex_unlock(&floor_lock);
+		if (rc)
+			return rc;
+		return copy_to_user(argp, &run, sizeof(run)) ? -EFAULT : 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static struct pci_dev *find_device(void)
+{
+	unsigned int segment, bus, slot, fn;
+
+	if (!device ||
+	    sscanf(device, "%x:%x:%x.%x", &segment, &bus, &slot, &fn) != 4)
+		return NULL;
+	return pci_get_domain_bus_and_slot(segment, bus, PCI_DEVFN(slot, fn));
+}
+
+static int claim_device(void)
+{
+	int rc;
+
+	floor_pdev = find_device();
+	if (!floor_pdev)
+		return -ENODEV;
+	rc = -ENODEV;
+	floor_group = iommu_group_get(&floor_pdev->dev);
+	if (!floor_group)
+		goto err_put_device;
+	rc = iommu_group_claim_dma_owner(floor_group, &floor_lock);
+	if (rc)
+		goto err_put_group;
+	floor_domain = iommu_paging_domain_alloc(&floor_pdev->dev);
+	if (IS_ERR(floor_domain)) {
+		rc = PTR_ERR(floor_domain);
+		goto err_release;
+	}
+	rc = iommu_attach_group(floor_domain, floor_group);
+	if (rc)
+		goto err_free;
+	return 0;
+
+err_free:
+	iommu_domain_free(floor_domain);
+err_release:
+	iommu_group_release_dma_owner(floor_group);
+err_put_group:
+	iommu_group_put(floor_group);
+err_put_device:
+	pci_dev_put(floor_pdev);
+	return rc;
+}
+
+static void release_device(void)
+{
+	iommu_detach_group(floor_domain, floor_group);
+	iommu_domain_free(floor_domain);
+	iommu_group_release_dma_owner(floor_group);
+	iommu_group_put(floor_group);
+	pci_dev_put(floor_pdev);
+}
+
+static int floor_open(struct inode *inode, struct file *file)
+{
+	int rc = -EBUSY;
+
+	mutex_lock(&floor_lock);
+	if (!floor_open_now) {
+		rc = claim_device();
+		floor_open_now = !rc;
+	}
+	mutex_unlock(&floor_lock);
+	if (!rc)
+		clock_calibrate();
+	return rc;
+}
+
+static int floor_release(struct inode *inode, struct file *file)
+{
+	mutex_lock(&floor_lock);
+	release_device();
+	floor_open_now = false;
+	mutex_unlock(&floor_lock);
+	return 0;
+}
+
+static const struct file_operations floor_fops = {
+	.owner = THIS_MODULE,
+	.open = floor_open,
+	.release = floor_release,
+	.unlocked_ioctl = floor_ioctl,
+};
+
+static struct miscdevice floor_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "iommufd_floor",
+	.fops = &floor_fops,
+	.mode = 0600,
+};
+
+module_misc_device(floor_misc);
+
+MODULE_DESCRIPTION("The cheapest way to map memory for a device, to compare with");
+MODULE_LICENSE("GPL");
