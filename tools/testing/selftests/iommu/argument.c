@@ -13,6 +13,8 @@ union argument {
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
+	struct iommu_ioas_map_file map_file;
+	struct iommu_ioas_change_process change;
 	unsigned char bytes[2 * PAGE];
 };
 
@@ -31,6 +33,9 @@ static const struct {
 	{ IOMMU_IOAS_UNMAP, 24, sizeof(struct iommu_ioas_unmap) },
 	{ IOMMU_OPTION, 24, sizeof(struct iommu_option) },
 	{ IOMMU_VFIO_IOAS, 12, sizeof(struct iommu_vfio_ioas) },
+	{ IOMMU_IOAS_MAP_FILE, 40, sizeof(struct iommu_ioas_map_file) },
+	{ IOMMU_IOAS_CHANGE_PROCESS, 8,
+	  sizeof(struct iommu_ioas_change_process) },
 };
 
 static struct iommu_iova_range ranges[64];
@@ -43,11 +48,16 @@ static union argument arg;
 static int prepare(int fd, __u32 ioas_id, unsigned int request)
 {
 	static void *page;
+	static int file;
 	__u32 id;
 	int rc;
 
-	if (!page)
+	if (!page) {
 		page = anon(PAGE);
+		file = memfd_create("argument", MFD_CLOEXEC);
+		if (file < 0 || ftruncate(file, PAGE))
+			return -errno;
+	}
 	memset(&arg, 0, sizeof(arg));
 	ioas_empty(fd, ioas_id);
 	rc = ioas_map(fd, ioas_id, page, PAGE, 16 * PAGE);
@@ -97,6 +107,17 @@ static int prepare(int fd, __u32 ioas_id, unsigned int request)
 		arg.vfio_ioas.op = IOMMU_VFIO_IOAS_SET;
 		arg.vfio_ioas.ioas_id = ioas_id;
 		return 0;
+	case IOMMU_IOAS_MAP_FILE:
+		arg.map_file.flags = FIXED | RW;
+		arg.map_file.ioas_id = ioas_id;
+		arg.map_file.fd = file;
+		arg.map_file.length = PAGE;
+		arg.map_file.iova = 32 * PAGE;
+		return 0;
+	case IOMMU_IOAS_CHANGE_PROCESS:
+		/* Memory of a process cannot change it */
+		ioas_empty(fd, ioas_id);
+		return ioas_map_file(fd, ioas_id, file, 0, PAGE, 16 * PAGE);
 	}
 	return -ENOTTY;
 }
@@ -385,7 +406,16 @@ static void name_ioas(unsigned int request, __u32 id, bool src)
 	case IOMMU_VFIO_IOAS:
 		arg.vfio_ioas.ioas_id = id;
 		break;
+	case IOMMU_IOAS_MAP_FILE:
+		arg.map_file.ioas_id = id;
+		break;
 	}
+}
+
+static bool names_nothing(unsigned int request)
+{
+	return request == IOMMU_IOAS_ALLOC ||
+	       request == IOMMU_IOAS_CHANGE_PROCESS;
 }
 
 TEST_F(iommufd, unknown_id)
@@ -400,7 +430,7 @@ TEST_F(iommufd, unknown_id)
 	ASSERT_EQ(0, obj_destroy(self->fd, ids[4]));
 
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
-		if (calls[i].request == IOMMU_IOAS_ALLOC)
+		if (names_nothing(calls[i].request))
 			continue;
 		for (j = 0; j < ARRAY_LEN(ids) * 2; j++) {
 			src = j % 2;
@@ -433,7 +463,7 @@ TEST_F(iommufd, id_of_another_kind)
 		ids[1] = ids[0];
 	}
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
-		if (calls[i].request == IOMMU_IOAS_ALLOC ||
+		if (names_nothing(calls[i].request) ||
 		    calls[i].request == IOMMU_DESTROY)
 			continue;
 		for (j = 0; j < ARRAY_LEN(ids) * 2; j++) {
@@ -462,7 +492,7 @@ TEST_F(iommufd, id_of_another_context)
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(0, ioas_alloc(self->fd, &id));
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
-		if (calls[i].request == IOMMU_IOAS_ALLOC)
+		if (names_nothing(calls[i].request))
 			continue;
 		ASSERT_EQ(0, prepare(self->fd, self->ioas_id,
 				     calls[i].request));
