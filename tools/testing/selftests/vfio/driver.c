@@ -143,6 +143,14 @@ TEST_F(driver, parameters)
 	size_t i;
 	DIR *dir;
 
+	/* Ours, where the kernel has KVM; see kvm.c for what it does */
+	if (!module_parameter("kvm", &value)) {
+		EXPECT_EQ('Y', value);
+		ASSERT_EQ(0, stat(PARAMETERS "/kvm", &st));
+		EXPECT_EQ(S_IFREG | 0444, st.st_mode);
+		n--;
+	}
+	/* The stock driver's */
 	for (i = 0; i < ARRAY_SIZE(parameters); i++) {
 		snprintf(path, sizeof(path), PARAMETERS "/%s",
 			 parameters[i].name);
