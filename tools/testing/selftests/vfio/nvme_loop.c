@@ -95,13 +95,36 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
  * QEMU's controller does not report what the IOMMU stops; the kernel does.  The
  * disk goes on working.
  */
+/*
+ * Is what the controller does at the IOVA reported as a fault?  As the kernel
+ * prints no more than a few reports in five seconds, a report that does not come
+ * gets a second chance.
+ */
+static bool nvme_faults(struct nvme *nvme,
+			int (*io)(struct nvme *nvme, __u64 lba, __u64 iova,
+				  size_t length),
+			const char *what)
+{
+	bool found = false;
+	char line[1024];
+	int log, i;
+
+	for (i = 0; i < 2 && !found; i++) {
+		if (i)
+			sleep(6);
+		log = kmsg_open();
+		io(nvme, LBA, IOVA, PAGE);
+		found = kmsg_find_fault(log, NVME, what, 5000, line);
+		close(log);
+	}
+	return found;
+}
+
 TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 {
-	char *memory = anon_pages(1), line[1024];
-	int log = kmsg_open();
+	char *memory = anon_pages(1);
 
 	ASSERT_NE(MAP_FAILED, memory);
-	ASSERT_LE(0, log);
 	fill((__u64 *)memory, 0);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
 			      IOAS_RW));
@@ -109,11 +132,9 @@ TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 
 	memset(memory, 'm', PAGE);
-	nvme_read(&self->nvme, LBA, IOVA, PAGE);
+	EXPECT_TRUE(nvme_faults(&self->nvme, nvme_read, "DMA Write"));
 	EXPECT_TRUE(filled(memory, 'm', PAGE));
-	EXPECT_TRUE(kmsg_find_fault(log, NVME, "DMA Write", 5000, line));
-	nvme_write(&self->nvme, LBA, IOVA, PAGE);
-	EXPECT_TRUE(kmsg_find_fault(log, NVME, "DMA Read", 5000, line));
+	EXPECT_TRUE(nvme_faults(&self->nvme, nvme_write, "DMA Read"));
 
 	/* What is on the disk now has not come from our memory */
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
