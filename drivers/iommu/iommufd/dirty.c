@@ -110,8 +110,9 @@ static int read_window(struct dirty_read *read, unsigned long uaddr)
 	int rc;
 
 	rc = pin_user_pages_fast(uaddr & PAGE_MASK, 1, FOLL_WRITE, &page);
+	/* -EOVERFLOW: of the last page that an address can have, on 6.12 */
 	if (rc != 1)
-		return rc < 0 ? rc : -EFAULT;
+		return rc < 0 && rc != -EOVERFLOW ? rc : -EFAULT;
 	dirty->bits = kmap_local_page(page);
 	dirty->first = offset_in_page(uaddr) * BITS_PER_BYTE;
 	/* A page of the IOMMU began in an earlier window, and was cleared there. */

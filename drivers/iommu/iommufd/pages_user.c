@@ -40,7 +40,8 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 		n = pin_user_pages_fast(uaddr, npages, gup_flags, list);
 	else
 		n = pin_remote(pages->payer.mm, uaddr, npages, gup_flags, list);
-	return n ?: -EFAULT;
+	/* -EOVERFLOW: up to the last address that there can be, on 6.12 */
+	return n && n != -EOVERFLOW ? n : -EFAULT;
 }
 
 static void user_unpin(struct iopt_pages *pages, unsigned long pfn,
