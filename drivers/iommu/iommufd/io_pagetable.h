@@ -13,6 +13,7 @@
 #include "pages.h"
 
 struct iommu_provider_ops;
+struct mutex;
 
 /**
  * struct iopt_domain - A domain that holds every ready area
@@ -33,7 +34,8 @@ struct iopt_domain {
  *	the domains.  Attaching and detaching are exclusive and take it for
  *	writing; mapping and unmapping take it for reading, from before an area
  *	comes or goes until after.  Outside @iova_lock.
- * @domains: struct iopt_domain.
+ * @domains: struct iopt_domain.  To change it, or which groups are attached,
+ *	takes @mmio_lock too.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @iova_lock: Guards the trees and what follows.  Never held for writing while
  *	memory of the user is accessed.
@@ -45,6 +47,7 @@ struct iopt_domain {
  * @next_choice: By the alignment wanted, where to start to look for a free
  *	IOVA: what was chosen last, and so all that could be below, is taken.
  * @lowest_freed: Lowest IOVA that became free since then.
+ * @mmio_lock: iommufd_ctx::mmio_lock, see iopt_mmio.c.  Inside all of the above.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_lock;
@@ -58,6 +61,8 @@ struct io_pagetable {
 	unsigned long iova_alignment;
 	unsigned long next_choice[IOPT_CHOICES];
 	unsigned long lowest_freed;
+
+	struct mutex *mmio_lock;
 };
 
 /**
@@ -65,8 +70,8 @@ struct io_pagetable {
  * @node: Its IOVA range, in io_pagetable::areas.
  * @slice: What is mapped; a user of its pages object as long as the
  *	io_pagetable has a domain.
- * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
- * @ready: In all domains.  False while it is being mapped or unmapped: the
+ * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or IOMMU_MMIO.
+ * @ready: In all domains, unless it is of MMIO: that comes and goes.  False while it is being mapped or unmapped: the
  *	IOVA is taken then, but who set it false is alone with it.  Guarded by
  *	io_pagetable::iova_lock.
  * @item: In the list of areas that a call works on.
@@ -115,10 +120,12 @@ struct iopt_map {
 typedef int (*iopt_range_fn)(unsigned long start, unsigned long last,
 			     void *arg);
 
-void iopt_init(struct io_pagetable *iopt);
+void iopt_init(struct io_pagetable *iopt, struct mutex *mmio_lock);
 void iopt_destroy(struct io_pagetable *iopt);
 
 void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt);
+void iopt_map_add_pages(struct iopt_map *map, struct iopt_pages *pages,
+			unsigned long start, unsigned long length, int prot);
 int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 		      unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);

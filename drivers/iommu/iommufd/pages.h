@@ -24,6 +24,7 @@ enum iopt_account_mode {
 
 enum iopt_kind {
 	IOPT_USER,		/* of a process, by user address; pages_user.c */
+	IOPT_MMIO,		/* of a device, by physical address; iopt_mmio.c */
 	IOPT_NKINDS,
 };
 
@@ -50,6 +51,7 @@ struct iopt_pages_ops {
 	void (*release)(struct iopt_pages *pages);
 };
 
+extern const struct iopt_pages_ops iopt_mmio_ops;
 extern const struct iopt_pages_ops iopt_user_ops;
 
 /**
@@ -65,7 +67,7 @@ extern const struct iopt_pages_ops iopt_user_ops;
  * @users: Ranges of indexes that must be pinned: interval tree nodes of the
  *	areas that are in a domain.
  * @base: Address of index 0, page aligned: for memory of a process the user
- *	address.  Of a mapping that has room for huge pages it is aligned to
+ *	address, for MMIO the physical one.  Of a mapping that has room for huge pages it is aligned to
  *	them, so that a chunk of @frames is what can be one.  Indexes before the
  *	mapping's start have no user.
  * @mm: Address space of the process that mapped it.  Its memory may be gone
@@ -140,6 +142,8 @@ int iopt_slice_pin(struct iopt_slice *slice);
 void iopt_slice_unpin(struct iopt_slice *slice);
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);
+int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
+		  phys_addr_t phys, size_t length, int prot, bool huge_pages);
 
 /* Byte of the pages object that the slice starts with */
 static inline unsigned long iopt_slice_start(const struct iopt_slice *slice)
