@@ -13,5 +13,6 @@
 #include "linux/device.h"
 #include "linux/iommu.h"
 #include "linux/mm.h"
+#include "linux/vfio_pci_core.h"
 
 #endif
