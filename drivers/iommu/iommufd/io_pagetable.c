@@ -10,9 +10,9 @@
  *                      pin the memory; fill the domains
  *   iopt_map_commit()  ready, or iopt_map_abort()
  *
- * Unmapping looks at the whole range first and then cannot fail: areas become
- * not ready, leave the domains, which are flushed, their memory is unpinned,
- * and only then is their IOVA free for others.
+ * Unmapping looks at the whole range first: areas become not ready, and accesses
+ * drop their pins.  Then it cannot fail: areas leave the domains, which are
+ * flushed, their memory is unpinned, and only then is their IOVA free for others.
  *
  * In every range "last" is inclusive.
  */
@@ -20,6 +20,7 @@
 #include <linux/mm.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "io_pagetable.h"
 #include "iopt_mmio.h"
@@ -45,6 +46,8 @@ void iopt_init(struct io_pagetable *iopt, struct mutex *mmio_lock)
 	iopt->mmio_lock = mmio_lock;
 	init_rwsem(&iopt->domains_lock);
 	INIT_LIST_HEAD(&iopt->domains);
+	init_rwsem(&iopt->accesses_lock);
+	INIT_LIST_HEAD(&iopt->accesses);
 	init_rwsem(&iopt->iova_lock);
 	iopt->areas = RB_ROOT_CACHED;
 	iopt->reserved = RB_ROOT_CACHED;
@@ -55,7 +58,7 @@ void iopt_init(struct io_pagetable *iopt, struct mutex *mmio_lock)
 
 /**
  * iopt_destroy() - Tear down an I/O page table that nobody else uses any more
- * @iopt: The I/O page table, without domains.
+ * @iopt: The I/O page table, without domains and accesses.
  */
 void iopt_destroy(struct io_pagetable *iopt)
 {
@@ -65,6 +68,7 @@ void iopt_destroy(struct io_pagetable *iopt)
 	iopt_free_allowed(&iopt->allowed);
 	WARN_ON(!RB_EMPTY_ROOT(&iopt->reserved.rb_root));
 	WARN_ON(!list_empty(&iopt->domains));
+	WARN_ON(!list_empty(&iopt->accesses));
 }
 
 /* A pages object comes with its first area, which goes with it. */
@@ -441,23 +445,32 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 	return 0;
 }
 
-/* Add the part of @area that is in @start to @last. */
-static int map_add_area(struct iopt_map *map, struct iopt_area *area,
-			unsigned long start, unsigned long last, int prot)
-{
-	struct iopt_area *copy;
+/**
+ * struct iopt_copy - What copying mappings works on
+ * @map: The mappings to be.
+ * @prot: IOMMU_READ and so on, for the copy.
+ */
+struct iopt_copy {
+	struct iopt_map *map;
+	int prot;
+};
 
-	if ((prot & IOMMU_WRITE) && !(area->prot & IOMMU_WRITE))
+/* An iopt_area_fn: add a part of @area to what to map. */
+static int map_add_area(struct iopt_area *area, unsigned long start,
+			unsigned long last, void *arg)
+{
+	struct iopt_copy *copy = arg;
+	struct iopt_area *new;
+
+	if ((copy->prot & IOMMU_WRITE) && !(area->prot & IOMMU_WRITE))
 		return -EPERM;
-	copy = kzalloc(area_size(area->slice.pages), GFP_KERNEL_ACCOUNT);
-	if (!copy)
+	new = kzalloc(area_size(area->slice.pages), GFP_KERNEL_ACCOUNT);
+	if (!new)
 		return -ENOMEM;
-	start = max(start, area->node.start);
-	last = min(last, area->node.last);
 	iopt_pages_get(area->slice.pages);
-	map_add(map, copy, area->slice.pages,
+	map_add(copy->map, new, area->slice.pages,
 		iopt_slice_start(&area->slice) + start - area->node.start,
-		last - start + 1, prot);
+		last - start + 1, copy->prot);
 	return 0;
 }
 
@@ -479,30 +492,12 @@ static int map_add_area(struct iopt_map *map, struct iopt_area *area,
 int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 		      unsigned long iova, unsigned long length, int prot)
 {
-	struct interval_tree_node *node;
-	unsigned long next = iova, last;
-	int rc = -ENOENT;
+	struct iopt_copy copy = { .map = map, .prot = prot };
+	unsigned long last;
 
 	if (check_add_overflow(iova, length - 1, &last))
 		return -EOVERFLOW;
-
-	down_read(&src->iova_lock);
-	for (node = interval_tree_iter_first(&src->areas, iova, last); node;
-	     node = interval_tree_iter_next(node, iova, last)) {
-		struct iopt_area *area = node_to_area(node);
-
-		if (node->start > next || !area->ready)
-			break;
-		rc = map_add_area(map, area, iova, last, prot);
-		if (rc || node->last >= last)
-			goto out_unlock;
-		next = node->last + 1;
-		rc = -ENOENT;
-	}
-	rc = -ENOENT;
-out_unlock:
-	up_read(&src->iova_lock);
-	return rc;
+	return iopt_walk_ready(src, iova, last, map_add_area, &copy);
 }
 
 /**
@@ -618,6 +613,55 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		list_add_tail(&area->item, areas);
 	}
 	up_write(&iopt->iova_lock);
+	return rc;
+}
+
+/* Does an access have pins that meet a range? */
+static bool access_pins(struct iopt_access *access, unsigned long start,
+			unsigned long last)
+{
+	bool pins;
+
+	spin_lock(&access->lock);
+	pins = range_taken(&access->pins, start, last);
+	spin_unlock(&access->lock);
+	return pins;
+}
+
+/*
+ * Have accesses drop their pins of a claimed area.  Other uses end by themselves,
+ * and a pin that is being made finds that the area is not ready any more.
+ */
+static int area_wait_unused(struct io_pagetable *iopt, struct iopt_area *area)
+{
+	struct iopt_access *access;
+
+	if (!atomic_read_acquire(&area->nusers))
+		return 0;
+
+	down_read(&iopt->accesses_lock);
+	list_for_each_entry(access, &iopt->accesses, item)
+		if (access_pins(access, area->node.start, area->node.last))
+			access->unmap(access->data, area->node.start,
+				      area->slice.length);
+	up_read(&iopt->accesses_lock);
+
+	return wait_var_event_killable(&area->nusers,
+				       !atomic_read_acquire(&area->nusers)) ?
+		       -EINTR : 0;
+}
+
+static int areas_wait_unused(struct io_pagetable *iopt,
+			     struct list_head *areas)
+{
+	struct iopt_area *area;
+	int rc = 0;
+
+	list_for_each_entry(area, areas, item) {
+		rc = area_wait_unused(iopt, area);
+		if (rc)
+			break;
+	}
 	return rc;
 }
 
@@ -741,14 +785,14 @@ static int unmap(struct io_pagetable *iopt, unsigned long start,
 	rc = areas_claim(iopt, start, last, cut && can_cut(iopt), &areas);
 	if (rc || list_empty(&areas))
 		goto out_unlock;
-	if (report) {
+	rc = areas_wait_unused(iopt, &areas);
+	if (!rc && report)
 		rc = areas_report(&areas, report, arg);
-		if (rc) {
-			down_write(&iopt->iova_lock);
-			areas_release(iopt, &areas);
-			up_write(&iopt->iova_lock);
-			goto out_unlock;
-		}
+	if (rc) {
+		down_write(&iopt->iova_lock);
+		areas_release(iopt, &areas);
+		up_write(&iopt->iova_lock);
+		goto out_unlock;
 	}
 
 	if (cut)
@@ -772,10 +816,12 @@ out_unlock:
  * @unmapped: Set to the bytes that were mapped, 0 for none.
  *
  * When it returns, no device reaches the memory any more, and it is unpinned.
+ * Accesses that have pinned some of it are told to drop that, and waited for.
  * May sleep.
  *
  * Return: 0, or, with nothing changed: -ENOENT when a mapping is only partly
- * in the range, -EBUSY when another thread is mapping or unmapping in it.
+ * in the range, -EBUSY when another thread is mapping or unmapping in it, -EINTR
+ * when killed while an access has something pinned.
  */
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped)
@@ -814,7 +860,7 @@ int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
  * What is left of a mapping is a mapping of its own from then on.  It stays in
  * the domains and pinned throughout, so DMA to it goes on.  That takes domains
  * that are mapped page by page: with huge pages allowed and a domain there,
- * nothing is cut.
+ * nothing is cut.  Accesses drop their pins of all of such a mapping.
  *
  * Return: as iopt_unmap(), or -ENOMEM with nothing changed.
  */
@@ -829,6 +875,43 @@ int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
 		return rc;
 	rc = unmap(iopt, start, last, &cut, NULL, NULL, unmapped);
 	cut_free(&cut);
+	return rc;
+}
+
+/**
+ * iopt_walk_ready() - Look at the areas of a range that is mapped throughout
+ * @iopt: The I/O page table.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @fn: Called for each area, in ascending order, with iova_lock held for
+ *	reading.  An error of it ends the walk.
+ * @arg: For @fn.
+ *
+ * Return: 0, what @fn returns, or -ENOENT when something in the range is not
+ * mapped or not ready; @fn may have been called for what is before.
+ */
+int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
+		    unsigned long last, iopt_area_fn fn, void *arg)
+{
+	struct interval_tree_node *node;
+	unsigned long next = start;
+	int rc = -ENOENT;
+
+	down_read(&iopt->iova_lock);
+	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
+	     node = interval_tree_iter_next(node, start, last)) {
+		struct iopt_area *area = node_to_area(node);
+
+		if (node->start > next || !area->ready)
+			break;
+		rc = fn(area, next, min(last, node->last), arg);
+		if (rc || node->last >= last)
+			goto out_unlock;
+		next = node->last + 1;
+	}
+	rc = -ENOENT;
+out_unlock:
+	up_read(&iopt->iova_lock);
 	return rc;
 }
 
@@ -1075,13 +1158,15 @@ static void update_alignment(struct io_pagetable *iopt)
 {
 	struct iopt_domain *entry;
 
-	iopt->iova_alignment = 1;
+	lockdep_assert_held_write(&iopt->iova_lock);
+
+	iopt->iova_alignment = iopt->npinning ? PAGE_SIZE : 1;
 	list_for_each_entry(entry, &iopt->domains, item)
 		iopt->iova_alignment = max(iopt->iova_alignment,
 					   domain_alignment(entry->domain));
 }
 
-/* Does what is mapped already suit a domain? */
+/* Does what is mapped already suit a domain, or an access that pins? */
 static int check_alignment(struct io_pagetable *iopt, unsigned long align)
 {
 	struct interval_tree_node *node;
@@ -1299,4 +1384,66 @@ void iopt_detach_group(struct io_pagetable *iopt,
 	provider->detach(domain, group);
 	mutex_unlock(iopt->mmio_lock);
 	up_write(&iopt->domains_lock);
+}
+
+/**
+ * iopt_want_pages() - Have only whole pages of the CPU mapped
+ * @iopt: The I/O page table.
+ *
+ * An access that pins gets whole pages, so it can only go by IOVA if borders of
+ * mappings, IOVA and memory, are those of pages.
+ *
+ * Return: 0, or -EADDRINUSE when something else is mapped.
+ */
+int iopt_want_pages(struct io_pagetable *iopt)
+{
+	int rc;
+
+	down_write(&iopt->iova_lock);
+	rc = check_alignment(iopt, PAGE_SIZE);
+	if (!rc) {
+		iopt->npinning++;
+		update_alignment(iopt);
+	}
+	up_write(&iopt->iova_lock);
+	return rc;
+}
+
+/**
+ * iopt_unwant_pages() - Undo iopt_want_pages()
+ * @iopt: The I/O page table.
+ */
+void iopt_unwant_pages(struct io_pagetable *iopt)
+{
+	down_write(&iopt->iova_lock);
+	iopt->npinning--;
+	update_alignment(iopt);
+	up_write(&iopt->iova_lock);
+}
+
+/**
+ * iopt_add_access() - Tell an access of unmaps
+ * @iopt: The I/O page table, after iopt_want_pages().
+ * @access: The access, without pins.
+ */
+void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access)
+{
+	down_write(&iopt->accesses_lock);
+	list_add_tail(&access->item, &iopt->accesses);
+	up_write(&iopt->accesses_lock);
+}
+
+/**
+ * iopt_remove_access() - Undo iopt_add_access()
+ * @iopt: The I/O page table.
+ * @access: The access.  It makes no pins any more, and is to drop those it has:
+ *	an unmap may wait for them.
+ *
+ * When it returns, the access is not being told of an unmap.
+ */
+void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access)
+{
+	down_write(&iopt->accesses_lock);
+	list_del(&access->item);
+	up_write(&iopt->accesses_lock);
 }

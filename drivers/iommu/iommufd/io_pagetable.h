@@ -2,12 +2,14 @@
 #ifndef __IOMMUFD_IO_PAGETABLE_H
 #define __IOMMUFD_IO_PAGETABLE_H
 
+#include <linux/atomic.h>
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include "pages.h"
@@ -34,9 +36,12 @@ struct iopt_domain {
  *	the domains.  Attaching and detaching are exclusive and take it for
  *	writing; mapping and unmapping take it for reading, from before an area
  *	comes or goes until after.  Outside @iova_lock.
- * @domains: struct iopt_domain.  To change it, or which groups are attached,
- *	takes @mmio_lock too.
+ * @domains: struct iopt_domain.  Changed with @iova_lock held for writing and
+ *	@mmio_lock, too.  Which groups are attached changes with @mmio_lock held.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
+ * @accesses_lock: Guards @accesses; held for reading while one of them is told
+ *	of an unmap.  Between @domains_lock and @iova_lock.
+ * @accesses: struct iopt_access: those that pin.
  * @iova_lock: Guards the trees and what follows.  Never held for writing while
  *	memory of the user is accessed.
  * @areas: struct iopt_area by IOVA; none overlap.
@@ -44,6 +49,7 @@ struct iopt_domain {
  * @allowed: struct iopt_allowed by IOVA; none overlap.  What user space wants
  *	to keep usable, and where kernel-chosen IOVAs come from unless empty.
  * @iova_alignment: What an IOVA must be a multiple of.
+ * @npinning: Accesses that pin, which takes whole pages.
  * @next_choice: By the alignment wanted, where to start to look for a free
  *	IOVA: what was chosen last, and so all that could be below, is taken.
  * @lowest_freed: Lowest IOVA that became free since then.
@@ -54,11 +60,15 @@ struct io_pagetable {
 	struct list_head domains;
 	bool huge_pages;
 
+	struct rw_semaphore accesses_lock;
+	struct list_head accesses;
+
 	struct rw_semaphore iova_lock;
 	struct rb_root_cached areas;
 	struct rb_root_cached reserved;
 	struct rb_root_cached allowed;
 	unsigned long iova_alignment;
+	unsigned int npinning;
 	unsigned long next_choice[IOPT_CHOICES];
 	unsigned long lowest_freed;
 
@@ -70,18 +80,37 @@ struct io_pagetable {
  * @node: Its IOVA range, in io_pagetable::areas.
  * @slice: What is mapped; a user of its pages object as long as the
  *	io_pagetable has a domain.
- * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or IOMMU_MMIO.
- * @ready: In all domains, unless it is of MMIO: that comes and goes.  False while it is being mapped or unmapped: the
- *	IOVA is taken then, but who set it false is alone with it.  Guarded by
- *	io_pagetable::iova_lock.
+ * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or, of MMIO, IOMMU_MMIO.
+ * @ready: In all domains; of MMIO, see struct iopt_mmio_area.  False while it is
+ *	being mapped or unmapped: the IOVA is taken then, but who set it false is
+ *	alone with it once @nusers is 0.  Guarded by io_pagetable::iova_lock.
+ * @nusers: Uses by accesses: their pins, and calls at work.  The area stays
+ *	until it is 0.  Raised only while @ready.
  * @item: In the list of areas that a call works on.
  */
 struct iopt_area {
 	struct interval_tree_node node;
 	struct iopt_slice slice;
-	int prot;
+	u16 prot;
 	bool ready;
+	atomic_t nusers;
 	struct list_head item;
+};
+
+/**
+ * struct iopt_access - A software device that pins what is mapped
+ * @item: In io_pagetable::accesses.
+ * @unmap: Has the device drop its pins that meet a range.
+ * @data: For @unmap.
+ * @lock: Guards @pins.
+ * @pins: struct iopt_pin by IOVA; they may overlap, and be equal.
+ */
+struct iopt_access {
+	struct list_head item;
+	void (*unmap)(void *data, unsigned long iova, unsigned long length);
+	void *data;
+	spinlock_t lock;	/* of the following */
+	struct rb_root_cached pins;
 };
 
 /**
@@ -116,6 +145,10 @@ struct iopt_map {
 	unsigned long iova;
 };
 
+/* Called with an area and the first and last byte, inclusive, wanted of it */
+typedef int (*iopt_area_fn)(struct iopt_area *area, unsigned long start,
+			    unsigned long last, void *arg);
+
 /* Called with the first and the last byte, inclusive, of a mapping */
 typedef int (*iopt_range_fn)(unsigned long start, unsigned long last,
 			     void *arg);
@@ -145,6 +178,14 @@ int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
 		   unsigned long last, unsigned long *unmapped);
 int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, iopt_range_fn fn, void *arg);
+
+int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
+		    unsigned long last, iopt_area_fn fn, void *arg);
+
+int iopt_want_pages(struct io_pagetable *iopt);
+void iopt_unwant_pages(struct io_pagetable *iopt);
+void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access);
+void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access);
 
 int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 		 unsigned long last, const void *owner);

@@ -18,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
+#include "access.h"
 #include "device.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
@@ -31,6 +32,7 @@ static const object_destroy_fn object_destroy[IOMMUFD_OBJ_MAX] = {
 	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
 	[IOMMUFD_OBJ_HWPT] = iommufd_hwpt_destroy,
 	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
+	[IOMMUFD_OBJ_ACCESS] = iommufd_access_release,
 	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
 };
 

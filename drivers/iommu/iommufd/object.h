@@ -16,6 +16,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_IOAS,
 	IOMMUFD_OBJ_HWPT,
 	IOMMUFD_OBJ_DEVICE,
+	IOMMUFD_OBJ_ACCESS,
 	IOMMUFD_OBJ_TEST,	/* of a test module, see test.h */
 	IOMMUFD_OBJ_MAX,
 };

@@ -5,7 +5,8 @@
  * A mapping begins as a slice of a pages object: "these bytes of that process".
  * Copies of the mapping, in any I/O address space, are further slices of the
  * same object.  While an area is in a domain its slice is a user of the object,
- * and the object keeps pinned exactly what its users cover:
+ * and so is, for as long, each slice that an access has pinned.  The object keeps
+ * pinned exactly what its users cover:
  *
  *   index      0    1    2    3    4    5    6    7
  *   users           |--- slice A ---|
@@ -18,6 +19,7 @@
  * table, and undoing half an addition is the same as a removal.
  */
 #include <linux/export.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/mm.h>
@@ -25,6 +27,7 @@
 #include <linux/sched/task.h>
 #include <linux/sched/user.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "pages.h"
 #include "provider.h"
@@ -305,7 +308,8 @@ out_uncharge:
 /**
  * iopt_slice_init() - Describe some bytes of a pages object
  * @slice: The slice.
- * @pages: The pages object; the slice takes over the caller's reference.
+ * @pages: The pages object; the slice takes over the caller's reference, or
+ *	does not outlive one that somebody else has.
  * @start: First byte in it.
  * @length: Number of bytes, not 0.
  */
@@ -592,4 +596,122 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 	if (rc)
 		iommu_provider_unmap(domain, iova, batch.iova - iova);
 	return rc;
+}
+
+/**
+ * iopt_slice_get_pages() - List the pages of a slice
+ * @slice: The slice, pinned.
+ * @pages: Filled with iopt_slice_npages() pages.
+ */
+void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages)
+{
+	struct iopt_run run;
+	unsigned long i;
+
+	mutex_lock(&slice->pages->lock);
+	for (iopt_run_first(&run, &slice->pages->frames, slice->user.start,
+			    slice->user.last);
+	     run.npages; iopt_run_next(&run))
+		for (i = 0; i < run.npages; i++)
+			*pages++ = pfn_to_page(run.pfn + i);
+	mutex_unlock(&slice->pages->lock);
+}
+
+/* Copy between the first bytes of a run and the kernel's memory. */
+static void run_rw(struct iopt_run *run, size_t offset, size_t bytes,
+		   void *data, bool write)
+{
+	unsigned long pfn = run->pfn;
+
+	while (bytes) {
+		size_t n = min(bytes, PAGE_SIZE - offset);
+		struct page *page = pfn_to_page(pfn++);
+
+		if (write)
+			memcpy_to_page(page, offset, data, n);
+		else
+			memcpy_from_page(data, page, offset, n);
+		cond_resched();
+		offset = 0;
+		data += n;
+		bytes -= n;
+	}
+}
+
+static void slice_rw_runs(struct iopt_slice *slice, void *data, bool write)
+{
+	size_t offset = slice->offset;
+	size_t left = slice->length;
+	struct iopt_run run;
+
+	for (iopt_run_first(&run, &slice->pages->frames, slice->user.start,
+			    slice->user.last);
+	     run.npages; iopt_run_next(&run)) {
+		size_t bytes = min(run.npages * PAGE_SIZE - offset, left);
+
+		run_rw(&run, offset, bytes, data, write);
+		offset = 0;
+		data += bytes;
+		left -= bytes;
+	}
+}
+
+static int slice_rw_user(struct iopt_slice *slice, void *data, bool write)
+{
+	void __user *uaddr = (void __user *)(slice->pages->base +
+					     iopt_slice_start(slice));
+	unsigned long left;
+
+	if (write)
+		left = copy_to_user(uaddr, data, slice->length);
+	else
+		left = copy_from_user(data, uaddr, slice->length);
+	return left ? -EFAULT : 0;
+}
+
+static bool slice_has_users(struct iopt_slice *slice)
+{
+	struct iopt_pages *pages = slice->pages;
+	bool has;
+
+	mutex_lock(&pages->lock);
+	has = interval_tree_iter_first(&pages->users, slice->user.start,
+				       slice->user.last);
+	mutex_unlock(&pages->lock);
+	return has;
+}
+
+/**
+ * iopt_slice_rw() - Copy between a slice and the kernel's memory
+ * @slice: The slice, not pinned itself.
+ * @data: As many bytes as the slice has.
+ * @write: Write to the slice; its memory is writeable.
+ * @remote: The caller is not the owner of the memory, even if it looks so.
+ *
+ * What is pinned is what devices see, whatever is behind the user address by
+ * now, so that is used where there is any.  Otherwise the owner copies as any
+ * system call does, and for others the slice is pinned meanwhile.
+ *
+ * May sleep and fault in user memory.
+ *
+ * Return: 0, -EFAULT, and then the owner may have copied some of it, or what
+ * iopt_slice_pin() returns.
+ */
+int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
+		  bool remote)
+{
+	int rc;
+
+	if (!remote && slice->pages->kind == IOPT_USER &&
+	    slice->pages->mm == current->mm && !slice_has_users(slice))
+		return slice_rw_user(slice, data, write);
+
+	rc = iopt_slice_pin(slice);
+	if (rc)
+		return rc;
+	mutex_lock(&slice->pages->lock);
+	slice_rw_runs(slice, data, write);
+	mutex_unlock(&slice->pages->lock);
+	iopt_slice_unpin(slice);
+	return 0;
 }

@@ -65,11 +65,11 @@ extern const struct iopt_pages_ops iopt_user_ops;
  *	happen under it.
  * @frames: The frames pinned now.
  * @users: Ranges of indexes that must be pinned: interval tree nodes of the
- *	areas that are in a domain.
+ *	areas that are in a domain, and of what accesses have pinned.
  * @base: Address of index 0, page aligned: for memory of a process the user
- *	address, for MMIO the physical one.  Of a mapping that has room for huge pages it is aligned to
- *	them, so that a chunk of @frames is what can be one.  Indexes before the
- *	mapping's start have no user.
+ *	address, for MMIO the physical one.  Of a mapping that has room for huge
+ *	pages it is aligned to them, so that a chunk of @frames is what can be
+ *	one.  Indexes before the mapping's start have no user.
  * @mm: Address space of the process that mapped it.  Its memory may be gone
  *	while this lives; what is pinned stays.
  * @task: That process, for its limits.
@@ -99,7 +99,7 @@ struct iopt_pages {
  * struct iopt_slice - Some bytes of a pages object, as an area maps them
  * @pages: The pages object.
  * @user: First and last index that the bytes touch; in iopt_pages::users while
- *	the slice is in a domain.
+ *	the slice is in a domain, or pinned for an access.
  * @offset: Offset of the first byte in the page at @user.start.
  * @length: Number of bytes.
  */
@@ -144,6 +144,15 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);
 int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 		  phys_addr_t phys, size_t length, int prot, bool huge_pages);
+void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
+int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
+		  bool remote);
+
+/* Number of pages that the slice touches */
+static inline unsigned long iopt_slice_npages(const struct iopt_slice *slice)
+{
+	return slice->user.last - slice->user.start + 1;
+}
 
 /* Byte of the pages object that the slice starts with */
 static inline unsigned long iopt_slice_start(const struct iopt_slice *slice)

@@ -74,7 +74,6 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 
 	if (WARN_ON(!in_aperture(iova, pgsize * pgcount)) ||
 	    WARN_ON((iova | phys) & (pgsize - 1)) ||
-	    WARN_ON(!mock->ndevices) ||
 	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))))
 		return -EINVAL;
 

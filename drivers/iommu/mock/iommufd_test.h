@@ -42,6 +42,23 @@ enum {
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
 };
 
+/* create_access.flags */
+enum {
+	MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES = 1 << 0,
+};
+
+/* access_pages.flags */
+enum {
+	MOCK_FLAGS_ACCESS_WRITE = 1 << 0,
+	MOCK_FLAGS_ACCESS_SYZ = 1 << 16,	/* not supported */
+};
+
+/* access_rw.flags */
+enum {
+	MOCK_ACCESS_RW_WRITE = 1 << 0,
+	MOCK_ACCESS_RW_SLOW_PATH = 1 << 2,
+};
+
 /**
  * struct iommu_test_cmd - ioctl(IOMMU_TEST_CMD)
  * @size: sizeof(struct iommu_test_cmd)
@@ -71,6 +88,26 @@ enum {
  * @check_refs.length: Number of bytes
  * @check_refs.uptr: First user address
  * @check_refs.refs: Number of pins
+ * @create_access: Make a software device on the IOAS @id
+ * @create_access.out_access_fd: It lives as long as this file descriptor; for
+ *	what follows @id is that, else EBADFD
+ * @create_access.flags: MOCK_FLAGS_ACCESS_CREATE_*
+ * @destroy_access_pages: Unpin an item
+ * @destroy_access_pages.access_pages_id: ID of the item; ENOENT without it
+ * @access_pages: Pin; EBADE unless that is the memory of a user range.  An unmap
+ *	destroys the item
+ * @access_pages.flags: MOCK_FLAGS_ACCESS_*
+ * @access_pages.out_access_pages_id: ID of the item, counts up from 1
+ * @access_pages.iova: First IOVA
+ * @access_pages.length: Number of bytes, at most 16 MiB
+ * @access_pages.uptr: First user address
+ * @access_rw: Copy between IOVA and a user range
+ * @access_rw.iova: First IOVA
+ * @access_rw.length: Number of bytes, at most 16 MiB
+ * @access_rw.uptr: First user address
+ * @access_rw.flags: MOCK_ACCESS_RW_*: write to the IOVA; as a kernel thread would
+ * @access_replace_ioas: Attach a software device to another IOAS
+ * @access_replace_ioas.ioas_id: ID of the IOAS
  * @memory_limit: Bound the scratch memory of the driver, for all contexts
  * @memory_limit.limit: Number of bytes, at least 12
  * @last: Unused
@@ -110,8 +147,31 @@ struct iommu_test_cmd {
 			__u32 refs;
 		} check_refs;
 		struct {
+			__u32 out_access_fd;
+			__u32 flags;
+		} create_access;
+		struct {
+			__u32 access_pages_id;
+		} destroy_access_pages;
+		struct {
+			__u32 flags;
+			__u32 out_access_pages_id;
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+		} access_pages;
+		struct {
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 uptr;
+			__u32 flags;
+		} access_rw;
+		struct {
 			__u32 limit;
 		} memory_limit;
+		struct {
+			__u32 ioas_id;
+		} access_replace_ioas;
 		__aligned_u64 __room[6];
 	};
 	__u32 last;

@@ -16,6 +16,7 @@
 #include "../iommufd/ioas.h"
 #include "../iommufd/test.h"
 #include "../iommufd/ucmd.h"
+#include "access.h"
 #include "device.h"
 #include "domain.h"
 #include "iommufd_test.h"
@@ -251,8 +252,13 @@ static const test_fn test_ops[] = {
 	[IOMMU_TEST_OP_MOCK_DOMAIN] = test_mock_domain,
 	[IOMMU_TEST_OP_MD_CHECK_MAP] = test_check_map,
 	[IOMMU_TEST_OP_MD_CHECK_REFS] = test_check_refs,
+	[IOMMU_TEST_OP_CREATE_ACCESS] = mock_access_create,
+	[IOMMU_TEST_OP_DESTROY_ACCESS_PAGES] = mock_access_destroy_pages,
+	[IOMMU_TEST_OP_ACCESS_PAGES] = mock_access_pages,
+	[IOMMU_TEST_OP_ACCESS_RW] = mock_access_rw,
 	[IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT] = test_memory_limit,
 	[IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE] = test_mock_domain_replace,
+	[IOMMU_TEST_OP_ACCESS_REPLACE_IOAS] = mock_access_replace_ioas,
 	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = test_mock_domain_flags,
 };
 

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Software devices: they reach what is mapped with the CPU, and no IOMMU
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/iommufd.h>
+#include <linux/mutex.h>
+#include <linux/overflow.h>
+#include <linux/rwsem.h>
+
+#include "access.h"
+#include "ioas.h"
+#include "pin.h"
+
+/**
+ * struct iommufd_access - A software device bound to a context
+ * @obj: The object; the driver that created it is one of its users.
+ * @ictx: The context; this holds a reference.
+ * @ops: Of the driver.
+ * @iopt_access: Its pins.  Those of @ioas, or while that is being left, and
+ *	@ioas is NULL, of what it was.
+ * @attach_lock: Held while @ioas changes, from the first to the last step.
+ *	Outside the locks of an IOAS.
+ * @ioas_lock: Guards @ioas.  Held for reading as long as a call works on it, so
+ *	user memory may be faulted in.  Not held while the driver is called.
+ * @ioas: What it is attached to, or NULL.  This is one of its users.
+ */
+struct iommufd_access {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	const struct iommufd_access_ops *ops;
+	struct iopt_access iopt_access;
+
+	struct mutex attach_lock;	/* of changes of @ioas */
+	struct rw_semaphore ioas_lock;	/* of the following */
+	struct iommufd_ioas *ioas;
+};
+
+/**
+ * iommufd_access_create() - Put a software device under the control of a context
+ * @ictx: The context.
+ * @ops: Of the driver.
+ * @data: For @ops.
+ * @id: Set to the ID user space knows it by.
+ *
+ * Process context.  Pairs with iommufd_access_destroy(); holds a reference to
+ * the context.
+ *
+ * Return: the access, attached to nothing, or ERR_PTR(-ENOMEM).
+ */
+struct iommufd_access *
+iommufd_access_create(struct iommufd_ctx *ictx,
+		      const struct iommufd_access_ops *ops, void *data, u32 *id)
+{
+	struct iommufd_access *access;
+
+	if (WARN_ON(ops->needs_pin_pages && !ops->unmap))
+		return ERR_PTR(-EINVAL);
+
+	access = iommufd_object_alloc(ictx, struct iommufd_access,
+				      IOMMUFD_OBJ_ACCESS);
+	if (IS_ERR(access))
+		return access;
+	access->ictx = ictx;
+	access->ops = ops;
+	access->iopt_access.unmap = ops->unmap;
+	access->iopt_access.data = data;
+	spin_lock_init(&access->iopt_access.lock);
+	access->iopt_access.pins = RB_ROOT_CACHED;
+	mutex_init(&access->attach_lock);
+	init_rwsem(&access->ioas_lock);
+
+	iommufd_ctx_get(ictx);
+	refcount_inc(&access->obj.users);
+	*id = access->obj.id;
+	iommufd_object_publish(ictx, &access->obj);
+	return access;
+}
+EXPORT_SYMBOL_GPL(iommufd_access_create);
+
+/**
+ * iommufd_access_release() - Release what an access holds
+ * @ictx: The context.
+ * @obj: The access, detached.
+ */
+void iommufd_access_release(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj)
+{
+	struct iommufd_access *access =
+		container_of(obj, struct iommufd_access, obj);
+
+	WARN_ON(access->ioas);
+	mutex_destroy(&access->attach_lock);
+}
+
+/**
+ * iommufd_access_destroy() - Undo iommufd_access_create()
+ * @access: The access; detached if it is not yet.
+ *
+ * Process context; waits for calls at work on it.
+ */
+void iommufd_access_destroy(struct iommufd_access *access)
+{
+	struct iommufd_ctx *ictx = access->ictx;
+
+	iommufd_access_detach(access);
+	iommufd_object_destroy_last(ictx, &access->obj);
+	iommufd_ctx_put(ictx);
+}
+EXPORT_SYMBOL_GPL(iommufd_access_destroy);
+
+static void set_ioas(struct iommufd_access *access, struct iommufd_ioas *ioas)
+{
+	lockdep_assert_held(&access->attach_lock);
+
+	down_write(&access->ioas_lock);
+	access->ioas = ioas;
+	up_write(&access->ioas_lock);
+}
+
+/* What of an attach can fail */
+static int prepare_ioas(struct iommufd_access *access,
+			struct iommufd_ioas *ioas)
+{
+	return access->ops->needs_pin_pages ? iopt_want_pages(&ioas->iopt) : 0;
+}
+
+static void enter_ioas(struct iommufd_access *access, struct iommufd_ioas *ioas)
+{
+	refcount_inc(&ioas->obj.users);
+	if (access->ops->needs_pin_pages)
+		iopt_add_access(&ioas->iopt, &access->iopt_access);
+	set_ioas(access, ioas);
+}
+
+static void leave_ioas(struct iommufd_access *access)
+{
+	struct iommufd_ioas *ioas = access->ioas;
+
+	/* No pin can be made from here on. */
+	set_ioas(access, NULL);
+	if (access->ops->needs_pin_pages) {
+		iopt_remove_access(&ioas->iopt, &access->iopt_access);
+		access->ops->unmap(access->iopt_access.data, 0, ULONG_MAX);
+		/* What the driver goes on to use must stay, for ever. */
+		if (WARN_ON(!RB_EMPTY_ROOT(&access->iopt_access.pins.rb_root)))
+			return;
+		iopt_unwant_pages(&ioas->iopt);
+	}
+	refcount_dec(&ioas->obj.users);
+}
+
+/**
+ * iommufd_access_attach() - Let an access reach an I/O address space
+ * @access: The access, detached.
+ * @ioas_id: ID of the IOAS.
+ *
+ * Process context.
+ *
+ * Return: 0, or, with nothing changed: -EINVAL when attached already, -ENOENT
+ * without such an IOAS, -EADDRINUSE when the access pins, which takes whole pages,
+ * and a mapping there begins or ends inside one.
+ */
+int iommufd_access_attach(struct iommufd_access *access, u32 ioas_id)
+{
+	struct iommufd_ioas *ioas;
+	int rc;
+
+	ioas = iommufd_ioas_get(access->ictx, ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+
+	mutex_lock(&access->attach_lock);
+	rc = access->ioas ? -EINVAL : prepare_ioas(access, ioas);
+	if (!rc)
+		enter_ioas(access, ioas);
+	mutex_unlock(&access->attach_lock);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(iommufd_access_attach);
+
+/**
+ * iommufd_access_replace() - Attach an attached access to another IOAS
+ * @access: The access, attached.
+ * @ioas_id: ID of the IOAS; nothing happens if it is the same.
+ *
+ * The driver is told to drop all its pins, as by iommufd_access_detach().  Until
+ * it has, the access is detached.
+ *
+ * Return: as iommufd_access_attach(), but -ENOENT also when not attached.
+ */
+int iommufd_access_replace(struct iommufd_access *access, u32 ioas_id)
+{
+	struct iommufd_ioas *ioas;
+	int rc = 0;
+
+	ioas = iommufd_ioas_get(access->ictx, ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+
+	mutex_lock(&access->attach_lock);
+	if (!access->ioas)
+		rc = -ENOENT;
+	else if (access->ioas != ioas)
+		rc = prepare_ioas(access, ioas);
+	if (!rc && access->ioas != ioas) {
+		leave_ioas(access);
+		enter_ioas(access, ioas);
+	}
+	mutex_unlock(&access->attach_lock);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(iommufd_access_replace);
+
+/**
+ * iommufd_access_detach() - Undo iommufd_access_attach()
+ * @access: The access; nothing happens when it is not attached.
+ *
+ * Tells the driver to drop all its pins, by iommufd_access_ops::unmap() with
+ * 0 and ULONG_MAX.  Waits for calls at work on the access.  Process context.
+ */
+void iommufd_access_detach(struct iommufd_access *access)
+{
+	mutex_lock(&access->attach_lock);
+	if (access->ioas)
+		leave_ioas(access);
+	mutex_unlock(&access->attach_lock);
+}
+EXPORT_SYMBOL_GPL(iommufd_access_detach);
+
+static int check_range(unsigned long iova, unsigned long length,
+		       unsigned long *last)
+{
+	if (!length)
+		return -EINVAL;
+	return check_add_overflow(iova, length - 1, last) ? -EOVERFLOW : 0;
+}
+
+/**
+ * iommufd_access_pin_pages() - Pin what is mapped
+ * @access: The access.
+ * @iova: First byte.
+ * @length: Number of bytes; may cross mappings.
+ * @out_pages: Filled with the page of each page of IOVA that is touched.
+ * @flags: IOMMUFD_ACCESS_RW_READ, or IOMMUFD_ACCESS_RW_WRITE when it is to be
+ *	written.
+ *
+ * The pages stay, and what is mapped there stays mapped, until
+ * iommufd_access_unpin_pages().  Ranges may be pinned many times, and overlap.
+ * They are charged to who mapped them unless a device has them pinned as well.
+ * iommufd_access_ops::unmap() may be called for them before this returns.
+ *
+ * Process context; may fault in memory that is mapped.
+ *
+ * Return: 0, or, with nothing changed: -EINVAL when @length is 0 or some of the
+ * range is MMIO of a device, -EOVERFLOW when the range wraps, -EOPNOTSUPP when the access does not pin or for another flag,
+ * -ENOENT when not attached, or not all of the range is mapped or some of it is
+ * being unmapped, -EPERM when a mapping does not permit it, -EFAULT when memory is
+ * gone or cannot be accessed as wanted, -ENOMEM also over the limit of locked
+ * memory, -EINTR when killed.
+ */
+int iommufd_access_pin_pages(struct iommufd_access *access, unsigned long iova,
+			     unsigned long length, struct page **out_pages,
+			     unsigned int flags)
+{
+	int prot = flags & IOMMUFD_ACCESS_RW_WRITE ? IOMMU_WRITE : IOMMU_READ;
+	unsigned long last;
+	int rc;
+
+	if (!access->ops->needs_pin_pages || flags & ~IOMMUFD_ACCESS_RW_WRITE)
+		return -EOPNOTSUPP;
+	rc = check_range(iova, length, &last);
+	if (rc)
+		return rc;
+
+	down_read(&access->ioas_lock);
+	if (access->ioas)
+		rc = iopt_pin_pages(&access->ioas->iopt, &access->iopt_access,
+				    iova, last, prot, out_pages);
+	else
+		rc = -ENOENT;
+	up_read(&access->ioas_lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(iommufd_access_pin_pages);
+
+/**
+ * iommufd_access_unpin_pages() - Undo one iommufd_access_pin_pages()
+ * @access: The access.
+ * @iova: First byte, as it was pinned.
+ * @length: Number of bytes, as it was pinned.
+ *
+ * Process context; may be called by iommufd_access_ops::unmap().  Cannot fail.
+ */
+void iommufd_access_unpin_pages(struct iommufd_access *access,
+				unsigned long iova, unsigned long length)
+{
+	iopt_unpin_pages(&access->iopt_access, iova, iova + length - 1);
+}
+EXPORT_SYMBOL_GPL(iommufd_access_unpin_pages);
+
+/**
+ * iommufd_access_rw() - Copy between what is mapped and the kernel's memory
+ * @access: The access, whether it pins or not.
+ * @iova: First byte, any.
+ * @data: The kernel's memory.
+ * @length: Number of bytes, any but 0; may cross mappings.
+ * @flags: IOMMUFD_ACCESS_RW_READ or IOMMUFD_ACCESS_RW_WRITE, the latter into
+ *	what is mapped; and IOMMUFD_ACCESS_RW_KTHREAD when the caller must not
+ *	act as the current process.
+ *
+ * Uses the pinned pages where there are any, since that is what devices see.  If
+ * there are none, and the current process is the one that mapped the memory, it
+ * is a plain copy from or to user memory; else it is pinned meanwhile.
+ *
+ * Process context; may fault in memory that is mapped, so not under a lock that
+ * its page fault may take.
+ *
+ * Return: 0, or, with nothing copied: -EINVAL when @length is 0 or some of the
+ * range is MMIO of a device, -EOVERFLOW when the range wraps, -EOPNOTSUPP for another flag, -ENOENT when not attached, or not
+ * all of the range is mapped or some of it is being unmapped, -EPERM when a mapping
+ * does not permit it.  Maybe with some copied: -EFAULT when memory is gone or
+ * cannot be accessed as wanted, -ENOMEM also over the limit of locked memory,
+ * -EINTR when killed.
+ */
+int iommufd_access_rw(struct iommufd_access *access, unsigned long iova,
+		      void *data, size_t length, unsigned int flags)
+{
+	unsigned long last;
+	int rc;
+
+	if (flags & ~(IOMMUFD_ACCESS_RW_WRITE | IOMMUFD_ACCESS_RW_KTHREAD))
+		return -EOPNOTSUPP;
+	rc = check_range(iova, length, &last);
+	if (rc)
+		return rc;
+
+	down_read(&access->ioas_lock);
+	if (access->ioas)
+		rc = iopt_rw(&access->ioas->iopt, iova, last, data,
+			     flags & IOMMUFD_ACCESS_RW_WRITE,
+			     flags & IOMMUFD_ACCESS_RW_KTHREAD);
+	else
+		rc = -ENOENT;
+	up_read(&access->ioas_lock);
+	return rc;
+}
+EXPORT_SYMBOL_GPL(iommufd_access_rw);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_PIN_H
+#define __IOMMUFD_PIN_H
+
+#include <linux/interval_tree.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "pages.h"
+
+struct io_pagetable;
+struct iopt_access;
+struct iopt_area;
+struct page;
+
+/**
+ * struct iopt_part - What an access uses of one area
+ * @item: In a list of parts, in the order of their IOVAs, contiguous.
+ * @area: The area.  This is one of iopt_area::nusers, by which it stays.
+ * @slice: The bytes used, of the area's pages object.
+ */
+struct iopt_part {
+	struct list_head item;
+	struct iopt_area *area;
+	struct iopt_slice slice;
+};
+
+/**
+ * struct iopt_pin - What an access has pinned by one call
+ * @node: Its IOVA range, in iopt_access::pins.
+ * @parts: struct iopt_part, pinned.
+ */
+struct iopt_pin {
+	struct interval_tree_node node;
+	struct list_head parts;
+};
+
+int iopt_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
+		   unsigned long start, unsigned long last, int prot,
+		   struct page **pages);
+void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
+		      unsigned long last);
+int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
+	    void *data, bool write, bool remote);
+
+#endif

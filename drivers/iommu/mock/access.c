@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mock software devices: an access behind a file, and what it has pinned
+ */
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+
+#include "../iommufd/ucmd.h"
+#include "access.h"
+#include "iommufd_test.h"
+#include <linux/iommufd.h>
+
+/* Bytes at a time */
+#define MOCK_ACCESS_MAX_LENGTH	(16UL << 20)
+
+/**
+ * struct mock_access - A software device
+ * @access: Its binding to the context.
+ * @ictx: The context, to which @access has a reference.
+ * @pins: It pins pages.
+ * @lock: Guards what follows.  Held while pages are pinned, so that whoever
+ *	unmaps them finds their item.
+ * @items: struct mock_item.
+ * @last_id: ID of the item made last.
+ */
+struct mock_access {
+	struct iommufd_access *access;
+	struct iommufd_ctx *ictx;
+	bool pins;
+
+	struct mutex lock;	/* of the following */
+	struct list_head items;
+	u32 last_id;
+};
+
+/**
+ * struct mock_item - Pages that a software device has pinned
+ * @item: In mock_access::items.
+ * @id: What user space knows it by.
+ * @iova: First byte.
+ * @length: Number of bytes; the range does not wrap.
+ */
+struct mock_item {
+	struct list_head item;
+	u32 id;
+	unsigned long iova;
+	unsigned long length;
+};
+
+static void drop_item(struct mock_access *mock, struct mock_item *item)
+{
+	lockdep_assert_held(&mock->lock);
+
+	iommufd_access_unpin_pages(mock->access, item->iova, item->length);
+	list_del(&item->item);
+	kfree(item);
+}
+
+static int drop_item_by_id(struct mock_access *mock, u32 id)
+{
+	struct mock_item *item;
+	int rc = -ENOENT;
+
+	mutex_lock(&mock->lock);
+	list_for_each_entry(item, &mock->items, item) {
+		if (item->id != id)
+			continue;
+		drop_item(mock, item);
+		rc = 0;
+		break;
+	}
+	mutex_unlock(&mock->lock);
+	return rc;
+}
+
+/* @length may be ULONG_MAX, for all */
+static bool item_meets(struct mock_item *item, unsigned long iova,
+		       unsigned long length)
+{
+	return length == ULONG_MAX ||
+	       (item->iova <= iova + length - 1 &&
+		iova <= item->iova + item->length - 1);
+}
+
+static void mock_access_unmap(void *data, unsigned long iova,
+			      unsigned long length)
+{
+	struct mock_access *mock = data;
+	struct mock_item *item, *next;
+
+	mutex_lock(&mock->lock);
+	list_for_each_entry_safe(item, next, &mock->items, item)
+		if (item_meets(item, iova, length))
+			drop_item(mock, item);
+	mutex_unlock(&mock->lock);
+}
+
+static const struct iommufd_access_ops mock_ops = {};
+
+static const struct iommufd_access_ops mock_pinning_ops = {
+	.needs_pin_pages = true,
+	.unmap = mock_access_unmap,
+};
+
+static void mock_access_free(struct mock_access *mock)
+{
+	iommufd_access_destroy(mock->access);
+	WARN_ON(!list_empty(&mock->items));
+	mutex_destroy(&mock->lock);
+	kfree(mock);
+}
+
+static int mock_access_fops_release(struct inode *inode, struct file *file)
+{
+	mock_access_free(file->private_data);
+	return 0;
+}
+
+static const struct file_operations mock_access_fops = {
+	.owner = THIS_MODULE,
+	.release = mock_access_fops_release,
+};
+
+static struct mock_access *mock_access_alloc(struct iommufd_ctx *ictx,
+					     u32 ioas_id, u32 flags)
+{
+	struct mock_access *mock;
+	u32 id;
+	int rc;
+
+	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
+	if (!mock)
+		return ERR_PTR(-ENOMEM);
+	mock->ictx = ictx;
+	mock->pins = flags & MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES;
+	mutex_init(&mock->lock);
+	INIT_LIST_HEAD(&mock->items);
+
+	mock->access = iommufd_access_create(ictx, mock->pins ?
+						     &mock_pinning_ops :
+						     &mock_ops, mock, &id);
+	if (IS_ERR(mock->access)) {
+		rc = PTR_ERR(mock->access);
+		kfree(mock);
+		return ERR_PTR(rc);
+	}
+	rc = iommufd_access_attach(mock->access, ioas_id);
+	if (rc) {
+		mock_access_free(mock);
+		return ERR_PTR(rc);
+	}
+	return mock;
+}
+
+static struct file *mock_access_open(struct iommufd_ctx *ictx, u32 ioas_id,
+				     u32 flags)
+{
+	struct mock_access *mock;
+	struct file *file;
+
+	mock = mock_access_alloc(ictx, ioas_id, flags);
+	if (IS_ERR(mock))
+		return ERR_CAST(mock);
+	file = anon_inode_getfile("[iommufd_mock_access]", &mock_access_fops,
+				  mock, O_RDWR);
+	if (IS_ERR(file))
+		mock_access_free(mock);
+	return file;
+}
+
+static struct mock_access *mock_access_get(struct iommufd_ucmd *ucmd,
+					   struct file **file)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_access *mock;
+
+	*file = fget(cmd->id);
+	if (!*file)
+		return ERR_PTR(-EBADFD);
+	mock = (*file)->private_data;
+	if ((*file)->f_op == &mock_access_fops && mock->ictx == ucmd->ictx)
+		return mock;
+	fput(*file);
+	return ERR_PTR(-EBADFD);
+}
+
+/**
+ * mock_access_create() - IOMMU_TEST_OP_CREATE_ACCESS
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_access_create(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u32 flags = cmd->create_access.flags;
+	struct file *file;
+	int fd, rc;
+
+	if (flags & ~MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES)
+		return -EOPNOTSUPP;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = mock_access_open(ucmd->ictx, cmd->id, flags);
+	if (IS_ERR(file)) {
+		rc = PTR_ERR(file);
+		goto err_put_fd;
+	}
+	cmd->create_access.out_access_fd = fd;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		goto err_put_file;
+	fd_install(fd, file);
+	return 0;
+
+err_put_file:
+	fput(file);
+err_put_fd:
+	put_unused_fd(fd);
+	return rc;
+}
+
+/* Pin, and make an item of it. */
+static int add_item(struct mock_access *mock, unsigned long iova,
+		    unsigned long length, struct page **pages, u32 flags,
+		    u32 *id)
+{
+	struct mock_item *item;
+	int rc;
+
+	item = kzalloc(sizeof(*item), GFP_KERNEL_ACCOUNT);
+	if (!item)
+		return -ENOMEM;
+	item->iova = iova;
+	item->length = length;
+
+	mutex_lock(&mock->lock);
+	rc = iommufd_access_pin_pages(mock->access, iova, length, pages,
+				      flags & MOCK_FLAGS_ACCESS_WRITE ?
+					      IOMMUFD_ACCESS_RW_WRITE :
+					      IOMMUFD_ACCESS_RW_READ);
+	if (!rc) {
+		item->id = ++mock->last_id;
+		*id = item->id;
+		list_add_tail(&item->item, &mock->items);
+	}
+	mutex_unlock(&mock->lock);
+	if (rc)
+		kfree(item);
+	return rc;
+}
+
+/* Are these the pages behind a user address now? */
+static int check_pages(u64 uaddr, struct page **pages, unsigned long npages)
+{
+	struct page *page;
+
+	for (; npages; npages--, uaddr += PAGE_SIZE) {
+		if (get_user_pages_fast(uaddr, 1, 0, &page) != 1)
+			return -EFAULT;
+		put_page(page);
+		if (page != *pages++)
+			return -EBADE;
+	}
+	return 0;
+}
+
+static int access_pages(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u64 iova = cmd->access_pages.iova;
+	u64 length = cmd->access_pages.length;
+	u64 uptr = cmd->access_pages.uptr;
+	unsigned long npages;
+	struct page **pages;
+	u32 id;
+	int rc;
+
+	npages = DIV_ROUND_UP(offset_in_page(iova) + length, PAGE_SIZE);
+	pages = kvcalloc(npages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	rc = add_item(mock, iova, length, pages, cmd->access_pages.flags, &id);
+	if (rc)
+		goto out_free;
+
+	/* From here on an unmap may take the pages away, but not the numbers. */
+	if (offset_in_page(iova) == offset_in_page(uptr))
+		rc = check_pages(uptr & PAGE_MASK, pages, npages);
+	else
+		rc = -EBADE;
+	cmd->access_pages.out_access_pages_id = id;
+	if (!rc)
+		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		drop_item_by_id(mock, id);
+out_free:
+	kvfree(pages);
+	return rc;
+}
+
+/**
+ * mock_access_pages() - IOMMU_TEST_OP_ACCESS_PAGES
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_access_pages(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_access *mock;
+	struct file *file;
+	int rc;
+
+	if (cmd->access_pages.flags & ~MOCK_FLAGS_ACCESS_WRITE)
+		return -EOPNOTSUPP;
+	if (cmd->access_pages.length > MOCK_ACCESS_MAX_LENGTH)
+		return -ENOMEM;
+	mock = mock_access_get(ucmd, &file);
+	if (IS_ERR(mock))
+		return PTR_ERR(mock);
+	rc = mock->pins ? access_pages(ucmd, mock) : -EOPNOTSUPP;
+	fput(file);
+	return rc;
+}
+
+/**
+ * mock_access_destroy_pages() - IOMMU_TEST_OP_DESTROY_ACCESS_PAGES
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_access_destroy_pages(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_access *mock;
+	struct file *file;
+	int rc;
+
+	mock = mock_access_get(ucmd, &file);
+	if (IS_ERR(mock))
+		return PTR_ERR(mock);
+	rc = drop_item_by_id(mock, cmd->destroy_access_pages.access_pages_id);
+	fput(file);
+	return rc;
+}
+
+static int access_rw(struct iommu_test_cmd *cmd, struct mock_access *mock)
+{
+	void __user *uptr = u64_to_user_ptr(cmd->access_rw.uptr);
+	bool write = cmd->access_rw.flags & MOCK_ACCESS_RW_WRITE;
+	u64 length = cmd->access_rw.length;
+	unsigned int flags = 0;
+	void *buf;
+	int rc = 0;
+
+	if (write)
+		flags |= IOMMUFD_ACCESS_RW_WRITE;
+	if (cmd->access_rw.flags & MOCK_ACCESS_RW_SLOW_PATH)
+		flags |= IOMMUFD_ACCESS_RW_KTHREAD;
+
+	buf = kvzalloc(length, GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+	if (write && copy_from_user(buf, uptr, length))
+		rc = -EFAULT;
+	if (!rc)
+		rc = iommufd_access_rw(mock->access, cmd->access_rw.iova, buf,
+				       length, flags);
+	if (!rc && !write && copy_to_user(uptr, buf, length))
+		rc = -EFAULT;
+	kvfree(buf);
+	return rc;
+}
+
+/**
+ * mock_access_rw() - IOMMU_TEST_OP_ACCESS_RW
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_access_rw(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_access *mock;
+	struct file *file;
+	int rc;
+
+	if (cmd->access_rw.flags &
+	    ~(MOCK_ACCESS_RW_WRITE | MOCK_ACCESS_RW_SLOW_PATH))
+		return -EOPNOTSUPP;
+	if (cmd->access_rw.length > MOCK_ACCESS_MAX_LENGTH)
+		return -ENOMEM;
+	mock = mock_access_get(ucmd, &file);
+	if (IS_ERR(mock))
+		return PTR_ERR(mock);
+	rc = access_rw(cmd, mock);
+	fput(file);
+	return rc;
+}
+
+/**
+ * mock_access_replace_ioas() - IOMMU_TEST_OP_ACCESS_REPLACE_IOAS
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_access_replace_ioas(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_access *mock;
+	struct file *file;
+	int rc;
+
+	mock = mock_access_get(ucmd, &file);
+	if (IS_ERR(mock))
+		return PTR_ERR(mock);
+	rc = iommufd_access_replace(mock->access,
+				    cmd->access_replace_ioas.ioas_id);
+	fput(file);
+	return rc;
+}

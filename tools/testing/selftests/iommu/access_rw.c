@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Software devices that copy: any bytes, across mappings, as the owner of the
+ * memory or as somebody else, pinned or not, with accesses that pin or do not.
+ */
+#include "access.h"
+
+#define AT	(64 * MiB)
+#define WINDOW	(4 * PAGE)	/* of IOVA that is mapped */
+#define SPREAD	(32 * PAGE)	/* of memory that it is spread over */
+
+/* One mapping of the window: its length, and where its memory is */
+struct piece {
+	unsigned int length;
+	unsigned int memory;
+};
+
+/* Mappings that begin and end at any byte */
+static const struct piece odd_pieces[] = {
+	{ 1, 9 * PAGE + 5 },
+	{ 1021, 20 * PAGE + 4000 },
+	{ 3080, 1 },
+	{ 4096, 11 * PAGE + 77 },
+	{ 6, 9 * PAGE - 3 },
+	{ 2048, 3 * PAGE + 1024 },
+	{ 6132, 24 * PAGE + 1000 },
+};
+
+/* Those that the mock can have */
+static const struct piece half_pieces[] = {
+	{ HALF, 9 * PAGE },
+	{ PAGE, 20 * PAGE + HALF },
+	{ HALF, HALF },
+	{ HALF, 11 * PAGE + HALF },
+	{ PAGE + HALF, 3 * PAGE },
+};
+
+/* Those that an access can pin */
+static const struct piece page_pieces[] = {
+	{ PAGE, 9 * PAGE },
+	{ PAGE, 4 * PAGE },
+	{ 2 * PAGE, 20 * PAGE },
+};
+
+FIXTURE(rw)
+{
+	int fd;
+	int access;
+	__u32 ioas_id;
+	__u32 flags;
+	struct mock_dev dev;
+	char *memory;
+	char *buf;
+	char *image;	/* what the window has to hold */
+	long pinned;
+};
+
+FIXTURE_VARIANT(rw)
+{
+	const struct piece *pieces;
+	unsigned int n;
+	__u32 create_flags;
+	bool device;
+	__u32 flags;
+};
+
+FIXTURE_VARIANT_ADD(rw, odd_owner)
+{
+	.pieces = odd_pieces,
+	.n = ARRAY_LEN(odd_pieces),
+};
+
+FIXTURE_VARIANT_ADD(rw, odd_other)
+{
+	.pieces = odd_pieces,
+	.n = ARRAY_LEN(odd_pieces),
+	.flags = RW_SLOW,
+};
+
+FIXTURE_VARIANT_ADD(rw, device_owner)
+{
+	.pieces = half_pieces,
+	.n = ARRAY_LEN(half_pieces),
+	.device = true,
+};
+
+FIXTURE_VARIANT_ADD(rw, device_other)
+{
+	.pieces = half_pieces,
+	.n = ARRAY_LEN(half_pieces),
+	.device = true,
+	.flags = RW_SLOW,
+};
+
+FIXTURE_VARIANT_ADD(rw, pinning_owner)
+{
+	.pieces = page_pieces,
+	.n = ARRAY_LEN(page_pieces),
+	.create_flags = NEEDS_PIN,
+};
+
+FIXTURE_VARIANT_ADD(rw, pinning_other)
+{
+	.pieces = page_pieces,
+	.n = ARRAY_LEN(page_pieces),
+	.create_flags = NEEDS_PIN,
+	.flags = RW_SLOW,
+};
+
+FIXTURE_SETUP(rw)
+{
+	unsigned int i, at = 0;
+
+	ASSERT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	self->flags = variant->flags;
+	self->memory = small_pages(SPREAD);
+	self->buf = anon(WINDOW + PAGE);
+	self->image = anon(WINDOW);
+	ASSERT_NE(NULL, self->memory);
+	ASSERT_NE(NULL, self->buf);
+	ASSERT_NE(NULL, self->image);
+	self->pinned = pinned();
+
+	if (variant->device)
+		ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	self->access = access_create(self->fd, self->ioas_id,
+				     variant->create_flags);
+	ASSERT_LE(0, self->access);
+
+	for (i = 0; i < SPREAD; i++)
+		self->memory[i] = i * 7 + i / 251;
+	for (i = 0; i < variant->n; i++) {
+		const struct piece *p = &variant->pieces[i];
+
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id,
+				      self->memory + p->memory, p->length,
+				      AT + at));
+		memcpy(self->image + at, self->memory + p->memory, p->length);
+		at += p->length;
+	}
+	ASSERT_EQ(WINDOW, at);
+}
+
+FIXTURE_TEARDOWN(rw)
+{
+	close(self->access);
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+/* Does the memory hold what it has to? */
+static bool memory_is_right(struct _test_data_rw *self,
+			    const struct _fixture_variant_rw *variant)
+{
+	const char *image = self->image;
+	unsigned int i;
+
+	for (i = 0; i < variant->n; i++) {
+		const struct piece *p = &variant->pieces[i];
+
+		if (memcmp(image, self->memory + p->memory, p->length))
+			return false;
+		image += p->length;
+	}
+	return true;
+}
+
+/* Both are a rw_fn. */
+static bool read_is_right(struct _test_data_rw *self,
+			  const struct _fixture_variant_rw *variant,
+			  unsigned int start, unsigned int length)
+{
+	(void)variant;
+	self->buf[length] = 0x5a;
+	self->buf[0] = ~self->image[start];
+	return !access_rw(self->fd, self->access, AT + start, length, self->buf,
+			  self->flags) &&
+	       !memcmp(self->buf, self->image + start, length) &&
+	       self->buf[length] == 0x5a;
+}
+
+static bool write_is_right(struct _test_data_rw *self,
+			   const struct _fixture_variant_rw *variant,
+			   unsigned int start, unsigned int length)
+{
+	unsigned int i;
+
+	for (i = 0; i < length; i++)
+		self->buf[i] += i + length + start % 13;
+	memcpy(self->image + start, self->buf, length);
+	return !access_rw(self->fd, self->access, AT + start, length, self->buf,
+			  self->flags | RW_WRITE) &&
+	       memory_is_right(self, variant);
+}
+
+typedef bool (*rw_fn)(struct _test_data_rw *self,
+		      const struct _fixture_variant_rw *variant,
+		      unsigned int start, unsigned int length);
+
+/* From each byte of two pages on, and each length up to two pages */
+static bool every_alignment(struct _test_data_rw *self,
+			    const struct _fixture_variant_rw *variant, rw_fn fn)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * PAGE; i++) {
+		const unsigned int ranges[][2] = {
+			{ i, 1 }, { i, 9 }, { i, PAGE + 1 },
+			{ 0, i + 1 }, { PAGE - 1, i + 1 },
+		};
+		unsigned int n;
+
+		for (n = 0; n < ARRAY_LEN(ranges); n++) {
+			if (fn(self, variant, ranges[n][0], ranges[n][1]))
+				continue;
+			printf("# %u bytes at %u\n", ranges[n][1],
+			       ranges[n][0]);
+			return false;
+		}
+	}
+	return true;
+}
+
+TEST_F_TIMEOUT(rw, read_every_alignment, 120)
+{
+	const long before = pinned();
+
+	EXPECT_TRUE(every_alignment(self, variant, read_is_right));
+	EXPECT_EQ(before, pinned());
+}
+
+TEST_F_TIMEOUT(rw, write_every_alignment, 120)
+{
+	EXPECT_TRUE(every_alignment(self, variant, write_is_right));
+	/* What is not mapped is what it was. */
+	EXPECT_EQ((char)(6 * PAGE * 7 + 6 * PAGE / 251),
+		  self->memory[6 * PAGE]);
+}
+
+TEST_F(rw, errnos)
+{
+	const int fd = self->fd, access = self->access;
+	const char *image = self->image;
+	__u64 iova = AT + WINDOW;
+	char *buf = self->buf;
+	unsigned int way;
+
+	ASSERT_EQ(0, ioas_map_flags(fd, self->ioas_id, FIXED | READABLE,
+				    self->memory + 30 * PAGE, PAGE, &iova));
+	iova += PAGE;
+	ASSERT_EQ(0, ioas_map_flags(fd, self->ioas_id, FIXED | WRITEABLE,
+				    self->memory + 31 * PAGE, PAGE, &iova));
+	memset(buf, 0x33, PAGE);
+
+	for (way = 0; way <= RW_WRITE; way++) {
+		const __u32 flags = self->flags | way;
+
+		EXPECT_EQ(-EINVAL, access_rw(fd, access, AT, 0, buf, flags));
+		EXPECT_EQ(-ENOMEM, access_rw(fd, access, AT, ACCESS_MAX + 1,
+					     buf, flags));
+		EXPECT_EQ(-ENOMEM, access_rw(fd, access, AT, ALL, buf, flags));
+		EXPECT_EQ(-EOVERFLOW, access_rw(fd, access, ALL, 2, buf,
+						flags));
+		EXPECT_EQ(-ENOENT, access_rw(fd, access, ALL, 1, buf, flags));
+		EXPECT_EQ(-EOPNOTSUPP, access_rw(fd, access, AT, 1, buf,
+						 flags | 2));
+		EXPECT_EQ(-EOPNOTSUPP, access_rw(fd, access, AT, 1, buf,
+						 flags | 8));
+		EXPECT_EQ(-EFAULT, access_rw(fd, access, AT, 1, NULL, flags));
+		EXPECT_EQ(-ENOENT, access_rw(fd, access, AT - 1, 1, buf,
+					     flags));
+		EXPECT_EQ(-ENOENT, access_rw(fd, access, AT - 1, 2, buf,
+					     flags));
+		EXPECT_EQ(-ENOENT, access_rw(fd, access, iova + PAGE, 1, buf,
+					     flags));
+	}
+	/* Nothing was copied before the end that cannot be. */
+	EXPECT_EQ(-EPERM, access_rw(fd, access, AT + WINDOW - 2, 4, buf,
+				    self->flags | RW_WRITE));
+	EXPECT_EQ(-ENOENT, access_rw(fd, access, iova + PAGE - 1, 2, buf,
+				     self->flags | RW_WRITE));
+	EXPECT_EQ(0x33, buf[0]);
+	EXPECT_EQ(-EPERM, access_rw(fd, access, iova - 1, 2, buf, self->flags));
+	EXPECT_EQ(0x33, buf[0]);
+
+	EXPECT_EQ(0, access_rw(fd, access, iova - 1, 1, buf, self->flags));
+	EXPECT_EQ(self->memory[31 * PAGE - 1], buf[0]);
+	EXPECT_EQ(0, access_rw(fd, access, iova, PAGE, image,
+			       self->flags | RW_WRITE));
+	EXPECT_EQ(0, memcmp(self->memory + 31 * PAGE, image, PAGE));
+	EXPECT_TRUE(memory_is_right(self, variant));
+}
+
+/*
+ * Other memory is behind the address by now.  What is pinned is what devices see,
+ * and so does the access; otherwise it sees what is there.
+ */
+TEST_F(rw, memory_that_was_replaced)
+{
+	const struct piece *p = &variant->pieces[1];
+	const __u64 iova = AT + variant->pieces[0].length;
+	char *va = self->memory + p->memory;
+	char *page = (char *)((uintptr_t)va & ~(PAGE - 1));
+	char before = *va;
+
+	ASSERT_EQ(page, mmap(page, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	*va = ~before;
+	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, 1, self->buf,
+			       self->flags));
+	EXPECT_EQ(variant->device ? before : (char)~before, self->buf[0]);
+
+	self->buf[0] = 0x11;
+	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, 1, self->buf,
+			       self->flags | RW_WRITE));
+	EXPECT_EQ(variant->device ? (char)~before : 0x11, *va);
+	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, 1, self->buf,
+			       self->flags));
+	EXPECT_EQ(0x11, self->buf[0]);
+}
+
+TEST_F(rw, memory_that_is_gone)
+{
+	const struct piece *p = &variant->pieces[1];
+	const __u64 iova = AT + variant->pieces[0].length;
+	char *va = self->memory + p->memory;
+	char *page = (char *)((uintptr_t)va & ~(PAGE - 1));
+	int rc = variant->device ? 0 : -EFAULT;
+
+	/* What was mapped for writing is pinned for writing. */
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	EXPECT_EQ(self->flags ? rc : 0,
+		  access_rw(self->fd, self->access, iova, 2, self->buf,
+			    self->flags));
+	EXPECT_EQ(rc, access_rw(self->fd, self->access, iova, 2, self->buf,
+				self->flags | RW_WRITE));
+	ASSERT_EQ(0, munmap(page, PAGE));
+	EXPECT_EQ(rc, access_rw(self->fd, self->access, iova, 2, self->buf,
+				self->flags));
+	EXPECT_EQ(rc, access_rw(self->fd, self->access, iova, 2, self->buf,
+				self->flags | RW_WRITE));
+}
+
+/* An item keeps its pages, and the access reads them whatever comes after. */
+TEST_F(rw, pinned_by_an_item)
+{
+	const struct piece *p = &variant->pieces[1];
+	const __u64 iova = AT + variant->pieces[0].length;
+	char *va = self->memory + p->memory;
+	__u32 id;
+	int rc;
+
+	rc = access_pin(self->fd, self->access, iova, 1, va, PIN_WRITE, &id);
+	if (!variant->create_flags) {
+		EXPECT_EQ(-EOPNOTSUPP, rc);
+		return;
+	}
+	ASSERT_EQ(0, rc);
+	ASSERT_EQ(0, munmap(va, PAGE));
+	EXPECT_EQ(0, access_rw(self->fd, self->access, iova, PAGE, self->buf,
+			       self->flags));
+	EXPECT_EQ(0, memcmp(self->image + variant->pieces[0].length, self->buf,
+			    PAGE));
+	ASSERT_EQ(0, access_unpin(self->fd, self->access, id));
+	EXPECT_EQ(-EFAULT, access_rw(self->fd, self->access, iova, PAGE,
+				     self->buf, self->flags));
+}
+
+/* 16 MiB at once, in huge pages */
+TEST_F(rw, much)
+{
+	char *va = huge_pages(ACCESS_MAX), *buf = anon(ACCESS_MAX);
+	const __u64 iova = 2 * AT;
+	__u64 i;
+
+	ASSERT_NE(NULL, va);
+	ASSERT_NE(NULL, buf);
+	for (i = 0; i < ACCESS_MAX; i += 512)
+		va[i] = i >> 9;
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, va, ACCESS_MAX, iova));
+	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, ACCESS_MAX, buf,
+			       self->flags));
+	EXPECT_EQ(0, memcmp(va, buf, ACCESS_MAX));
+	memset(buf, 0x42, ACCESS_MAX);
+	ASSERT_EQ(0, access_rw(self->fd, self->access, iova + 1, ACCESS_MAX - 2,
+			       buf, self->flags | RW_WRITE));
+	EXPECT_EQ(0, memcmp(va + 1, buf, ACCESS_MAX - 2));
+	EXPECT_EQ(0, va[0]);
+	EXPECT_EQ(1, va[ACCESS_MAX - 1]);
+}
+
+TEST_HARNESS_MAIN
