@@ -34,6 +34,7 @@
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/pci.h>
+#include <linux/uaccess.h>
 #include <linux/vfio_pci_core.h>
 
 #include "bar.h"
@@ -205,21 +206,78 @@ static bool touches(u64 byte, u64 pos, size_t count)
 	return byte >= pos && byte - pos < count;
 }
 
-/**
- * vfio_pci_bars_in_config - whether a write may turn the BARs off or on
- * @pci: the device
- * @pos: offset in the configuration space
- * @count: bytes
- *
- * By its place: the value is in user memory, and the core reads it later.
- *
- * Return: whether it touches the bit for memory decoding or the power state.
- */
-bool vfio_pci_bars_in_config(struct vfio_pci_device *pci, u64 pos,
-			     size_t count)
+/* Whether a write touches the bit for memory decoding, or the power state. */
+static bool bars_in_config(struct pci_dev *pdev, u64 pos, size_t count)
 {
-	u8 pm_cap = pci->core.pdev->pm_cap;
+	return (!pdev->no_command_memory && touches(PCI_COMMAND, pos, count)) ||
+	       (pdev->pm_cap &&
+		touches(pdev->pm_cap + PCI_PM_CTRL, pos, count));
+}
 
-	return touches(PCI_COMMAND, pos, count) ||
-	       (pm_cap && touches(pm_cap + PCI_PM_CTRL, pos, count));
+/* Whether the command register's low byte, as written, is what it is already. */
+static bool command_stays(struct vfio_pci_core_device *core, u8 low)
+{
+	const u8 decoding = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
+	u16 command;
+
+	return !pci_read_config_word(core->pdev, PCI_COMMAND, &command) &&
+	       (command & 0xff) == low &&
+	       !((core->vconfig[PCI_COMMAND] ^ low) & decoding);
+}
+
+/*
+ * Drivers write the command register as a whole when they want to change a bit
+ * of its high byte, that for INTx.  A block would be felt then.  To see that the
+ * bit for decoding stays is not enough, since the value is in user memory, where
+ * the core reads it anew.  So the low byte is not written if it would not
+ * change, and the high byte does not concern the BARs.
+ */
+static ssize_t write_high_command(struct vfio_pci_device *pci,
+				  const char __user *buf, loff_t *ppos)
+{
+	ssize_t ret;
+
+	(*ppos)++;
+	ret = vfio_pci_core_write(&pci->core.vdev, buf + 1, 1, ppos);
+	if (ret == 1)
+		return 2;
+	(*ppos)--;
+	return ret;
+}
+
+/**
+ * vfio_pci_bars_write_config - write to the configuration space
+ * @pci: the device
+ * @buf: user memory
+ * @count: bytes
+ * @ppos: where, in the device file; is advanced
+ *
+ * A write that may turn the BARs off or on blocks them.  That is told by its
+ * place, as the value is in user memory and may change.
+ *
+ * Return: as vfio_pci_core_write().
+ */
+ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
+				   const char __user *buf, size_t count,
+				   loff_t *ppos)
+{
+	struct vfio_pci_core_device *core = &pci->core;
+	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
+	ssize_t ret;
+	u8 low;
+
+	if (!bars_in_config(core->pdev, pos, count))
+		return vfio_pci_core_write(&core->vdev, buf, count, ppos);
+
+	if (pos == PCI_COMMAND && count == 2) {
+		if (get_user(low, (const u8 __user *)buf))
+			return -EFAULT;
+		if (command_stays(core, low))
+			return write_high_command(pci, buf, ppos);
+	}
+
+	vfio_pci_bars_block(pci);
+	ret = vfio_pci_core_write(&core->vdev, buf, count, ppos);
+	vfio_pci_bars_unblock(pci);
+	return ret;
 }

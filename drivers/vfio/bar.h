@@ -36,7 +36,8 @@ void vfio_pci_bars_block(struct vfio_pci_device *pci);
 void vfio_pci_bars_unblock(struct vfio_pci_device *pci);
 void vfio_pci_bars_update(struct vfio_pci_device *pci);
 
-bool vfio_pci_bars_in_config(struct vfio_pci_device *pci, u64 pos,
-			     size_t count);
+ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
+				   const char __user *buf, size_t count,
+				   loff_t *ppos);
 
 #endif

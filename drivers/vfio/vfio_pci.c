@@ -225,18 +225,10 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
 			      size_t count, loff_t *ppos)
 {
-	struct vfio_pci_device *pci = to_vfio_pci(vdev);
-	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
-	ssize_t ret;
-
-	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) != VFIO_PCI_CONFIG_REGION_INDEX ||
-	    !vfio_pci_bars_in_config(pci, pos, count))
-		return vfio_pci_core_write(vdev, buf, count, ppos);
-
-	vfio_pci_bars_block(pci);
-	ret = vfio_pci_core_write(vdev, buf, count, ppos);
-	vfio_pci_bars_unblock(pci);
-	return ret;
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
+		return vfio_pci_bars_write_config(to_vfio_pci(vdev), buf, count,
+						  ppos);
+	return vfio_pci_core_write(vdev, buf, count, ppos);
 }
 
 static int vfio_pci_open_device(struct vfio_device *vdev)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <linux/pci_regs.h>
+#include <sys/mount.h>
 
 #include "fault.h"
 #include "group.h"
@@ -105,8 +106,10 @@ do {									\
 	EXPECT_TRUE(filled(self->p.memory, 'r', EDU_DMA_MAX));		\
 } while (0)
 
-#define EXPECT_FAULTS()							\
-	EXPECT_TRUE(edu_write_faults(&self->p.edu, BAR_IOVA, EDU))
+#define EXPECT_FAULTS_AT(iova)						\
+	EXPECT_TRUE(edu_write_faults(&self->p.edu, iova, EDU))
+
+#define EXPECT_FAULTS()	EXPECT_FAULTS_AT(BAR_IOVA)
 
 static int set_command(int dev, __u16 clear, __u16 set)
 {
@@ -435,36 +438,38 @@ TEST_F_TIMEOUT(revoked, and_back, PATIENCE)
 	EXPECT_REACHES(PAGE);
 }
 
-TEST_F_TIMEOUT(revoked, unmap_meanwhile, PATIENCE)
+TEST_F_TIMEOUT(bar, unmap_while_revoked, PATIENCE)
 {
-	ASSERT_EQ(0, variant->by.off(self->p.target));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, decoding(self->p.target, false));
 	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
-	ASSERT_EQ(0, variant->by.on(self->p.target));
+	ASSERT_EQ(0, decoding(self->p.target, true));
 	EXPECT_FAULTS();
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	EXPECT_REACHES(0);
 }
 
-TEST_F_TIMEOUT(revoked, map_and_attach_meanwhile, PATIENCE)
+TEST_F_TIMEOUT(bar, map_and_attach_while_revoked, PATIENCE)
 {
 	__u32 ioas, pt;
 
+	ASSERT_EQ(0, map_bar(self->p.ioas));
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
 	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
 			      IOAS_RW));
-	ASSERT_EQ(0, variant->by.off(self->p.target));
+	ASSERT_EQ(0, decoding(self->p.target, false));
 	ASSERT_EQ(0, map_bar(ioas));
 	pt = ioas;
 	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
 	EXPECT_FAULTS();
-	ASSERT_EQ(0, variant->by.on(self->p.target));
+	ASSERT_EQ(0, decoding(self->p.target, true));
 	EXPECT_REACHES(0);
 	pt = self->p.ioas;
 	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
 	EXPECT_REACHES(PAGE);
 }
 
-TEST_F_TIMEOUT(revoked, copies_too, PATIENCE)
+TEST_F_TIMEOUT(bar, copies_are_revoked_too, PATIENCE)
 {
 	struct iommu_ioas_copy copy = {
 		.size = sizeof(copy),
@@ -476,6 +481,7 @@ TEST_F_TIMEOUT(revoked, copies_too, PATIENCE)
 	};
 	__u32 pt;
 
+	ASSERT_EQ(0, map_bar(self->p.ioas));
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &copy.dst_ioas_id));
 	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_IOAS_COPY, &copy));
 	ASSERT_EQ(0, ioas_map(self->p.iommu, copy.dst_ioas_id, self->p.memory, PAGE,
@@ -483,10 +489,352 @@ TEST_F_TIMEOUT(revoked, copies_too, PATIENCE)
 	pt = copy.dst_ioas_id;
 	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
 	EXPECT_REACHES(0);
-	ASSERT_EQ(0, variant->by.off(self->p.target));
+	ASSERT_EQ(0, decoding(self->p.target, false));
 	EXPECT_FAULTS();
-	ASSERT_EQ(0, variant->by.on(self->p.target));
+	ASSERT_EQ(0, decoding(self->p.target, true));
 	EXPECT_REACHES(0);
+}
+
+/* Closed, the device is nobody's, and what is mapped of it leads nowhere. */
+TEST_F_TIMEOUT(bar, close_while_mapped, PATIENCE)
+{
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	EXPECT_FAULTS();
+
+	/* To whom it is opened again makes no difference */
+	self->p.target = vfio_open(self->p.target_bdf);
+	ASSERT_EQ(0, vfio_bind(self->p.target, self->p.iommu, NULL));
+	ASSERT_EQ(0, vfio_map_bar(self->p.target, CMB, (void **)&self->p.bar,
+				  &self->p.bar_length));
+	EXPECT_FAULTS();
+	EXPECT_EQ(-EEXIST, map_bar(self->p.ioas));
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+}
+
+static void *remove_device(void *bdf)
+{
+	return (void *)(long)pci_remove(bdf);
+}
+
+TEST_F_TIMEOUT(bar, removal_while_mapped, PATIENCE)
+{
+	pthread_t remover;
+	void *rc;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, pthread_create(&remover, NULL, remove_device,
+				    self->p.target_bdf));
+	/* It waits for the user, who is still served */
+	sleep(1);
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	ASSERT_EQ(0, pthread_join(remover, &rc));
+	EXPECT_EQ(NULL, rc);
+	EXPECT_FALSE(pci_exists(self->p.target_bdf));
+	EXPECT_FAULTS();
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	ASSERT_EQ(0, pci_rescan());
+	ASSERT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
+}
+
+/* VFIO's container calls, with the type that cuts mappings */
+TEST_F_TIMEOUT(bar, container_calls, PATIENCE)
+{
+	struct iommu_vfio_ioas vfio = {
+		.size = sizeof(vfio),
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (__u64)self->p.bar,
+		.iova = BAR_IOVA,
+		.size = LENGTH,
+	};
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = BAR_IOVA + 2 * PAGE,
+		.size = 2 * PAGE,
+	};
+	__u32 pt;
+
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &vfio.ioas_id));
+	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_VFIO_IOAS, &vfio));
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU));
+	pt = vfio.ioas_id;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, vfio.ioas_id, self->p.memory, PAGE,
+			      IOVA, IOAS_RW));
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_MAP_DMA, &map));
+	EXPECT_REACHES(2 * PAGE);
+
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap));
+	EXPECT_EQ(2 * PAGE, unmap.size);
+	EXPECT_FAULTS_AT(BAR_IOVA + 2 * PAGE);
+	EXPECT_REACHES(PAGE);
+	EXPECT_REACHES(4 * PAGE);
+
+	/* Both that are left go and come back, one of them cut while away */
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	unmap.iova = BAR_IOVA + 6 * PAGE;
+	unmap.size = PAGE;
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap));
+	EXPECT_FAULTS();
+	EXPECT_FAULTS_AT(BAR_IOVA + 4 * PAGE);
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_REACHES(0);
+	EXPECT_REACHES(5 * PAGE);
+	EXPECT_REACHES(7 * PAGE);
+	EXPECT_FAULTS_AT(BAR_IOVA + 6 * PAGE);
+	unmap.iova = 0;
+	unmap.size = 0;
+	unmap.flags = VFIO_DMA_UNMAP_FLAG_ALL;
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap));
+	EXPECT_EQ(PAGE + 5 * PAGE, unmap.size);
+	EXPECT_FAULTS();
+}
+
+/*
+ * What the kernel has mapped and unmapped in IOMMUs at BAR_IOVA, by its trace
+ * events
+ */
+#define TRACEFS	"/sys/kernel/tracing/"
+
+static int trace_write(const char *name, const char *text)
+{
+	char path[128];
+	int fd, rc;
+
+	snprintf(path, sizeof(path), TRACEFS "%s", name);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+static int trace_start(void)
+{
+	mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	return trace_write("events/iommu/map/enable", "1") ?:
+	       trace_write("events/iommu/unmap/enable", "1") ?:
+	       trace_write("trace", "");
+}
+
+/* The events since the last call, as a string of m and u */
+static const char *trace_read(void)
+{
+	FILE *file = fopen(TRACEFS "trace", "r");
+	static char events[64];
+	char line[512], *iova;
+	size_t n = 0;
+
+	if (!file)
+		return "no trace";
+	while (n < sizeof(events) - 1 && fgets(line, sizeof(line), file)) {
+		iova = strstr(line, "iova=");
+		if (iova && strtoull(iova + 5, NULL, 16) == BAR_IOVA)
+			events[n++] = strstr(line, " unmap: ") ? 'u' : 'm';
+	}
+	events[n] = 0;
+	fclose(file);
+	trace_write("trace", "");
+	return events;
+}
+
+static int function_reset_by_config(int dev)
+{
+	unsigned int exp = find_cap(dev, PCI_CAP_ID_EXP);
+	__u16 control;
+
+	return vfio_config_read(dev, exp + PCI_EXP_DEVCTL, &control, 2) ?:
+	       (control |= PCI_EXP_DEVCTL_BCR_FLR, 0) ?:
+	       vfio_config_write(dev, exp + PCI_EXP_DEVCTL, &control, 2);
+}
+
+TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
+{
+	if (trace_start())
+		SKIP(return, "no trace events for IOMMUs in this kernel");
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+
+	ASSERT_EQ(0, device_reset(self->p.target));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	ASSERT_EQ(0, function_reset_by_config(self->p.target));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	ASSERT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	/* It does not come back before decoding does */
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	EXPECT_STREQ("u", trace_read());
+	ASSERT_EQ(0, device_reset(self->p.target));
+	ASSERT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
+	EXPECT_STREQ("", trace_read());
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_REACHES(0);
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	EXPECT_STREQ("u", trace_read());
+}
+
+TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
+{
+	__u8 byte = 0;
+
+	if (trace_start())
+		SKIP(return, "no trace events for IOMMUs in this kernel");
+	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_MASTER));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+
+	/* A driver that changes its kind of interrupts does this */
+	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_INTX_DISABLE));
+	ASSERT_EQ(0, set_command(self->p.target, PCI_COMMAND_INTX_DISABLE, 0));
+	ASSERT_EQ(0, vfio_config_write(self->p.target, PCI_INTERRUPT_LINE,
+				       &byte, 1));
+	EXPECT_STREQ("", trace_read());
+	/* Of the bits beside that for decoding it cannot be told in time */
+	ASSERT_EQ(0, set_command(self->p.target, PCI_COMMAND_MASTER, 0));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+}
+
+/* Everything at once */
+struct race {
+	struct pair *pair;
+	_Atomic bool stop;
+	_Atomic int failed;	/* an errno that should not be */
+};
+
+static void race_expect(struct race *race, int rc)
+{
+	if (rc)
+		race->failed = rc;
+}
+
+static void *race_decoding(void *arg)
+{
+	struct race *race = arg;
+	int dev = race->pair->target;
+
+	while (!race->stop) {
+		race_expect(race, decoding(dev, false));
+		race_expect(race, decoding(dev, true));
+		race_expect(race, power_state(dev, 3));
+		race_expect(race, power_state(dev, 0));
+		race_expect(race, device_reset(dev));
+	}
+	return NULL;
+}
+
+static void *race_map(void *arg)
+{
+	struct race *race = arg;
+	struct pair *pair = race->pair;
+	__u64 iova = BAR_IOVA + LENGTH;
+
+	while (!race->stop) {
+		race_expect(race, ioas_map(pair->iommu, pair->ioas, pair->bar,
+					   LENGTH, iova, IOAS_RW));
+		race_expect(race, ioas_unmap(pair->iommu, pair->ioas, iova,
+					     LENGTH));
+	}
+	return NULL;
+}
+
+static void *race_attach(void *arg)
+{
+	struct race *race = arg;
+	__u32 pt;
+
+	while (!race->stop) {
+		race_expect(race, vfio_detach(race->pair->dev));
+		pt = race->pair->ioas;
+		race_expect(race, vfio_attach(race->pair->dev, &pt));
+	}
+	return NULL;
+}
+
+/*
+ * Calls whose argument is in the BAR itself: the kernel's accesses to it wait
+ * for a reset, with locks of /dev/iommu held.
+ */
+static void *race_fault(void *arg)
+{
+	struct race *race = arg;
+	struct pair *pair = race->pair;
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = pair->ioas,
+		.user_va = (__u64)pair->memory,
+		.length = PAGE,
+		.iova = IOVA + PAGE,
+	};
+	int file = memfd_create("argument", MFD_CLOEXEC);
+
+	race_expect(race, pwrite(file, &map, sizeof(map), 0) != sizeof(map));
+	while (!race->stop) {
+		/* Through a system call: the BAR may be off */
+		if (pread(file, pair->bar, sizeof(map), 0) < 0 ||
+		    ioctl(pair->iommu, IOMMU_IOAS_MAP, pair->bar))
+			continue;
+		race_expect(race, ioas_unmap(pair->iommu, pair->ioas,
+					     IOVA + PAGE, PAGE));
+	}
+	close(file);
+	return NULL;
+}
+
+/* The lock that both page faults and this take */
+static void *race_mmap(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->stop)
+		race_expect(race, munmap(anon_pages(1), PAGE));
+	return NULL;
+}
+
+TEST_F_TIMEOUT(bar, all_at_once, PATIENCE)
+{
+	static void *(*const calls[])(void *arg) = {
+		race_decoding, race_map, race_attach, race_fault, race_mmap,
+	};
+	struct race race = { .pair = &self->p };
+	pthread_t threads[ARRAY_SIZE(calls)];
+	size_t i;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, calls[i],
+					    &race));
+	sleep(5 * time_factor());
+	race.stop = true;
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_EQ(0, race.failed);
+	EXPECT_REACHES(0);
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	EXPECT_FAULTS();
 }
 
 TEST_HARNESS_MAIN
