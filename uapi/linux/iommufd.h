@@ -88,8 +88,9 @@ enum {
  * @size: sizeof(struct iommu_destroy)
  * @id: The object to destroy, of any kind that a user may destroy.
  *
- * Destroying an IOAS unmaps all of it.  Closing the file destroys all that is
- * left, so a program need not.
+ * Destroying an IOAS unmaps all of it.  A page table that was made for an
+ * attach goes by itself.  Closing the file destroys all that is left, so a
+ * program need not.
  *
  * Errors: ENOENT when no object has this ID; EBUSY while another object or the
  * kernel uses it, such as an IOAS that a device is attached to, or the ID of a
@@ -390,5 +391,243 @@ struct iommu_vfio_ioas {
 };
 
 #define IOMMU_VFIO_IOAS _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VFIO_IOAS)
+
+/**
+ * enum iommufd_hwpt_alloc_flags - Flags of IOMMU_HWPT_ALLOC
+ * @IOMMU_HWPT_ALLOC_NEST_PARENT: A page table that others can be nested in.
+ * @IOMMU_HWPT_ALLOC_DIRTY_TRACKING: A page table that can tell which pages
+ *	devices have written.  A device whose IOMMU cannot do that cannot be
+ *	attached to it.
+ * @IOMMU_HWPT_FAULT_ID_VALID: Page faults go to @fault_id.
+ * @IOMMU_HWPT_ALLOC_PASID: A page table for devices that use PASIDs.
+ *
+ * EOPNOTSUPP is the answer to a flag that the IOMMU of the device does not
+ * have.  So far that is all of them, but for IOMMU_HWPT_ALLOC_DIRTY_TRACKING if
+ * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING.
+ */
+enum iommufd_hwpt_alloc_flags {
+	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,
+	IOMMU_HWPT_ALLOC_DIRTY_TRACKING = 1 << 1,
+	IOMMU_HWPT_FAULT_ID_VALID = 1 << 2,
+	IOMMU_HWPT_ALLOC_PASID = 1 << 3
+};
+
+/**
+ * enum iommu_hwpt_data_type - What tells how a page table is to be
+ * @IOMMU_HWPT_DATA_NONE: Nothing: it is the kernel's.
+ * @IOMMU_HWPT_DATA_VTD_S1: First stage of Intel VT-d.
+ * @IOMMU_HWPT_DATA_ARM_SMMUV3: First stage of the ARM SMMUv3.
+ * @IOMMU_HWPT_DATA_AMD_GUEST: First stage of the AMD IOMMU.
+ *
+ * All but IOMMU_HWPT_DATA_NONE are EOPNOTSUPP so far.
+ */
+enum iommu_hwpt_data_type {
+	IOMMU_HWPT_DATA_NONE = 0,
+	IOMMU_HWPT_DATA_VTD_S1 = 1,
+	IOMMU_HWPT_DATA_ARM_SMMUV3 = 2,
+	IOMMU_HWPT_DATA_AMD_GUEST = 3
+};
+
+/**
+ * struct iommu_hwpt_alloc - ioctl(IOMMU_HWPT_ALLOC)
+ * @size: sizeof(struct iommu_hwpt_alloc)
+ * @flags: Of enum iommufd_hwpt_alloc_flags.
+ * @dev_id: A bound device, for whose IOMMU the page table is made.
+ * @pt_id: The IOAS that it is to map.
+ * @out_hwpt_id: ID of the new page table.
+ * @__reserved: Must be 0.
+ * @data_type: One of enum iommu_hwpt_data_type.
+ * @data_len: Bytes at @data_uptr; 0 with IOMMU_HWPT_DATA_NONE.
+ * @data_uptr: User address of a struct that @data_type says.
+ * @fault_id: With IOMMU_HWPT_FAULT_ID_VALID: where faults go.
+ * @__reserved2: Must be 0.
+ *
+ * Make a page table (HWPT) that holds what the IOAS maps, now and later.  It
+ * is used by devices that are attached to it by its ID, and by no others: to
+ * attach a device to the IOAS finds or makes another one.  It stays until it is
+ * destroyed, and while it does the memory that the IOAS maps is pinned.
+ *
+ * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have;
+ * EINVAL when @pt_id is not an IOAS, or @data_len wrong; ENOENT when @dev_id is
+ * not a device, or there is no @pt_id; EADDRINUSE when something is mapped, or
+ * to be kept usable, that the IOMMU cannot map; EFAULT, also for memory that is
+ * mapped and cannot be pinned; ENOMEM.
+ */
+struct iommu_hwpt_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 dev_id;
+	__u32 pt_id;
+	__u32 out_hwpt_id;
+	__u32 __reserved;
+	__u32 data_type;
+	__u32 data_len;
+	__aligned_u64 data_uptr;
+	__u32 fault_id;
+	__u32 __reserved2;
+};
+
+#define IOMMU_HWPT_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_ALLOC)
+
+/**
+ * enum iommu_hw_info_type - What an IOMMU tells of itself
+ * @IOMMU_HW_INFO_TYPE_NONE: Nothing.
+ * @IOMMU_HW_INFO_TYPE_DEFAULT: To ask for whatever there is.
+ * @IOMMU_HW_INFO_TYPE_INTEL_VTD: Of Intel VT-d.
+ * @IOMMU_HW_INFO_TYPE_ARM_SMMUV3: Of the ARM SMMUv3.
+ * @IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV: Of the CMDQV of Tegra241.
+ * @IOMMU_HW_INFO_TYPE_AMD: Of the AMD IOMMU.
+ */
+enum iommu_hw_info_type {
+	IOMMU_HW_INFO_TYPE_NONE = 0,
+	IOMMU_HW_INFO_TYPE_DEFAULT = 0,
+	IOMMU_HW_INFO_TYPE_INTEL_VTD = 1,
+	IOMMU_HW_INFO_TYPE_ARM_SMMUV3 = 2,
+	IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV = 3,
+	IOMMU_HW_INFO_TYPE_AMD = 4
+};
+
+/**
+ * enum iommufd_hw_capabilities - What can be done for a device
+ * @IOMMU_HW_CAP_DIRTY_TRACKING: IOMMU_HWPT_ALLOC takes
+ *	IOMMU_HWPT_ALLOC_DIRTY_TRACKING.
+ * @IOMMU_HW_CAP_PCI_PASID_EXEC: The device's PASIDs can ask for execution.
+ * @IOMMU_HW_CAP_PCI_PASID_PRIV: The device's PASIDs can be privileged.
+ * @IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: The device cannot use ATS.
+ */
+enum iommufd_hw_capabilities {
+	IOMMU_HW_CAP_DIRTY_TRACKING = 1 << 0,
+	IOMMU_HW_CAP_PCI_PASID_EXEC = 1 << 1,
+	IOMMU_HW_CAP_PCI_PASID_PRIV = 1 << 2,
+	IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED = 1 << 3
+};
+
+/**
+ * enum iommufd_hw_info_flags - Flags of IOMMU_GET_HW_INFO
+ * @IOMMU_HW_INFO_FLAG_INPUT_TYPE: The caller says which type it wants.
+ */
+enum iommufd_hw_info_flags {
+	IOMMU_HW_INFO_FLAG_INPUT_TYPE = 1 << 0
+};
+
+/**
+ * struct iommu_hw_info - ioctl(IOMMU_GET_HW_INFO)
+ * @size: sizeof(struct iommu_hw_info)
+ * @flags: Of enum iommufd_hw_info_flags.
+ * @dev_id: A bound device.
+ * @data_len: Bytes at @data_uptr, may be 0.  Out: bytes that the kernel has.
+ * @data_uptr: User address of a struct that @out_data_type says.  As much as
+ *	fits is written, the rest of it is zeroed.
+ * @in_data_type: With IOMMU_HW_INFO_FLAG_INPUT_TYPE: the type wanted, of enum
+ *	iommu_hw_info_type; else not looked at.
+ * @out_data_type: The type, of enum iommu_hw_info_type.
+ * @out_max_pasid_log2: Bits that a PASID of the device can have, 0 when it
+ *	cannot use any.
+ * @__reserved: Must be 0.
+ * @out_capabilities: Of enum iommufd_hw_capabilities.
+ *
+ * Report what the IOMMU of a device can do.  Kernels whose IOMMU drivers do not
+ * tell have type IOMMU_HW_INFO_TYPE_NONE and a @data_len of 0.
+ *
+ * Errors: EOPNOTSUPP for a flag that is not known, or a type that the IOMMU
+ * does not have; ENOENT when @dev_id is not a device; EFAULT; ENOMEM.
+ */
+struct iommu_hw_info {
+	__u32 size;
+	__u32 flags;
+	__u32 dev_id;
+	__u32 data_len;
+	__aligned_u64 data_uptr;
+	union {
+		__u32 in_data_type;
+		__u32 out_data_type;
+	};
+	__u8 out_max_pasid_log2;
+	__u8 __reserved[3];
+	__aligned_u64 out_capabilities;
+};
+
+#define IOMMU_GET_HW_INFO _IO(IOMMUFD_TYPE, IOMMUFD_CMD_GET_HW_INFO)
+
+/**
+ * enum iommufd_hwpt_set_dirty_tracking_flags - Flags of
+ *	IOMMU_HWPT_SET_DIRTY_TRACKING
+ * @IOMMU_HWPT_DIRTY_TRACKING_ENABLE: Switch it on; without it: off.
+ */
+enum iommufd_hwpt_set_dirty_tracking_flags {
+	IOMMU_HWPT_DIRTY_TRACKING_ENABLE = 1
+};
+
+/**
+ * struct iommu_hwpt_set_dirty_tracking - ioctl(IOMMU_HWPT_SET_DIRTY_TRACKING)
+ * @size: sizeof(struct iommu_hwpt_set_dirty_tracking)
+ * @flags: Of enum iommufd_hwpt_set_dirty_tracking_flags.
+ * @hwpt_id: A page table made with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.
+ * @__reserved: Must be 0.
+ *
+ * Begin or end to track which pages devices write through a page table.  When
+ * it begins, no page is dirty.  To begin what has begun, and to end what has
+ * not, changes nothing.
+ *
+ * Errors: EOPNOTSUPP for a page table made without
+ * IOMMU_HWPT_ALLOC_DIRTY_TRACKING; ENOENT.
+ */
+struct iommu_hwpt_set_dirty_tracking {
+	__u32 size;
+	__u32 flags;
+	__u32 hwpt_id;
+	__u32 __reserved;
+};
+
+#define IOMMU_HWPT_SET_DIRTY_TRACKING                                         \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_SET_DIRTY_TRACKING)
+
+/**
+ * enum iommufd_hwpt_get_dirty_bitmap_flags - Flags of
+ *	IOMMU_HWPT_GET_DIRTY_BITMAP
+ * @IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR: What is dirty stays so.
+ */
+enum iommufd_hwpt_get_dirty_bitmap_flags {
+	IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR = 1
+};
+
+/**
+ * struct iommu_hwpt_get_dirty_bitmap - ioctl(IOMMU_HWPT_GET_DIRTY_BITMAP)
+ * @size: sizeof(struct iommu_hwpt_get_dirty_bitmap)
+ * @hwpt_id: A page table whose dirty pages are tracked.
+ * @flags: Of enum iommufd_hwpt_get_dirty_bitmap_flags.
+ * @__reserved: Must be 0.
+ * @iova: First IOVA of the range, a multiple of @page_size.
+ * @length: Bytes, a multiple of @page_size, not 0.
+ * @page_size: Bytes that a bit stands for, a power of two, not below the
+ *	smallest page of the page table.
+ * @data: User address of the bitmap: a bit for each @page_size bytes from @iova
+ *	on, the first one the lowest bit of the first byte.
+ *
+ * Set a bit for what devices have written since tracking began or the last call
+ * cleared it.  Bits that are set stay set; what is not mapped is not dirty.  A
+ * page of the IOMMU is dirty, and cleared, as a whole: @iova and @length should
+ * be those of mappings.
+ *
+ * Errors: EINVAL when tracking is off, @page_size, @iova or @length is not as
+ * it should be, or part of the range is outside of what the page table can map;
+ * EOVERFLOW when the range wraps; EOPNOTSUPP for a page table made without
+ * IOMMU_HWPT_ALLOC_DIRTY_TRACKING; ENOENT; EFAULT when part of the bitmap
+ * cannot be written, and EINTR when killed: what was cleared is set in the part
+ * before it, but for an IOMMU's page that reaches over its end.
+ */
+struct iommu_hwpt_get_dirty_bitmap {
+	__u32 size;
+	__u32 hwpt_id;
+	__u32 flags;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 page_size;
+	__aligned_u64 data;
+};
+
+#define IOMMU_HWPT_GET_DIRTY_BITMAP                                           \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_GET_DIRTY_BITMAP)
 
 #endif

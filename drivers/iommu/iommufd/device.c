@@ -13,58 +13,18 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <uapi/linux/iommufd.h>
 
 #include "device.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "provider.h"
+#include "ucmd.h"
 
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
 MODULE_PARM_DESC(allow_unsafe_interrupts,
 		 "Attach devices although they may raise each other's interrupts: the platform does not isolate MSIs (default: false)");
-
-/**
- * struct iommufd_group - An IOMMU group of which devices are bound to a context
- * @ictx: The context, which owns the group's DMA.
- * @provider: How to deal with it; this holds a reference.
- * @group: The kernel's side of it.
- * @ndevices: Devices bound.  Guarded by iommufd_ctx::groups_lock; the last one
- *	to go releases the group.
- * @lock: Guards what follows, and iommufd_device::attached.  The outermost
- *	lock of a context.
- * @nattached: Devices attached.
- * @hwpt: What they are attached to, NULL when @nattached is 0.  The group is
- *	one of its users, has a domain attached exactly as long as this is set,
- *	and has its reserved regions in the IOAS's I/O page table.
- */
-struct iommufd_group {
-	struct iommufd_ctx *ictx;
-	const struct iommu_provider_ops *provider;
-	struct iommu_group *group;
-	unsigned int ndevices;
-
-	struct mutex lock;	/* of the following */
-	unsigned int nattached;
-	struct iommufd_hwpt *hwpt;
-};
-
-/**
- * struct iommufd_device - A device bound to a context
- * @obj: The object; the driver that bound it is one of its users.
- * @ictx: The context; whoever bound the device holds a reference, unless it is
- *	an object of the context.
- * @igroup: Its group.
- * @dev: The kernel's side of it.
- * @attached: Counted in iommufd_group::nattached.
- */
-struct iommufd_device {
-	struct iommufd_object obj;
-	struct iommufd_ctx *ictx;
-	struct iommufd_group *igroup;
-	struct device *dev;
-	bool attached;
-};
 
 /* Firmware or a device needs this memory at this very address, always. */
 static int refuse_direct(const struct iommu_resv_region *region, void *arg)
@@ -338,14 +298,27 @@ static int check_interrupts(struct iommufd_group *igroup)
 	return 0;
 }
 
-/* Attach a group without a domain to a page table that is filled. */
-static int attach_to_filled(struct iommufd_group *igroup,
-			    struct iommufd_hwpt *hwpt,
-			    const struct iommu_provider_limits *limits)
+/*
+ * Attach a group without a domain, or with that of @old to replace it at once,
+ * to a page table.  On error nothing changes.
+ */
+static int group_attach_hwpt(struct iommufd_group *igroup,
+			     struct iommufd_hwpt *hwpt,
+			     struct iommufd_hwpt *old)
 {
-	if (hwpt->provider != igroup->provider ||
-	    !iommu_provider_within(hwpt->domain, limits))
-		return -EINVAL;
+	int rc;
+
+	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
+
+	rc = group_map_msi(igroup, hwpt->domain);
+	if (rc)
+		return rc;
+	if (!iommufd_hwpt_filled(hwpt))
+		return iommufd_hwpt_attach_and_fill(hwpt, igroup->group);
+	if (old)
+		return iopt_replace_group(&old->ioas->iopt, &hwpt->ioas->iopt,
+					  hwpt->provider, old->domain,
+					  hwpt->domain, igroup->group);
 	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->provider,
 				 hwpt->domain, igroup->group);
 }
@@ -356,9 +329,35 @@ static void detach_from(struct iommufd_group *igroup, struct iommufd_hwpt *hwpt)
 			  igroup->group);
 }
 
-/* Attach a group without a domain to a page table that the IOAS has. */
-static struct iommufd_hwpt *
-attach_to_existing(struct iommufd_device *idev, struct iommufd_ioas *ioas)
+/* The same for a page table that is filled, if the group's IOMMU can do it */
+static int attach_to_filled(struct iommufd_group *igroup,
+			    struct iommufd_hwpt *hwpt,
+			    const struct iommu_provider_limits *limits,
+			    struct iommufd_hwpt *old)
+{
+	if (hwpt->provider != igroup->provider ||
+	    !iommu_provider_within(hwpt->domain, limits))
+		return -EINVAL;
+	return group_attach_hwpt(igroup, hwpt, old);
+}
+
+static bool has_automatic(struct iommufd_ioas *ioas)
+{
+	struct iommufd_hwpt *hwpt;
+
+	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item)
+		if (hwpt->obj.automatic)
+			return true;
+	return false;
+}
+
+/*
+ * The same for one of the page tables that the IOAS has, if there is any that
+ * will do.  Those that the user made are for whom the user names them to.
+ */
+static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
+					       struct iommufd_ioas *ioas,
+					       struct iommufd_hwpt *old)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommu_provider_limits limits;
@@ -367,7 +366,7 @@ attach_to_existing(struct iommufd_device *idev, struct iommufd_ioas *ioas)
 
 	lockdep_assert_held(&ioas->hwpts_lock);
 
-	if (list_empty(&ioas->hwpts))
+	if (!has_automatic(ioas))
 		return NULL;
 	rc = iommu_provider_probe(igroup->provider, idev->dev, igroup->group,
 				  &limits);
@@ -375,48 +374,63 @@ attach_to_existing(struct iommufd_device *idev, struct iommufd_ioas *ioas)
 		return ERR_PTR(rc);
 
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
-		/* Whatever a driver has against it, the next one may do. */
-		if (attach_to_filled(igroup, hwpt, &limits))
+		/* One that is not found is being destroyed. */
+		if (!hwpt->obj.automatic ||
+		    IS_ERR(iommufd_hwpt_get(igroup->ictx, hwpt->obj.id)))
 			continue;
-		if (refcount_inc_not_zero(&hwpt->obj.users))
+		rc = attach_to_filled(igroup, hwpt, &limits, old);
+		if (!rc)
+			refcount_inc(&hwpt->obj.users);
+		iommufd_object_put(&hwpt->obj);
+		if (!rc)
 			return hwpt;
-		/* It is being destroyed. */
-		detach_from(igroup, hwpt);
+		/* Whatever a driver has against it, the next one may do. */
 	}
 	return NULL;
 }
 
-static struct iommufd_hwpt *attach_to_ioas(struct iommufd_device *idev,
-					   struct iommufd_ioas *ioas)
+static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
+					  struct iommufd_ioas *ioas,
+					  struct iommufd_hwpt *old)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommufd_hwpt *hwpt;
+	int rc = 0;
 
-	mutex_lock(&ioas->hwpts_lock);
-	hwpt = attach_to_existing(idev, ioas);
-	if (!hwpt)
-		hwpt = iommufd_hwpt_alloc_attached(igroup->ictx, ioas,
-						   igroup->provider, idev->dev,
-						   igroup->group);
-	mutex_unlock(&ioas->hwpts_lock);
+	lockdep_assert_held(&ioas->hwpts_lock);
+
+	hwpt = iommufd_hwpt_alloc(igroup->ictx, ioas, igroup->provider,
+				  idev->dev, 0, NULL);
+	if (IS_ERR(hwpt))
+		return hwpt;
+	hwpt->obj.automatic = true;
+	if (igroup->provider->final_domains)
+		rc = iommufd_hwpt_fill(hwpt, igroup->group);
+	if (!rc)
+		rc = group_attach_hwpt(igroup, hwpt, old);
+	if (rc) {
+		iommufd_hwpt_abort(igroup->ictx, hwpt);
+		return ERR_PTR(rc);
+	}
+	refcount_inc(&hwpt->obj.users);
+	iommufd_hwpt_publish(igroup->ictx, hwpt);
 	return hwpt;
 }
 
-static struct iommufd_hwpt *attach_to_hwpt(struct iommufd_device *idev,
-					   struct iommufd_hwpt *hwpt)
+static int attach_to_named(struct iommufd_device *idev,
+			   struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommu_provider_limits limits;
 	int rc;
 
+	if (hwpt->provider != igroup->provider)
+		return -EINVAL;
+	if (!iommufd_hwpt_filled(hwpt))
+		return group_attach_hwpt(igroup, hwpt, old);
 	rc = iommu_provider_probe(igroup->provider, idev->dev, igroup->group,
 				  &limits);
-	if (!rc)
-		rc = attach_to_filled(igroup, hwpt, &limits);
-	if (rc)
-		return ERR_PTR(rc);
-	refcount_inc(&hwpt->obj.users);
-	return hwpt;
+	return rc ?: attach_to_filled(igroup, hwpt, &limits, old);
 }
 
 /* What is attached to: a page table, or any that maps the IOAS */
@@ -427,38 +441,44 @@ struct attach_target {
 
 static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
 {
-	return target->hwpt ? target->hwpt == hwpt : target->ioas == hwpt->ioas;
+	if (target->hwpt)
+		return target->hwpt == hwpt;
+	return target->ioas == hwpt->ioas && hwpt->obj.automatic;
 }
 
-/* Attach a group without a domain; its regions are reserved. */
+/*
+ * Attach a group, whose regions are reserved, without a domain, or with that of
+ * @old to replace it at once.  The group is one more user of the result.
+ */
 static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
 					 struct attach_target *target,
-					 struct iommufd_hwpt **unused)
+					 struct iommufd_hwpt *old)
 {
-	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_hwpt *hwpt;
+	struct iommufd_ioas *ioas = target->ioas;
+	struct iommufd_hwpt *hwpt = target->hwpt;
 	int rc;
 
-	if (target->hwpt)
-		hwpt = attach_to_hwpt(idev, target->hwpt);
-	else
-		hwpt = attach_to_ioas(idev, target->ioas);
-	if (IS_ERR(hwpt))
-		return hwpt;
-
-	rc = group_map_msi(igroup, hwpt->domain);
-	if (rc) {
-		detach_from(igroup, hwpt);
-		*unused = hwpt;
-		return ERR_PTR(rc);
+	mutex_lock(&ioas->hwpts_lock);
+	if (hwpt) {
+		rc = attach_to_named(idev, hwpt, old);
+		if (rc)
+			hwpt = ERR_PTR(rc);
+		else
+			refcount_inc(&hwpt->obj.users);
+	} else {
+		hwpt = attach_to_existing(idev, ioas, old);
+		if (!hwpt)
+			hwpt = attach_to_new(idev, ioas, old);
 	}
+	mutex_unlock(&ioas->hwpts_lock);
 	return hwpt;
 }
 
 /*
  * Move a group from what it is attached to, if anything, to the target.  In
- * between it is blocked.  On error it is back where it was.  The caller drops
- * the group's use of *@unused, if set, once it holds no lock.
+ * between it is blocked, unless the IOMMU can replace domains.  On error it is
+ * back where it was.  The caller drops the group's use of *@unused, if set, once
+ * it holds no lock.
  */
 static int group_move(struct iommufd_device *idev, struct attach_target *target,
 		      struct iommufd_hwpt **unused)
@@ -466,6 +486,7 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommufd_hwpt *old = igroup->hwpt, *hwpt;
 	bool reserve = !old || old->ioas != target->ioas;
+	bool at_once = old && igroup->provider->replace;
 	int rc;
 
 	rc = check_interrupts(igroup);
@@ -477,12 +498,13 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 			return rc;
 	}
 
-	if (old)
+	if (old && !at_once)
 		detach_from(igroup, old);
-	hwpt = group_attach(idev, target, unused);
+	hwpt = group_attach(idev, target, at_once ? old : NULL);
 	if (IS_ERR(hwpt)) {
-		if (old && iopt_attach_group(&old->ioas->iopt, old->provider,
-					     old->domain, igroup->group))
+		if (old && !at_once &&
+		    iopt_attach_group(&old->ioas->iopt, old->provider,
+				      old->domain, igroup->group))
 			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);
@@ -593,8 +615,8 @@ EXPORT_SYMBOL_GPL(iommufd_device_attach);
  * @idev: The binding, attached.
  * @pt_id: As for iommufd_device_attach().
  *
- * In between, the device is blocked from DMA, since the kernel can move only
- * whole groups and those not at once.
+ * In between, the device is blocked from DMA unless its IOMMU provider can
+ * replace domains: on 6.1 the kernel cannot.
  *
  * Return: as iommufd_device_attach(), but -EINVAL when not attached.
  */
@@ -631,6 +653,98 @@ void iommufd_device_detach(struct iommufd_device *idev)
 		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_detach);
+
+/*
+ * Make a page table for the IOMMU of a device.  Where that takes an attach for
+ * a moment, a group that is attached would be interrupted: then the page table
+ * is filled when the first group is attached to it.
+ */
+static struct iommufd_hwpt *alloc_hwpt(struct iommufd_device *idev,
+				       struct iommufd_ioas *ioas, u32 flags,
+				       const struct iommu_provider_data *data)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *hwpt;
+	int rc = 0;
+
+	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, igroup->provider, idev->dev,
+				  flags, data);
+	if (IS_ERR(hwpt))
+		return hwpt;
+
+	mutex_lock(&igroup->lock);
+	if (igroup->provider->final_domains || !igroup->hwpt)
+		rc = iommufd_hwpt_fill(hwpt, igroup->group);
+	mutex_unlock(&igroup->lock);
+	if (rc) {
+		iommufd_hwpt_abort(idev->ictx, hwpt);
+		return ERR_PTR(rc);
+	}
+	return hwpt;
+}
+
+static int alloc_and_respond(struct iommufd_ucmd *ucmd,
+			     struct iommufd_device *idev,
+			     struct iommufd_ioas *ioas,
+			     const struct iommu_provider_data *data)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	hwpt = alloc_hwpt(idev, ioas, cmd->flags, data);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	cmd->out_hwpt_id = hwpt->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc) {
+		iommufd_hwpt_abort(ucmd->ictx, hwpt);
+		return rc;
+	}
+	mutex_lock(&ioas->hwpts_lock);
+	iommufd_hwpt_publish(ucmd->ictx, hwpt);
+	mutex_unlock(&ioas->hwpts_lock);
+	return 0;
+}
+
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const struct iommu_provider_data data = {
+		.type = cmd->data_type,
+		.uptr = u64_to_user_ptr(cmd->data_uptr),
+		.length = cmd->data_len,
+	};
+	bool none = data.type == IOMMU_HWPT_DATA_NONE;
+	struct iommufd_device *idev;
+	struct iommufd_object *pt;
+	int rc;
+
+	if (cmd->flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || cmd->__reserved ||
+	    cmd->__reserved2)
+		return -EOPNOTSUPP;
+	if (none && data.length)
+		return -EINVAL;
+
+	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
+	if (IS_ERR(pt)) {
+		rc = PTR_ERR(pt);
+		goto out_put_idev;
+	}
+	if (pt->type == IOMMUFD_OBJ_IOAS)
+		rc = alloc_and_respond(ucmd, idev,
+				       container_of(pt, struct iommufd_ioas, obj),
+				       none ? NULL : &data);
+	else
+		rc = -EINVAL;
+	iommufd_object_put(pt);
+out_put_idev:
+	iommufd_object_put(&idev->obj);
+	return rc;
+}
 
 /**
  * iommufd_device_to_ictx() - The context a device is bound to

@@ -2,15 +2,70 @@
 #ifndef __IOMMUFD_DEVICE_H
 #define __IOMMUFD_DEVICE_H
 
+#include <linux/mutex.h>
+
 #include "object.h"
 
 struct device;
-struct iommufd_device;
+struct iommu_group;
+struct iommu_provider_ops;
+struct iommufd_hwpt;
+struct iommufd_ucmd;
+
+/**
+ * struct iommufd_group - An IOMMU group of which devices are bound to a context
+ * @ictx: The context, which owns the group's DMA.
+ * @provider: How to deal with it; this holds a reference.
+ * @group: The kernel's side of it.
+ * @ndevices: Devices bound.  Guarded by iommufd_ctx::groups_lock; the last one
+ *	to go releases the group.
+ * @lock: Guards what follows, and iommufd_device::attached.  The outermost
+ *	lock of a context.
+ * @nattached: Devices attached.
+ * @hwpt: What they are attached to, NULL when @nattached is 0.  The group is
+ *	one of its users, has a domain attached exactly as long as this is set,
+ *	and has its reserved regions in the IOAS's I/O page table.
+ */
+struct iommufd_group {
+	struct iommufd_ctx *ictx;
+	const struct iommu_provider_ops *provider;
+	struct iommu_group *group;
+	unsigned int ndevices;
+
+	struct mutex lock;	/* of the following */
+	unsigned int nattached;
+	struct iommufd_hwpt *hwpt;
+};
+
+/**
+ * struct iommufd_device - A device bound to a context
+ * @obj: The object; the driver that bound it is one of its users.
+ * @ictx: The context; whoever bound the device holds a reference, unless it is
+ *	an object of the context.
+ * @igroup: Its group.
+ * @dev: The kernel's side of it.
+ * @attached: Counted in iommufd_group::nattached.
+ */
+struct iommufd_device {
+	struct iommufd_object obj;
+	struct iommufd_ctx *ictx;
+	struct iommufd_group *igroup;
+	struct device *dev;
+	bool attached;
+};
+
+static inline struct iommufd_device *
+iommufd_device_get(struct iommufd_ctx *ictx, u32 id)
+{
+	return container_of(iommufd_object_get(ictx, id, IOMMUFD_OBJ_DEVICE),
+			    struct iommufd_device, obj);
+}
 
 void iommufd_device_destroy(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
 struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 						 struct device *dev, u32 *id);
 void iommufd_device_unbind_owned(struct iommufd_device *idev);
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 
 #endif

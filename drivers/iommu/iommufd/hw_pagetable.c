@@ -8,77 +8,144 @@
 #include "ioas.h"
 #include "provider.h"
 
-/* Attach the group to an empty domain, then fill that. */
-static int hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
-				struct iommu_group *group)
+/**
+ * iommufd_hwpt_alloc() - Make a page table
+ * @ictx: The context.
+ * @ioas: What it is to map.
+ * @provider: The provider of @dev.
+ * @dev: A bound device that may be attached to it.
+ * @flags: Of enum iommufd_hwpt_alloc_flags.
+ * @data: What user space says of it, or NULL.
+ *
+ * Its domain is empty.  It can be filled by iommufd_hwpt_fill(), or when the
+ * first group is attached to it, by iommufd_hwpt_attach_and_fill(): where
+ * domains are not final, what they can map is known after an attach only.
+ *
+ * Pairs with iommufd_hwpt_publish() or iommufd_hwpt_abort().
+ *
+ * Return: the page table, or ERR_PTR() of what the provider's domain_alloc()
+ * returns.
+ */
+struct iommufd_hwpt *
+iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+		   const struct iommu_provider_ops *provider,
+		   struct device *dev, u32 flags,
+		   const struct iommu_provider_data *data)
+{
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, IOMMUFD_OBJ_HWPT);
+	if (IS_ERR(hwpt))
+		return hwpt;
+	hwpt->domain = provider->domain_alloc(dev, flags, data);
+	if (IS_ERR(hwpt->domain)) {
+		rc = PTR_ERR(hwpt->domain);
+		iommufd_object_abort(ictx, &hwpt->obj);
+		return ERR_PTR(rc);
+	}
+	hwpt->flags = flags;
+	hwpt->ioas = ioas;
+	refcount_inc(&ioas->obj.users);
+	hwpt->provider = provider;
+	iommu_provider_ref(provider);
+	return hwpt;
+}
+
+static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
+{
+	return iopt_add_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain,
+			       hwpt->domain);
+}
+
+/**
+ * iommufd_hwpt_fill() - Fill a page table that nothing is attached to
+ * @hwpt: The page table, not published.
+ * @group: A group, claimed, without a domain attached unless the provider has
+ *	final domains.
+ *
+ * Where domains are not final, @group is attached for a moment while there is
+ * nothing in the domain.  To the device that makes no difference.
+ *
+ * Return: 0, or, with nothing changed, what the provider's attach(), or
+ * iopt_add_domain(), return.
+ */
+int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct iommu_group *group)
+{
+	const struct iommu_provider_ops *provider = hwpt->provider;
+	int rc = 0;
+
+	if (!provider->final_domains)
+		rc = provider->attach(hwpt->domain, group);
+	if (rc)
+		return rc;
+	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
+	if (!provider->final_domains)
+		provider->detach(hwpt->domain, group);
+	return hwpt_add_domain(hwpt);
+}
+
+/**
+ * iommufd_hwpt_attach_and_fill() - Attach a first group, then fill
+ * @hwpt: The page table, not filled; hwpts_lock of its IOAS is held.
+ * @group: The group, claimed, without a domain attached.
+ *
+ * For domains that are not final.  To the device it makes no difference that it
+ * is attached first: from blocked, memory appears bit by bit.
+ *
+ * Return: 0, or, with nothing changed, what the provider's attach(), or
+ * iopt_add_domain(), return.
+ */
+int iommufd_hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
+				 struct iommu_group *group)
 {
 	int rc;
+
+	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
 
 	rc = hwpt->provider->attach(hwpt->domain, group);
 	if (rc)
 		return rc;
 	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
-	rc = iopt_add_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain,
-			     hwpt->domain);
+	rc = hwpt_add_domain(hwpt);
 	if (rc)
 		hwpt->provider->detach(hwpt->domain, group);
 	return rc;
 }
 
 /**
- * iommufd_hwpt_alloc_attached() - Make a page table for a group
+ * iommufd_hwpt_publish() - Let others find a page table
  * @ictx: The context.
- * @ioas: What it is to map; its hwpts_lock is held.
- * @provider: The provider of @group.
- * @dev: A device of @group.
- * @group: The group, claimed, without a domain attached.
+ * @hwpt: The page table; hwpts_lock of its IOAS is held.
  *
- * The group is attached before the domain is filled, since only that settles
- * what the domain can do, see struct iommu_provider_ops.  To the device
- * that makes no difference: from blocked, memory appears bit by bit.
- *
- * Return: the page table, with the caller as one of its users and @group
- * attached, or ERR_PTR() of what the provider's domain_alloc() and attach(), or
- * iopt_add_domain(), return.
+ * Cannot fail.
  */
-struct iommufd_hwpt *
-iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			    const struct iommu_provider_ops *provider,
-			    struct device *dev, struct iommu_group *group)
+void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
-	struct iommufd_hwpt *hwpt;
-	int rc;
+	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
 
-	lockdep_assert_held(&ioas->hwpts_lock);
-
-	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, IOMMUFD_OBJ_HWPT);
-	if (IS_ERR(hwpt))
-		return hwpt;
-	hwpt->obj.automatic = true;
-	hwpt->ioas = ioas;
-	hwpt->provider = provider;
-
-	hwpt->domain = provider->domain_alloc(dev);
-	if (IS_ERR(hwpt->domain)) {
-		rc = PTR_ERR(hwpt->domain);
-		goto err_abort;
-	}
-	rc = hwpt_attach_and_fill(hwpt, group);
-	if (rc)
-		goto err_free;
-
-	iommu_provider_ref(provider);
-	refcount_inc(&ioas->obj.users);
-	list_add_tail(&hwpt->ioas_item, &ioas->hwpts);
-	refcount_inc(&hwpt->obj.users);
+	list_add_tail(&hwpt->ioas_item, &hwpt->ioas->hwpts);
 	iommufd_object_publish(ictx, &hwpt->obj);
-	return hwpt;
+}
 
-err_free:
-	provider->domain_free(hwpt->domain);
-err_abort:
+static void hwpt_release(struct iommufd_hwpt *hwpt)
+{
+	if (iommufd_hwpt_filled(hwpt))
+		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
+	hwpt->provider->domain_free(hwpt->domain);
+	iommu_provider_put(hwpt->provider);
+	refcount_dec(&hwpt->ioas->obj.users);
+}
+
+/**
+ * iommufd_hwpt_abort() - Undo iommufd_hwpt_alloc()
+ * @ictx: The context.
+ * @hwpt: The page table, not published, without groups attached.
+ */
+void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
+{
+	hwpt_release(hwpt);
 	iommufd_object_abort(ictx, &hwpt->obj);
-	return ERR_PTR(rc);
 }
 
 /**
@@ -92,14 +159,9 @@ err_abort:
 void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	struct iommufd_hwpt *hwpt = container_of(obj, struct iommufd_hwpt, obj);
-	struct iommufd_ioas *ioas = hwpt->ioas;
 
-	mutex_lock(&ioas->hwpts_lock);
+	mutex_lock(&hwpt->ioas->hwpts_lock);
 	list_del(&hwpt->ioas_item);
-	mutex_unlock(&ioas->hwpts_lock);
-
-	iopt_remove_domain(&ioas->iopt, &hwpt->iopt_domain);
-	hwpt->provider->domain_free(hwpt->domain);
-	iommu_provider_put(hwpt->provider);
-	refcount_dec(&ioas->obj.users);
+	mutex_unlock(&hwpt->ioas->hwpts_lock);
+	hwpt_release(hwpt);
 }

@@ -2,6 +2,7 @@
 #ifndef __IOMMUFD_HW_PAGETABLE_H
 #define __IOMMUFD_HW_PAGETABLE_H
 
+#include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
 
@@ -9,20 +10,25 @@
 #include "object.h"
 
 struct device;
+struct iommu_provider_data;
 struct iommu_provider_ops;
 struct iommufd_ioas;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
  * @obj: The object.  Each group attached is one of its users; made for an
- *	attach, it goes with the last of them.
+ *	attach, it is automatic and goes with the last of them.
  * @ioas: What it maps; this is one of the IOAS's users.
- * @ioas_item: In iommufd_ioas::hwpts.
+ * @ioas_item: In iommufd_ioas::hwpts, once it is published.
  * @provider: Where @domain is from; this holds a reference.
  * @domain: The kernel's side of it.
- * @iopt_domain: What makes it hold what the IOAS maps.
- * @coherent: DMA is coherent even if the device asks for it not to be.  Never
- *	changes.
+ * @flags: Of enum iommufd_hwpt_alloc_flags: what @domain was allocated with.
+ * @iopt_domain: What makes it hold what the IOAS maps, see
+ *	iommufd_hwpt_filled().
+ * @coherent: DMA is coherent even if the device asks for it not to be.  Does
+ *	not change once it is filled.
+ * @dirty_tracking: What devices write is tracked.  Guarded by
+ *	io_pagetable::domains_lock.
  */
 struct iommufd_hwpt {
 	struct iommufd_object obj;
@@ -30,14 +36,40 @@ struct iommufd_hwpt {
 	struct list_head ioas_item;
 	const struct iommu_provider_ops *provider;
 	struct iommu_domain *domain;
+	u32 flags;
 	struct iopt_domain iopt_domain;
 	bool coherent;
+	bool dirty_tracking;
 };
 
+/*
+ * Does the domain hold what the IOAS maps?  It does not, and is empty and
+ * without devices, as long as nobody could say what it can map: see
+ * iommufd_hwpt_alloc().  Guarded by iommufd_ioas::hwpts_lock, and by
+ * io_pagetable::domains_lock.
+ */
+static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
+{
+	return hwpt->iopt_domain.domain;
+}
+
+static inline struct iommufd_hwpt *
+iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
+{
+	return container_of(iommufd_object_get(ictx, id, IOMMUFD_OBJ_HWPT),
+			    struct iommufd_hwpt, obj);
+}
+
 struct iommufd_hwpt *
-iommufd_hwpt_alloc_attached(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-			    const struct iommu_provider_ops *provider,
-			    struct device *dev, struct iommu_group *group);
+iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+		   const struct iommu_provider_ops *provider,
+		   struct device *dev, u32 flags,
+		   const struct iommu_provider_data *data);
+int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct iommu_group *group);
+int iommufd_hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
+				 struct iommu_group *group);
+void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
+void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 
 #endif

@@ -312,7 +312,8 @@ static int map_choose_iova(struct iopt_map *map)
 	 * Where IOVA and user address agree in their lower bits, a huge page of
 	 * the CPU can be one of the IOMMU.  Beyond 1 GiB there are none.
 	 */
-	huge = map->length >= SZ_1G ? SZ_1G : roundup_pow_of_two(map->length);
+	huge = map->length >= SZ_1G ? SZ_1G :
+				      roundup_pow_of_two(max(map->length, PAGE_SIZE));
 	if (choose_free(map, max(huge, align), offset) ||
 	    choose_free(map, max(PAGE_SIZE, align), offset))
 		return 0;
@@ -961,6 +962,41 @@ out_unlock:
 	return rc;
 }
 
+/**
+ * iopt_walk_domain() - Look at the memory that the domains map in a range
+ * @iopt: The I/O page table; domains_lock is held.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @fn: Called for each mapping that is ready, or the part of it that is in the
+ *	range, in ascending order.  An error of it ends the walk.
+ * @arg: For @fn.
+ *
+ * Until @fn returns, what it looks at stays in the domains.  MMIO, which does
+ * not, is left out.
+ *
+ * Return: 0, or what @fn returns.
+ */
+int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
+		     unsigned long last, iopt_range_fn fn, void *arg)
+{
+	struct interval_tree_node *node;
+	struct iopt_area *area;
+	int rc = 0;
+
+	lockdep_assert_held(&iopt->domains_lock);
+
+	down_read(&iopt->iova_lock);
+	for (node = interval_tree_iter_first(&iopt->areas, start, last);
+	     node && !rc; node = interval_tree_iter_next(node, start, last)) {
+		area = node_to_area(node);
+		if (area->ready && !iopt_area_is_mmio(area))
+			rc = fn(max(node->start, start), min(node->last, last),
+				arg);
+	}
+	up_read(&iopt->iova_lock);
+	return rc;
+}
+
 static int reserve(struct io_pagetable *iopt, unsigned long start,
 		   unsigned long last, const void *owner)
 {
@@ -1384,6 +1420,43 @@ void iopt_detach_group(struct io_pagetable *iopt,
 	provider->detach(domain, group);
 	mutex_unlock(iopt->mmio_lock);
 	up_write(&iopt->domains_lock);
+}
+
+static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
+{
+	if (a > b)
+		swap(a, b);
+	down_write(&a->domains_lock);
+	if (a != b)
+		down_write_nested(&b->domains_lock, SINGLE_DEPTH_NESTING);
+}
+
+/**
+ * iopt_replace_group() - Move a group to another filled domain at once
+ * @old_iopt: The I/O page table of @old.
+ * @iopt: That of @domain; can be the same.
+ * @provider: The provider of all of them, which can replace.
+ * @old: What the group is attached to.
+ * @domain: What it is to be attached to.
+ * @group: The group.
+ *
+ * Return: as iommu_provider_ops::replace().
+ */
+int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *old, struct iommu_domain *domain,
+		       struct iommu_group *group)
+{
+	int rc;
+
+	lock_domains_of_both(old_iopt, iopt);
+	mutex_lock(iopt->mmio_lock);
+	rc = provider->replace(old, domain, group);
+	mutex_unlock(iopt->mmio_lock);
+	up_write(&iopt->domains_lock);
+	if (old_iopt != iopt)
+		up_write(&old_iopt->domains_lock);
+	return rc;
 }
 
 /**

@@ -178,6 +178,8 @@ int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
 		   unsigned long last, unsigned long *unmapped);
 int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, iopt_range_fn fn, void *arg);
+int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
+		     unsigned long last, iopt_range_fn fn, void *arg);
 
 int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
 		    unsigned long last, iopt_area_fn fn, void *arg);
@@ -207,5 +209,9 @@ int iopt_attach_group(struct io_pagetable *iopt,
 void iopt_detach_group(struct io_pagetable *iopt,
 		       const struct iommu_provider_ops *provider,
 		       struct iommu_domain *domain, struct iommu_group *group);
+int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *old, struct iommu_domain *domain,
+		       struct iommu_group *group);
 
 #endif

@@ -10,6 +10,9 @@
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
+#include "device.h"
+#include "dirty.h"
+#include "hw_info.h"
 #include "ioas.h"
 #include "object.h"
 #include "test.h"
@@ -25,6 +28,10 @@ static int iommufd_destroy(struct iommufd_ucmd *ucmd)
 
 union iommufd_cmds {
 	struct iommu_destroy destroy;
+	struct iommu_hw_info hw_info;
+	struct iommu_hwpt_alloc hwpt_alloc;
+	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
 	struct iommu_ioas_copy ioas_copy;
@@ -59,6 +66,14 @@ struct iommufd_ioctl {
 
 static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_DESTROY, iommufd_destroy, struct iommu_destroy, id),
+	IOCTL(IOMMU_GET_HW_INFO, iommufd_get_hw_info, struct iommu_hw_info,
+	      __reserved),
+	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl,
+	      struct iommu_hwpt_alloc, __reserved),
+	IOCTL(IOMMU_HWPT_GET_DIRTY_BITMAP, iommufd_hwpt_get_dirty_bitmap,
+	      struct iommu_hwpt_get_dirty_bitmap, data),
+	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING, iommufd_hwpt_set_dirty_tracking,
+	      struct iommu_hwpt_set_dirty_tracking, __reserved),
 	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,
 	      struct iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas,

@@ -213,7 +213,8 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 /**
  * iommufd_object_destroy_unused() - Drop a user, destroy with the last
  * @ictx: The context.
- * @obj: An automatic object, one of whose users is the caller.
+ * @obj: An object, one of whose users is the caller; one that is not automatic
+ *	stays.
  *
  * Waits for the calls at work on the object, so the caller holds no lock that
  * one of them may want.  Cannot fail.

@@ -7,6 +7,7 @@
  * for a whole bus, attached to whole groups.  A module can bring another one,
  * for devices that it makes itself.
  */
+#include <linux/bitmap.h>
 #include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/device.h>
@@ -18,6 +19,7 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "provider.h"
 
@@ -58,8 +60,13 @@ static void generic_release(struct iommu_group *group)
 	iommu_group_release_dma_owner(group);
 }
 
-static struct iommu_domain *generic_domain_alloc(struct device *dev)
+/* On 6.1 there is one kind of domain to ask for. */
+static struct iommu_domain *
+generic_domain_alloc(struct device *dev, u32 flags,
+		     const struct iommu_provider_data *data)
 {
+	if (flags || data)
+		return ERR_PTR(-EOPNOTSUPP);
 	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
 }
 
@@ -70,7 +77,7 @@ static void generic_domain_free(struct iommu_domain *domain)
 
 /**
  * iommu_provider_enforce_coherency() - Snoop also what asks not to be snooped
- * @domain: A domain with a device attached and nothing mapped.
+ * @domain: A domain with nothing mapped, that is final or has a device attached.
  *
  * From then on the IOMMU driver refuses to attach devices for which it cannot
  * be done.
@@ -251,11 +258,12 @@ const struct iommu_provider_ops *iommu_provider_get(struct device *dev)
  * iommu_provider_probe() - Find out what the IOMMU of a group can do
  * @provider: The provider of @group.
  * @dev: A device of @group.
- * @group: The group, claimed, without a domain attached.
+ * @group: The group, claimed, without a domain attached unless the provider
+ *	has final domains.
  * @limits: Filled in.
  *
- * Attaches the group to an empty domain for a moment, since on 6.1 only that
- * tells.
+ * Attaches the group to an empty domain for a moment where only that tells, as
+ * on 6.1.
  *
  * Return: 0, -ENOMEM, or what the IOMMU driver says.
  */
@@ -266,16 +274,17 @@ int iommu_provider_probe(const struct iommu_provider_ops *provider,
 	struct iommu_domain *domain;
 	int rc;
 
-	domain = provider->domain_alloc(dev);
+	domain = provider->domain_alloc(dev, 0, NULL);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 
-	rc = provider->attach(domain, group);
+	rc = provider->final_domains ? 0 : provider->attach(domain, group);
 	if (!rc) {
 		limits->aperture_start = domain->geometry.aperture_start;
 		limits->aperture_end = domain->geometry.aperture_end;
 		limits->pgsizes = domain->pgsize_bitmap;
-		provider->detach(domain, group);
+		if (!provider->final_domains)
+			provider->detach(domain, group);
 	}
 	provider->domain_free(domain);
 	return rc;
@@ -298,3 +307,50 @@ bool iommu_provider_within(struct iommu_domain *domain,
 	       domain->geometry.aperture_end <= limits->aperture_end &&
 	       !(domain->pgsize_bitmap & ~limits->pgsizes);
 }
+
+/**
+ * iommu_provider_copy_data() - Get what user space says of a domain
+ * @data: What it says.
+ * @to: Where to copy it, zeroed beyond what there is of it.
+ * @size: Bytes of the struct as the provider knows it.
+ * @min_size: Bytes that there must be.
+ *
+ * Return: 0, -EINVAL when it is too short, -E2BIG when something is in what the
+ * provider does not know, -EFAULT.
+ */
+int iommu_provider_copy_data(const struct iommu_provider_data *data, void *to,
+			     size_t size, size_t min_size)
+{
+	if (data->length < min_size)
+		return -EINVAL;
+	return copy_struct_from_user(to, size, data->uptr, data->length);
+}
+EXPORT_SYMBOL_NS_GPL(iommu_provider_copy_data, IOMMUFD_TEST);
+
+/**
+ * iommu_provider_set_dirty() - Report what devices have written
+ * @dirty: The bitmap.
+ * @iova: First byte.
+ * @length: Bytes, not 0.
+ *
+ * A page of the IOMMU may reach beyond the bitmap: what is before it does not
+ * count, what is after it is noted.
+ */
+void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
+			      unsigned long iova, size_t length)
+{
+	unsigned long last = iova + length - 1;
+	unsigned long bit;
+
+	if (last > dirty->last) {
+		dirty->ahead = max(dirty->ahead, last);
+		last = dirty->last;
+	}
+	iova = max(iova, dirty->start);
+	if (iova > last)
+		return;
+	bit = (iova - dirty->start) >> dirty->shift;
+	bitmap_set(dirty->bits, dirty->first + bit,
+		   ((last - dirty->start) >> dirty->shift) - bit + 1);
+}
+EXPORT_SYMBOL_NS_GPL(iommu_provider_set_dirty, IOMMUFD_TEST);

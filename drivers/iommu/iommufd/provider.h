@@ -9,6 +9,36 @@
 struct bus_type;
 struct device;
 
+/**
+ * struct iommu_provider_data - What user space says of a domain it wants
+ * @type: Of enum iommu_hwpt_data_type, not IOMMU_HWPT_DATA_NONE.
+ * @uptr: User address of the struct of that type.
+ * @length: Bytes of it.
+ */
+struct iommu_provider_data {
+	u32 type;
+	void __user *uptr;
+	u32 length;
+};
+
+/**
+ * struct iommu_provider_dirty - A bitmap of what devices have written
+ * @bits: The bitmap.
+ * @first: The bit that stands for @start.
+ * @start: First IOVA.
+ * @last: Last IOVA, inclusive.
+ * @shift: log2 of the bytes that a bit stands for.
+ * @ahead: Last IOVA after @last that was reported, too, 0 for none.
+ */
+struct iommu_provider_dirty {
+	unsigned long *bits;
+	unsigned long first;
+	unsigned long start;
+	unsigned long last;
+	unsigned int shift;
+	unsigned long ahead;
+};
+
 typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
 				      void *arg);
 
@@ -28,11 +58,19 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	when a driver uses the group for DMA or somebody else has claimed it,
  *	-EBUSY when it has a domain of its own, or what the IOMMU driver says.
  * @release: Undo @claim of a group that has no domain attached.
- * @domain_alloc: Allocate a domain for a device that is to be attached to it.
- *	Its ops are what the kernel's iommu_map() and iommu_unmap() call.  Its
- *	geometry and page sizes are final only once a device was attached: on
- *	6.1, IOMMU drivers adapt a domain to the hardware then.  Returns it or
- *	ERR_PTR(-ENOMEM).
+ * @hw_info: Tell what the IOMMU of a device tells of itself: allocate it with
+ *	kmalloc(), set its bytes and its type, of enum iommu_hw_info_type.
+ *	Returns it or ERR_PTR(-ENOMEM).  NULL: IOMMU_HW_INFO_TYPE_NONE.
+ * @capabilities: What can be done for a device, of enum
+ *	iommufd_hw_capabilities.  NULL: nothing.
+ * @final_domains: Geometry and page sizes of a domain are final when it is
+ *	allocated.  Else they are once a device was attached: on 6.1, IOMMU
+ *	drivers adapt a domain to the hardware then.
+ * @domain_alloc: Allocate a domain for a device that is to be attached to it,
+ *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
+ *	Its ops are what the kernel's iommu_map() and iommu_unmap() call.
+ *	Returns it or ERR_PTR(): -ENOMEM, -EOPNOTSUPP when it has no such flag
+ *	or data, and when the data is wrong -EINVAL, -E2BIG or -EFAULT.
  * @domain_free: Free a domain that is empty and without devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
  *	reserved for it.  Returns 0 or -ENOMEM.  NULL where no region is of type
@@ -41,6 +79,18 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	domain attached.  Returns 0, or what the IOMMU driver says, then the
  *	group is still blocked.
  * @detach: Block a group's DMA again.
+ * @replace: Let a group do DMA through another domain instead of the one that
+ *	it has attached, without a moment in which it is blocked.  Returns 0, or
+ *	what the IOMMU driver says, then nothing has changed.  Takes
+ *	@final_domains.  NULL where it cannot be done.
+ * @set_dirty_tracking: Begin or end to track what devices write through a
+ *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
+ *	what the IOMMU driver says.  NULL where no domain can.
+ * @read_dirty: Call iommu_provider_set_dirty() with what devices have written
+ *	in a range that is mapped, unless the bitmap is NULL; with @clear, what
+ *	is written from then on, and only that, is dirty.  A page that reaches
+ *	over the end of the range is reported as a whole.  Returns 0, or what
+ *	the IOMMU driver says.
  *
  * All may sleep.  A group that is claimed and has no domain attached is blocked
  * from DMA, so that a detach never opens anything.  Nobody attaches or detaches
@@ -55,11 +105,21 @@ struct iommu_provider_ops {
 			     iommu_provider_resv_fn fn, void *arg);
 	int (*claim)(struct iommu_group *group, void *owner);
 	void (*release)(struct iommu_group *group);
-	struct iommu_domain *(*domain_alloc)(struct device *dev);
+	void *(*hw_info)(struct device *dev, u32 *length, u32 *type);
+	u64 (*capabilities)(struct device *dev);
+	bool final_domains;
+	struct iommu_domain *(*domain_alloc)(struct device *dev, u32 flags,
+					     const struct iommu_provider_data *data);
 	void (*domain_free)(struct iommu_domain *domain);
 	int (*map_msi)(struct iommu_domain *domain, phys_addr_t iova);
 	int (*attach)(struct iommu_domain *domain, struct iommu_group *group);
 	void (*detach)(struct iommu_domain *domain, struct iommu_group *group);
+	int (*replace)(struct iommu_domain *old, struct iommu_domain *domain,
+		       struct iommu_group *group);
+	int (*set_dirty_tracking)(struct iommu_domain *domain, bool enable);
+	int (*read_dirty)(struct iommu_domain *domain, unsigned long iova,
+			  size_t length, bool clear,
+			  struct iommu_provider_dirty *dirty);
 };
 
 int iommu_provider_register(const struct iommu_provider_ops *provider);
@@ -101,5 +161,11 @@ void iommu_provider_sweep(struct iommu_domain *domain, unsigned long iova,
 			  size_t length);
 bool iommu_provider_within(struct iommu_domain *domain,
 			   const struct iommu_provider_limits *limits);
+
+/* For providers */
+int iommu_provider_copy_data(const struct iommu_provider_data *data, void *to,
+			     size_t size, size_t min_size);
+void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
+			      unsigned long iova, size_t length);
 
 #endif

@@ -123,7 +123,8 @@ static bool vfio_ioas_coherent(struct iommufd_ioas *ioas)
 
 	mutex_lock(&ioas->hwpts_lock);
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item)
-		coherent = coherent && hwpt->coherent;
+		if (iommufd_hwpt_filled(hwpt))
+			coherent = coherent && hwpt->coherent;
 	mutex_unlock(&ioas->hwpts_lock);
 	return coherent;
 }

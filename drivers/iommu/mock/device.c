@@ -9,11 +9,29 @@
 #include <linux/idr.h>
 #include <linux/slab.h>
 
+#include <uapi/linux/iommufd.h>
+
 #include "device.h"
 #include "domain.h"
+#include "iommufd_test.h"
+
+/* How often a device that was attached has become blocked */
+static ssize_t blocked_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	return sysfs_emit(buf, "%u\n", READ_ONCE(to_mock_device(dev)->blocked));
+}
+static DEVICE_ATTR_RO(blocked);
+
+static struct attribute *mock_attrs[] = {
+	&dev_attr_blocked.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(mock);
 
 static struct bus_type mock_bus = {
 	.name = "iommufd_mock",
+	.dev_groups = mock_groups,
 };
 
 static DEFINE_IDA(mock_ids);
@@ -57,10 +75,62 @@ static void mock_release(struct iommu_group *group)
 	mdev->owner = NULL;
 }
 
-static struct iommu_domain *mock_provider_domain_alloc(struct device *dev)
+static void *mock_hw_info(struct device *dev, u32 *length, u32 *type)
 {
-	struct mock_domain *mock = mock_domain_alloc();
+	struct iommu_test_hw_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
 
+	if (!info)
+		return ERR_PTR(-ENOMEM);
+	info->test_reg = IOMMU_HW_INFO_SELFTEST_REGVAL;
+	*length = sizeof(*info);
+	*type = IOMMU_HW_INFO_TYPE_SELFTEST;
+	return info;
+}
+
+static bool tracks_dirty(struct mock_device *mdev)
+{
+	return !(mdev->flags & MOCK_FLAGS_DEVICE_NO_DIRTY);
+}
+
+static u64 mock_capabilities(struct device *dev)
+{
+	return tracks_dirty(to_mock_device(dev)) ? IOMMU_HW_CAP_DIRTY_TRACKING :
+						   0;
+}
+
+static int copy_selftest_data(const struct iommu_provider_data *data,
+			      struct iommu_hwpt_selftest *to)
+{
+	int rc;
+
+	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
+		return -EOPNOTSUPP;
+	rc = iommu_provider_copy_data(data, to, sizeof(*to),
+				      offsetofend(struct iommu_hwpt_selftest,
+						  iotlb));
+	if (rc)
+		return rc;
+	return to->pagetable_type > MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : 0;
+}
+
+static struct iommu_domain *
+mock_provider_domain_alloc(struct device *dev, u32 flags,
+			   const struct iommu_provider_data *data)
+{
+	struct iommu_hwpt_selftest selftest = {};
+	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	struct mock_domain *mock;
+	int rc;
+
+	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING ||
+	    (dirty && !tracks_dirty(to_mock_device(dev))))
+		return ERR_PTR(-EOPNOTSUPP);
+	if (data) {
+		rc = copy_selftest_data(data, &selftest);
+		if (rc)
+			return ERR_PTR(rc);
+	}
+	mock = mock_domain_alloc(dirty, selftest.pagetable_type);
 	return mock ? &mock->domain : ERR_PTR(-ENOMEM);
 }
 
@@ -69,14 +139,31 @@ static void mock_provider_domain_free(struct iommu_domain *domain)
 	mock_domain_free(to_mock_domain(domain));
 }
 
+static int check_attach(struct mock_device *mdev, struct mock_domain *mock)
+{
+	return mock->dirty && !tracks_dirty(mdev) ? -EINVAL : 0;
+}
+
+/* NULL: blocked */
+static void set_domain(struct mock_device *mdev, struct mock_domain *mock)
+{
+	if (mdev->domain)
+		mdev->domain->ndevices--;
+	if (mock)
+		mock->ndevices++;
+	mdev->domain = mock;
+}
+
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = group_to_mock(group);
+	struct mock_domain *mock = to_mock_domain(domain);
+	int rc = check_attach(mdev, mock);
 
 	WARN_ON(!mdev->owner || mdev->domain);
-	mdev->domain = to_mock_domain(domain);
-	mdev->domain->ndevices++;
-	return 0;
+	if (!rc)
+		set_domain(mdev, mock);
+	return rc;
 }
 
 static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
@@ -85,8 +172,41 @@ static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
 
 	if (WARN_ON(mdev->domain != to_mock_domain(domain)))
 		return;
-	mdev->domain->ndevices--;
-	mdev->domain = NULL;
+	set_domain(mdev, NULL);
+	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
+}
+
+static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
+			struct iommu_group *group)
+{
+	struct mock_device *mdev = group_to_mock(group);
+	struct mock_domain *mock = to_mock_domain(domain);
+	int rc = check_attach(mdev, mock);
+
+	WARN_ON(!mdev->owner || mdev->domain != to_mock_domain(old));
+	if (!rc)
+		set_domain(mdev, mock);
+	return rc;
+}
+
+static int mock_set_dirty_tracking(struct iommu_domain *domain, bool enable)
+{
+	struct mock_domain *mock = to_mock_domain(domain);
+
+	WARN_ON(!mock->dirty || mock->tracking == enable);
+	mock->tracking = enable;
+	return 0;
+}
+
+static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
+			   size_t length, bool clear,
+			   struct iommu_provider_dirty *dirty)
+{
+	struct mock_domain *mock = to_mock_domain(domain);
+
+	WARN_ON(!mock->dirty || (!mock->tracking && dirty));
+	mock_domain_read_dirty(mock, iova, length, clear, dirty);
+	return 0;
 }
 
 const struct iommu_provider_ops mock_provider = {
@@ -97,15 +217,21 @@ const struct iommu_provider_ops mock_provider = {
 	.walk_reserved = mock_walk_reserved,
 	.claim = mock_claim,
 	.release = mock_release,
+	.hw_info = mock_hw_info,
+	.capabilities = mock_capabilities,
+	.final_domains = true,
 	.domain_alloc = mock_provider_domain_alloc,
 	.domain_free = mock_provider_domain_free,
 	.attach = mock_attach,
 	.detach = mock_detach,
+	.replace = mock_replace,
+	.set_dirty_tracking = mock_set_dirty_tracking,
+	.read_dirty = mock_read_dirty,
 };
 
 static void mock_device_release(struct device *dev)
 {
-	struct mock_device *mdev = container_of(dev, struct mock_device, dev);
+	struct mock_device *mdev = to_mock_device(dev);
 
 	ida_free(&mock_ids, mdev->id);
 	kfree(mdev);

@@ -15,6 +15,7 @@ struct mock_domain;
  * @flags: MOCK_FLAGS_DEVICE_*.
  * @owner: Who has claimed its group, or NULL.
  * @domain: What its group is attached to, or NULL: blocked.
+ * @blocked: How often it was attached and then was not.
  *
  * Only the context that made the device uses it, and serializes what changes
  * @owner and @domain.
@@ -25,7 +26,13 @@ struct mock_device {
 	u32 flags;
 	void *owner;
 	struct mock_domain *domain;
+	unsigned int blocked;
 };
+
+static inline struct mock_device *to_mock_device(struct device *dev)
+{
+	return container_of(dev, struct mock_device, dev);
+}
 
 extern const struct iommu_provider_ops mock_provider;
 

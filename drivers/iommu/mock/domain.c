@@ -11,6 +11,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "../iommufd/provider.h"
 #include "domain.h"
 #include "iommufd_test.h"
 
@@ -128,16 +129,20 @@ static const struct iommu_domain_ops mock_domain_ops = {
 
 /**
  * mock_domain_alloc() - Make an empty page table
+ * @dirty: It can tell what devices write.
+ * @pagetable_type: MOCK_IOMMUPT_*.
  *
  * Return: it, or NULL.
  */
-struct mock_domain *mock_domain_alloc(void)
+struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type)
 {
 	struct mock_domain *mock;
 
 	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
 	if (!mock)
 		return NULL;
+	mock->dirty = dirty;
+	mock->huge_dirty = pagetable_type == MOCK_IOMMUPT_HUGE;
 	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);
 	mock->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	mock->domain.ops = &mock_domain_ops;
@@ -193,4 +198,88 @@ int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		uaddr += MOCK_PAGE_SIZE;
 	}
 	return 0;
+}
+
+static bool mark_pages(struct mock_domain *mock, unsigned long index,
+		       unsigned long last)
+{
+	bool mapped = false;
+
+	while (index <= last &&
+	       xa_find(&mock->ptes, &index, last, XA_PRESENT)) {
+		xa_set_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
+		mapped = true;
+		index++;
+		cond_resched();
+	}
+	return mapped;
+}
+
+/* Is a page part of a huge page that is to be dirty as a whole, and is not? */
+static bool widens(struct mock_domain *mock, unsigned long index)
+{
+	void *pte = xa_load(&mock->ptes, index);
+
+	return mock->huge_dirty && pte && mock_pte_huge(pte) &&
+	       !xa_get_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
+}
+
+/**
+ * mock_domain_write() - A device writes to a range
+ * @mock: The page table, that can tell.
+ * @iova: First IOVA.
+ * @length: Number of bytes, not 0, both multiples of MOCK_PAGE_SIZE.
+ *
+ * Return: whether any of it is mapped.
+ */
+bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
+		       unsigned long length)
+{
+	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
+	unsigned long index = iova / MOCK_PAGE_SIZE;
+	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
+
+	if (widens(mock, last))
+		last = round_up(last + 1, huge) - 1;
+	if (widens(mock, index))
+		index = round_down(index, huge);
+	return mark_pages(mock, index, last);
+}
+
+/**
+ * mock_domain_read_dirty() - Report what devices have written
+ * @mock: The page table.
+ * @iova: First IOVA.
+ * @length: Number of bytes, not 0, both multiples of MOCK_PAGE_SIZE.
+ * @clear: It is not dirty any more.
+ * @dirty: Where to, or NULL.
+ */
+void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
+			    size_t length, bool clear,
+			    struct iommu_provider_dirty *dirty)
+{
+	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
+	unsigned long index = iova / MOCK_PAGE_SIZE;
+	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
+	unsigned long first, end;
+	void *pte;
+
+	while (index <= last) {
+		pte = xa_find(&mock->ptes, &index, last, MOCK_PTE_DIRTY);
+		if (!pte)
+			return;
+		first = index;
+		end = index + 1;
+		if (mock->huge_dirty && mock_pte_huge(pte)) {
+			first = round_down(index, huge);
+			end = first + huge;
+		}
+		if (dirty)
+			iommu_provider_set_dirty(dirty, index * MOCK_PAGE_SIZE,
+						 (end - index) * MOCK_PAGE_SIZE);
+		for (; clear && first < end; first++)
+			xa_clear_mark(&mock->ptes, first, MOCK_PTE_DIRTY);
+		index = end;
+		cond_resched();
+	}
 }

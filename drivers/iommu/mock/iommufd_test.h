@@ -36,6 +36,40 @@ enum {
 	MOCK_HUGE_PAGE_SIZE = 512 * MOCK_PAGE_SIZE,
 };
 
+/* IOMMU_HWPT_ALLOC with this data type takes struct iommu_hwpt_selftest */
+#define IOMMU_HWPT_DATA_SELFTEST 0xdead
+
+/* Kinds of page table, iommu_hwpt_selftest.pagetable_type */
+enum {
+	MOCK_IOMMUPT_DEFAULT = 0,
+	MOCK_IOMMUPT_HUGE = 1,
+};
+
+/**
+ * struct iommu_hwpt_selftest - How a page table of the mock IOMMU is to be
+ * @iotlb: Ignored, it is of page tables that are nested.
+ * @pagetable_type: MOCK_IOMMUPT_DEFAULT: each page of MOCK_PAGE_SIZE is dirty by
+ *	itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.
+ */
+struct iommu_hwpt_selftest {
+	__u32 iotlb;
+	__u32 pagetable_type;
+};
+
+/* IOMMU_GET_HW_INFO of a mock device has this type and this struct */
+#define IOMMU_HW_INFO_TYPE_SELFTEST 0xfeedbeef
+#define IOMMU_HW_INFO_SELFTEST_REGVAL 0xdeadbeef
+
+/**
+ * struct iommu_test_hw_info - What the mock IOMMU tells of itself
+ * @flags: 0
+ * @test_reg: IOMMU_HW_INFO_SELFTEST_REGVAL
+ */
+struct iommu_test_hw_info {
+	__u32 flags;
+	__u32 test_reg;
+};
+
 /* mock_domain_flags.dev_flags */
 enum {
 	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
@@ -110,6 +144,14 @@ enum {
  * @access_replace_ioas.ioas_id: ID of the IOAS
  * @memory_limit: Bound the scratch memory of the driver, for all contexts
  * @memory_limit.limit: Number of bytes, at least 12
+ * @dirty: Mark pages dirty that HWPT @id, made with dirty tracking, maps
+ * @dirty.flags: Must be 0
+ * @dirty.iova: First IOVA, a multiple of @dirty.page_size
+ * @dirty.length: Number of bytes, a multiple of @dirty.page_size, not 0
+ * @dirty.page_size: Bytes that a bit stands for, a power of two, at least
+ *	MOCK_PAGE_SIZE
+ * @dirty.uptr: User address of a bitmap: what to mark
+ * @dirty.out_nr_dirty: Bits that are set, and something is mapped there
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -172,6 +214,14 @@ struct iommu_test_cmd {
 		struct {
 			__u32 ioas_id;
 		} access_replace_ioas;
+		struct {
+			__u32 flags;
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 page_size;
+			__aligned_u64 uptr;
+			__aligned_u64 out_nr_dirty;
+		} dirty;
 		__aligned_u64 __room[6];
 	};
 	__u32 last;

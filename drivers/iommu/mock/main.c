@@ -5,6 +5,7 @@
  * The module is for tests; it is never installed.
  */
 #include <linux/err.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
@@ -21,6 +22,7 @@
 #include "domain.h"
 #include "iommufd_test.h"
 #include <linux/iommufd.h>
+#include <uapi/linux/iommufd.h>
 
 /**
  * struct mock_object - Test object: a mock device that is bound and attached
@@ -245,6 +247,61 @@ static int test_memory_limit(struct iommufd_ucmd *ucmd)
 	return 0;
 }
 
+/*
+ * Write where bits are set; count those where something is mapped.  A byte at a
+ * time: the bitmap can begin anywhere.
+ */
+static int write_pages(struct mock_domain *mock, struct iommu_test_cmd *cmd)
+{
+	const u8 __user *uptr = u64_to_user_ptr(cmd->dirty.uptr);
+	u64 bits = cmd->dirty.length / cmd->dirty.page_size, bit, n = 0;
+	u8 byte = 0;
+
+	for (bit = 0; bit < bits; bit++) {
+		if (bit % 8 == 0) {
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
+			if (get_user(byte, uptr + bit / 8))
+				return -EFAULT;
+		}
+		if (byte & BIT(bit % 8))
+			n += mock_domain_write(mock, cmd->dirty.iova +
+					       bit * cmd->dirty.page_size,
+					       cmd->dirty.page_size);
+	}
+	cmd->dirty.out_nr_dirty = n;
+	return 0;
+}
+
+static int test_dirty(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	if (cmd->dirty.flags)
+		return -EOPNOTSUPP;
+	if (!is_power_of_2(cmd->dirty.page_size) ||
+	    cmd->dirty.page_size < MOCK_PAGE_SIZE || !cmd->dirty.length)
+		return -EINVAL;
+	rc = check_range(cmd->dirty.iova, cmd->dirty.length,
+			 cmd->dirty.page_size) ?: respond(ucmd);
+	if (rc)
+		return rc;
+
+	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	if (hwpt->provider == &mock_provider &&
+	    hwpt->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+		rc = write_pages(to_mock_domain(hwpt->domain), cmd);
+	else
+		rc = -EINVAL;
+	iommufd_object_put(&hwpt->obj);
+	return rc ?: respond(ucmd);
+}
+
 typedef int (*test_fn)(struct iommufd_ucmd *ucmd);
 
 static const test_fn test_ops[] = {
@@ -260,6 +317,7 @@ static const test_fn test_ops[] = {
 	[IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE] = test_mock_domain_replace,
 	[IOMMU_TEST_OP_ACCESS_REPLACE_IOAS] = mock_access_replace_ioas,
 	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = test_mock_domain_flags,
+	[IOMMU_TEST_OP_DIRTY] = test_dirty,
 };
 
 static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,

@@ -39,6 +39,7 @@ $1 == "struct" && NF == 3 {
 	if (NF == 5)
 		type = type " " $4
 	array = sub(/\[\]$/, "", name)
+	element = sub(/\[[0-9]+\]$/, "", name) ? "[0]" : ""
 	field = "((" tag " *)0)->" name
 	title = tag "." name
 	check(title " offset", "offsetof(" tag ", " name ")", $1)
@@ -48,7 +49,7 @@ $1 == "struct" && NF == 3 {
 		next
 	}
 	check(title " size", "sizeof(" field ")", $2)
-	check(title " sign", sign("__typeof__(" field ")"), sign(type))
+	check(title " sign", sign("__typeof__(" field element ")"), sign(type))
 	next
 }
 

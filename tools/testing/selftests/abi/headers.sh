@@ -65,7 +65,7 @@ for h in $headers; do
 		FNR == NR && /^const/ { known[$2] }
 		FNR == NR && /^struct/ { tag = $2; known[tag] }
 		FNR == NR && /^  / {
-			sub(/\[\]/, "", $NF)
+			sub(/\[[0-9]*\]/, "", $NF)
 			known[tag "." $NF]
 		}
 		FNR == NR { next }
@@ -74,7 +74,7 @@ for h in $headers; do
 		/^enum.*\{/ { tag = "enum" }
 		/^}/ { tag = "" }
 		tag == "enum" && /^\t[A-Z]/ { sub(",", ""); name = $1 }
-		tag && tag != "enum" && /^\t.*;$/ {
+		tag && tag != "enum" && /^\t.*[a-z].*;$/ {
 			sub(/(\[.*)?;$/, "", $NF)
 			name = tag "." $NF
 		}

@@ -212,12 +212,26 @@ static bool vfio_call(unsigned int request)
 	return false;
 }
 
+/* Calls on what is made for a device, see hwpt.c */
+static bool device_call(unsigned int request)
+{
+	switch (request) {
+	case IOMMU_GET_HW_INFO:
+	case IOMMU_HWPT_ALLOC:
+	case IOMMU_HWPT_GET_DIRTY_BITMAP:
+	case IOMMU_HWPT_SET_DIRTY_TRACKING:
+		return true;
+	}
+	return false;
+}
+
 TEST_F(iommufd, number_that_is_no_call)
 {
 	unsigned int nr, i;
 
 	for (nr = 0; nr < 256; nr++) {
-		if (vfio_call(_IO(IOMMUFD_TYPE, nr)))
+		if (vfio_call(_IO(IOMMUFD_TYPE, nr)) ||
+		    device_call(_IO(IOMMUFD_TYPE, nr)))
 			continue;
 		for (i = 0; i < ARRAY_LEN(calls); i++)
 			if (calls[i].request == _IO(IOMMUFD_TYPE, nr))

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the IOMMU of a device can do
+ */
+#include <linux/err.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <uapi/linux/iommufd.h>
+
+#include "device.h"
+#include "hw_info.h"
+#include "provider.h"
+#include "ucmd.h"
+
+static int zero_user(void __user *to, size_t length)
+{
+	size_t step;
+
+	for (; length; to += step, length -= step) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		step = min_t(size_t, length, SZ_1M);
+		if (clear_user(to, step))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* As much as there is room for; room that is left is zeroed. */
+static int copy_info(void __user *to, size_t room, const void *info,
+		     size_t length)
+{
+	size_t bytes = min(room, length);
+
+	if (copy_to_user(to, info, bytes))
+		return -EFAULT;
+	return zero_user(to + bytes, room - bytes);
+}
+
+/* Not looked at unless the flag says so: it was an output once. */
+static bool type_wanted(const struct iommu_hw_info *cmd, u32 type)
+{
+	return !(cmd->flags & IOMMU_HW_INFO_FLAG_INPUT_TYPE) ||
+	       cmd->in_data_type == IOMMU_HW_INFO_TYPE_DEFAULT ||
+	       cmd->in_data_type == type;
+}
+
+static int get_info(struct iommu_hw_info *cmd, struct device *dev,
+		    const struct iommu_provider_ops *provider)
+{
+	u32 length = 0, type = IOMMU_HW_INFO_TYPE_NONE;
+	void *info = NULL;
+	int rc;
+
+	if (provider->hw_info) {
+		info = provider->hw_info(dev, &length, &type);
+		if (IS_ERR(info))
+			return PTR_ERR(info);
+	}
+	if (type_wanted(cmd, type))
+		rc = copy_info(u64_to_user_ptr(cmd->data_uptr), cmd->data_len,
+			       info, length);
+	else
+		rc = -EOPNOTSUPP;
+	kfree(info);
+	if (rc)
+		return rc;
+
+	cmd->data_len = length;
+	cmd->out_data_type = type;
+	cmd->out_max_pasid_log2 = 0;
+	cmd->out_capabilities =
+		provider->capabilities ? provider->capabilities(dev) : 0;
+	return 0;
+}
+
+int iommufd_get_hw_info(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hw_info *cmd = ucmd->cmd;
+	struct iommufd_device *idev;
+	int rc;
+
+	if (cmd->flags & ~IOMMU_HW_INFO_FLAG_INPUT_TYPE ||
+	    memchr_inv(cmd->__reserved, 0, sizeof(cmd->__reserved)))
+		return -EOPNOTSUPP;
+
+	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	rc = get_info(cmd, idev->dev, idev->igroup->provider);
+	iommufd_object_put(&idev->obj);
+	return rc ?: iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+}

@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Dirty tracking of page tables: which pages a mock device has written. */
+#include <pthread.h>
+#include <sys/wait.h>
+
+#include "hwpt.h"
+
+#define AT		(64 * MiB)	/* an IOVA that begins a huge page */
+#define LENGTH		(8 * MiB)	/* of what is mapped */
+#define BITS		(LENGTH / HALF)
+#define GUARD		0x5aU		/* around the bitmap */
+
+/* Bitmaps as the ABI has them: bit n is bit n % 8 of byte n / 8 */
+static bool get_bit(const unsigned char *bitmap, __u64 n)
+{
+	return bitmap[n / 8] >> n % 8 & 1;
+}
+
+static void set_bit(unsigned char *bitmap, __u64 n)
+{
+	bitmap[n / 8] |= 1 << n % 8;
+}
+
+static __u64 count(const unsigned char *bitmap, __u64 bits)
+{
+	__u64 n, sum = 0;
+
+	for (n = 0; n < bits; n++)
+		sum += get_bit(bitmap, n);
+	return sum;
+}
+
+/* The same numbers each time */
+static unsigned int random_bit(unsigned int *state)
+{
+	*state = *state * 1664525 + 1013904223;
+	return *state >> 16;
+}
+
+/*
+ * One IOAS, a page table of it that tracks, with 8 MiB mapped.  What the mock
+ * has written is kept here, too, a bit for each of its pages.
+ */
+FIXTURE(dirty)
+{
+	int fd;
+	__u32 ioas_id;
+	__u32 id;
+	struct mock_dev dev;
+	char *memory;
+	unsigned char *page;	/* room for bitmaps, nothing is after it */
+	unsigned char *room;	/* 2 pages before that */
+	unsigned char model[BITS / 8];
+	unsigned int seed;
+	long pinned;
+};
+
+FIXTURE_VARIANT(dirty)
+{
+	__u64 page_size;
+	__u32 kind;
+};
+
+/* Bytes for a bit, kind of page table */
+FIXTURE_VARIANT_ADD(dirty, size_2k) { HALF, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_4k) { PAGE, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_64k) { 16 * PAGE, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_2m) { HUGE, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, size_8m) { LENGTH, MOCK_IOMMUPT_DEFAULT };
+FIXTURE_VARIANT_ADD(dirty, huge_2k) { HALF, MOCK_IOMMUPT_HUGE };
+FIXTURE_VARIANT_ADD(dirty, huge_4k) { PAGE, MOCK_IOMMUPT_HUGE };
+FIXTURE_VARIANT_ADD(dirty, huge_64k) { 16 * PAGE, MOCK_IOMMUPT_HUGE };
+FIXTURE_VARIANT_ADD(dirty, huge_2m) { HUGE, MOCK_IOMMUPT_HUGE };
+
+FIXTURE_SETUP(dirty)
+{
+	struct iommu_hwpt_selftest data = { .pagetable_type = variant->kind };
+
+	ASSERT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	if (variant->kind == MOCK_IOMMUPT_HUGE)
+		self->memory = huge_pages(LENGTH);
+	else
+		self->memory = small_pages(LENGTH);
+	ASSERT_NE(NULL, self->memory);
+	self->room = anon(4 * PAGE);
+	ASSERT_NE(NULL, self->room);
+	ASSERT_EQ(0, mprotect(self->room + 3 * PAGE, PAGE, PROT_NONE));
+	self->page = self->room + 2 * PAGE;
+	self->seed = 1;
+	self->pinned = pinned();
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	ASSERT_EQ(0, hwpt_alloc_data(self->fd, self->dev.dev_id, self->ioas_id,
+				     TRACKED, &data, &self->id));
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, self->id));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, LENGTH,
+			      AT));
+	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
+}
+
+FIXTURE_TEARDOWN(dirty)
+{
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+#define BITS_OF(length)	((length) / variant->page_size)
+
+/* Have the mock write some pages of page_size, and note it. */
+static int write_some(struct _test_data_dirty *self,
+		      const struct _fixture_variant_dirty *variant,
+		      unsigned int one_in)
+{
+	static unsigned char bitmap[BITS / 8];
+	const __u64 each = variant->page_size / HALF;
+	__u64 n, i, told;
+	int rc;
+
+	memset(bitmap, 0, sizeof(bitmap));
+	for (n = 0; n < BITS_OF(LENGTH); n++)
+		if (random_bit(&self->seed) % one_in == 0)
+			set_bit(bitmap, n);
+	rc = mock_dirty(self->fd, self->id, AT, LENGTH, variant->page_size,
+			bitmap, &told);
+	if (rc)
+		return rc;
+	if (told != count(bitmap, BITS_OF(LENGTH)))
+		return -ERANGE;
+
+	for (n = 0; n < BITS_OF(LENGTH); n++) {
+		if (!get_bit(bitmap, n))
+			continue;
+		for (i = n * each; i < (n + 1) * each; i++)
+			if (variant->kind == MOCK_IOMMUPT_HUGE)
+				memset(self->model + i / 512 * 64, 0xff, 64);
+			else
+				set_bit(self->model, i);
+	}
+	return 0;
+}
+
+static bool model_has(const unsigned char *model, __u64 from, __u64 pages)
+{
+	for (; pages--; from++)
+		if (get_bit(model, from))
+			return true;
+	return false;
+}
+
+/* A huge page that is only partly read is cleared as a whole. */
+static void clear_model(struct _test_data_dirty *self,
+			const struct _fixture_variant_dirty *variant,
+			__u64 page, __u64 pages)
+{
+	for (; pages--; page++)
+		if (variant->kind == MOCK_IOMMUPT_HUGE)
+			memset(self->model + page / 512 * 64, 0, 64);
+		else
+			self->model[page / 8] &= ~(1 << page % 8);
+}
+
+/*
+ * Read a range into a bitmap at p, of which the bits in old are set before:
+ * exactly what was written is set in addition, and nothing around it changes.
+ */
+static void read_and_check(struct __test_metadata *_metadata,
+			   struct _test_data_dirty *self,
+			   const struct _fixture_variant_dirty *variant,
+			   unsigned char *p, __u32 flags, __u64 first_bit,
+			   __u64 bits, unsigned char old)
+{
+	const __u64 size = variant->page_size, each = size / HALF;
+	const __u64 bytes = (bits + 7) / 8;
+	unsigned int wrong = 0;
+	bool in, dirty;
+	__u64 n;
+
+	memset(self->room, GUARD, 3 * PAGE);
+	memset(p, old, bytes);
+	ASSERT_EQ(0, dirty_get(self->fd, self->id, flags,
+			       AT + first_bit * size, bits * size, size, p));
+	for (n = 0; n < 8 * bytes; n++) {
+		in = n < bits;
+		dirty = in && model_has(self->model, (first_bit + n) * each,
+					each);
+		wrong += get_bit(p, n) != (dirty || old >> n % 8 & 1);
+	}
+	if (!(flags & NO_CLEAR))
+		clear_model(self, variant, first_bit * each, bits * each);
+	EXPECT_EQ(0, wrong)
+		TH_LOG("%llu bits from %llu at %p, flags %#x", bits, first_bit,
+		       p, flags);
+	for (p += bytes; p < self->room + 3 * PAGE; p++)
+		wrong += *p != GUARD;
+	EXPECT_EQ(0, wrong);
+}
+
+#define CHECK(p, flags, first, bits, old) \
+	read_and_check(_metadata, self, variant, p, flags, first, bits, old)
+
+TEST_F(dirty, what_was_written)
+{
+	const __u64 bits = BITS_OF(LENGTH);
+	int i;
+
+	CHECK(self->room, 0, 0, bits, 0);
+	for (i = 1; i < 5; i++) {
+		ASSERT_EQ(0, write_some(self, variant, i));
+		CHECK(self->room, NO_CLEAR, 0, bits, 0);
+		CHECK(self->room, NO_CLEAR, 0, bits, 0);
+		CHECK(self->room, 0, 0, bits, 0);
+		CHECK(self->room, 0, 0, bits, 0);
+	}
+}
+
+TEST_F(dirty, bits_that_are_set_stay_set)
+{
+	ASSERT_EQ(0, write_some(self, variant, 2));
+	CHECK(self->room + 8, NO_CLEAR, 0, BITS_OF(LENGTH), 0x81);
+	CHECK(self->room + 8, 0, 0, BITS_OF(LENGTH), 0x2a);
+	CHECK(self->room + 8, 0, 0, BITS_OF(LENGTH), 0xff);
+}
+
+/* The bitmap begins at any byte, and may be in two pages, or end with one */
+TEST_F(dirty, any_bitmap_address)
+{
+	const __u64 bits = BITS_OF(LENGTH), bytes = (bits + 7) / 8;
+	unsigned int i;
+
+	for (i = 0; i < 20; i += 3) {
+		ASSERT_EQ(0, write_some(self, variant, 3));
+		CHECK(self->room + i, i % 2 ? NO_CLEAR : 0, 0, bits, 0);
+		ASSERT_EQ(0, write_some(self, variant, 3));
+		CHECK(self->page - i, i % 2 ? NO_CLEAR : 0, 0, bits, 0);
+	}
+	CHECK(self->page + PAGE - bytes, 0, 0, bits, 0);
+	/* A few bits at the very end of memory */
+	for (i = 1; i < 12 && i <= bits; i++) {
+		ASSERT_EQ(0, write_some(self, variant, 2));
+		CHECK(self->page + PAGE - (i + 7) / 8, 0, 0, i, 0);
+	}
+}
+
+/* Ranges that begin and end anywhere */
+TEST_F(dirty, any_part_of_the_range)
+{
+	const __u64 bits = BITS_OF(LENGTH);
+	__u64 first, n;
+	int i;
+
+	for (i = 0; i < 30; i++) {
+		first = random_bit(&self->seed) % bits;
+		n = 1 + random_bit(&self->seed) % (bits - first);
+		if (i % 3 == 0)
+			ASSERT_EQ(0, write_some(self, variant, 3));
+		CHECK(self->room + i, i % 2 ? NO_CLEAR : 0, first, n, 0);
+	}
+	CHECK(self->room, 0, 0, bits, 0);
+}
+
+/* Many windows of the bitmap, most of them of what is not mapped */
+TEST_F(dirty, range_with_gaps)
+{
+	const __u64 start = MOCK_APERTURE_START + 16 * MiB;
+	const __u64 length = 1024 * MiB, bits = BITS_OF(length);
+	unsigned char *bitmap = anon(bits / 8 + PAGE);
+	__u64 first = (AT - start) / variant->page_size, n;
+	unsigned int wrong = 0;
+
+	ASSERT_NE(NULL, bitmap);
+	/* Two mappings with a gap */
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory,
+			      16 * PAGE, start + 512 * MiB));
+	ASSERT_EQ(0, write_some(self, variant, 2));
+	ASSERT_EQ(0, mock_write(self->fd, self->id,
+				start + 512 * MiB + 3 * PAGE));
+	EXPECT_EQ(0, dirty_get(self->fd, self->id, 0, start, length,
+			       variant->page_size, bitmap + 5));
+	for (n = 0; n < bits; n++) {
+		bool dirty = n == (512 * MiB + 3 * PAGE) / variant->page_size;
+
+		if (n >= first && n < first + BITS_OF(LENGTH))
+			dirty |= model_has(self->model, (n - first) *
+					   (variant->page_size / HALF),
+					   variant->page_size / HALF);
+		wrong += get_bit(bitmap + 5, n) != dirty;
+	}
+	EXPECT_EQ(0, wrong);
+}
+
+/* A page of the bitmap that is not there: what is in the one before counts */
+TEST_F(dirty, bad_bitmap)
+{
+	const __u64 size = variant->page_size;
+	__u64 bits = BITS_OF(LENGTH);
+
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     NULL));
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     self->page + PAGE));
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     (void *)(1UL << 63)));
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     (void *)-1UL));
+	ASSERT_EQ(0, mprotect(self->page, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     self->page));
+	ASSERT_EQ(0, mprotect(self->page, PAGE, PROT_READ | PROT_WRITE));
+
+	/* Nothing was lost */
+	ASSERT_EQ(0, write_some(self, variant, 1));
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     self->page + PAGE));
+	CHECK(self->room, NO_CLEAR, 0, bits, 0);
+	/* Of a huge page that begins there, the rest has nowhere to go */
+	if (bits <= 8 || variant->kind == MOCK_IOMMUPT_HUGE)
+		return;
+	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
+				     self->page + PAGE - 1));
+	EXPECT_EQ(0xff, self->page[PAGE - 1]);
+	memset(self->model, 0, 8 * (size / HALF) / 8);
+	CHECK(self->room, 0, 0, bits, 0);
+}
+
+/* The call is for the memory of the process that makes it */
+TEST_F(dirty, fork)
+{
+	const __u64 bits = BITS_OF(LENGTH), bytes = (bits + 7) / 8;
+	int status;
+	pid_t pid;
+	__u64 n;
+
+	ASSERT_EQ(0, write_some(self, variant, 1));
+	memset(self->room, 0, bytes);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(dirty_get(self->fd, self->id, NO_CLEAR, AT, LENGTH,
+				variant->page_size, self->room) ||
+		      count(self->room, bits) != bits);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	for (n = 0; n < bytes; n++)
+		ASSERT_EQ(0, self->room[n]);
+	CHECK(self->room, 0, 0, bits, 0);
+}
+
+TEST_F(dirty, begin_forgets_what_was)
+{
+	const __u64 bits = BITS_OF(LENGTH);
+
+	ASSERT_EQ(0, write_some(self, variant, 2));
+	/* It has begun */
+	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
+	CHECK(self->room, NO_CLEAR, 0, bits, 0);
+	ASSERT_EQ(0, dirty_set(self->fd, self->id, 0));
+	ASSERT_EQ(0, dirty_set(self->fd, self->id, 0));
+	EXPECT_EQ(-EINVAL, dirty_get(self->fd, self->id, 0, AT, LENGTH,
+				     variant->page_size, self->room));
+	ASSERT_EQ(0, write_some(self, variant, 2));
+	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
+	memset(self->model, 0, sizeof(self->model));
+	CHECK(self->room, 0, 0, bits, 0);
+	ASSERT_EQ(0, write_some(self, variant, 2));
+	CHECK(self->room, 0, 0, bits, 0);
+}
+
+TEST_F(dirty, new_mapping_is_clean)
+{
+	ASSERT_EQ(0, write_some(self, variant, 1));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, LENGTH));
+	memset(self->model, 0, sizeof(self->model));
+	CHECK(self->room, NO_CLEAR, 0, BITS_OF(LENGTH), 0);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, LENGTH,
+			      AT));
+	CHECK(self->room, 0, 0, BITS_OF(LENGTH), 0);
+}
+
+/* Devices come and go; another page table has nothing to do with it */
+TEST_F(dirty, belongs_to_the_page_table)
+{
+	const __u64 bits = BITS_OF(LENGTH);
+	struct mock_dev dev;
+	__u32 other;
+
+	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id,
+				TRACKED, &other));
+	ASSERT_EQ(0, dirty_set(self->fd, other, ENABLE));
+	ASSERT_EQ(0, write_some(self, variant, 2));
+	memset(self->room, 0, 3 * PAGE);
+	ASSERT_EQ(0, dirty_get(self->fd, other, 0, AT, LENGTH,
+			       variant->page_size, self->room));
+	EXPECT_EQ(0, count(self->room, bits));
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, other));
+	CHECK(self->room, NO_CLEAR, 0, bits, 0);
+	ASSERT_EQ(0, mock_attach(self->fd, self->id, &dev));
+	CHECK(self->room, NO_CLEAR, 0, bits, 0);
+	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
+	CHECK(self->room, 0, 0, bits, 0);
+	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(-ENOENT, dirty_set(self->fd, self->id, 0));
+}
+
+/* Errnos, where no variant makes a difference */
+
+FIXTURE(errnos)
+{
+	int fd;
+	__u32 ioas_id;
+	__u32 id;
+	struct mock_dev dev;
+	unsigned char *memory;
+	unsigned char bits[PAGE];
+};
+
+FIXTURE_SETUP(errnos)
+{
+	ASSERT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	self->memory = small_pages(16 * PAGE);
+	ASSERT_NE(NULL, self->memory);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id,
+				TRACKED, &self->id));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, 16 * PAGE,
+			      AT));
+}
+
+FIXTURE_TEARDOWN(errnos)
+{
+	close(self->fd);
+}
+
+#define GET(id, flags, iova, length, size) \
+	dirty_get(self->fd, id, flags, iova, length, size, self->bits)
+
+TEST_F(errnos, ids_and_flags)
+{
+	struct iommu_hwpt_set_dirty_tracking set = {
+		.size = sizeof(set),
+		.hwpt_id = self->id,
+		.__reserved = 1,
+	};
+	struct iommu_hwpt_get_dirty_bitmap get = {
+		.size = sizeof(get),
+		.hwpt_id = self->id,
+		.__reserved = 1,
+	};
+	__u32 flag;
+
+	for (flag = 2; flag; flag <<= 1) {
+		EXPECT_EQ(-EOPNOTSUPP, dirty_set(self->fd, self->id, flag));
+		EXPECT_EQ(-EOPNOTSUPP, GET(self->id, flag, AT, PAGE, PAGE));
+	}
+	EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_HWPT_SET_DIRTY_TRACKING,
+				    &set));
+	EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_HWPT_GET_DIRTY_BITMAP,
+				    &get));
+
+	/* One that was made for an attach, and one that was made without */
+	EXPECT_EQ(-EOPNOTSUPP, dirty_set(self->fd, self->dev.hwpt_id, ENABLE));
+	EXPECT_EQ(-EOPNOTSUPP, GET(self->dev.hwpt_id, 0, AT, PAGE, PAGE));
+	EXPECT_EQ(-ENOENT, dirty_set(self->fd, BAD_ID, ENABLE));
+	EXPECT_EQ(-ENOENT, dirty_set(self->fd, self->ioas_id, ENABLE));
+	EXPECT_EQ(-ENOENT, GET(BAD_ID, 0, AT, PAGE, PAGE));
+	EXPECT_EQ(-ENOENT, GET(self->ioas_id, 0, AT, PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, GET(self->id, 0, AT, PAGE, PAGE));
+	EXPECT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
+	EXPECT_EQ(0, GET(self->id, 0, AT, PAGE, PAGE));
+}
+
+TEST_F(errnos, ranges)
+{
+	const __u64 end = MOCK_APERTURE_LAST + 1ULL;
+	__u32 id = self->id;
+	__u64 size;
+
+	ASSERT_EQ(0, dirty_set(self->fd, id, ENABLE));
+	for (size = 1; size; size <<= 1)
+		if (size < HALF || size > 1 << 30)
+			EXPECT_EQ(-EINVAL, GET(id, 0, AT, AT, size));
+	EXPECT_EQ(-EINVAL, GET(id, 0, AT, PAGE, 0));
+	EXPECT_EQ(-EINVAL, GET(id, 0, AT, 3 * PAGE, 3 * PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, AT, PAGE, PAGE + 1));
+	EXPECT_EQ(-EINVAL, GET(id, 0, AT, 0, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, AT, PAGE + HALF, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, AT + HALF, PAGE, PAGE));
+	EXPECT_EQ(0, GET(id, 0, AT + HALF, PAGE + HALF, HALF));
+	EXPECT_EQ(-EOVERFLOW, GET(id, 0, -PAGE, 2 * PAGE, PAGE));
+	EXPECT_EQ(-EOVERFLOW, GET(id, 0, AT, -PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, -PAGE, PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, 0, PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, MOCK_APERTURE_START - PAGE, 2 * PAGE,
+			       PAGE));
+	EXPECT_EQ(0, GET(id, 0, MOCK_APERTURE_START, PAGE, PAGE));
+	EXPECT_EQ(0, GET(id, 0, end - PAGE, PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, end - PAGE, 2 * PAGE, PAGE));
+	EXPECT_EQ(-EINVAL, GET(id, 0, end, PAGE, PAGE));
+}
+
+/* The mock's operation */
+TEST_F(errnos, dirty_of_the_mock)
+{
+	unsigned char bits[] = { 0xff, 0xff, 0xff };
+	__u32 id = self->id;
+	__u64 n = 77;
+
+	EXPECT_EQ(0, mock_dirty(self->fd, id, AT, 8 * PAGE, HALF, bits, &n));
+	EXPECT_EQ(16, n);
+	EXPECT_EQ(0, mock_dirty(self->fd, id, AT + 10 * PAGE, 10 * PAGE, PAGE,
+				bits, &n));
+	EXPECT_EQ(6, n);
+	EXPECT_EQ(0, mock_dirty(self->fd, id, 2 * AT, PAGE, PAGE, bits, &n));
+	EXPECT_EQ(0, n);
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, PAGE, 1024, bits, &n));
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, 0, PAGE, bits, &n));
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, HALF, PAGE, bits, &n));
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT + HALF, PAGE, PAGE,
+				      bits, &n));
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, 3 * PAGE, 3 * PAGE,
+				      bits, &n));
+	EXPECT_EQ(-EOVERFLOW, mock_dirty(self->fd, id, AT, -PAGE, PAGE, bits,
+					 &n));
+	EXPECT_EQ(-EFAULT, mock_dirty(self->fd, id, AT, PAGE, PAGE, NULL, &n));
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, self->dev.hwpt_id, AT, PAGE,
+				      PAGE, bits, &n));
+	EXPECT_EQ(-ENOENT, mock_dirty(self->fd, BAD_ID, AT, PAGE, PAGE, bits,
+				      &n));
+}
+
+/* Reading while mappings come and go: nothing is found where none stays */
+struct mapper {
+	int fd;
+	__u32 ioas_id;
+	void *memory;
+	bool stop;
+	int rc;
+};
+
+static void *map_and_unmap(void *arg)
+{
+	struct mapper *mapper = arg;
+	__u64 i;
+
+	for (i = 0; !__atomic_load_n(&mapper->stop, __ATOMIC_RELAXED); i++) {
+		mapper->rc = ioas_map(mapper->fd, mapper->ioas_id,
+				      mapper->memory, 16 * PAGE,
+				      AT + (i % 8 + 1) * 16 * PAGE) ?:
+			     ioas_unmap(mapper->fd, mapper->ioas_id,
+					AT + (i % 8 + 1) * 16 * PAGE,
+					16 * PAGE);
+		if (mapper->rc)
+			break;
+	}
+	return NULL;
+}
+
+TEST_F(errnos, reading_while_others_map)
+{
+	struct mapper mapper = {
+		.fd = self->fd,
+		.ioas_id = self->ioas_id,
+		.memory = self->memory,
+	};
+	pthread_t thread;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, map_and_unmap, &mapper));
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
+		ASSERT_EQ(0, mock_write(self->fd, self->id, AT + PAGE));
+		memset(self->bits, 0, sizeof(self->bits));
+		ASSERT_EQ(0, GET(self->id, 0, AT, 256 * PAGE, PAGE));
+		ASSERT_EQ(2, self->bits[0]);
+		ASSERT_EQ(1, count(self->bits, 256));
+		if (i % 2)
+			ASSERT_EQ(0, dirty_set(self->fd, self->id, 0));
+	}
+	__atomic_store_n(&mapper.stop, true, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(0, mapper.rc);
+}
+
+TEST_HARNESS_MAIN

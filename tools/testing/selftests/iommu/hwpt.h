@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Calls on page tables, and what the mock IOMMU does to them: one wrapper a
+ * call, each returns 0 or -errno.
+ */
+#ifndef IOMMU_HWPT_H
+#define IOMMU_HWPT_H
+
+#include "mock.h"
+
+#define TRACKED		IOMMU_HWPT_ALLOC_DIRTY_TRACKING
+#define ENABLE		IOMMU_HWPT_DIRTY_TRACKING_ENABLE
+#define NO_CLEAR	IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR
+
+/* data: NULL for IOMMU_HWPT_DATA_NONE */
+static inline int hwpt_alloc_data(int fd, __u32 dev_id, __u32 pt_id,
+				  __u32 flags,
+				  const struct iommu_hwpt_selftest *data,
+				  __u32 *id)
+{
+	struct iommu_hwpt_alloc arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.dev_id = dev_id,
+		.pt_id = pt_id,
+		.data_type = data ? IOMMU_HWPT_DATA_SELFTEST : 0,
+		.data_len = data ? sizeof(*data) : 0,
+		.data_uptr = addr(data),
+	};
+	int rc = call(fd, IOMMU_HWPT_ALLOC, &arg);
+
+	*id = arg.out_hwpt_id;
+	return rc;
+}
+
+static inline int hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
+			     __u32 *id)
+{
+	return hwpt_alloc_data(fd, dev_id, pt_id, flags, NULL, id);
+}
+
+static inline int dirty_set(int fd, __u32 hwpt_id, __u32 flags)
+{
+	struct iommu_hwpt_set_dirty_tracking arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.hwpt_id = hwpt_id,
+	};
+
+	return call(fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
+}
+
+static inline int dirty_get(int fd, __u32 hwpt_id, __u32 flags, __u64 iova,
+			    __u64 length, __u64 page_size, void *bitmap)
+{
+	struct iommu_hwpt_get_dirty_bitmap arg = {
+		.size = sizeof(arg),
+		.hwpt_id = hwpt_id,
+		.flags = flags,
+		.iova = iova,
+		.length = length,
+		.page_size = page_size,
+		.data = addr(bitmap),
+	};
+
+	return call(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
+}
+
+/* n: out: bits of what is mapped; may be NULL */
+static inline int mock_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
+			     __u64 page_size, const void *bitmap, __u64 *n)
+{
+	struct iommu_test_cmd cmd = {
+		.id = hwpt_id,
+		.dirty.iova = iova,
+		.dirty.length = length,
+		.dirty.page_size = page_size,
+		.dirty.uptr = addr(bitmap),
+	};
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_DIRTY, &cmd);
+
+	if (n)
+		*n = cmd.dirty.out_nr_dirty;
+	return rc;
+}
+
+/* One page is written */
+static inline int mock_write(int fd, __u32 hwpt_id, __u64 iova)
+{
+	return mock_dirty(fd, hwpt_id, iova, HALF, HALF, "\1", NULL);
+}
+
+/* How often mock devices have become blocked, all together */
+static inline long mock_blocked(void)
+{
+	const char *bus = "/sys/bus/iommufd_mock/devices";
+	DIR *dir = opendir(bus);
+	struct dirent *e;
+	long sum = 0, n;
+	char path[512];
+	FILE *f;
+
+	if (!dir)
+		return -1;
+	while ((e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s/blocked", bus, e->d_name);
+		f = fopen(path, "re");
+		if (!f || fscanf(f, "%ld", &n) != 1)
+			n = -1000;
+		if (f)
+			fclose(f);
+		sum += n;
+	}
+	closedir(dir);
+	return sum;
+}
+
+#endif

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables that the user makes, for devices behind the real IOMMU: what QEMU
+ * does when it starts, and what else can be done with them.
+ */
+#include <linux/pci_regs.h>
+
+#include "fault.h"
+
+#define IOVA	0x10000000ULL
+#define TRACKED	IOMMU_HWPT_ALLOC_DIRTY_TRACKING
+
+static int hwpt_alloc(int iommu, __u32 dev_id, __u32 pt_id, __u32 flags,
+		      __u32 *id)
+{
+	struct iommu_hwpt_alloc arg = {
+		.size = sizeof(arg),
+		.flags = flags,
+		.dev_id = dev_id,
+		.pt_id = pt_id,
+	};
+	int rc = ERR(ioctl(iommu, IOMMU_HWPT_ALLOC, &arg));
+
+	*id = arg.out_hwpt_id;
+	return rc;
+}
+
+static int attach(int dev, __u32 pt_id)
+{
+	return vfio_attach(dev, &pt_id);
+}
+
+FIXTURE(hwpt)
+{
+	int iommu;
+	__u32 ioas;
+	__u32 id;
+	int dev;
+	__u32 dev_id;
+	struct edu edu;
+	char *memory;
+	long pinned;
+};
+
+FIXTURE_SETUP(hwpt)
+{
+	self->dev = open_vfio(EDU);
+	self->iommu = open_iommu(&self->ioas);
+	self->memory = anon_pages(1);
+	ASSERT_NE(MAP_FAILED, self->memory);
+	self->pinned = pinned_pages();
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &self->dev_id));
+	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
+}
+
+FIXTURE_TEARDOWN(hwpt)
+{
+	edu_close(&self->edu);
+	close(self->dev);
+	close(self->iommu);
+	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+#define MAP(ioas)							\
+	ioas_map(self->iommu, ioas, self->memory, PAGE, IOVA, IOAS_RW)
+
+#define EXPECT_DMA_WORKS()						\
+do {									\
+	memset(self->memory, 'd', PAGE);				\
+	EXPECT_EQ(0, edu_from_memory(&self->edu, IOVA, EDU_DMA_MAX));	\
+	memset(self->memory, 'm', PAGE);				\
+	EXPECT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));	\
+	EXPECT_TRUE(filled(self->memory, 'd', EDU_DMA_MAX));		\
+} while (0)
+
+#define EXPECT_DMA_BLOCKED()						\
+do {									\
+	memset(self->memory, 'm', PAGE);				\
+	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));		\
+	EXPECT_TRUE(filled(self->memory, 'm', PAGE));			\
+} while (0)
+
+/* What QEMU does, from BIND to the end */
+TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
+{
+	struct iommu_iova_range ranges[8] = {};
+	struct iommu_ioas_iova_ranges ask = {
+		.size = sizeof(ask),
+		.ioas_id = self->ioas,
+		.num_iovas = 1,
+		.allowed_iovas = (uintptr_t)ranges,
+	};
+	unsigned char data[64];
+	struct iommu_hw_info info = {
+		.size = sizeof(info),
+		.dev_id = self->dev_id,
+		.data_len = sizeof(data),
+		.data_uptr = (uintptr_t)data,
+		.out_capabilities = ~0ULL,
+	};
+
+	memset(data, 0xaa, sizeof(data));
+	ASSERT_EQ(0, ERR(ioctl(self->iommu, IOMMU_GET_HW_INFO, &info)));
+	EXPECT_EQ(IOMMU_HW_INFO_TYPE_NONE, info.out_data_type);
+	EXPECT_EQ(0, info.data_len);
+	EXPECT_EQ(0, info.out_max_pasid_log2);
+	EXPECT_EQ(0, info.out_capabilities);
+	EXPECT_TRUE(filled(data, 0, sizeof(data)));
+
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
+				&self->id));
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_EQ(-EMSGSIZE, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES,
+				       &ask)));
+	ASSERT_EQ(2, ask.num_iovas);
+	EXPECT_EQ(0, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES, &ask)));
+	EXPECT_EQ(0, ranges[0].start);
+	EXPECT_EQ(0xfee00000 - 1, ranges[0].last);
+	EXPECT_EQ(0xfef00000, ranges[1].start);
+	EXPECT_EQ(PAGE, ask.out_iova_alignment);
+
+	ASSERT_EQ(0, MAP(self->ioas));
+	EXPECT_DMA_WORKS();
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+}
+
+/* Nothing is reached before the attach, everything after it */
+TEST_F_TIMEOUT(hwpt, filled_before_the_attach, PATIENCE)
+{
+	ASSERT_EQ(0, MAP(self->ioas));
+	EXPECT_EQ(self->pinned, pinned_pages());
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
+				&self->id));
+	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_DMA_BLOCKED();
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_DMA_WORKS();
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_DMA_BLOCKED();
+
+	/* Once more, with what was mapped meanwhile */
+	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
+	ASSERT_EQ(0, MAP(self->ioas));
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_DMA_WORKS();
+}
+
+/* While the device is attached it cannot be filled before it is used */
+TEST_F_TIMEOUT(hwpt, made_while_attached, PATIENCE)
+{
+	__u32 other, second;
+
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &other));
+	ASSERT_EQ(0, MAP(other));
+	ASSERT_EQ(0, MAP(self->ioas));
+	ASSERT_EQ(0, attach(self->dev, self->ioas));
+	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0,
+				&self->id));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0, &second));
+	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, other));
+	EXPECT_DMA_WORKS();
+
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_DMA_WORKS();
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	ASSERT_EQ(0, iommu_destroy_id(self->iommu, second));
+	ASSERT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, other));
+}
+
+/* The attach that is to fill it fails: back to where it was */
+TEST_F_TIMEOUT(hwpt, made_while_attached_and_cannot_be_filled, PATIENCE)
+{
+	char *gone = anon_pages(1);
+	__u32 other;
+
+	ASSERT_EQ(0, MAP(self->ioas));
+	ASSERT_EQ(0, attach(self->dev, self->ioas));
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &other));
+	ASSERT_EQ(0, ioas_map(self->iommu, other, gone, PAGE, IOVA, IOAS_RW));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0,
+				&self->id));
+	ASSERT_EQ(0, munmap(gone, PAGE));
+	EXPECT_EQ(-EFAULT, attach(self->dev, self->id));
+	EXPECT_DMA_WORKS();
+	/* What was the matter is put right */
+	ASSERT_EQ(0, ioas_unmap(self->iommu, other, IOVA, PAGE));
+	ASSERT_EQ(0, MAP(other));
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_DMA_WORKS();
+}
+
+TEST_F_TIMEOUT(hwpt, ioas_and_page_table_replace_each_other, PATIENCE)
+{
+	__u32 pt;
+
+	ASSERT_EQ(0, MAP(self->ioas));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
+				&self->id));
+	pt = self->ioas;
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_NE(self->id, pt);
+	EXPECT_DMA_WORKS();
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_EQ(-ENOENT, iommu_destroy_id(self->iommu, pt));
+	EXPECT_DMA_WORKS();
+	pt = self->ioas;
+	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_NE(self->id, pt);
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_DMA_WORKS();
+	EXPECT_EQ(self->pinned + 1, pinned_pages());
+}
+
+/* The last context of what is attached: closing undoes all */
+TEST_F(hwpt, close_while_attached)
+{
+	ASSERT_EQ(0, MAP(self->ioas));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
+				&self->id));
+	ASSERT_EQ(0, attach(self->dev, self->id));
+}
+
+TEST_F(hwpt, what_the_iommu_cannot_do)
+{
+	struct iommu_hwpt_alloc arg = {
+		.size = sizeof(arg),
+		.dev_id = self->dev_id,
+		.pt_id = self->ioas,
+		.data_type = 0xdead,
+		.data_len = 8,
+		.data_uptr = (uintptr_t)self->memory,
+	};
+	struct iommu_hwpt_set_dirty_tracking set = {
+		.size = sizeof(set),
+		.flags = IOMMU_HWPT_DIRTY_TRACKING_ENABLE,
+	};
+	struct iommu_hwpt_get_dirty_bitmap get = {
+		.size = sizeof(get),
+		.iova = IOVA,
+		.length = PAGE,
+		.page_size = PAGE,
+		.data = (uintptr_t)self->memory,
+	};
+	__u32 flag;
+
+	for (flag = 1; flag; flag <<= 1)
+		EXPECT_EQ(-EOPNOTSUPP, hwpt_alloc(self->iommu, self->dev_id,
+						  self->ioas, flag, &self->id));
+	EXPECT_EQ(-EOPNOTSUPP, ERR(ioctl(self->iommu, IOMMU_HWPT_ALLOC, &arg)));
+	arg.data_type = IOMMU_HWPT_DATA_VTD_S1;
+	EXPECT_EQ(-EOPNOTSUPP, ERR(ioctl(self->iommu, IOMMU_HWPT_ALLOC, &arg)));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
+				&self->id));
+	set.hwpt_id = self->id;
+	EXPECT_EQ(-EOPNOTSUPP, ERR(ioctl(self->iommu,
+					 IOMMU_HWPT_SET_DIRTY_TRACKING, &set)));
+	get.hwpt_id = self->id;
+	EXPECT_EQ(-EOPNOTSUPP, ERR(ioctl(self->iommu,
+					 IOMMU_HWPT_GET_DIRTY_BITMAP, &get)));
+}
+
+/* Two devices, in groups of their own and in one */
+TEST_F_TIMEOUT(hwpt, of_two_devices, PATIENCE)
+{
+	int pair[2] = { open_vfio(PAIR_0), open_vfio(PAIR_1) };
+	__u32 pair_id[2], other;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, vfio_bind(pair[i], self->iommu, &pair_id[i]));
+	ASSERT_EQ(0, MAP(self->ioas));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, pair_id[0], self->ioas, 0,
+				&self->id));
+	ASSERT_EQ(0, attach(pair[1], self->id));
+	ASSERT_EQ(0, attach(self->dev, self->id));
+	EXPECT_DMA_WORKS();
+	/* Its mate is attached, so this one is not filled, and not for it */
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, pair_id[0], self->ioas, 0,
+				&other));
+	EXPECT_EQ(-EINVAL, attach(pair[0], other));
+	EXPECT_EQ(-EINVAL, attach(pair[0], self->ioas));
+	EXPECT_EQ(0, attach(pair[0], self->id));
+	EXPECT_EQ(-EINVAL, attach(pair[0], other));
+	close(pair[0]);
+	close(pair[1]);
+	EXPECT_DMA_WORKS();
+	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->id));
+	/* A page table outlives the device that it was made for */
+	ASSERT_EQ(0, attach(self->dev, other));
+	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_DMA_WORKS();
+}
+
+TEST_HARNESS_MAIN
