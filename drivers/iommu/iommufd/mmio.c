@@ -9,6 +9,7 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/iommufd.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -79,7 +80,7 @@ static struct iommufd_mmio *get_mmio(struct iommufd_ctx *ictx,
 {
 	struct iommufd_mmio *mmio;
 
-	mmap_assert_locked(vma->vm_mm);
+	lockdep_assert_held(&vma->vm_mm->mmap_lock);
 
 	mutex_lock(&ictx->mmio_lock);
 	list_for_each_entry(mmio, &ictx->mmios, item) {
