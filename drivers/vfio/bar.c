@@ -45,8 +45,8 @@ static bool bars_enabled(struct vfio_pci_core_device *core)
 {
 	struct pci_dev *pdev = core->pdev;
 
-	return pdev->current_state < PCI_D3hot && !core->pm_runtime_engaged &&
-	       !pci_channel_offline(pdev) &&
+	return (__force int)pdev->current_state < (__force int)PCI_D3hot &&
+	       !core->pm_runtime_engaged && !pci_channel_offline(pdev) &&
 	       (pdev->no_command_memory ||
 		(core->vconfig[PCI_COMMAND] & PCI_COMMAND_MEMORY));
 }

@@ -697,10 +697,10 @@ static void cut_free(struct iopt_cut *cut)
 static int cut_alloc(struct iopt_cut *cut)
 {
 	/* What will be cut is not known: either kind of area has room. */
-	cut->spare[0] = kzalloc(sizeof(struct iopt_mmio_area),
-				GFP_KERNEL_ACCOUNT);
-	cut->spare[1] = kzalloc(sizeof(struct iopt_mmio_area),
-				GFP_KERNEL_ACCOUNT);
+	const size_t size = sizeof(struct iopt_mmio_area);
+
+	cut->spare[0] = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	cut->spare[1] = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (cut->spare[0] && cut->spare[1])
 		return 0;
 	cut_free(cut);

@@ -72,7 +72,7 @@ struct io_pagetable {
 	unsigned long next_choice[IOPT_CHOICES];
 	unsigned long lowest_freed;
 
-	struct mutex *mmio_lock;
+	struct mutex *mmio_lock;	/* see iopt_mmio.c */
 };
 
 /**

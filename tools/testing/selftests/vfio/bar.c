@@ -89,17 +89,18 @@ FIXTURE_TEARDOWN(bar)
 /* edu writes to the BAR, and reads from it, at an offset of what is mapped */
 #define EXPECT_REACHES(offset)						\
 do {									\
-	__u64 _at = BAR_IOVA + (offset);				\
-	char *_bar = self->p.bar + (offset);				\
+	size_t _offset = (offset);					\
+	__u64 _at = BAR_IOVA + _offset;					\
+	char *_bar = self->p.bar + _offset;				\
 									\
 	memset(self->p.memory, 'w', PAGE);				\
 	memset(self->p.bar, '-', LENGTH);					\
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, _at, EDU_DMA_MAX));	\
-	EXPECT_TRUE(filled(self->p.bar, '-', offset));			\
+	EXPECT_TRUE(filled(self->p.bar, '-', _offset));		\
 	EXPECT_TRUE(filled(_bar, 'w', EDU_DMA_MAX));			\
 	EXPECT_TRUE(filled(_bar + EDU_DMA_MAX, '-',			\
-			   LENGTH - (offset) - EDU_DMA_MAX));		\
+			   LENGTH - _offset - EDU_DMA_MAX));		\
 	memset(_bar, 'r', EDU_DMA_MAX);					\
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, _at, EDU_DMA_MAX));	\
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
@@ -209,7 +210,7 @@ TEST_F_TIMEOUT(bar, read_only, PATIENCE)
 }
 
 /* A line of /proc/self/status, in KiB */
-static long status(const char *name)
+static long process_status(const char *name)
 {
 	FILE *file = fopen("/proc/self/status", "r");
 	char line[128];
@@ -226,18 +227,18 @@ static long status(const char *name)
 
 TEST_F_TIMEOUT(bar, nothing_is_pinned_or_charged, PATIENCE)
 {
-	long pinned = pinned_pages(), pin = status("VmPin");
-	long locked = status("VmLck");
+	long pinned = pinned_pages(), pin = process_status("VmPin");
+	long locked = process_status("VmLck");
 
 	ASSERT_LE(0, pinned);
 	ASSERT_LE(4, pin);
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	EXPECT_EQ(pinned, pinned_pages());
-	EXPECT_EQ(pin, status("VmPin"));
-	EXPECT_EQ(locked, status("VmLck"));
+	EXPECT_EQ(pin, process_status("VmPin"));
+	EXPECT_EQ(locked, process_status("VmLck"));
 	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
 	EXPECT_EQ(pinned, pinned_pages());
-	EXPECT_EQ(pin, status("VmPin"));
+	EXPECT_EQ(pin, process_status("VmPin"));
 }
 
 TEST_F_TIMEOUT(bar, the_user_address_may_go, PATIENCE)
@@ -719,8 +720,8 @@ TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
 /* Everything at once */
 struct race {
 	struct pair *pair;
-	_Atomic bool stop;
-	_Atomic int failed;	/* an errno that should not be */
+	atomic_bool stop;
+	atomic_int failed;	/* an errno that should not be */
 };
 
 static void race_expect(struct race *race, int rc)
