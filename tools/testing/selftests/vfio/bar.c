@@ -664,6 +664,10 @@ static int function_reset_by_config(int dev)
 
 TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 {
+	struct vfio_pci_hot_reset hot_reset = { .argsz = sizeof(hot_reset) };
+	char neighbour_bdf[BDF_LEN];
+	int neighbour;
+
 	if (trace_start())
 		SKIP(return, "no trace events for IOMMUs in this kernel");
 	ASSERT_EQ(0, map_bar(self->p.ioas));
@@ -678,6 +682,14 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_REACHES(0);
 
 	ASSERT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	/* The user of a neighbour on the bus resets that */
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
+	neighbour = open_vfio(neighbour_bdf);
+	ASSERT_EQ(0, vfio_bind(neighbour, self->p.iommu, NULL));
+	ASSERT_EQ(0, ioctl(neighbour, VFIO_DEVICE_PCI_HOT_RESET, &hot_reset));
 	EXPECT_STREQ("um", trace_read());
 	EXPECT_REACHES(0);
 
