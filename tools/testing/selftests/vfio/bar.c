@@ -241,6 +241,21 @@ TEST_F_TIMEOUT(bar, nothing_is_pinned_or_charged, PATIENCE)
 	EXPECT_EQ(pin, process_status("VmPin"));
 }
 
+/* Nobody is charged for it, so it is in nobody's way */
+TEST_F_TIMEOUT(bar, another_process_can_be_charged, PATIENCE)
+{
+	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_EQ(-EINVAL, ERR(ioctl(self->p.iommu, IOMMU_IOAS_CHANGE_PROCESS,
+				     &arg)));
+	ASSERT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, IOVA, PAGE));
+	EXPECT_EQ(0, ioctl(self->p.iommu, IOMMU_IOAS_CHANGE_PROCESS, &arg));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.memory, PAGE,
+			      IOVA, IOAS_RW));
+	EXPECT_REACHES(0);
+}
+
 TEST_F_TIMEOUT(bar, the_user_address_may_go, PATIENCE)
 {
 	struct vfio_region_info info;
