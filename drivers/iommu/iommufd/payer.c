@@ -25,7 +25,7 @@ u8 iopt_payer_init(struct iopt_payer *payer, enum iopt_account_mode mode)
 		mode = IOPT_ACCOUNT_NONE;
 	payer->mm = current->mm;
 	payer->task = current->group_leader;
-	payer->user = mode == IOPT_ACCOUNT_USER ? current_user() : NULL;
+	payer->cred = mode == IOPT_ACCOUNT_USER ? current_cred() : NULL;
 	iopt_payer_get(payer);
 	return mode;
 }
@@ -38,8 +38,7 @@ void iopt_payer_get(struct iopt_payer *payer)
 {
 	mmgrab(payer->mm);
 	get_task_struct(payer->task);
-	if (payer->user)
-		get_uid(payer->user);
+	get_cred(payer->cred);
 }
 
 /**
@@ -48,7 +47,7 @@ void iopt_payer_get(struct iopt_payer *payer)
  */
 void iopt_payer_put(struct iopt_payer *payer)
 {
-	free_uid(payer->user);
+	put_cred(payer->cred);
 	put_task_struct(payer->task);
 	mmdrop(payer->mm);
 }
@@ -68,7 +67,7 @@ bool iopt_payer_same(const struct iopt_payer *a, enum iopt_account_mode a_mode,
 	if (a_mode != b_mode)
 		return false;
 	if (a_mode == IOPT_ACCOUNT_USER)
-		return a->user == b->user;
+		return a->cred->user == b->cred->user;
 	return a_mode == IOPT_ACCOUNT_NONE || a->mm == b->mm;
 }
 
@@ -76,13 +75,13 @@ static int charge_user(const struct iopt_payer *payer, unsigned long npages)
 {
 	unsigned long limit = task_rlimit(payer->task, RLIMIT_MEMLOCK) >>
 			      PAGE_SHIFT;
-	long locked = atomic_long_read(&payer->user->locked_vm);
+	atomic_long_t *account = &payer->cred->user->locked_vm;
+	long locked = atomic_long_read(account);
 
 	do {
 		if (locked + npages > limit)
 			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(&payer->user->locked_vm, &locked,
-					  locked + npages));
+	} while (!atomic_long_try_cmpxchg(account, &locked, locked + npages));
 	return 0;
 }
 
@@ -125,7 +124,7 @@ void iopt_payer_uncharge(const struct iopt_payer *payer,
 			 enum iopt_account_mode mode, unsigned long npages)
 {
 	if (mode == IOPT_ACCOUNT_USER) {
-		atomic_long_sub(npages, &payer->user->locked_vm);
+		atomic_long_sub(npages, &payer->cred->user->locked_vm);
 	} else if (mode == IOPT_ACCOUNT_PROCESS) {
 		mmap_write_lock(payer->mm);
 		__account_locked_vm(payer->mm, npages, false, payer->task,

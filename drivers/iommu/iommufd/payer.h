@@ -4,9 +4,9 @@
 
 #include <linux/types.h>
 
+struct cred;
 struct mm_struct;
 struct task_struct;
-struct user_struct;
 
 enum iopt_account_mode {
 	IOPT_ACCOUNT_USER,	/* against what the user may lock */
@@ -18,14 +18,15 @@ enum iopt_account_mode {
  * struct iopt_payer - Who is charged for pinned memory
  * @mm: Address space of the process.  Its memory may be gone while this lives.
  * @task: The process, for its limits.
- * @user: Its user with IOPT_ACCOUNT_USER, else NULL.
+ * @cred: Its credentials with IOPT_ACCOUNT_USER, for their user, else NULL.  Not
+ *	the user itself: not all stock kernels let a module drop one.
  *
  * The mode is kept apart, where there is room for one byte.
  */
 struct iopt_payer {
 	struct mm_struct *mm;
 	struct task_struct *task;
-	struct user_struct *user;
+	const struct cred *cred;
 };
 
 u8 iopt_payer_init(struct iopt_payer *payer, enum iopt_account_mode mode);
