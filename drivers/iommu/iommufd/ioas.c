@@ -11,7 +11,6 @@
 #include <uapi/linux/iommufd.h>
 
 #include "ioas.h"
-#include "mmio.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 
@@ -45,7 +44,7 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 				    IOMMUFD_OBJ_IOAS);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	iopt_init(&ioas->iopt, &ucmd->ictx->mmio_lock);
+	iopt_init(&ioas->iopt);
 	mutex_init(&ioas->hwpts_lock);
 	INIT_LIST_HEAD(&ioas->hwpts);
 	init_rwsem(&ioas->vfio_lock);
@@ -240,8 +239,8 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(ioas);
 
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iommufd_map_add_user(ucmd->ictx, &map, cmd->user_va, cmd->length,
-				  prot);
+	rc = iopt_map_add_user(&map, cmd->user_va, cmd->length, prot,
+			       ucmd->ictx->account_mode);
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	iopt_map_destroy(&map);

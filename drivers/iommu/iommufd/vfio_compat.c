@@ -24,7 +24,6 @@
 
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "mmio.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 
@@ -298,7 +297,8 @@ static int map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (down_read_killable(&ioas->vfio_lock))
 		return -EINTR;
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iommufd_map_add_user(ictx, &map, cmd->vaddr, cmd->size, prot);
+	rc = iopt_map_add_user(&map, cmd->vaddr, cmd->size, prot,
+			       ictx->account_mode);
 	if (!rc)
 		rc = iopt_map_begin(&map, &iova);
 	if (!rc)
