@@ -51,12 +51,8 @@ FIXTURE_VARIANT_ADD(group, behind_a_bridge)
 #define BRIDGE_ISOLATES	kernel_before(6, 11)
 #define ISOLATED	(!variant->conventional || BRIDGE_ISOLATES)
 
-/* Each test begins with it: not every harness skips a test in its set-up */
-#define SKIP_UNLESS_ISOLATED()						\
-do {									\
-	if (!ISOLATED)							\
-		SKIP(return, "this kernel does not isolate what is behind a bridge"); \
-} while (0)
+/* Each test asks: not every harness skips a test in its set-up */
+#define NOT_ISOLATED	"this kernel does not isolate what is behind a bridge"
 
 FIXTURE_SETUP(group)
 {
@@ -122,7 +118,8 @@ do {									\
 /* 1. A function whose driver uses the DMA API keeps the group from any user */
 TEST_F(group, mate_has_a_host_driver)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev1 = open_vfio(self->f1);
 
@@ -136,7 +133,8 @@ TEST_F(group, mate_has_a_host_driver)
 /* 2. With vfio-pci or no driver for function 0, function 1 can be bound */
 TEST_F(group, mate_is_given_up)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev1 = open_vfio(self->f1);
 
@@ -149,7 +147,8 @@ TEST_F(group, mate_is_given_up)
 
 TEST_F(group, mate_has_no_driver)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev1 = open_vfio(self->f1);
 
@@ -161,7 +160,8 @@ TEST_F(group, mate_has_no_driver)
 /* ... and at once no function of the group can do DMA, bound or not */
 TEST_F_TIMEOUT(group, bind_blocks_the_whole_group, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	struct edu edu0, edu1;
@@ -181,7 +181,8 @@ TEST_F_TIMEOUT(group, bind_blocks_the_whole_group, PATIENCE)
 
 TEST_F(group, one_context_only)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 other_ioas, id0, id1;
@@ -208,7 +209,8 @@ TEST_F(group, one_context_only)
 /* 3. One IOAS for both */
 TEST_F_TIMEOUT(group, same_ioas, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 pt0 = self->ioas, pt1 = self->ioas;
@@ -231,7 +233,8 @@ TEST_F_TIMEOUT(group, same_ioas, PATIENCE)
 
 TEST_F_TIMEOUT(group, two_ioas, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 pt0 = self->ioas, pt, ioas2;
@@ -272,7 +275,8 @@ TEST_F_TIMEOUT(group, two_ioas, PATIENCE)
 /* 4. Function 1 is given up: function 0 goes on, function 1 reaches nothing */
 TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 pt0 = self->ioas, pt1 = self->ioas;
@@ -315,7 +319,8 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 /* Nothing changes in a group that is isolated when all of it is detached */
 TEST_F_TIMEOUT(group, both_detached, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 pt0 = self->ioas, pt1 = self->ioas;
@@ -341,7 +346,8 @@ TEST_F_TIMEOUT(group, both_detached, PATIENCE)
 /* 5. A host driver does not get a function as long as the group is owned */
 TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0);
 	__u32 pt0 = self->ioas;
@@ -373,7 +379,8 @@ TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
  */
 TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 {
-	SKIP_UNLESS_ISOLATED();
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 pt0 = self->ioas, pt1 = self->ioas;
