@@ -231,21 +231,26 @@ out_free:
  * mapped any more, and a fault, or a read or write, waits for @memory_lock.
  *
  * The lock of the set is what allows to wait for many of these locks.  Nobody
- * else who holds one waits for that of another device.
+ * else who holds one waits for that of another device.  A fault takes vma_lock,
+ * then @memory_lock, so the first of all devices come before the second of any.
  */
 static void vfio_pci_set_block_memory(struct vfio_device_set *dev_set)
 {
 	struct vfio_pci_core_device *core;
 
+	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
+		compat_vfio_pci_lock_vmas(core);
+
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list) {
 		struct vfio_device *vdev = &core->vdev;
 
-		compat_vfio_pci_lock_vmas(core);
 		down_write_nest_lock(&core->memory_lock, &dev_set->lock);
 		if (vdev->ops == &vfio_pci_ops)
 			vfio_cdev_zap(to_vfio_pci(vdev)->cdev, vdev);
-		compat_vfio_pci_unlock_vmas(core);
 	}
+
+	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
+		compat_vfio_pci_unlock_vmas(core);
 }
 
 static void vfio_pci_set_unblock_memory(struct vfio_device_set *dev_set)
