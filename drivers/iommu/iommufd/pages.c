@@ -195,7 +195,9 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 		for (iopt_run_first(&run, &pages->frames, hole_first,
 				    hole_last);
 		     run.npages; iopt_run_next(&run)) {
-			ops_of(pages)->unpin(pages, run.pfn, run.npages);
+			unpin_user_page_range_dirty_lock(pfn_to_page(run.pfn),
+							 run.npages,
+							 pages->writeable);
 			/* Often enough, but not for each single page */
 			if (run.npages > 1 || run.index % IOPT_CHUNK_PAGES == 0)
 				cond_resched();
@@ -224,7 +226,7 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long room)
 {
 	unsigned long window;
-	long i, n;
+	long n;
 	int rc;
 
 	while (*index <= last) {
@@ -238,9 +240,7 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 			return n;
 		rc = iopt_frames_add(&pages->frames, *index, list, n);
 		if (rc) {
-			for (i = 0; i < n; i++)
-				ops_of(pages)->unpin(pages,
-						     page_to_pfn(list[i]), 1);
+			unpin_user_pages(list, n);
 			return rc;
 		}
 		*index += n;

@@ -27,12 +27,8 @@ enum iopt_kind {
  * @size: Bytes of iopt_pages_private() it has, a multiple of a long.
  * @pin: Pin, such that it stays as long as it likes, up to @npages pages from
  *	@index on, and list them; all are in one chunk of the frames.  Returns
- *	how many, at least 1, or an errno.  Only the frame number is taken of
- *	what is listed: it may be pfn_to_page() of a frame that has no struct
- *	page.  Called with iopt_pages::lock held, may sleep.
- * @unpin: Undo it for consecutive frames, pinned by any calls of @pin; devices
- *	may have written to them if iopt_pages::writeable.  Called with
- *	iopt_pages::lock held, may sleep, cannot fail.
+ *	how many, at least 1, or an errno.  Called with iopt_pages::lock held,
+ *	may sleep.  unpin_user_pages() and its kin undo it.
  * @release: Drop what iopt_pages_private() holds.  Nothing is pinned.  May be
  *	NULL.
  */
@@ -40,8 +36,6 @@ struct iopt_pages_ops {
 	size_t size;
 	long (*pin)(struct iopt_pages *pages, unsigned long index,
 		    unsigned long npages, struct page **list);
-	void (*unpin)(struct iopt_pages *pages, unsigned long pfn,
-		      unsigned long npages);
 	void (*release)(struct iopt_pages *pages);
 };
 

@@ -229,13 +229,6 @@ static long file_pin(struct iopt_pages *pages, unsigned long index,
 	return pinned ?: n;
 }
 
-static void file_unpin(struct iopt_pages *pages, unsigned long pfn,
-		       unsigned long npages)
-{
-	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), npages,
-					 pages->writeable);
-}
-
 static void file_release(struct iopt_pages *pages)
 {
 	struct iopt_file *f = iopt_pages_private(pages);
@@ -250,7 +243,6 @@ static void file_release(struct iopt_pages *pages)
 const struct iopt_pages_ops iopt_file_ops = {
 	.size = sizeof(struct iopt_file),
 	.pin = file_pin,
-	.unpin = file_unpin,
 	.release = file_release,
 };
 

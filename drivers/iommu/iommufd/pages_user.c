@@ -44,14 +44,6 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 	return n && n != -EOVERFLOW ? n : -EFAULT;
 }
 
-static void user_unpin(struct iopt_pages *pages, unsigned long pfn,
-		       unsigned long npages)
-{
-	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), npages,
-					 pages->writeable);
-}
-
 const struct iopt_pages_ops iopt_user_ops = {
 	.pin = user_pin,
-	.unpin = user_unpin,
 };
