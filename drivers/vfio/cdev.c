@@ -302,10 +302,9 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 	df->ictx = NULL;
 }
 
-static int vfio_cdev_bind_locked(struct file *filp, int iommufd,
+static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
 				 u32 __user *out_devid)
 {
-	struct vfio_cdev_file *df = filp->private_data;
 	struct vfio_device *vdev;
 	u32 devid;
 	int ret;
@@ -329,7 +328,7 @@ static int vfio_cdev_bind_locked(struct file *filp, int iommufd,
 	}
 
 	/* Where the core looks for mappings of BARs that it has to take back */
-	filp->f_mapping = vfio_device_mapping(vdev, filp);
+	df->filp->f_mapping = vfio_device_mapping(vdev, df->filp);
 
 	/*
 	 * Opens the gate: whoever sees the device also sees it bound and open.
@@ -345,10 +344,9 @@ out_unclaim:
 	return ret;
 }
 
-static int vfio_cdev_bind(struct file *filp,
+static int vfio_cdev_bind(struct vfio_cdev_file *df,
 			  struct vfio_device_bind_iommufd __user *arg)
 {
-	struct vfio_cdev_file *df = filp->private_data;
 	const size_t minsz =
 		offsetofend(struct vfio_device_bind_iommufd, out_devid);
 	struct vfio_device_bind_iommufd bind;
@@ -365,7 +363,7 @@ static int vfio_cdev_bind(struct file *filp,
 		return -EINVAL;
 
 	mutex_lock(&df->lock);
-	ret = vfio_cdev_bind_locked(filp, bind.iommufd, &arg->out_devid);
+	ret = vfio_cdev_bind_locked(df, bind.iommufd, &arg->out_devid);
 	mutex_unlock(&df->lock);
 	return ret;
 }
@@ -507,7 +505,7 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 	long ret;
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
-		return vfio_cdev_bind(filp, uarg);
+		return vfio_cdev_bind(df, uarg);
 
 	vdev = vfio_cdev_bound(filp);
 	if (!vdev)
