@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/iommufd.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -14,7 +15,6 @@
 #include "../iommufd/ucmd.h"
 #include "access.h"
 #include "iommufd_test.h"
-#include <linux/iommufd.h>
 
 /* Bytes at a time */
 #define MOCK_ACCESS_MAX_LENGTH	(16UL << 20)
@@ -174,20 +174,24 @@ static struct file *mock_access_open(struct iommufd_ctx *ictx, u32 ioas_id,
 	return file;
 }
 
-static struct mock_access *mock_access_get(struct iommufd_ucmd *ucmd,
-					   struct file **file)
+/* Do something on the software device that the caller names by its file. */
+static int on_access(struct iommufd_ucmd *ucmd,
+		     int (*fn)(struct iommufd_ucmd *ucmd,
+			       struct mock_access *mock))
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct mock_access *mock;
+	struct file *file;
+	int rc = -EBADFD;
 
-	*file = fget(cmd->id);
-	if (!*file)
-		return ERR_PTR(-EBADFD);
-	mock = (*file)->private_data;
-	if ((*file)->f_op == &mock_access_fops && mock->ictx == ucmd->ictx)
-		return mock;
-	fput(*file);
-	return ERR_PTR(-EBADFD);
+	file = fget(cmd->id);
+	if (!file)
+		return rc;
+	mock = file->private_data;
+	if (file->f_op == &mock_access_fops && mock->ictx == ucmd->ictx)
+		rc = fn(ucmd, mock);
+	fput(file);
+	return rc;
 }
 
 /**
@@ -283,6 +287,8 @@ static int access_pages(struct iommufd_ucmd *ucmd, struct mock_access *mock)
 	u32 id;
 	int rc;
 
+	if (!mock->pins)
+		return -EOPNOTSUPP;
 	npages = DIV_ROUND_UP(offset_in_page(iova) + length, PAGE_SIZE);
 	pages = kvcalloc(npages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
@@ -315,20 +321,19 @@ out_free:
 int mock_access_pages(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct mock_access *mock;
-	struct file *file;
-	int rc;
 
 	if (cmd->access_pages.flags & ~MOCK_FLAGS_ACCESS_WRITE)
 		return -EOPNOTSUPP;
 	if (cmd->access_pages.length > MOCK_ACCESS_MAX_LENGTH)
 		return -ENOMEM;
-	mock = mock_access_get(ucmd, &file);
-	if (IS_ERR(mock))
-		return PTR_ERR(mock);
-	rc = mock->pins ? access_pages(ucmd, mock) : -EOPNOTSUPP;
-	fput(file);
-	return rc;
+	return on_access(ucmd, access_pages);
+}
+
+static int destroy_pages(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	return drop_item_by_id(mock, cmd->destroy_access_pages.access_pages_id);
 }
 
 /**
@@ -339,21 +344,12 @@ int mock_access_pages(struct iommufd_ucmd *ucmd)
  */
 int mock_access_destroy_pages(struct iommufd_ucmd *ucmd)
 {
-	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct mock_access *mock;
-	struct file *file;
-	int rc;
-
-	mock = mock_access_get(ucmd, &file);
-	if (IS_ERR(mock))
-		return PTR_ERR(mock);
-	rc = drop_item_by_id(mock, cmd->destroy_access_pages.access_pages_id);
-	fput(file);
-	return rc;
+	return on_access(ucmd, destroy_pages);
 }
 
-static int access_rw(struct iommu_test_cmd *cmd, struct mock_access *mock)
+static int access_rw(struct iommufd_ucmd *ucmd, struct mock_access *mock)
 {
+	struct iommu_test_cmd *cmd = ucmd->cmd;
 	void __user *uptr = u64_to_user_ptr(cmd->access_rw.uptr);
 	bool write = cmd->access_rw.flags & MOCK_ACCESS_RW_WRITE;
 	u64 length = cmd->access_rw.length;
@@ -389,21 +385,21 @@ static int access_rw(struct iommu_test_cmd *cmd, struct mock_access *mock)
 int mock_access_rw(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct mock_access *mock;
-	struct file *file;
-	int rc;
 
 	if (cmd->access_rw.flags &
 	    ~(MOCK_ACCESS_RW_WRITE | MOCK_ACCESS_RW_SLOW_PATH))
 		return -EOPNOTSUPP;
 	if (cmd->access_rw.length > MOCK_ACCESS_MAX_LENGTH)
 		return -ENOMEM;
-	mock = mock_access_get(ucmd, &file);
-	if (IS_ERR(mock))
-		return PTR_ERR(mock);
-	rc = access_rw(cmd, mock);
-	fput(file);
-	return rc;
+	return on_access(ucmd, access_rw);
+}
+
+static int replace_ioas(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	return iommufd_access_replace(mock->access,
+				      cmd->access_replace_ioas.ioas_id);
 }
 
 /**
@@ -414,16 +410,5 @@ int mock_access_rw(struct iommufd_ucmd *ucmd)
  */
 int mock_access_replace_ioas(struct iommufd_ucmd *ucmd)
 {
-	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct mock_access *mock;
-	struct file *file;
-	int rc;
-
-	mock = mock_access_get(ucmd, &file);
-	if (IS_ERR(mock))
-		return PTR_ERR(mock);
-	rc = iommufd_access_replace(mock->access,
-				    cmd->access_replace_ioas.ioas_id);
-	fput(file);
-	return rc;
+	return on_access(ucmd, replace_ioas);
 }
