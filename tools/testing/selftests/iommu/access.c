@@ -88,16 +88,10 @@ static int do_map(struct _test_data_access *self,
 		  const struct _fixture_variant_access *variant, const void *va,
 		  __u64 length, __u64 iova)
 {
-	int rc;
-
 	if (!variant->copy)
 		return ioas_map(self->fd, self->ioas_id, va, length, iova);
-	rc = ioas_map(self->fd, self->other_id, va, length, SRC);
-	if (rc)
-		return rc;
-	rc = ioas_copy(self->fd, self->ioas_id, self->other_id, length, iova,
-		       SRC);
-	return ioas_unmap(self->fd, self->other_id, SRC, length) ?: rc;
+	return ioas_map_by_copy(self->fd, self->ioas_id, self->other_id, SRC,
+				va, length, iova);
 }
 
 /* The number of the next file descriptor, which is not kept */

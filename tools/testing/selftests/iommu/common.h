@@ -191,6 +191,18 @@ static inline int ioas_unmap(int fd, __u32 id, __u64 iova, __u64 length)
 	return ioas_unmap_len(fd, id, iova, &length);
 }
 
+/* Map in src at src_iova, copy from there, and take that away again */
+static inline int ioas_map_by_copy(int fd, __u32 id, __u32 src, __u64 src_iova,
+				   const void *va, __u64 length, __u64 iova)
+{
+	int rc = ioas_map(fd, src, va, length, src_iova);
+
+	if (rc)
+		return rc;
+	rc = ioas_copy(fd, id, src, length, iova, src_iova);
+	return ioas_unmap(fd, src, src_iova, length) ?: rc;
+}
+
 /* All that is mapped: returns its bytes, or -errno */
 static inline long long ioas_empty(int fd, __u32 id)
 {

@@ -142,16 +142,10 @@ static int do_map(struct _test_data_matrix *self,
 		  const struct _fixture_variant_matrix *variant, const void *va,
 		  __u64 length, __u64 iova)
 {
-	int rc;
-
 	if (!variant->copy)
 		return ioas_map(self->fd, self->ioas_id, va, length, iova);
-	rc = ioas_map(self->fd, self->src_id, va, length, SRC);
-	if (rc)
-		return rc;
-	rc = ioas_copy(self->fd, self->ioas_id, self->src_id, length, iova,
-		       SRC);
-	return ioas_unmap(self->fd, self->src_id, SRC, length) ?: rc;
+	return ioas_map_by_copy(self->fd, self->ioas_id, self->src_id, SRC,
+				va, length, iova);
 }
 
 static int do_map_somewhere(struct _test_data_matrix *self,
