@@ -114,7 +114,10 @@ struct step {
 	MAP_(_what, sizeof(struct vfio_iommu_type1_dma_map), _flags,	\
 	     _vaddr, _iova, _size, __VA_ARGS__)
 
-#define UNMAP_(_what, _argsz, _flags, _iova, _size, ...)		\
+/* A bitmap of the caller's, as one argument */
+#define BITMAP(...)	{ __VA_ARGS__ }
+
+#define UNMAP_TO(_what, _argsz, _flags, _iova, _size, _bitmap, ...)	\
 	{								\
 		.what = _what,						\
 		.request = VFIO_IOMMU_UNMAP_DMA,			\
@@ -123,10 +126,14 @@ struct step {
 			.flags = _flags,				\
 			.iova = _iova,					\
 			.size = _size,					\
-			.bitmap = { PAGE, sizeof(bitmap), ADDR(bitmap) }, \
+			.bitmap = _bitmap,				\
 		},							\
 		__VA_ARGS__						\
 	}
+
+#define UNMAP_(_what, _argsz, _flags, _iova, _size, ...)		\
+	UNMAP_TO(_what, _argsz, _flags, _iova, _size,			\
+		 BITMAP(PAGE, sizeof(bitmap), ADDR(bitmap)), __VA_ARGS__)
 
 #define UNMAP(_what, _flags, _iova, _size, ...)				\
 	UNMAP_(_what, UNMAP_SIZE, _flags, _iova, _size, __VA_ARGS__)
@@ -135,7 +142,7 @@ struct step {
 	UNMAP_(_what, sizeof(struct unmap_arg), DIRTY | (_flags),	\
 	       _iova, _size, __VA_ARGS__)
 
-#define DIRTY_(_what, _argsz, _flags, _iova, _size, ...)		\
+#define DIRTY_TO(_what, _argsz, _flags, _iova, _size, _bitmap, ...)	\
 	{								\
 		.what = _what,						\
 		.request = VFIO_IOMMU_DIRTY_PAGES,			\
@@ -144,10 +151,14 @@ struct step {
 			.flags = _flags,				\
 			.iova = _iova,					\
 			.size = _size,					\
-			.bitmap = { PAGE, sizeof(bitmap), ADDR(bitmap) }, \
+			.bitmap = _bitmap,				\
 		},							\
 		__VA_ARGS__						\
 	}
+
+#define DIRTY_(_what, _argsz, _flags, _iova, _size, ...)		\
+	DIRTY_TO(_what, _argsz, _flags, _iova, _size,			\
+		 BITMAP(PAGE, sizeof(bitmap), ADDR(bitmap)), __VA_ARGS__)
 
 #define PAGES_DIRTY(_what, _flags, _iova, _size, ...)			\
 	DIRTY_(_what, sizeof(struct dirty_arg), _flags, _iova, _size,	\
@@ -155,30 +166,12 @@ struct step {
 
 /* The same with another bitmap */
 #define GET_INTO(_what, _iova, _size, ...)				\
-	{								\
-		.what = _what,						\
-		.request = VFIO_IOMMU_DIRTY_PAGES,			\
-		.arg.dirty = {						\
-			.argsz = sizeof(struct dirty_arg),		\
-			.flags = GET,					\
-			.iova = _iova,					\
-			.size = _size,					\
-			.bitmap = { __VA_ARGS__ },			\
-		},							\
-	}
+	DIRTY_TO(_what, sizeof(struct dirty_arg), GET, _iova, _size,	\
+		 BITMAP(__VA_ARGS__))
 
 #define UNMAP_INTO(_what, _iova, _size, ...)				\
-	{								\
-		.what = _what,						\
-		.request = VFIO_IOMMU_UNMAP_DMA,			\
-		.arg.unmap = {						\
-			.argsz = sizeof(struct unmap_arg),		\
-			.flags = DIRTY,					\
-			.iova = _iova,					\
-			.size = _size,					\
-			.bitmap = { __VA_ARGS__ },			\
-		},							\
-	}
+	UNMAP_TO(_what, sizeof(struct unmap_arg), DIRTY, _iova, _size,	\
+		 BITMAP(__VA_ARGS__))
 
 #define INFO(_what, _argsz, ...)					\
 	{								\
