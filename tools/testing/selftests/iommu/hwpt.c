@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Page tables that the user makes, and what an IOMMU tells of itself. */
+#include "access.h"
 #include "hwpt.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
@@ -583,6 +584,41 @@ TEST_F(hwpt, sizes)
 		}
 		EXPECT_EQ(-EFAULT, call(self->fd, calls[i].request, NULL));
 	}
+}
+
+/* What it pins itself is all that goes with it */
+TEST_F(hwpt, comes_and_goes_while_a_software_device_pins)
+{
+	__u32 item;
+	int soft;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, MEMORY,
+			      AT));
+	soft = access_create(self->fd, self->ioas_id, NEEDS_PIN);
+	ASSERT_LE(0, soft);
+	ASSERT_EQ(0, access_pin(self->fd, soft, AT + PAGE, PAGE,
+				self->memory + PAGE, PIN_WRITE, &item));
+	EXPECT_EQ(1, PINNED());
+
+	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id, 0,
+				&self->id));
+	EXPECT_EQ(MEMORY / PAGE, PINNED());
+	EXPECT_EQ(0, mock_check_map(self->fd, self->id, self->memory, MEMORY,
+				    AT));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(1, PINNED());
+
+	/* And the other way round */
+	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id, 0,
+				&self->id));
+	EXPECT_EQ(0, access_unpin(self->fd, soft, item));
+	EXPECT_EQ(MEMORY / PAGE, PINNED());
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(0, PINNED());
+	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	close(soft);
+	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
 }
 
 TEST_HARNESS_MAIN

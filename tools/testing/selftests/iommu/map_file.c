@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "mock.h"
+#include "access.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #define SIZE		(2 * HUGE)
@@ -395,6 +395,73 @@ TEST_F(file, mapped_by_a_process_that_is_gone)
 	p = file_mmap(self->file, SIZE);
 	ASSERT_NE(NULL, p);
 	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id, p, SIZE, AT));
+}
+
+TEST_F(file, that_a_software_device_reaches_too)
+{
+	char *p = file_mmap(self->file, SIZE), buf[PAGE + 2];
+	__u32 id;
+	int soft;
+
+	ASSERT_NE(NULL, p);
+	memset(p, 'x', SIZE);
+	ASSERT_EQ(0, map_file(self, 0, SIZE, AT));
+	soft = access_create(self->fd, self->ioas_id, NEEDS_PIN);
+	ASSERT_LE(0, soft);
+	ASSERT_EQ(0, access_pin(self->fd, soft, AT + PAGE, 3 * PAGE, p + PAGE,
+				PIN_WRITE, &id));
+	EXPECT_EQ(PAGES, PINNED());
+
+	memset(buf, 'd', sizeof(buf));
+	EXPECT_EQ(0, access_rw(self->fd, soft, AT + PAGE - 1, sizeof(buf), buf,
+			       RW_WRITE));
+	EXPECT_EQ('x', p[PAGE - 2]);
+	EXPECT_EQ(0, memcmp(p + PAGE - 1, buf, sizeof(buf)));
+	EXPECT_EQ('x', p[2 * PAGE + 1]);
+	p[HUGE] = 'y';
+	EXPECT_EQ(0, access_rw(self->fd, soft, AT + HUGE - 1, 2, buf, RW_SLOW));
+	EXPECT_EQ('x', buf[0]);
+	EXPECT_EQ('y', buf[1]);
+
+	/* It drops its item when the memory is unmapped */
+	EXPECT_EQ(0, unmap(self, AT, SIZE));
+	EXPECT_EQ(0, PINNED());
+	EXPECT_EQ(-ENOENT, access_unpin(self->fd, soft, id));
+	close(soft);
+}
+
+/* Without a device only the software device pins, and only what it wants */
+TEST_F(file, that_only_a_software_device_reaches)
+{
+	char *p = file_mmap(self->file, SIZE), byte;
+	__u32 id;
+	int soft;
+
+	ASSERT_NE(NULL, p);
+	memset(p, 'x', SIZE);
+	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, map_file(self, 0, SIZE, AT));
+	soft = access_create(self->fd, self->ioas_id, NEEDS_PIN);
+	ASSERT_LE(0, soft);
+	EXPECT_EQ(0, PINNED());
+	ASSERT_EQ(0, access_pin(self->fd, soft, AT, 2 * PAGE, p, 0, &id));
+	EXPECT_EQ(2, PINNED());
+	EXPECT_EQ(0, access_rw(self->fd, soft, AT + HUGE, 1, &byte, 0));
+	EXPECT_EQ('x', byte);
+	EXPECT_EQ(2, PINNED());
+
+	/* What is pinned stays; what is not is no part of the file any more */
+	ASSERT_EQ(0, ftruncate(self->file, 0));
+	byte = 0;
+	EXPECT_EQ(0, access_rw(self->fd, soft, AT + PAGE, 1, &byte, 0));
+	EXPECT_EQ('x', byte);
+	EXPECT_EQ(-EINVAL, access_rw(self->fd, soft, AT + HUGE, 1, &byte, 0));
+	EXPECT_EQ(0, access_unpin(self->fd, soft, id));
+	EXPECT_EQ(0, PINNED());
+	EXPECT_EQ(-EINVAL, access_rw(self->fd, soft, AT + PAGE, 1, &byte, 0));
+	EXPECT_EQ(-EINVAL, access_pin(self->fd, soft, AT, PAGE, p, 0, &id));
+	EXPECT_EQ(0, PINNED());
+	close(soft);
 }
 
 TEST_F(file, at_an_iova_that_fits_huge_pages)
