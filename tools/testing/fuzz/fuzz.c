@@ -510,17 +510,12 @@ static void print_state(time_t start)
 	fflush(stdout);
 }
 
-int main(int argc, char **argv)
+/* Returns the path of a program to run, or NULL */
+static const char *parse(int argc, char **argv)
 {
-	struct program only = {};
-	unsigned int i, crashes = 0;
 	const char *path = NULL;
-	time_t start;
-	long pins;
-	int opt, kmsg;
+	int opt;
 
-	if (getrandom(&seed, 4, 0) != 4)
-		die("getrandom");
 	while ((opt = getopt(argc, argv, "s:t:w:p:")) != -1) {
 		switch (opt) {
 		case 's':
@@ -536,37 +531,37 @@ int main(int argc, char **argv)
 			path = optarg;
 			break;
 		default:
-			return 2;
+			exit(2);
 		}
 	}
 	if (!nworkers || nworkers > MAX_WORKERS)
-		return 2;
+		exit(2);
 	if (getenv("TIME_FACTOR"))
 		factor = atoi(getenv("TIME_FACTOR"));
-	if (path)
-		read_program(path, &only);
+	return path;
+}
 
-	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (state == MAP_FAILED)
-		die("mmap");
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (kmsg < 0)
-		die("/dev/kmsg");
-	prepare();
-	complaints(kmsg);
-	pins = pinned();
-	printf("fuzz: seed %llu, %u workers, %u s\n", (unsigned long long)seed,
-	       nworkers, seconds);
-	fflush(stdout);
+static void start_workers(const struct program *only)
+{
+	unsigned int i;
+	pid_t pid;
 
-	start = time(NULL);
 	for (i = 0; i < nworkers; i++) {
-		if (!fork()) {
-			work(i, path ? &only : NULL);
+		pid = fork();
+		if (pid < 0)
+			die("fork");
+		if (!pid) {
+			work(i, only);
 			_exit(0);
 		}
 	}
+}
+
+/* Watch the workers until the time is over; returns the number of crashes. */
+static unsigned int watch(int kmsg, time_t start)
+{
+	unsigned int i, crashes = 0;
+
 	while (!state->stop && time(NULL) < start + seconds) {
 		usleep(500000);
 		crashes += complaints(kmsg);
@@ -585,7 +580,41 @@ int main(int argc, char **argv)
 	if (!state->hung)
 		while (wait(NULL) > 0)
 			;
-	crashes += complaints(kmsg) + state->hung;
+	return crashes + complaints(kmsg) + state->hung;
+}
+
+int main(int argc, char **argv)
+{
+	struct program only = {};
+	unsigned int crashes;
+	const char *path;
+	time_t start;
+	long pins;
+	int kmsg;
+
+	if (getrandom(&seed, 4, 0) != 4)
+		die("getrandom");
+	path = parse(argc, argv);
+	if (path)
+		read_program(path, &only);
+
+	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (state == MAP_FAILED)
+		die("mmap");
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0)
+		die("/dev/kmsg");
+	prepare();
+	complaints(kmsg);
+	pins = pinned();
+	printf("fuzz: seed %llu, %u workers, %u s\n", (unsigned long long)seed,
+	       nworkers, seconds);
+	fflush(stdout);
+
+	start = time(NULL);
+	start_workers(path ? &only : NULL);
+	crashes = watch(kmsg, start);
 	if (!crashes && pinned() != pins) {
 		printf("pages that nobody uses are pinned: %ld\n",
 		       pinned() - pins);
