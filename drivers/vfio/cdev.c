@@ -17,8 +17,8 @@
  * and they keep us out by the same claim.
  *
  * bind:    claim the vfio_cdev, registration -> context -> iommufd_device
- *          -> open_device -> publish the vfio_device in the file
- * release: close_device -> detach -> iommufd_device -> context
+ *          -> open_device, opened -> publish the vfio_device in the file
+ * release: closing, close_device -> detach -> iommufd_device -> context
  *          -> registration, claim
  *
  * close_device comes before detach so that a device which is still busy is
@@ -59,6 +59,7 @@
  * @kref: one for the vfio_device, one for each open file
  * @minor: minor number, the N of vfioN, the index in vfio_cdevs
  * @coherent: DMA will be coherent even if the device asks for it not to be
+ * @ops: what the driver does
  * @lock: guards @vdev and @claimed
  * @vdev: the device; NULL when it is being removed or has gone
  * @claimed: a file is bound, or is between the first step of bind and the
@@ -70,6 +71,7 @@ struct vfio_cdev {
 	struct kref kref;
 	unsigned int minor;
 	bool coherent;
+	const struct vfio_cdev_ops *ops;
 	struct mutex lock; /* see above */
 	struct vfio_device *vdev;
 	bool claimed;
@@ -267,8 +269,14 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 	ret = vfio_cdev_open_device(df, vdev);
 	if (ret)
 		goto out_unbind;
+
+	ret = df->cdev->ops->opened(vdev, df->ictx, df->filp);
+	if (ret)
+		goto out_close;
 	return 0;
 
+out_close:
+	vfio_cdev_close_device(df, vdev);
 out_unbind:
 	iommufd_device_unbind(df->idev);
 out_put_ctx:
@@ -294,6 +302,7 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 {
 	lockdep_assert_held(&df->lock);
 
+	df->cdev->ops->closing(vdev);
 	vfio_cdev_close_device(df, vdev);
 	vfio_cdev_detach_pt(df);
 	iommufd_device_unbind(df->idev);
@@ -672,6 +681,7 @@ bool vfio_cdev_possible(struct device *dev)
  * vfio_cdev_add - give a VFIO device its character device
  * @vdev: the device, allocated and not yet registered.  Its driver must have
  *	  the ops open_device, close_device, ioctl, read, write and mmap.
+ * @ops: what the driver does besides
  *
  * The node, and the attribute "dev" in sysfs, come and go with the
  * registration of @vdev.
@@ -682,7 +692,8 @@ bool vfio_cdev_possible(struct device *dev)
  * @vdev is unregistered and vfio_cdev_put() when @vdev is freed; or ENOMEM as
  * an ERR_PTR().
  */
-struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev)
+struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
+				const struct vfio_cdev_ops *ops)
 {
 	struct vfio_cdev *cdev;
 	int ret;
@@ -694,6 +705,7 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev)
 	kref_init(&cdev->kref);
 	mutex_init(&cdev->lock);
 	cdev->minor = vdev->index;
+	cdev->ops = ops;
 	cdev->vdev = vdev;
 	cdev->coherent = device_iommu_capable(vdev->dev,
 					      IOMMU_CAP_ENFORCE_CACHE_COHERENCY);

@@ -20,16 +20,30 @@
 
 struct device;
 struct file;
+struct iommufd_ctx;
 struct iommufd_device;
 struct kvm;
 struct vfio_cdev;
 struct vfio_device;
 
+/**
+ * struct vfio_cdev_ops - what a driver does for users of the device file
+ * @opened: a file has the device open, and bound to a context.  Returns 0 or an
+ *	    errno, and then bind fails.
+ * @closing: undoes it, before close_device.
+ */
+struct vfio_cdev_ops {
+	int (*opened)(struct vfio_device *vdev, struct iommufd_ctx *ictx,
+		      struct file *filp);
+	void (*closing)(struct vfio_device *vdev);
+};
+
 int vfio_cdev_init(void);
 void vfio_cdev_exit(void);
 
 bool vfio_cdev_possible(struct device *dev);
-struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev);
+struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
+				const struct vfio_cdev_ops *ops);
 void vfio_cdev_del(struct vfio_cdev *cdev);
 void vfio_cdev_put(struct vfio_cdev *cdev);
 

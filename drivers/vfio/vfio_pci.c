@@ -17,6 +17,7 @@
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
 
+#include "bar.h"
 #include "cdev.h"
 #include "hot_reset.h"
 #include "igd.h"
@@ -93,15 +94,53 @@ static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 			   unsigned long arg)
 {
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
+	long ret;
 
 	switch (cmd) {
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-		return vfio_pci_hot_reset_info(pci, arg);
+		ret = vfio_pci_hot_reset_info(pci, arg);
+		break;
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		return vfio_pci_hot_reset(pci, arg);
+		ret = vfio_pci_hot_reset(pci, arg);
+		break;
 	default:
-		return vfio_pci_core_ioctl(vdev, cmd, arg);
+		ret = vfio_pci_core_ioctl(vdev, cmd, arg);
+		break;
 	}
+	/* Resets may wake the device up, and so does any call. */
+	vfio_pci_bars_update(pci);
+	return ret;
+}
+
+static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
+			    void __user *arg, size_t argsz)
+{
+	struct vfio_pci_device *pci = to_vfio_pci(vdev);
+	int ret;
+
+	if (!(flags & VFIO_DEVICE_FEATURE_SET))
+		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+
+	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
+		vfio_pci_bars_block(pci);
+		ret = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+		vfio_pci_bars_unblock(pci);
+		return ret;
+	default:
+		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+	}
+}
+
+static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
+			      size_t count, loff_t *ppos)
+{
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
+		return vfio_pci_bars_write_config(to_vfio_pci(vdev), buf, count,
+						  ppos);
+	return vfio_pci_core_write(vdev, buf, count, ppos);
 }
 
 static int vfio_pci_open_device(struct vfio_device *vdev)
@@ -132,25 +171,48 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 	return 0;
 }
 
+static int vfio_pci_init_dev(struct vfio_device *vdev)
+{
+	vfio_pci_bars_init(to_vfio_pci(vdev));
+	return vfio_pci_core_init_dev(vdev);
+}
+
 static void vfio_pci_release(struct vfio_device *vdev)
 {
 	vfio_cdev_put(to_vfio_pci(vdev)->cdev);
+	vfio_pci_bars_uninit(to_vfio_pci(vdev));
 	vfio_pci_core_release_dev(vdev);
 }
 
 const struct vfio_device_ops vfio_pci_ops = {
 	.name = "vfio-pci",
-	.init = vfio_pci_core_init_dev,
+	.init = vfio_pci_init_dev,
 	.release = vfio_pci_release,
 	.open_device = vfio_pci_open_device,
 	.close_device = vfio_pci_core_close_device,
 	.ioctl = vfio_pci_ioctl,
-	.device_feature = vfio_pci_core_ioctl_feature,
+	.device_feature = vfio_pci_feature,
 	.read = vfio_pci_core_read,
-	.write = vfio_pci_core_write,
+	.write = vfio_pci_write,
 	.mmap = vfio_pci_core_mmap,
 	.request = vfio_pci_core_request,
 	.match = vfio_pci_core_match,
+};
+
+static int vfio_pci_cdev_opened(struct vfio_device *vdev,
+				struct iommufd_ctx *ictx, struct file *filp)
+{
+	return vfio_pci_bars_open(to_vfio_pci(vdev), ictx, filp);
+}
+
+static void vfio_pci_cdev_closing(struct vfio_device *vdev)
+{
+	vfio_pci_bars_close(to_vfio_pci(vdev));
+}
+
+static const struct vfio_cdev_ops vfio_pci_cdev_ops = {
+	.opened = vfio_pci_cdev_opened,
+	.closing = vfio_pci_cdev_closing,
 };
 
 static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
@@ -161,7 +223,7 @@ static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
 	if (!vfio_cdev_possible(vdev->dev))
 		return 0;
 
-	cdev = vfio_cdev_add(vdev);
+	cdev = vfio_cdev_add(vdev, &vfio_pci_cdev_ops);
 	if (IS_ERR(cdev))
 		return PTR_ERR(cdev);
 	pci->cdev = cdev;
@@ -203,6 +265,8 @@ static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
+	/* It may be gone already, and then its BARs are. */
+	vfio_pci_bars_update(to_vfio_pci(&core->vdev));
 	vfio_cdev_del(to_vfio_pci(&core->vdev)->cdev);
 	vfio_pci_core_unregister_device(core);
 	vfio_put_device(&core->vdev);
@@ -215,6 +279,26 @@ static int vfio_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
 
 	return vfio_pci_core_sriov_configure(pci_get_drvdata(pdev), nr_virtfn);
 }
+
+static void vfio_pci_reset_prepare(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	vfio_pci_bars_block(to_vfio_pci(&core->vdev));
+}
+
+static void vfio_pci_reset_done(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	vfio_pci_bars_unblock(to_vfio_pci(&core->vdev));
+}
+
+static const struct pci_error_handlers vfio_pci_err_handlers = {
+	.error_detected = vfio_pci_core_aer_err_detected,
+	.reset_prepare = vfio_pci_reset_prepare,
+	.reset_done = vfio_pci_reset_done,
+};
 
 /* Any device, but only if its driver_override names this driver. */
 static const struct pci_device_id vfio_pci_table[] = {
@@ -229,7 +313,7 @@ static struct pci_driver vfio_pci_driver = {
 	.probe = vfio_pci_probe,
 	.remove = vfio_pci_remove,
 	.sriov_configure = vfio_pci_sriov_configure,
-	.err_handler = &vfio_pci_core_err_handlers,
+	.err_handler = &vfio_pci_err_handlers,
 	.driver_managed_dma = true,
 };
 

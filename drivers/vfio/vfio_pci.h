@@ -6,6 +6,8 @@
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
 
+#include "bar.h"
+
 struct vfio_cdev;
 
 /**
@@ -15,11 +17,13 @@ struct vfio_cdev;
  *	  device is on its device set's list.
  * @hot_resets: calls of this device's user now inside the core's hot reset;
  *		guarded by the lock of the device set
+ * @bars: what other devices reach of its BARs
  */
 struct vfio_pci_device {
 	struct vfio_pci_core_device core;
 	struct vfio_cdev *cdev;
 	unsigned int hot_resets;
+	struct vfio_pci_bars bars;
 };
 
 extern const struct vfio_device_ops vfio_pci_ops;

@@ -673,9 +673,9 @@ struct iommu_ioas_map_file {
  *
  * Charge the calling process, from now on, for all that is mapped in all IOAS of
  * the context, as if it had mapped it: a program can hand its devices on to its
- * successor.  All of it must be mapped by IOMMU_IOAS_MAP_FILE.
+ * successor.  All memory must be mapped by IOMMU_IOAS_MAP_FILE.
  *
- * Errors: EINVAL when something is mapped by IOMMU_IOAS_MAP; ENOMEM when over
+ * Errors: EINVAL when memory is mapped by IOMMU_IOAS_MAP; ENOMEM when over
  * RLIMIT_MEMLOCK; EOPNOTSUPP.
  */
 struct iommu_ioas_change_process {

@@ -255,12 +255,12 @@ static int check_range(unsigned long iova, unsigned long length,
  *
  * Process context; may fault in memory that is mapped.
  *
- * Return: 0, or, with nothing changed: -EINVAL when @length is 0, -EOVERFLOW when
- * the range wraps, -EOPNOTSUPP when the access does not pin or for another flag,
- * -ENOENT when not attached, or not all of the range is mapped or some of it is
- * being unmapped, -EPERM when a mapping does not permit it, -EFAULT when memory is
- * gone or cannot be accessed as wanted, -ENOMEM also over the limit of locked
- * memory, -EINTR when killed.
+ * Return: 0, or, with nothing changed: -EINVAL when @length is 0 or some of the
+ * range is MMIO of a device, -EOVERFLOW when the range wraps, -EOPNOTSUPP when
+ * the access does not pin or for another flag, -ENOENT when not attached, or
+ * not all of the range is mapped or some of it is being unmapped, -EPERM when a
+ * mapping does not permit it, -EFAULT when memory is gone or cannot be accessed
+ * as wanted, -ENOMEM also over the limit of locked memory, -EINTR when killed.
  */
 int iommufd_access_pin_pages(struct iommufd_access *access, unsigned long iova,
 			     unsigned long length, struct page **out_pages,
@@ -319,12 +319,12 @@ EXPORT_SYMBOL_GPL(iommufd_access_unpin_pages);
  * Process context; may fault in memory that is mapped, so not under a lock that
  * its page fault may take.
  *
- * Return: 0, or, with nothing copied: -EINVAL when @length is 0, -EOVERFLOW when
- * the range wraps, -EOPNOTSUPP for another flag, -ENOENT when not attached, or not
- * all of the range is mapped or some of it is being unmapped, -EPERM when a mapping
- * does not permit it.  Maybe with some copied: -EFAULT when memory is gone or
- * cannot be accessed as wanted, -ENOMEM also over the limit of locked memory,
- * -EINTR when killed.
+ * Return: 0, or, with nothing copied: -EINVAL when @length is 0 or some of the
+ * range is MMIO of a device, -EOVERFLOW when the range wraps, -EOPNOTSUPP for
+ * another flag, -ENOENT when not attached, or not all of the range is mapped or
+ * some of it is being unmapped, -EPERM when a mapping does not permit it.
+ * Maybe with some copied: -EFAULT when memory is gone or cannot be accessed as
+ * wanted, -ENOMEM also over the limit of locked memory, -EINTR when killed.
  */
 int iommufd_access_rw(struct iommufd_access *access, unsigned long iova,
 		      void *data, size_t length, unsigned int flags)

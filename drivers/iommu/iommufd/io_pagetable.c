@@ -23,6 +23,7 @@
 #include <linux/wait_bit.h>
 
 #include "io_pagetable.h"
+#include "iopt_mmio.h"
 #include "provider.h"
 
 #define node_to_area(n)		container_of(n, struct iopt_area, node)
@@ -38,9 +39,11 @@ static bool range_taken(struct rb_root_cached *root, unsigned long start,
 /**
  * iopt_init() - Set up an empty I/O page table
  * @iopt: The I/O page table.
+ * @mmio_lock: See there.
  */
-void iopt_init(struct io_pagetable *iopt)
+void iopt_init(struct io_pagetable *iopt, struct mutex *mmio_lock)
 {
+	iopt->mmio_lock = mmio_lock;
 	init_rwsem(&iopt->domains_lock);
 	INIT_LIST_HEAD(&iopt->domains);
 	init_rwsem(&iopt->accesses_lock);
@@ -94,8 +97,8 @@ static void areas_free(struct list_head *areas)
 }
 
 /*
- * Take areas, in the order of their IOVAs, out of one domain.  What is
- * contiguous goes at once, however many areas it is.
+ * Take areas, in the order of their IOVAs, out of one domain; not those of
+ * MMIO.  What is contiguous goes at once, however many areas it is.
  */
 static void areas_leave_domain(struct list_head *areas,
 			       struct iommu_domain *domain)
@@ -104,6 +107,8 @@ static void areas_leave_domain(struct list_head *areas,
 	struct iopt_area *area;
 
 	list_for_each_entry(area, areas, item) {
+		if (iopt_area_is_mmio(area))
+			continue;
 		if (length && area->node.start != start + length) {
 			iommu_provider_unmap(domain, start, length);
 			length = 0;
@@ -123,10 +128,11 @@ static void areas_unpin(struct list_head *areas)
 		iopt_slice_unpin(&area->slice);
 }
 
-/* Take areas out of all domains, then unpin them. */
+/* Take areas out of all domains, then unpin what is pinned of them. */
 static void areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_domain *entry;
+	struct iopt_area *area;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
@@ -134,7 +140,12 @@ static void areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 		return;
 	list_for_each_entry(entry, &iopt->domains, item)
 		areas_leave_domain(areas, entry->domain);
-	areas_unpin(areas);
+	list_for_each_entry(area, areas, item) {
+		if (iopt_area_is_mmio(area))
+			iopt_mmio_unfill(iopt, area);
+		else
+			iopt_slice_unpin(&area->slice);
+	}
 }
 
 static int area_map(struct io_pagetable *iopt, struct iopt_area *area,
@@ -154,6 +165,8 @@ static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 
 	if (list_empty(&iopt->domains))
 		return 0;
+	if (iopt_area_is_mmio(area))
+		return iopt_mmio_fill(iopt, area);
 	rc = iopt_slice_pin(&area->slice);
 	if (rc)
 		return rc;
@@ -377,12 +390,36 @@ static void map_add(struct iopt_map *map, struct iopt_area *area,
 		    unsigned long length, int prot)
 {
 	iopt_slice_init(&area->slice, pages, start, length);
-	area->prot = prot;
+	/* MMIO is in no cache. */
+	area->prot = pages->kind == IOPT_MMIO ?
+			     (prot & ~IOMMU_CACHE) | IOMMU_MMIO : prot;
 	/* Relative to the IOVA of the whole, until that is known */
 	area->node.start = map->length;
 	area->node.last = map->length + length - 1;
 	list_add_tail(&area->item, &map->areas);
 	map->length += length;
+}
+
+/**
+ * iopt_map_add_pages() - Add a pages object to what to map
+ * @map: The mappings to be.
+ * @pages: The object, with room for its first area: of all of it but perhaps
+ *	the beginning.  The caller's reference is taken over.
+ * @start: First byte in it.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ and so on.
+ */
+void iopt_map_add_pages(struct iopt_map *map, struct iopt_pages *pages,
+			unsigned long start, unsigned long length, int prot)
+{
+	map_add(map, pages_first_area(pages), pages, start, length, prot);
+}
+
+/* Bytes of an area of a pages object */
+static size_t area_size(struct iopt_pages *pages)
+{
+	return pages->kind == IOPT_MMIO ? sizeof(struct iopt_mmio_area) :
+					  sizeof(struct iopt_area);
 }
 
 /**
@@ -405,8 +442,7 @@ int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 				 account_mode, sizeof(struct iopt_area));
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
-	map_add(map, pages_first_area(pages), pages, uaddr - pages->base,
-		length, prot);
+	iopt_map_add_pages(map, pages, uaddr - pages->base, length, prot);
 	return 0;
 }
 
@@ -431,8 +467,7 @@ int iopt_map_add_file(struct iopt_map *map, struct file *file,
 				      account_mode, sizeof(struct iopt_area));
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
-	map_add(map, pages_first_area(pages), pages, start - pages->base,
-		length, prot);
+	iopt_map_add_pages(map, pages, start - pages->base, length, prot);
 	return 0;
 }
 
@@ -475,7 +510,7 @@ static int map_add_area(struct iopt_area *area, unsigned long start,
 
 	if ((copy->prot & IOMMU_WRITE) && !(area->prot & IOMMU_WRITE))
 		return -EPERM;
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kzalloc(area_size(area->slice.pages), GFP_KERNEL_ACCOUNT);
 	if (!new)
 		return -ENOMEM;
 	iopt_pages_get(area->slice.pages);
@@ -494,6 +529,7 @@ static int map_add_area(struct iopt_area *area, unsigned long start,
  * @prot: IOMMU_READ and so on, for the copy.
  *
  * The copies share the memory with what is there: pinned once, charged once.
+ * What can take MMIO away from what is there takes it from them, too.
  *
  * Return: 0, -ENOENT when not all of the range is mapped, -EPERM when the copy
  * is to be writeable and the source is not, -EOVERFLOW when the range wraps,
@@ -705,8 +741,11 @@ static void cut_free(struct iopt_cut *cut)
 
 static int cut_alloc(struct iopt_cut *cut)
 {
-	cut->spare[0] = kzalloc(sizeof(*cut->spare[0]), GFP_KERNEL_ACCOUNT);
-	cut->spare[1] = kzalloc(sizeof(*cut->spare[1]), GFP_KERNEL_ACCOUNT);
+	/* What will be cut is not known: either kind of area has room. */
+	const size_t size = sizeof(struct iopt_mmio_area);
+
+	cut->spare[0] = kzalloc(size, GFP_KERNEL_ACCOUNT);
+	cut->spare[1] = kzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (cut->spare[0] && cut->spare[1])
 		return 0;
 	cut_free(cut);
@@ -721,13 +760,18 @@ static void area_split(struct io_pagetable *iopt, struct iopt_area *area,
 		       struct iopt_area *tail, unsigned long iova,
 		       struct iopt_area *stays)
 {
+	bool filled = !list_empty(&iopt->domains);
+	bool mmio = iopt_area_is_mmio(area);
+
 	lockdep_assert_held(&iopt->domains_lock);
 
 	iopt_slice_split(&area->slice, &tail->slice, iova - area->node.start,
-			 !list_empty(&iopt->domains));
+			 filled && !mmio);
 	tail->prot = area->prot;
 	tail->node.start = iova;
 	tail->node.last = area->node.last;
+	if (filled && mmio)
+		iopt_mmio_split(area, tail);
 
 	down_write(&iopt->iova_lock);
 	interval_tree_remove(&area->node, &iopt->areas);
@@ -964,7 +1008,7 @@ out_unlock:
 }
 
 /**
- * iopt_walk_domain() - Look at what the domains map in a range
+ * iopt_walk_domain() - Look at the memory that the domains map in a range
  * @iopt: The I/O page table; domains_lock is held.
  * @start: First byte.
  * @last: Last byte, inclusive.
@@ -972,7 +1016,8 @@ out_unlock:
  *	range, in ascending order.  An error of it ends the walk.
  * @arg: For @fn.
  *
- * Until @fn returns, what it looks at stays in the domains.
+ * Until @fn returns, what it looks at stays in the domains.  MMIO, which does
+ * not, is left out.
  *
  * Return: 0, or what @fn returns.
  */
@@ -980,16 +1025,19 @@ int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, iopt_range_fn fn, void *arg)
 {
 	struct interval_tree_node *node;
+	struct iopt_area *area;
 	int rc = 0;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
 	down_read(&iopt->iova_lock);
 	for (node = interval_tree_iter_first(&iopt->areas, start, last);
-	     node && !rc; node = interval_tree_iter_next(node, start, last))
-		if (node_to_area(node)->ready)
+	     node && !rc; node = interval_tree_iter_next(node, start, last)) {
+		area = node_to_area(node);
+		if (area->ready && !iopt_area_is_mmio(area))
 			rc = fn(max(node->start, start), min(node->last, last),
 				arg);
+	}
 	up_read(&iopt->iova_lock);
 	return rc;
 }
@@ -1231,26 +1279,31 @@ static int reserve_outside_aperture(struct io_pagetable *iopt,
 	return rc;
 }
 
-static void list_areas(struct io_pagetable *iopt, struct list_head *areas)
+/* List all areas: those of memory, and those of MMIO. */
+static void list_areas(struct io_pagetable *iopt, struct list_head *areas,
+		       struct list_head *mmio)
 {
 	struct interval_tree_node *node;
 
 	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX))
-		list_add_tail(&node_to_area(node)->item, areas);
+	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
+		struct iopt_area *area = node_to_area(node);
+
+		list_add_tail(&area->item,
+			      iopt_area_is_mmio(area) ? mmio : areas);
+	}
 }
 
-/* Put all areas into a domain, and pin them if it is the first. */
-static int domain_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
+/* Put areas of memory into a domain, and pin them if it is the first. */
+static int domain_fill(struct io_pagetable *iopt, struct list_head *areas,
+		       struct iommu_domain *domain)
 {
 	bool first = list_empty(&iopt->domains);
 	struct iopt_area *area;
-	LIST_HEAD(areas);
 	LIST_HEAD(filled);
 	int rc = 0;
 
-	list_areas(iopt, &areas);
-	list_for_each_entry(area, &areas, item) {
+	list_for_each_entry(area, areas, item) {
 		if (first)
 			rc = iopt_slice_pin(&area->slice);
 		if (rc)
@@ -1265,11 +1318,20 @@ static int domain_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
 	return 0;
 
 err_undo:
-	list_cut_before(&filled, &areas, &area->item);
+	list_cut_before(&filled, areas, &area->item);
 	areas_leave_domain(&filled, domain);
 	if (first)
 		areas_unpin(&filled);
 	return rc;
+}
+
+/* Take areas of memory out of a domain, and unpin them if it was the last. */
+static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
+			 struct iommu_domain *domain)
+{
+	areas_leave_domain(areas, domain);
+	if (list_empty(&iopt->domains))
+		areas_unpin(areas);
 }
 
 /**
@@ -1287,6 +1349,8 @@ err_undo:
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain)
 {
+	LIST_HEAD(areas);
+	LIST_HEAD(mmio);
 	int rc;
 
 	/* Pages of the CPU must be made up of pages of the IOMMU. */
@@ -1306,18 +1370,24 @@ int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 	if (rc)
 		goto err_unreserve;
 
-	rc = domain_fill(iopt, domain);
+	list_areas(iopt, &areas, &mmio);
+	rc = domain_fill(iopt, &areas, domain);
 	if (rc)
 		goto err_unreserve;
 
 	entry->domain = domain;
 	down_write(&iopt->iova_lock);
-	list_add_tail(&entry->item, &iopt->domains);
-	update_alignment(iopt);
+	rc = iopt_mmio_add_domain(iopt, &mmio, entry);
+	if (!rc)
+		update_alignment(iopt);
 	up_write(&iopt->iova_lock);
+	if (rc)
+		goto err_empty;
 	up_write(&iopt->domains_lock);
 	return 0;
 
+err_empty:
+	domain_empty(iopt, &areas, domain);
 err_unreserve:
 	down_write(&iopt->iova_lock);
 	unreserve(iopt, domain);
@@ -1337,15 +1407,14 @@ err_unreserve:
 void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 {
 	LIST_HEAD(areas);
+	LIST_HEAD(mmio);
 
 	down_write(&iopt->domains_lock);
+	list_areas(iopt, &areas, &mmio);
 	down_write(&iopt->iova_lock);
-	list_del(&entry->item);
+	iopt_mmio_remove_domain(iopt, &mmio, entry);
 	up_write(&iopt->iova_lock);
-	list_areas(iopt, &areas);
-	areas_leave_domain(&areas, entry->domain);
-	if (list_empty(&iopt->domains))
-		areas_unpin(&areas);
+	domain_empty(iopt, &areas, entry->domain);
 
 	down_write(&iopt->iova_lock);
 	unreserve(iopt, entry->domain);
@@ -1373,7 +1442,9 @@ int iopt_attach_group(struct io_pagetable *iopt,
 	int rc;
 
 	down_write(&iopt->domains_lock);
+	mutex_lock(iopt->mmio_lock);
 	rc = provider->attach(domain, group);
+	mutex_unlock(iopt->mmio_lock);
 	up_write(&iopt->domains_lock);
 	return rc;
 }
@@ -1390,7 +1461,9 @@ void iopt_detach_group(struct io_pagetable *iopt,
 		       struct iommu_domain *domain, struct iommu_group *group)
 {
 	down_write(&iopt->domains_lock);
+	mutex_lock(iopt->mmio_lock);
 	provider->detach(domain, group);
+	mutex_unlock(iopt->mmio_lock);
 	up_write(&iopt->domains_lock);
 }
 
@@ -1422,7 +1495,9 @@ int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
 	int rc;
 
 	lock_domains_of_both(old_iopt, iopt);
+	mutex_lock(iopt->mmio_lock);
 	rc = provider->replace(old, domain, group);
+	mutex_unlock(iopt->mmio_lock);
 	up_write(&iopt->domains_lock);
 	if (old_iopt != iopt)
 		up_write(&old_iopt->domains_lock);

@@ -15,6 +15,7 @@
 #include "pages.h"
 
 struct iommu_provider_ops;
+struct mutex;
 
 /**
  * struct iopt_domain - A domain that holds every ready area
@@ -35,7 +36,8 @@ struct iopt_domain {
  *	the domains.  Attaching and detaching are exclusive and take it for
  *	writing; mapping and unmapping take it for reading, from before an area
  *	comes or goes until after.  Outside @iova_lock.
- * @domains: struct iopt_domain.  Changed with @iova_lock held for writing, too.
+ * @domains: struct iopt_domain.  Changed with @iova_lock held for writing and
+ *	@mmio_lock, too.  Which groups are attached changes with @mmio_lock held.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.
@@ -51,6 +53,7 @@ struct iopt_domain {
  * @next_choice: By the alignment wanted, where to start to look for a free
  *	IOVA: what was chosen last, and so all that could be below, is taken.
  * @lowest_freed: Lowest IOVA that became free since then.
+ * @mmio_lock: iommufd_ctx::mmio_lock, see iopt_mmio.c.  Inside all of the above.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_lock;
@@ -68,6 +71,8 @@ struct io_pagetable {
 	unsigned int npinning;
 	unsigned long next_choice[IOPT_CHOICES];
 	unsigned long lowest_freed;
+
+	struct mutex *mmio_lock;	/* see iopt_mmio.c */
 };
 
 /**
@@ -75,10 +80,10 @@ struct io_pagetable {
  * @node: Its IOVA range, in io_pagetable::areas.
  * @slice: What is mapped; a user of its pages object as long as the
  *	io_pagetable has a domain.
- * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
- * @ready: In all domains.  False while it is being mapped or unmapped: the
- *	IOVA is taken then, but who set it false is alone with it once @nusers
- *	is 0.  Guarded by io_pagetable::iova_lock.
+ * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or, of MMIO, IOMMU_MMIO.
+ * @ready: In all domains; of MMIO, see struct iopt_mmio_area.  False while it is
+ *	being mapped or unmapped: the IOVA is taken then, but who set it false is
+ *	alone with it once @nusers is 0.  Guarded by io_pagetable::iova_lock.
  * @nusers: Uses by accesses: their pins, and calls at work.  The area stays
  *	until it is 0.  Raised only while @ready.
  * @item: In the list of areas that a call works on.
@@ -148,10 +153,12 @@ typedef int (*iopt_area_fn)(struct iopt_area *area, unsigned long start,
 typedef int (*iopt_range_fn)(unsigned long start, unsigned long last,
 			     void *arg);
 
-void iopt_init(struct io_pagetable *iopt);
+void iopt_init(struct io_pagetable *iopt, struct mutex *mmio_lock);
 void iopt_destroy(struct io_pagetable *iopt);
 
 void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt);
+void iopt_map_add_pages(struct iopt_map *map, struct iopt_pages *pages,
+			unsigned long start, unsigned long length, int prot);
 int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 		      unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);

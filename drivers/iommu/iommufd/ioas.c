@@ -11,6 +11,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "ioas.h"
+#include "mmio.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 
@@ -44,7 +45,7 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 				    IOMMUFD_OBJ_IOAS);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	iopt_init(&ioas->iopt);
+	iopt_init(&ioas->iopt, &ucmd->ictx->mmio_lock);
 	mutex_init(&ioas->hwpts_lock);
 	INIT_LIST_HEAD(&ioas->hwpts);
 	init_rwsem(&ioas->vfio_lock);
@@ -239,8 +240,8 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(ioas);
 
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iopt_map_add_user(&map, cmd->user_va, cmd->length, prot,
-			       ucmd->ictx->account_mode);
+	rc = iommufd_map_add_user(ucmd->ictx, &map, cmd->user_va, cmd->length,
+				  prot);
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	iopt_map_destroy(&map);

@@ -267,6 +267,8 @@ void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file)
 	xa_init_flags(&ictx->groups, XA_FLAGS_ACCOUNT);
 	mutex_init(&ictx->groups_lock);
 	mutex_init(&ictx->change_lock);
+	mutex_init(&ictx->mmio_lock);
+	INIT_LIST_HEAD(&ictx->mmios);
 }
 
 /**

@@ -42,6 +42,7 @@ EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
 static const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS] = {
 	[IOPT_USER] = &iopt_user_ops,
 	[IOPT_FILE] = &iopt_file_ops,
+	[IOPT_MMIO] = &iopt_mmio_ops,
 };
 
 static const struct iopt_pages_ops *ops_of(const struct iopt_pages *pages)
@@ -567,6 +568,36 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 	if (batch.sg != few)
 		kfree(batch.sg);
 
+	if (rc)
+		iommu_provider_unmap(domain, iova, batch.iova - iova);
+	return rc;
+}
+
+/**
+ * iopt_map_phys() - Map what is not pinned into a domain
+ * @domain: The domain.
+ * @iova: Where; nothing is mapped there.
+ * @phys: First byte of what.
+ * @length: Bytes.
+ * @prot: IOMMU_READ and so on.
+ * @huge_pages: Use larger pages of the IOMMU.
+ *
+ * Return: as iopt_slice_map().
+ */
+int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
+		  phys_addr_t phys, size_t length, int prot, bool huge_pages)
+{
+	struct iopt_batch batch = {
+		.domain = domain,
+		.iova = iova,
+		.prot = prot,
+	};
+	int rc;
+
+	if (huge_pages)
+		rc = batch_map(&batch, phys, length);
+	else
+		rc = batch_map_pages(&batch, phys, length);
 	if (rc)
 		iommu_provider_unmap(domain, iova, batch.iova - iova);
 	return rc;

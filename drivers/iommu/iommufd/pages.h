@@ -19,6 +19,7 @@ struct page;
 enum iopt_kind {
 	IOPT_USER,		/* of a process, by user address; pages_user.c */
 	IOPT_FILE,		/* of a file, by offset; pages_file.c */
+	IOPT_MMIO,		/* of a device, by physical address; iopt_mmio.c */
 	IOPT_NKINDS,
 };
 
@@ -41,6 +42,7 @@ struct iopt_pages_ops {
 
 extern const struct iopt_pages_ops iopt_user_ops;
 extern const struct iopt_pages_ops iopt_file_ops;
+extern const struct iopt_pages_ops iopt_mmio_ops;
 
 /**
  * struct iopt_pages - Memory that can be pinned
@@ -55,9 +57,10 @@ extern const struct iopt_pages_ops iopt_file_ops;
  * @users: Ranges of indexes that must be pinned: interval tree nodes of the
  *	areas that are in a domain, and of what accesses have pinned.
  * @base: Address of index 0, page aligned: for memory of a process the user
- *	address, for that of a file the offset.  Of a mapping that has room for
- *	huge pages it is aligned to them, so that a chunk of @frames is what can
- *	be one.  Indexes before the mapping's start have no user.
+ *	address, for that of a file the offset, for MMIO the physical address.
+ *	Of a mapping that has room for huge pages it is aligned to them, so that
+ *	a chunk of @frames is what can be one.  Indexes before the mapping's
+ *	start have no user.
  * @payer: The process that mapped it, to charge, and for IOPT_USER to pin in.
  *	@payer and @account_mode are guarded by @lock where they can change.
  * @room: What its kind has for itself, and after that what the one who made
@@ -136,6 +139,8 @@ int iopt_slice_pin(struct iopt_slice *slice);
 void iopt_slice_unpin(struct iopt_slice *slice);
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);
+int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
+		  phys_addr_t phys, size_t length, int prot, bool huge_pages);
 void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
 int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 		  bool remote);

@@ -15,6 +15,7 @@
 #include <linux/wait_bit.h>
 
 #include "io_pagetable.h"
+#include "iopt_mmio.h"
 #include "pin.h"
 
 static void area_put(struct iopt_area *area)
@@ -53,6 +54,9 @@ static int parts_add(struct iopt_area *area, unsigned long start,
 
 	if (parts->prot & ~area->prot)
 		return -EPERM;
+	/* There is no memory to be used, and it may go at any time. */
+	if (iopt_area_is_mmio(area))
+		return -EINVAL;
 	part = kzalloc(sizeof(*part), GFP_KERNEL_ACCOUNT);
 	if (!part)
 		return -ENOMEM;
@@ -169,8 +173,8 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
  * May fault in user memory.
  *
  * Return: 0, -ENOENT when not all of the range is mapped, or is being unmapped,
- * -EPERM when a mapping does not permit @prot, -ENOMEM, or what iopt_slice_pin()
- * returns.
+ * -EPERM when a mapping does not permit @prot, -EINVAL when it is of MMIO,
+ * -ENOMEM, or what iopt_slice_pin() returns.
  */
 int iopt_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
 		   unsigned long start, unsigned long last, int prot,
@@ -233,8 +237,9 @@ void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
  * May fault in user memory.
  *
  * Return: 0, or, with nothing copied: -ENOENT when not all of the range is
- * mapped, or is being unmapped, -EPERM when a mapping does not permit it; or,
- * maybe with some copied, what iopt_slice_rw() returns.
+ * mapped, or is being unmapped, -EPERM when a mapping does not permit it,
+ * -EINVAL when it is of MMIO; or, maybe with some copied, what iopt_slice_rw()
+ * returns.
  */
 int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 	    void *data, bool write, bool remote)

@@ -24,6 +24,7 @@
 
 #include "hw_pagetable.h"
 #include "ioas.h"
+#include "mmio.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 
@@ -297,8 +298,7 @@ static int map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (down_read_killable(&ioas->vfio_lock))
 		return -EINTR;
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iopt_map_add_user(&map, cmd->vaddr, cmd->size, prot,
-			       ictx->account_mode);
+	rc = iommufd_map_add_user(ictx, &map, cmd->vaddr, cmd->size, prot);
 	if (!rc)
 		rc = iopt_map_begin(&map, &iova);
 	if (!rc)

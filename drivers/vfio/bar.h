@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The BARs of a PCI function, as other devices reach them.
+ */
+#ifndef __VFIO_BAR_H
+#define __VFIO_BAR_H
+
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct file;
+struct iommufd_ctx;
+struct iommufd_mmio;
+struct vfio_pci_device;
+
+/**
+ * struct vfio_pci_bars - what other devices reach of a function's BARs
+ * @lock: guards the fields below
+ * @mmio: what is mapped of them; NULL unless a device file has the device open
+ * @blocked: calls at work that may turn the BARs off
+ */
+struct vfio_pci_bars {
+	struct mutex lock; /* see above */
+	struct iommufd_mmio *mmio;
+	unsigned int blocked;
+};
+
+void vfio_pci_bars_init(struct vfio_pci_device *pci);
+void vfio_pci_bars_uninit(struct vfio_pci_device *pci);
+
+int vfio_pci_bars_open(struct vfio_pci_device *pci, struct iommufd_ctx *ictx,
+		       const struct file *filp);
+void vfio_pci_bars_close(struct vfio_pci_device *pci);
+
+void vfio_pci_bars_block(struct vfio_pci_device *pci);
+void vfio_pci_bars_unblock(struct vfio_pci_device *pci);
+void vfio_pci_bars_update(struct vfio_pci_device *pci);
+
+ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
+				   const char __user *buf, size_t count,
+				   loff_t *ppos);
+
+#endif

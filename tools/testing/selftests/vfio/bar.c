@@ -1,0 +1,868 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA from one device to another: edu reads and writes the memory that an NVMe
+ * controller has behind a BAR (profile "sriov").  It gets there as long as the
+ * BAR is sure to answer, and comes back by itself.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <linux/pci_regs.h>
+#include <sys/mount.h>
+
+#include "fault.h"
+#include "group.h"
+
+#define TARGET_PORT	"0000:00:0c.0"	/* root port, with NVMe in slot 0 */
+#define CMB		2		/* the BAR that is memory */
+#define IOVA		0x10000000ULL	/* ordinary memory */
+#define BAR_IOVA	0x20000000ULL	/* the BAR */
+#define LENGTH		(8 * PAGE)	/* of it that is mapped */
+
+/* Two devices, one of which reaches into the other */
+struct pair {
+	char target_bdf[BDF_LEN];
+	int iommu;
+	__u32 ioas;
+	int dev;		/* edu: bound, attached */
+	struct edu edu;
+	int target;		/* bound, not attached */
+	char *bar;
+	size_t bar_length;
+	char *memory;		/* a page at IOVA */
+};
+
+static int pair_open(struct pair *pair)
+{
+	__u32 pt;
+	int rc;
+
+	pair->memory = anon_pages(1);
+	pair->iommu = iommu_open();
+	rc = pci_behind(TARGET_PORT, 0, pair->target_bdf) ?:
+	     pci_bind(EDU, "vfio-pci") ?:
+	     pci_bind(pair->target_bdf, "vfio-pci") ?:
+	     ioas_alloc(pair->iommu, &pair->ioas);
+	if (rc)
+		return rc;
+	pt = pair->ioas;
+	pair->dev = vfio_open(EDU);
+	pair->target = vfio_open(pair->target_bdf);
+	return vfio_bind(pair->dev, pair->iommu, NULL) ?:
+	       vfio_bind(pair->target, pair->iommu, NULL) ?:
+	       edu_open(&pair->edu, pair->dev) ?:
+	       vfio_map_bar(pair->target, CMB, (void **)&pair->bar,
+			    &pair->bar_length) ?:
+	       vfio_attach(pair->dev, &pt) ?:
+	       ioas_map(pair->iommu, pair->ioas, pair->memory, PAGE, IOVA,
+			IOAS_RW);
+}
+
+/* Whatever a failed test has left open, too; then both devices are free. */
+static int pair_close(struct pair *pair)
+{
+	munmap(pair->bar, pair->bar_length);
+	edu_close(&pair->edu);
+	return close_range(3, ~0U, 0) ?:
+	       bind_anew(EDU) ?:
+	       bind_anew(pair->target_bdf);
+}
+
+FIXTURE(bar)
+{
+	struct pair p;
+};
+
+FIXTURE_SETUP(bar)
+{
+	ASSERT_EQ(0, pair_open(&self->p));
+	ASSERT_LE(LENGTH, self->p.bar_length);
+}
+
+FIXTURE_TEARDOWN(bar)
+{
+	EXPECT_EQ(0, pair_close(&self->p));
+}
+
+#define map_bar(ioas)							\
+	ioas_map(self->p.iommu, ioas, self->p.bar, LENGTH, BAR_IOVA, IOAS_RW)
+
+/* edu writes to the BAR, and reads from it, at an offset of what is mapped */
+#define EXPECT_REACHES(offset)						\
+do {									\
+	size_t _offset = (offset);					\
+	__u64 _at = BAR_IOVA + _offset;					\
+	char *_bar = self->p.bar + _offset;				\
+									\
+	memset(self->p.memory, 'w', PAGE);				\
+	memset(self->p.bar, '-', LENGTH);					\
+	EXPECT_EQ(0, edu_from_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
+	EXPECT_EQ(0, edu_to_memory(&self->p.edu, _at, EDU_DMA_MAX));	\
+	EXPECT_TRUE(filled(self->p.bar, '-', _offset));		\
+	EXPECT_TRUE(filled(_bar, 'w', EDU_DMA_MAX));			\
+	EXPECT_TRUE(filled(_bar + EDU_DMA_MAX, '-',			\
+			   LENGTH - _offset - EDU_DMA_MAX));		\
+	memset(_bar, 'r', EDU_DMA_MAX);					\
+	EXPECT_EQ(0, edu_from_memory(&self->p.edu, _at, EDU_DMA_MAX));	\
+	EXPECT_EQ(0, edu_to_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
+	EXPECT_TRUE(filled(self->p.memory, 'r', EDU_DMA_MAX));		\
+} while (0)
+
+#define EXPECT_FAULTS_AT(iova)						\
+	EXPECT_TRUE(edu_write_faults(&self->p.edu, iova, EDU))
+
+#define EXPECT_FAULTS()	EXPECT_FAULTS_AT(BAR_IOVA)
+
+static int set_command(int dev, __u16 clear, __u16 set)
+{
+	__u16 command;
+	int rc = vfio_config_read(dev, PCI_COMMAND, &command, sizeof(command));
+
+	if (rc)
+		return rc;
+	command = (command & ~clear) | set;
+	return vfio_config_write(dev, PCI_COMMAND, &command, sizeof(command));
+}
+
+static int decoding(int dev, bool on)
+{
+	return set_command(dev, PCI_COMMAND_MEMORY, on ? PCI_COMMAND_MEMORY : 0);
+}
+
+/* Offset of a capability in the configuration space, 0 without */
+static unsigned int find_cap(int dev, __u8 id)
+{
+	__u8 cap[2] = {}, pos;
+
+	for (vfio_config_read(dev, PCI_CAPABILITY_LIST, &pos, 1); pos;
+	     pos = cap[1]) {
+		vfio_config_read(dev, pos, cap, sizeof(cap));
+		if (cap[0] == id)
+			break;
+	}
+	return pos;
+}
+
+static int power_state(int dev, __u16 state)
+{
+	unsigned int pm = find_cap(dev, PCI_CAP_ID_PM);
+
+	return pm ? vfio_config_write(dev, pm + PCI_PM_CTRL, &state,
+				      sizeof(state)) : -ENODEV;
+}
+
+static int low_power(int dev, bool enter)
+{
+	struct vfio_device_feature feature = {
+		.argsz = sizeof(feature),
+		.flags = VFIO_DEVICE_FEATURE_SET |
+			 (enter ? VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY :
+				  VFIO_DEVICE_FEATURE_LOW_POWER_EXIT),
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
+}
+
+TEST_F_TIMEOUT(bar, dma_both_ways, PATIENCE)
+{
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+	EXPECT_REACHES(3 * PAGE + 100);
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
+	EXPECT_FAULTS();
+}
+
+TEST_F_TIMEOUT(bar, at_an_iova_of_the_kernels_choice, PATIENCE)
+{
+	__u64 iova;
+
+	memset(self->p.memory, 'w', PAGE);
+	memset(self->p.bar, '-', LENGTH);
+	ASSERT_EQ(0, ioas_map_anywhere(self->p.iommu, self->p.ioas,
+				       self->p.bar + PAGE, PAGE, IOAS_RW, &iova));
+	EXPECT_EQ(0, edu_from_memory(&self->p.edu, IOVA, EDU_DMA_MAX));
+	EXPECT_EQ(0, edu_to_memory(&self->p.edu, iova, EDU_DMA_MAX));
+	EXPECT_TRUE(filled(self->p.bar, '-', PAGE));
+	EXPECT_TRUE(filled(self->p.bar + PAGE, 'w', EDU_DMA_MAX));
+}
+
+TEST_F_TIMEOUT(bar, mapped_before_attach, PATIENCE)
+{
+	__u32 ioas, pt;
+
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
+	ASSERT_EQ(0, map_bar(ioas));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
+			      IOAS_RW));
+	pt = ioas;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	EXPECT_REACHES(PAGE);
+}
+
+TEST_F_TIMEOUT(bar, read_only, PATIENCE)
+{
+	ASSERT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.bar, LENGTH,
+			      BAR_IOVA, IOAS_RO));
+	EXPECT_FAULTS();
+	memset(self->p.bar, 'r', LENGTH);
+	EXPECT_EQ(0, edu_from_memory(&self->p.edu, BAR_IOVA, EDU_DMA_MAX));
+	EXPECT_EQ(0, edu_to_memory(&self->p.edu, IOVA, EDU_DMA_MAX));
+	EXPECT_TRUE(filled(self->p.memory, 'r', EDU_DMA_MAX));
+}
+
+/* A line of /proc/self/status, in KiB */
+static long process_status(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	char line[128];
+	long value = -1;
+
+	if (!file)
+		return -errno;
+	while (value < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, strlen(name)))
+			value = atol(line + strlen(name) + 1);
+	fclose(file);
+	return value;
+}
+
+TEST_F_TIMEOUT(bar, nothing_is_pinned_or_charged, PATIENCE)
+{
+	long pinned = pinned_pages(), pin = process_status("VmPin");
+	long locked = process_status("VmLck");
+
+	ASSERT_LE(0, pinned);
+	ASSERT_LE(4, pin);
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_EQ(pinned, pinned_pages());
+	EXPECT_EQ(pin, process_status("VmPin"));
+	EXPECT_EQ(locked, process_status("VmLck"));
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
+	EXPECT_EQ(pinned, pinned_pages());
+	EXPECT_EQ(pin, process_status("VmPin"));
+}
+
+/* Nobody is charged for it, so it is in nobody's way */
+TEST_F_TIMEOUT(bar, another_process_can_be_charged, PATIENCE)
+{
+	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_EQ(-EINVAL, ERR(ioctl(self->p.iommu, IOMMU_IOAS_CHANGE_PROCESS,
+				     &arg)));
+	ASSERT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, IOVA, PAGE));
+	EXPECT_EQ(0, ioctl(self->p.iommu, IOMMU_IOAS_CHANGE_PROCESS, &arg));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.memory, PAGE,
+			      IOVA, IOAS_RW));
+	EXPECT_REACHES(0);
+}
+
+TEST_F_TIMEOUT(bar, the_user_address_may_go, PATIENCE)
+{
+	struct vfio_region_info info;
+	char *again;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, vfio_region(self->p.target, CMB, &info));
+	again = mmap(self->p.bar, self->p.bar_length, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_FIXED, self->p.target, info.offset);
+	ASSERT_EQ(self->p.bar, again);
+	EXPECT_REACHES(0);
+}
+
+TEST_F_TIMEOUT(bar, beyond_the_mmap_is_refused, PATIENCE)
+{
+	char *end = self->p.bar + self->p.bar_length;
+
+	ASSERT_EQ(0, munmap(end - PAGE, PAGE));
+	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE,
+				    2 * PAGE, BAR_IOVA, IOAS_RW));
+	/* Nor is there anything else next to it that would do */
+	ASSERT_EQ(end - PAGE, mmap(end - PAGE, PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+				   -1, 0));
+	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE,
+				    2 * PAGE, BAR_IOVA, IOAS_RW));
+	EXPECT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE, PAGE,
+			      BAR_IOVA, IOAS_RW));
+}
+
+TEST_F_TIMEOUT(bar, what_the_mmap_does_not_allow_is_refused, PATIENCE)
+{
+	ASSERT_EQ(0, mprotect(self->p.bar, self->p.bar_length, PROT_READ));
+	EXPECT_EQ(-EFAULT, map_bar(self->p.ioas));
+	EXPECT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.bar, LENGTH,
+			      BAR_IOVA, IOAS_RO));
+	ASSERT_EQ(0, mprotect(self->p.bar, self->p.bar_length, PROT_NONE));
+	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, self->p.bar, LENGTH,
+				    BAR_IOVA + LENGTH, IOAS_RO));
+}
+
+TEST_F_TIMEOUT(bar, another_context_cannot, PATIENCE)
+{
+	__u32 ioas;
+	int iommu = open_iommu(&ioas);
+	int other = open_vfio(PAIR_0);
+	__u32 pt = ioas;
+
+	/* Where nothing is attached it is found out at attach, as for memory */
+	EXPECT_EQ(0, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
+			      IOAS_RW));
+	ASSERT_EQ(0, vfio_bind(other, iommu, NULL));
+	EXPECT_EQ(-EFAULT, vfio_attach(other, &pt));
+	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
+	pt = ioas;
+	ASSERT_EQ(0, vfio_attach(other, &pt));
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
+				    IOAS_RW));
+	EXPECT_EQ(-ENOENT, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
+}
+
+TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
+{
+	struct group_user user;
+	char port_bdf[BDF_LEN];
+	size_t length;
+	void *bar;
+
+	/* Mapped through sysfs */
+	ASSERT_EQ(0, pci_map_bar0("0000:00:08.0", &bar, &length));
+	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, bar, PAGE,
+				    BAR_IOVA, IOAS_RW));
+	munmap(bar, length);
+
+	/* Through the group interface */
+	if (access("/sys/module/vfio_iommu_type1", F_OK))
+		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, port_bdf));
+	ASSERT_EQ(0, pci_bind(port_bdf, "vfio-pci"));
+	ASSERT_EQ(0, group_user_start(&user, port_bdf));
+	ASSERT_EQ(0, group_user_get_device(&user, port_bdf));
+	ASSERT_EQ(0, vfio_map_bar(user.dev, 0, &bar, &length));
+	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, bar, PAGE,
+				    BAR_IOVA, IOAS_RW));
+	munmap(bar, length);
+	group_user_end(&user);
+	EXPECT_EQ(-ENOENT, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, PAGE));
+}
+
+/* What takes the BAR away, what brings it back */
+struct event {
+	int (*off)(int dev);
+	int (*on)(int dev);
+};
+
+static int decoding_off(int dev)
+{
+	return decoding(dev, false);
+}
+
+static int decoding_on(int dev)
+{
+	return decoding(dev, true);
+}
+
+/* With all else that is in reach of one write */
+static int decoding_off_wide(int dev)
+{
+	__u8 header[16];
+	int rc = vfio_config_read(dev, 0, header, sizeof(header));
+
+	if (rc)
+		return rc;
+	header[PCI_COMMAND] &= ~PCI_COMMAND_MEMORY;
+	return vfio_config_write(dev, 0, header, sizeof(header));
+}
+
+static int to_d3(int dev)
+{
+	return power_state(dev, 3);
+}
+
+static int to_d0(int dev)
+{
+	return power_state(dev, 0);
+}
+
+static int to_low_power(int dev)
+{
+	return low_power(dev, true);
+}
+
+static int from_low_power(int dev)
+{
+	return low_power(dev, false);
+}
+
+static int device_reset(int dev)
+{
+	return ERR(ioctl(dev, VFIO_DEVICE_RESET));
+}
+
+FIXTURE(revoked)
+{
+	struct pair p;
+};
+
+FIXTURE_VARIANT(revoked)
+{
+	struct event by;
+};
+
+FIXTURE_VARIANT_ADD(revoked, memory_decoding)
+{
+	.by = { decoding_off, decoding_on },
+};
+
+FIXTURE_VARIANT_ADD(revoked, one_write_of_the_header)
+{
+	.by = { decoding_off_wide, decoding_on },
+};
+
+FIXTURE_VARIANT_ADD(revoked, power_state)
+{
+	.by = { to_d3, to_d0 },
+};
+
+FIXTURE_VARIANT_ADD(revoked, power_state_until_reset)
+{
+	.by = { to_d3, device_reset },
+};
+
+FIXTURE_VARIANT_ADD(revoked, low_power)
+{
+	.by = { to_low_power, from_low_power },
+};
+
+FIXTURE_SETUP(revoked)
+{
+	ASSERT_EQ(0, pair_open(&self->p));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+}
+
+FIXTURE_TEARDOWN(revoked)
+{
+	EXPECT_EQ(0, pair_close(&self->p));
+}
+
+TEST_F_TIMEOUT(revoked, and_back, PATIENCE)
+{
+	ASSERT_EQ(0, variant->by.off(self->p.target));
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, variant->by.on(self->p.target));
+	EXPECT_REACHES(PAGE);
+}
+
+TEST_F_TIMEOUT(bar, unmap_while_revoked, PATIENCE)
+{
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+}
+
+TEST_F_TIMEOUT(bar, map_and_attach_while_revoked, PATIENCE)
+{
+	__u32 ioas, pt;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
+			      IOAS_RW));
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	ASSERT_EQ(0, map_bar(ioas));
+	pt = ioas;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_REACHES(0);
+	pt = self->p.ioas;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	EXPECT_REACHES(PAGE);
+}
+
+TEST_F_TIMEOUT(bar, copies_are_revoked_too, PATIENCE)
+{
+	struct iommu_ioas_copy copy = {
+		.size = sizeof(copy),
+		.flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.src_ioas_id = self->p.ioas,
+		.src_iova = BAR_IOVA,
+		.length = LENGTH,
+		.dst_iova = BAR_IOVA,
+	};
+	__u32 pt;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &copy.dst_ioas_id));
+	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_IOAS_COPY, &copy));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, copy.dst_ioas_id, self->p.memory, PAGE,
+			      IOVA, IOAS_RW));
+	pt = copy.dst_ioas_id;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_REACHES(0);
+}
+
+/* Closed, the device is nobody's, and what is mapped of it leads nowhere. */
+TEST_F_TIMEOUT(bar, close_while_mapped, PATIENCE)
+{
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	EXPECT_FAULTS();
+
+	/* To whom it is opened again makes no difference */
+	self->p.target = vfio_open(self->p.target_bdf);
+	ASSERT_EQ(0, vfio_bind(self->p.target, self->p.iommu, NULL));
+	ASSERT_EQ(0, vfio_map_bar(self->p.target, CMB, (void **)&self->p.bar,
+				  &self->p.bar_length));
+	EXPECT_FAULTS();
+	EXPECT_EQ(-EEXIST, map_bar(self->p.ioas));
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+}
+
+static void *remove_device(void *bdf)
+{
+	return (void *)(long)pci_remove(bdf);
+}
+
+TEST_F_TIMEOUT(bar, removal_while_mapped, PATIENCE)
+{
+	pthread_t remover;
+	void *rc;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	ASSERT_EQ(0, pthread_create(&remover, NULL, remove_device,
+				    self->p.target_bdf));
+	/* It waits for the user, who is still served */
+	sleep(1);
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	ASSERT_EQ(0, pthread_join(remover, &rc));
+	EXPECT_EQ(NULL, rc);
+	EXPECT_FALSE(pci_exists(self->p.target_bdf));
+	EXPECT_FAULTS();
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	ASSERT_EQ(0, pci_rescan());
+	ASSERT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
+}
+
+/* VFIO's container calls, with the type that cuts mappings */
+TEST_F_TIMEOUT(bar, container_calls, PATIENCE)
+{
+	struct iommu_vfio_ioas vfio = {
+		.size = sizeof(vfio),
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (__u64)self->p.bar,
+		.iova = BAR_IOVA,
+		.size = LENGTH,
+	};
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = BAR_IOVA + 2 * PAGE,
+		.size = 2 * PAGE,
+	};
+	__u32 pt;
+
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &vfio.ioas_id));
+	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_VFIO_IOAS, &vfio));
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU));
+	pt = vfio.ioas_id;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, vfio.ioas_id, self->p.memory, PAGE,
+			      IOVA, IOAS_RW));
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_MAP_DMA, &map));
+	EXPECT_REACHES(2 * PAGE);
+
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap));
+	EXPECT_EQ(2 * PAGE, unmap.size);
+	EXPECT_FAULTS_AT(BAR_IOVA + 2 * PAGE);
+	EXPECT_REACHES(PAGE);
+	EXPECT_REACHES(4 * PAGE);
+
+	/* Both that are left go and come back, one of them cut while away */
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	unmap.iova = BAR_IOVA + 6 * PAGE;
+	unmap.size = PAGE;
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap));
+	EXPECT_FAULTS();
+	EXPECT_FAULTS_AT(BAR_IOVA + 4 * PAGE);
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_REACHES(0);
+	EXPECT_REACHES(5 * PAGE);
+	EXPECT_REACHES(7 * PAGE);
+	EXPECT_FAULTS_AT(BAR_IOVA + 6 * PAGE);
+	unmap.iova = 0;
+	unmap.size = 0;
+	unmap.flags = VFIO_DMA_UNMAP_FLAG_ALL;
+	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_UNMAP_DMA, &unmap));
+	EXPECT_EQ(PAGE + 5 * PAGE, unmap.size);
+	EXPECT_FAULTS();
+}
+
+/*
+ * What the kernel has mapped and unmapped in IOMMUs at BAR_IOVA, by its trace
+ * events
+ */
+#define TRACEFS	"/sys/kernel/tracing/"
+
+static int trace_write(const char *name, const char *text)
+{
+	char path[128];
+	int fd, rc;
+
+	snprintf(path, sizeof(path), TRACEFS "%s", name);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return rc;
+}
+
+static int trace_start(void)
+{
+	mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	return trace_write("events/iommu/map/enable", "1") ?:
+	       trace_write("events/iommu/unmap/enable", "1") ?:
+	       trace_write("trace", "");
+}
+
+/* The events since the last call, as a string of m and u */
+static const char *trace_read(void)
+{
+	FILE *file = fopen(TRACEFS "trace", "r");
+	static char events[64];
+	char line[512], *iova;
+	size_t n = 0;
+
+	if (!file)
+		return "no trace";
+	while (n < sizeof(events) - 1 && fgets(line, sizeof(line), file)) {
+		iova = strstr(line, "iova=");
+		if (iova && strtoull(iova + 5, NULL, 16) == BAR_IOVA)
+			events[n++] = strstr(line, " unmap: ") ? 'u' : 'm';
+	}
+	events[n] = 0;
+	fclose(file);
+	trace_write("trace", "");
+	return events;
+}
+
+static int function_reset_by_config(int dev)
+{
+	unsigned int exp = find_cap(dev, PCI_CAP_ID_EXP);
+	__u16 control;
+
+	return vfio_config_read(dev, exp + PCI_EXP_DEVCTL, &control, 2) ?:
+	       (control |= PCI_EXP_DEVCTL_BCR_FLR, 0) ?:
+	       vfio_config_write(dev, exp + PCI_EXP_DEVCTL, &control, 2);
+}
+
+TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
+{
+	struct vfio_pci_hot_reset hot_reset = { .argsz = sizeof(hot_reset) };
+	char neighbour_bdf[BDF_LEN];
+	int neighbour;
+
+	if (trace_start())
+		SKIP(return, "no trace events for IOMMUs in this kernel");
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+
+	ASSERT_EQ(0, device_reset(self->p.target));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	ASSERT_EQ(0, function_reset_by_config(self->p.target));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	ASSERT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	/* The user of a neighbour on the bus resets that */
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
+	neighbour = open_vfio(neighbour_bdf);
+	ASSERT_EQ(0, vfio_bind(neighbour, self->p.iommu, NULL));
+	ASSERT_EQ(0, ioctl(neighbour, VFIO_DEVICE_PCI_HOT_RESET, &hot_reset));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+
+	/* It does not come back before decoding does */
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	EXPECT_STREQ("u", trace_read());
+	ASSERT_EQ(0, device_reset(self->p.target));
+	ASSERT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
+	EXPECT_STREQ("", trace_read());
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_REACHES(0);
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	EXPECT_STREQ("u", trace_read());
+}
+
+TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
+{
+	__u8 byte = 0;
+
+	if (trace_start())
+		SKIP(return, "no trace events for IOMMUs in this kernel");
+	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_MASTER));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+
+	/* A driver that changes its kind of interrupts does this */
+	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_INTX_DISABLE));
+	ASSERT_EQ(0, set_command(self->p.target, PCI_COMMAND_INTX_DISABLE, 0));
+	ASSERT_EQ(0, vfio_config_write(self->p.target, PCI_INTERRUPT_LINE,
+				       &byte, 1));
+	EXPECT_STREQ("", trace_read());
+	/* Of the bits beside that for decoding it cannot be told in time */
+	ASSERT_EQ(0, set_command(self->p.target, PCI_COMMAND_MASTER, 0));
+	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+}
+
+/* Everything at once */
+struct race {
+	struct pair *pair;
+	atomic_bool stop;
+	atomic_int failed;	/* an errno that should not be */
+};
+
+static void race_expect(struct race *race, int rc)
+{
+	if (rc)
+		race->failed = rc;
+}
+
+static void *race_decoding(void *arg)
+{
+	struct race *race = arg;
+	int dev = race->pair->target;
+
+	while (!race->stop) {
+		race_expect(race, decoding(dev, false));
+		race_expect(race, decoding(dev, true));
+		race_expect(race, power_state(dev, 3));
+		race_expect(race, power_state(dev, 0));
+		race_expect(race, device_reset(dev));
+	}
+	return NULL;
+}
+
+static void *race_map(void *arg)
+{
+	struct race *race = arg;
+	struct pair *pair = race->pair;
+	__u64 iova = BAR_IOVA + LENGTH;
+
+	while (!race->stop) {
+		race_expect(race, ioas_map(pair->iommu, pair->ioas, pair->bar,
+					   LENGTH, iova, IOAS_RW));
+		race_expect(race, ioas_unmap(pair->iommu, pair->ioas, iova,
+					     LENGTH));
+	}
+	return NULL;
+}
+
+static void *race_attach(void *arg)
+{
+	struct race *race = arg;
+	__u32 pt;
+
+	while (!race->stop) {
+		race_expect(race, vfio_detach(race->pair->dev));
+		pt = race->pair->ioas;
+		race_expect(race, vfio_attach(race->pair->dev, &pt));
+	}
+	return NULL;
+}
+
+/*
+ * Calls whose argument is in the BAR itself: the kernel's accesses to it wait
+ * for a reset, with locks of /dev/iommu held.
+ */
+static void *race_fault(void *arg)
+{
+	struct race *race = arg;
+	struct pair *pair = race->pair;
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = pair->ioas,
+		.user_va = (__u64)pair->memory,
+		.length = PAGE,
+		.iova = IOVA + PAGE,
+	};
+	int file = memfd_create("argument", MFD_CLOEXEC);
+
+	race_expect(race, pwrite(file, &map, sizeof(map), 0) != sizeof(map));
+	while (!race->stop) {
+		/* Through a system call: the BAR may be off */
+		if (pread(file, pair->bar, sizeof(map), 0) < 0 ||
+		    ioctl(pair->iommu, IOMMU_IOAS_MAP, pair->bar))
+			continue;
+		race_expect(race, ioas_unmap(pair->iommu, pair->ioas,
+					     IOVA + PAGE, PAGE));
+	}
+	close(file);
+	return NULL;
+}
+
+/* The lock that both page faults and this take */
+static void *race_mmap(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->stop)
+		race_expect(race, munmap(anon_pages(1), PAGE));
+	return NULL;
+}
+
+TEST_F_TIMEOUT(bar, all_at_once, PATIENCE)
+{
+	static void *(*const calls[])(void *arg) = {
+		race_decoding, race_map, race_attach, race_fault, race_mmap,
+	};
+	struct race race = { .pair = &self->p };
+	pthread_t threads[ARRAY_SIZE(calls)];
+	size_t i;
+
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, calls[i],
+					    &race));
+	sleep(5 * time_factor());
+	race.stop = true;
+	for (i = 0; i < ARRAY_SIZE(calls); i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_EQ(0, race.failed);
+	EXPECT_REACHES(0);
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
+	EXPECT_FAULTS();
+}
+
+TEST_HARNESS_MAIN
