@@ -94,10 +94,19 @@ fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 	@$(MAKE) -s -C tools/testing/fuzz
 	@tools/testing/fuzz/run $(FUZZ_SECONDS) $(addprefix -s ,$(FUZZ_SEED))
 
-bench: ## compare speed with VFIO type1, in instructions
+bench: ## compare speed with VFIO type1 and the floor, on each kernel
+	@rc=0; for k in $(chosen); do \
+		$(MAKE) --no-print-directory bench-kernel KERNEL=$$k || rc=1; \
+	done; exit $$rc
+
+bench-kernel:
 	@$(tests) modules
 	@$(MAKE) -s -C tools/testing/bench
 	@tools/testing/bench/run -k $(KERNEL)
+
+bench-doc: ## draw what bench prints, as Documentation/performance.svg
+	@$(MAKE) --no-print-directory bench >.bench.out
+	@tools/testing/bench/chart <.bench.out >Documentation/performance.svg
 
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 	@tools/testing/style $(addprefix -k ,$(chosen))
@@ -110,8 +119,8 @@ clean: ## remove what was built here (the cache stays)
 	@find drivers tools/testing/bench/floor \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
-	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock
+	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs install demo check check-debug \
-	fuzz bench style vm clean
+	fuzz bench bench-kernel bench-doc style vm clean

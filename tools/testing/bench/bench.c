@@ -27,6 +27,7 @@
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 
 #include "floor/floor.h"
 #include "iommu.h"
@@ -460,11 +461,11 @@ static void print_ratios(size_t i, enum way to)
 	printf("  %4.2f / %4.2f", ratio(i, to, MAP), ratio(i, to, UNMAP));
 }
 
-static void print_table(void)
+static void print_table(const char *kernel)
 {
 	size_t i;
 
-	printf("Instructions per 4 KiB, map / unmap\n\n");
+	printf("Instructions per 4 KiB, map / unmap, on Linux %s\n\n", kernel);
 	printf("%-40s  %15s  %15s  %15s  %11s  %11s\n", "case", "floor", "type1",
 	       "ours", "ours/floor", "ours/type1");
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -479,16 +480,17 @@ static void print_table(void)
 	printf("\n");
 }
 
-static void print_lines(void)
+static void print_lines(const char *kernel)
 {
 	size_t i;
 	int op;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		for (op = 0; op < NR_OPS; op++)
-			printf("bench case=%s op=%s floor=%.1f type1=%.1f ours=%.1f ratio=%.2f\n",
-			       cases[i].name, op_names[op], cost[i][FLOOR][op],
-			       cost[i][TYPE1][op], cost[i][OURS][op],
+			printf("bench kernel=%s case=%s op=%s floor=%.1f type1=%.1f ours=%.1f ours/floor=%.2f ours/type1=%.2f\n",
+			       kernel, cases[i].name, op_names[op],
+			       cost[i][FLOOR][op], cost[i][TYPE1][op],
+			       cost[i][OURS][op], ratio(i, FLOOR, op),
 			       ratio(i, TYPE1, op));
 }
 
@@ -514,6 +516,7 @@ static int print_verdict(void)
 int main(int argc, char **argv)
 {
 	void *memory[NR_MEMORY];
+	struct utsname uts;
 	size_t i;
 	int w;
 
@@ -531,7 +534,9 @@ int main(int argc, char **argv)
 		ways[w].close();
 	}
 
-	print_table();
-	print_lines();
+	if (uname(&uts))
+		err(1, "uname");
+	print_table(uts.release);
+	print_lines(uts.release);
 	return print_verdict();
 }
