@@ -25,6 +25,15 @@ static inline unsigned int patient_rounds(unsigned int rounds)
 	return rounds / time_factor();
 }
 
+/*
+ * Step of a loop over every byte of some pages: all of them, or so many that each
+ * place in a word, and the last byte of a page, are among them.
+ */
+static inline unsigned int patient_step(void)
+{
+	return time_factor() == 1 ? 1 : 7;
+}
+
 /* How the harness sets a test's limit; no test uses alarm() itself */
 #define alarm(seconds) alarm((seconds) * time_factor())
 #include <kselftest_harness.h>
