@@ -1387,6 +1387,7 @@ int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 	return 0;
 
 err_empty:
+	entry->domain = NULL;
 	domain_empty(iopt, &areas, domain);
 err_unreserve:
 	down_write(&iopt->iova_lock);
