@@ -351,6 +351,17 @@ static int attach_to_filled(struct iommufd_device *idev,
 	return group_attach_hwpt(igroup, hwpt, old);
 }
 
+/* False for a page table that is being destroyed and still listed. */
+static bool hold_hwpt(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
+{
+	bool held;
+
+	xa_lock(&ictx->objects);
+	held = __iommufd_object_hold(ictx, &hwpt->obj);
+	xa_unlock(&ictx->objects);
+	return held;
+}
+
 static bool has_automatic(struct iommufd_ioas *ioas)
 {
 	struct iommufd_hwpt *hwpt;
@@ -384,9 +395,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		return ERR_PTR(rc);
 
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
-		/* One that is not found is being destroyed. */
-		if (!hwpt->obj.automatic ||
-		    IS_ERR(iommufd_hwpt_get(igroup->ictx, hwpt->obj.id)))
+		if (!hwpt->obj.automatic || !hold_hwpt(igroup->ictx, hwpt))
 			continue;
 		rc = attach_to_filled(idev, hwpt, &limits, old);
 		if (!rc)

@@ -132,6 +132,26 @@ struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 EXPORT_SYMBOL_NS_GPL(iommufd_object_get, IOMMUFD_TEST);
 
 /**
+ * __iommufd_object_hold() - Hold for a call an object that was not found by ID
+ * @ictx: The context; the xa_lock of its objects is held.
+ * @obj: The object, not freed yet.
+ *
+ * Pairs with iommufd_object_put().
+ *
+ * Return: whether it is held.  It is not once it is being destroyed; its ID may
+ * be that of another one by then.
+ */
+bool __iommufd_object_hold(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	lockdep_assert_held(&ictx->objects.xa_lock);
+
+	if (xa_load(&ictx->objects, obj->id) != obj)
+		return false;
+	atomic_inc(&obj->calls);
+	return true;
+}
+
+/**
  * iommufd_object_put() - The call that found an object is done with it
  * @obj: The object.
  */
@@ -298,6 +318,7 @@ void iommufd_ctx_release(struct iommufd_ctx *ictx)
 
 	WARN_ON(!xa_empty(&ictx->objects));
 	WARN_ON(!xa_empty(&ictx->groups));
+	mutex_destroy(&ictx->mmio_lock);
 	mutex_destroy(&ictx->groups_lock);
 	mutex_destroy(&ictx->change_lock);
 }

@@ -80,6 +80,8 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
 struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 					  enum iommufd_object_type type);
+bool __iommufd_object_hold(struct iommufd_ctx *ictx,
+			   struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_object *obj);
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,

@@ -38,9 +38,7 @@ static struct iommufd_ioas *vfio_ioas_get(struct iommufd_ctx *ictx)
 
 	xa_lock(&ictx->objects);
 	ioas = ictx->vfio_ioas;
-	if (ioas && xa_load(&ictx->objects, ioas->obj.id) == &ioas->obj)
-		atomic_inc(&ioas->obj.calls);
-	else
+	if (!ioas || !__iommufd_object_hold(ictx, &ioas->obj))
 		ioas = ERR_PTR(-ENODEV);
 	xa_unlock(&ictx->objects);
 	return ioas;
