@@ -330,6 +330,14 @@ static void detach_from(struct iommufd_group *igroup, struct iommufd_hwpt *hwpt)
 			  igroup->group);
 }
 
+static bool enforces_coherency(struct iommufd_device *idev)
+{
+	const struct iommu_provider_ops *provider = idev->igroup->provider;
+
+	return provider->enforces_coherency &&
+	       provider->enforces_coherency(idev->dev);
+}
+
 /*
  * The same for a page table that is filled, if the group's IOMMU can do it.
  * Where that can make all DMA of the device coherent, KVM takes for granted that
@@ -344,9 +352,7 @@ static int attach_to_filled(struct iommufd_device *idev,
 
 	if (hwpt->provider != igroup->provider ||
 	    !iommu_provider_within(hwpt->domain, limits) ||
-	    (!hwpt->coherent &&
-	     device_iommu_capable(idev->dev,
-				  IOMMU_CAP_ENFORCE_CACHE_COHERENCY)))
+	    (!hwpt->coherent && enforces_coherency(idev)))
 		return -EINVAL;
 	return group_attach_hwpt(igroup, hwpt, old);
 }

@@ -30,6 +30,11 @@ static bool generic_is_coherent(struct device *dev)
 	return device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
 }
 
+static bool generic_enforces_coherency(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
+}
+
 static bool generic_msi_isolated(struct iommu_group *group)
 {
 	return iommu_group_has_isolated_msi(group);
@@ -214,6 +219,7 @@ static int final_replace(struct iommu_domain *old, struct iommu_domain *domain,
 static const struct iommu_provider_ops generic_provider = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
+	.enforces_coherency = generic_enforces_coherency,
 	.msi_isolated = generic_msi_isolated,
 	.walk_reserved = generic_walk_reserved,
 	.claim = generic_claim,
@@ -229,6 +235,7 @@ static const struct iommu_provider_ops generic_provider = {
 static const struct iommu_provider_ops final_provider = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
+	.enforces_coherency = generic_enforces_coherency,
 	.msi_isolated = generic_msi_isolated,
 	.walk_reserved = generic_walk_reserved,
 	.claim = generic_claim,
@@ -236,7 +243,6 @@ static const struct iommu_provider_ops final_provider = {
 	.hw_info = iommu_hw_info,
 	.pasid_bits = iommu_pasid_bits,
 	.final_domains = true,
-	.enforces_coherency = iommu_enforces_coherency,
 	.domain_alloc = final_domain_alloc,
 	.domain_free = generic_domain_free,
 	.map_msi = generic_map_msi,

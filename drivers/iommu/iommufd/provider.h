@@ -49,6 +49,8 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * @is_coherent: Is DMA of a device coherent with the CPU's caches?  Whether
  *	mappings with IOMMU_CACHE are, for all DMA that does not ask not to be
  *	snooped; false also when no IOMMU translates for the device.
+ * @enforces_coherency: Can a domain be made to snoop all DMA of a device, also
+ *	what asks not to be?  NULL: no.
  * @msi_isolated: Are a group's interrupts its own?  Whether no device of the
  *	group can raise another's interrupt.
  * @walk_reserved: Look at a group's reserved regions: call a function with each
@@ -68,8 +70,6 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * @final_domains: Geometry and page sizes of a domain are final when it is
  *	allocated.  Else they are once a device was attached: on 6.1, IOMMU
  *	drivers adapt a domain to the hardware then.
- * @enforces_coherency: Can a final domain be made to snoop also DMA of a device
- *	that asks not to be snooped?  NULL: no.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it,
  *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
  *	Its ops are what the kernel's iommu_map() and iommu_unmap() call.
@@ -104,6 +104,7 @@ struct iommu_provider_ops {
 	struct module *owner;
 	const struct bus_type *bus;
 	bool (*is_coherent)(struct device *dev);
+	bool (*enforces_coherency)(struct device *dev);
 	bool (*msi_isolated)(struct iommu_group *group);
 	int (*walk_reserved)(struct iommu_group *group,
 			     iommu_provider_resv_fn fn, void *arg);
@@ -113,7 +114,6 @@ struct iommu_provider_ops {
 	u64 (*capabilities)(struct device *dev);
 	u8 (*pasid_bits)(struct device *dev);
 	bool final_domains;
-	bool (*enforces_coherency)(struct device *dev);
 	struct iommu_domain *(*domain_alloc)(struct device *dev, u32 flags,
 					     const struct iommu_provider_data *data);
 	void (*domain_free)(struct iommu_domain *domain);

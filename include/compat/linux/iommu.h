@@ -136,11 +136,6 @@ static inline bool iommu_has_final_domains(struct device *dev)
 	return false;
 }
 
-static inline bool iommu_enforces_coherency(struct device *dev)
-{
-	return false;
-}
-
 static inline struct iommu_domain *
 iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
 {
@@ -167,11 +162,6 @@ static inline bool iommu_has_final_domains(struct device *dev)
 {
 	return dev->iommu && dev->iommu->iommu_dev &&
 	       dev->iommu->iommu_dev->ops->domain_alloc_user;
-}
-
-static inline bool iommu_enforces_coherency(struct device *dev)
-{
-	return device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 }
 
 /* Not all drivers say whose the domain is. */
