@@ -92,6 +92,12 @@ static bool tracks_dirty(struct mock_device *mdev)
 	return !(mdev->flags & MOCK_FLAGS_DEVICE_NO_DIRTY);
 }
 
+static u8 mock_pasid_bits(struct device *dev)
+{
+	return to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_PASID ?
+		       MOCK_PASID_WIDTH : 0;
+}
+
 static u64 mock_capabilities(struct device *dev)
 {
 	return tracks_dirty(to_mock_device(dev)) ? IOMMU_HW_CAP_DIRTY_TRACKING :
@@ -219,6 +225,7 @@ const struct iommu_provider_ops mock_provider = {
 	.release = mock_release,
 	.hw_info = mock_hw_info,
 	.capabilities = mock_capabilities,
+	.pasid_bits = mock_pasid_bits,
 	.final_domains = true,
 	.domain_alloc = mock_provider_domain_alloc,
 	.domain_free = mock_provider_domain_free,

@@ -76,6 +76,9 @@ enum {
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
 };
 
+/* Bits of a PASID, for a device that can have them */
+#define MOCK_PASID_WIDTH 20
+
 /* create_access.flags */
 enum {
 	MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES = 1 << 0,

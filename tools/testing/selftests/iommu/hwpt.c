@@ -454,6 +454,19 @@ TEST_F(hwpt, info_of_a_device_that_cannot_track)
 	EXPECT_EQ(8, arg.data_len);
 }
 
+TEST_F(hwpt, info_of_a_device_that_can_have_pasids)
+{
+	struct iommu_hw_info arg = { .size = sizeof(arg) };
+	struct mock_dev dev;
+
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->ioas_id,
+				       MOCK_FLAGS_DEVICE_PASID, &dev));
+	arg.dev_id = dev.dev_id;
+	ASSERT_EQ(0, call(self->fd, IOMMU_GET_HW_INFO, &arg));
+	EXPECT_EQ(MOCK_PASID_WIDTH, arg.out_max_pasid_log2);
+	EXPECT_EQ(IOMMU_HW_CAP_DIRTY_TRACKING, arg.out_capabilities);
+}
+
 TEST_F(hwpt, info_of_a_type)
 {
 	const __u32 types[] = {
