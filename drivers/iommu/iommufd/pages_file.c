@@ -278,7 +278,7 @@ struct iopt_pages *iopt_pages_alloc_file(struct file *file,
 	rc = check_access(file, writeable);
 	if (rc)
 		return ERR_PTR(rc);
-	if (start + length > i_size_read(file_inode(file)))
+	if (start + length - 1 >= i_size_read(file_inode(file)))
 		return ERR_PTR(-EINVAL);
 
 	pages = iopt_pages_alloc(IOPT_FILE, start, length, writeable,

@@ -281,6 +281,7 @@ TEST_F(file, past_its_end)
 	EXPECT_EQ(-EINVAL, map_file(self, SIZE - PAGE, 2 * PAGE, AT));
 	EXPECT_EQ(-EINVAL, map_file(self, 1ULL << 62, PAGE, AT));
 	EXPECT_EQ(-EINVAL, map_file(self, 1ULL << 63, PAGE, AT));
+	EXPECT_EQ(-EINVAL, map_file(self, -PAGE, PAGE, AT));
 	EXPECT_EQ(-EOVERFLOW, map_file(self, -PAGE, 2 * PAGE, AT));
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
 	EXPECT_EQ(0, PINNED());
