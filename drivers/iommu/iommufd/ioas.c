@@ -386,7 +386,10 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 			return rc;
 	}
 
-	/* What is unmapped cannot be brought back: can the answer be given? */
+	/*
+	 * What is unmapped cannot be brought back, so see first whether the
+	 * answer can be given.  Who takes its memory away meanwhile gets none.
+	 */
 	rc = put_user(cmd->length, &uunmap->length);
 	if (rc)
 		return rc;
@@ -403,7 +406,8 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 	if (!unmapped && !all)
 		return -ENOENT;
 
-	return put_user(unmapped, &uunmap->length);
+	put_user(unmapped, &uunmap->length);
+	return 0;
 }
 
 static int option_rlimit_mode(struct iommufd_ucmd *ucmd)

@@ -425,7 +425,7 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 	unsigned long unmapped;
 	int rc;
 
-	/* What is unmapped cannot be brought back: can the answer be given? */
+	/* As iommufd_ioas_unmap() */
 	if (copy_to_user(user, cmd, sizeof(*cmd)))
 		return -EFAULT;
 
@@ -435,7 +435,8 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 	up_write(&ioas->vfio_lock);
 	if (rc)
 		return rc;
-	return put_user(unmapped, &user->size);
+	put_user(unmapped, &user->size);
+	return 0;
 }
 
 static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
