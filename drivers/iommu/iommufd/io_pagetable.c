@@ -384,6 +384,7 @@ void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt)
 	map->iopt = iopt;
 	INIT_LIST_HEAD(&map->areas);
 	map->length = 0;
+	map->must_pin = false;
 }
 
 /* Takes over @area and the reference to @pages. */
@@ -559,7 +560,8 @@ int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
  *
  * Return: 0, or, with nothing changed: -EINVAL when misaligned or reserved,
  * -EEXIST when in use, -EOVERFLOW when it wraps, -ENOSPC when nothing is free,
- * or what iopt_slice_pin() and iopt_slice_map() return.
+ * -EFAULT when it must pin and there is no domain, or what iopt_slice_pin() and
+ * iopt_slice_map() return.
  */
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova)
 {
@@ -567,6 +569,9 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova)
 	int rc;
 
 	down_read(&iopt->domains_lock);
+	rc = -EFAULT;
+	if (map->must_pin && list_empty(&iopt->domains))
+		goto err_unlock;
 	rc = map_insert(map, fixed_iova);
 	if (rc)
 		goto err_unlock;

@@ -138,12 +138,15 @@ struct iopt_allowed {
  * @areas: The areas, in the order of their IOVAs, contiguous.
  * @length: Bytes of all areas.
  * @iova: First byte, valid once begun.
+ * @must_pin: Begin only if that pins the memory, since nobody knows whether it is
+ *	any.
  */
 struct iopt_map {
 	struct io_pagetable *iopt;
 	struct list_head areas;
 	unsigned long length;
 	unsigned long iova;
+	bool must_pin;
 };
 
 /* Called with an area and the first and last byte, inclusive, wanted of it */
