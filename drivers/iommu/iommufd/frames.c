@@ -203,6 +203,10 @@ static unsigned long chunk_run(void *chunk, unsigned long index,
 static void run_grow(struct iopt_run *run)
 {
 	run->pfn = chunk_pfn(run->chunk, run->index);
+	if (run->index == run->last) {
+		run->npages = 1;
+		return;
+	}
 	run->npages = chunk_run(run->chunk, run->index, run->last);
 
 	/* Go on in the next chunk as long as it begins with the next frame. */
@@ -238,17 +242,12 @@ void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 }
 
 /**
- * iopt_run_next_slow() - Go on to the next run, whatever that is
- * @run: As for iopt_run_next(), which calls this.
+ * iopt_run_next_slow() - Go on to the next run, however long that is
+ * @run: As for iopt_run_next(), which calls this: there is one.
  */
 void iopt_run_next_slow(struct iopt_run *run)
 {
-	unsigned long prev = run->index + run->npages - 1;
-
-	run->index = prev + 1;
-	run->npages = 0;
-	if (prev == run->last)
-		return;
+	run->index += run->npages;
 	if (run->index % IOPT_CHUNK_PAGES == 0)
 		run->chunk = chunk_load(run->frames, run->index);
 	run_grow(run);

@@ -90,6 +90,10 @@ static inline void iopt_run_next(struct iopt_run *run)
 	const unsigned long *pfns = run->chunk;
 	unsigned long i = index % IOPT_CHUNK_PAGES;
 
+	if (index > run->last) {
+		run->npages = 0;
+		return;
+	}
 	/* A single page with others before and after it in an array */
 	if (i && i < IOPT_CHUNK_PAGES - 1 && index < run->last &&
 	    !xa_is_value(pfns) && pfns[i + 1] != pfns[i] + 1) {

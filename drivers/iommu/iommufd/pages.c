@@ -36,6 +36,9 @@
 #define IOPT_STACK_PAGES	16
 #define IOPT_STACK_RUNS		16
 
+/* Of a pages object with its first area, if that is all there is */
+#define IOPT_USUAL_BYTES	256
+
 unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
 EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
 
@@ -71,6 +74,20 @@ static void uncharge(struct iopt_pages *pages, unsigned long npages)
 	iopt_payer_uncharge(&pages->payer, pages->account_mode, npages);
 }
 
+/*
+ * Allocate a pages object with @room bytes after it.  Of a size that the compiler
+ * knows, as that of a mapping of a process's memory, by far the most frequent,
+ * the allocator does not have to look for the right cache.
+ */
+static struct iopt_pages *pages_zalloc(size_t room)
+{
+	size_t size = sizeof(struct iopt_pages) + room;
+
+	return likely(size <= IOPT_USUAL_BYTES) ?
+		       kzalloc(IOPT_USUAL_BYTES, GFP_KERNEL_ACCOUNT) :
+		       kzalloc(size, GFP_KERNEL_ACCOUNT);
+}
+
 /**
  * iopt_pages_alloc() - Describe memory, for the current process to be charged
  * @kind: Its kind.
@@ -93,8 +110,7 @@ struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,
 	unsigned long align = length >= PMD_SIZE ? PMD_SIZE : PAGE_SIZE;
 	struct iopt_pages *pages;
 
-	pages = kzalloc(sizeof(*pages) + iopt_kinds[kind]->size + room,
-			GFP_KERNEL_ACCOUNT);
+	pages = pages_zalloc(iopt_kinds[kind]->size + room);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 
