@@ -110,20 +110,21 @@ void iopt_frames_destroy(struct iopt_frames *frames)
  * iopt_frames_add() - Remember the frames of some indexes
  * @frames: The store.
  * @index: First index.
- * @pages: Their pages.
+ * @pages: Their pages; of those that are @adjacent only the first is looked at.
  * @npages: How many, all in one chunk.
+ * @adjacent: The pages follow one another.
  *
  * Return: 0, or -ENOMEM, and then nothing has changed.
  */
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
-		    struct page **pages, unsigned int npages)
+		    struct page **pages, unsigned int npages, bool adjacent)
 {
 	void *chunk = chunk_load(frames, index);
 	unsigned long *pfns = chunk;
 	unsigned int i;
 
 	if ((!chunk || xa_is_value(chunk)) &&
-	    pages_are_consecutive(pages, npages)) {
+	    (adjacent || pages_are_consecutive(pages, npages))) {
 		void *distance = distance_chunk(index, page_to_pfn(pages[0]));
 
 		if (chunk == distance)
@@ -138,7 +139,9 @@ int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 			return -ENOMEM;
 	}
 	for (i = 0; i < npages; i++)
-		pfns[index % IOPT_CHUNK_PAGES + i] = page_to_pfn(pages[i]);
+		pfns[index % IOPT_CHUNK_PAGES + i] =
+			adjacent ? page_to_pfn(pages[0]) + i :
+				   page_to_pfn(pages[i]);
 	return 0;
 }
 

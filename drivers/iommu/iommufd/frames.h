@@ -72,7 +72,7 @@ static inline unsigned long iopt_chunk_last(unsigned long index)
 void iopt_frames_init(struct iopt_frames *frames, unsigned long npages);
 void iopt_frames_destroy(struct iopt_frames *frames);
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
-		    struct page **pages, unsigned int npages);
+		    struct page **pages, unsigned int npages, bool adjacent);
 void iopt_frames_forget(struct iopt_frames *frames, unsigned long index);
 void iopt_frames_forget_all(struct iopt_frames *frames);
 

@@ -248,6 +248,15 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 	}
 }
 
+/* Undo iopt_pages_ops::pin(). */
+static void unpin_list(struct page **list, long npages, bool adjacent)
+{
+	if (adjacent)
+		unpin_user_page_range_dirty_lock(*list, npages, false);
+	else
+		unpin_user_pages(list, npages);
+}
+
 /*
  * Pin from *@index to @last, chunk by chunk but no more than @room pages at a
  * time; *@index follows.
@@ -257,6 +266,7 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long room)
 {
 	unsigned long window;
+	bool adjacent;
 	long n;
 	int rc;
 
@@ -266,12 +276,14 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		cond_resched();
 
 		window = min(last, iopt_chunk_last(*index)) - *index + 1;
-		n = ops_of(pages)->pin(pages, *index, min(window, room), list);
+		adjacent = false;
+		n = ops_of(pages)->pin(pages, *index, min(window, room), list,
+				       &adjacent);
 		if (n < 0)
 			return n;
-		rc = iopt_frames_add(&pages->frames, *index, list, n);
+		rc = iopt_frames_add(&pages->frames, *index, list, n, adjacent);
 		if (rc) {
-			unpin_user_pages(list, n);
+			unpin_list(list, n, adjacent);
 			return rc;
 		}
 		*index += n;
