@@ -110,20 +110,21 @@ void iopt_frames_destroy(struct iopt_frames *frames)
  * iopt_frames_add() - Remember the frames of some indexes
  * @frames: The store.
  * @index: First index.
- * @pages: Their pages.
+ * @pages: Their pages; of those that are @adjacent only the first is looked at.
  * @npages: How many, all in one chunk.
+ * @adjacent: The pages follow one another.
  *
  * Return: 0, or -ENOMEM, and then nothing has changed.
  */
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
-		    struct page **pages, unsigned int npages)
+		    struct page **pages, unsigned int npages, bool adjacent)
 {
 	void *chunk = chunk_load(frames, index);
 	unsigned long *pfns = chunk;
 	unsigned int i;
 
 	if ((!chunk || xa_is_value(chunk)) &&
-	    pages_are_consecutive(pages, npages)) {
+	    (adjacent || pages_are_consecutive(pages, npages))) {
 		void *distance = distance_chunk(index, page_to_pfn(pages[0]));
 
 		if (chunk == distance)
@@ -138,7 +139,9 @@ int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 			return -ENOMEM;
 	}
 	for (i = 0; i < npages; i++)
-		pfns[index % IOPT_CHUNK_PAGES + i] = page_to_pfn(pages[i]);
+		pfns[index % IOPT_CHUNK_PAGES + i] =
+			adjacent ? page_to_pfn(pages[0]) + i :
+				   page_to_pfn(pages[i]);
 	return 0;
 }
 
@@ -203,6 +206,10 @@ static unsigned long chunk_run(void *chunk, unsigned long index,
 static void run_grow(struct iopt_run *run)
 {
 	run->pfn = chunk_pfn(run->chunk, run->index);
+	if (run->index == run->last) {
+		run->npages = 1;
+		return;
+	}
 	run->npages = chunk_run(run->chunk, run->index, run->last);
 
 	/* Go on in the next chunk as long as it begins with the next frame. */
@@ -238,17 +245,12 @@ void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
 }
 
 /**
- * iopt_run_next_slow() - Go on to the next run, whatever that is
- * @run: As for iopt_run_next(), which calls this.
+ * iopt_run_next_slow() - Go on to the next run, however long that is
+ * @run: As for iopt_run_next(), which calls this: there is one.
  */
 void iopt_run_next_slow(struct iopt_run *run)
 {
-	unsigned long prev = run->index + run->npages - 1;
-
-	run->index = prev + 1;
-	run->npages = 0;
-	if (prev == run->last)
-		return;
+	run->index += run->npages;
 	if (run->index % IOPT_CHUNK_PAGES == 0)
 		run->chunk = chunk_load(run->frames, run->index);
 	run_grow(run);

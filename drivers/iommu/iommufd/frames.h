@@ -72,7 +72,7 @@ static inline unsigned long iopt_chunk_last(unsigned long index)
 void iopt_frames_init(struct iopt_frames *frames, unsigned long npages);
 void iopt_frames_destroy(struct iopt_frames *frames);
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
-		    struct page **pages, unsigned int npages);
+		    struct page **pages, unsigned int npages, bool adjacent);
 void iopt_frames_forget(struct iopt_frames *frames, unsigned long index);
 void iopt_frames_forget_all(struct iopt_frames *frames);
 
@@ -86,19 +86,41 @@ void iopt_run_next_slow(struct iopt_run *run);
  */
 static inline void iopt_run_next(struct iopt_run *run)
 {
-	unsigned long index = run->index + run->npages;
-	const unsigned long *pfns = run->chunk;
-	unsigned long i = index % IOPT_CHUNK_PAGES;
+	if (run->index + run->npages > run->last)
+		run->npages = 0;
+	else
+		iopt_run_next_slow(run);
+}
 
-	/* A single page with others before and after it in an array */
-	if (i && i < IOPT_CHUNK_PAGES - 1 && index < run->last &&
-	    !xa_is_value(pfns) && pfns[i + 1] != pfns[i] + 1) {
-		run->index = index;
-		run->npages = 1;
-		run->pfn = pfns[i];
-		return;
-	}
-	iopt_run_next_slow(run);
+/**
+ * iopt_run_singles() - Go past runs of a single page, as many as are at hand
+ * @run: The run; becomes the last of them, if there are any.
+ * @pfns: Set to their frames.
+ *
+ * Those at the ends of a chunk and of the range are left to iopt_run_next().
+ *
+ * Return: how many there are.
+ */
+static inline unsigned long iopt_run_singles(struct iopt_run *run,
+					     const unsigned long **pfns)
+{
+	unsigned long index = run->index + run->npages;
+	unsigned long first = index % IOPT_CHUNK_PAGES;
+	const unsigned long *chunk = run->chunk;
+	unsigned long i, end;
+
+	if (!first || index > run->last || xa_is_value(chunk))
+		return 0;
+	end = min(IOPT_CHUNK_PAGES - 1, first + run->last - index);
+	for (i = first; i < end && chunk[i + 1] != chunk[i] + 1; i++)
+		;
+	if (i == first)
+		return 0;
+	run->index = index + i - first - 1;
+	run->npages = 1;
+	run->pfn = chunk[i - 1];
+	*pfns = chunk + first;
+	return i - first;
 }
 
 #endif

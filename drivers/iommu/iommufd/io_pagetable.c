@@ -49,7 +49,7 @@ void iopt_init(struct io_pagetable *iopt, struct mutex *mmio_lock)
 	init_rwsem(&iopt->accesses_lock);
 	INIT_LIST_HEAD(&iopt->accesses);
 	init_rwsem(&iopt->iova_lock);
-	iopt->areas = RB_ROOT_CACHED;
+	iopt->areas = IOPT_RANGES_INIT;
 	iopt->reserved = RB_ROOT_CACHED;
 	iopt->allowed = RB_ROOT_CACHED;
 	iopt->iova_alignment = 1;
@@ -212,8 +212,9 @@ static bool find_free(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long align, unsigned long offset,
 		      unsigned long *iova)
 {
-	struct interval_tree_node *node;
-	unsigned long end;
+	struct interval_tree_node *reserved;
+	struct iopt_range *area;
+	unsigned long end, taken;
 
 	for (;;) {
 		/* The first that is not below start and offset past align */
@@ -222,15 +223,16 @@ static bool find_free(struct io_pagetable *iopt, unsigned long start,
 		    check_add_overflow(*iova, length - 1, &end) || end > last)
 			return false;
 
-		node = interval_tree_iter_first(&iopt->areas, *iova, end);
-		if (!node)
-			node = interval_tree_iter_first(&iopt->reserved, *iova,
-							end);
-		if (!node)
+		area = iopt_ranges_first(&iopt->areas, *iova, end);
+		reserved = area ? NULL :
+				  interval_tree_iter_first(&iopt->reserved,
+							   *iova, end);
+		if (!area && !reserved)
 			return true;
-		if (node->last == ULONG_MAX)
+		taken = area ? area->last : reserved->last;
+		if (taken == ULONG_MAX)
 			return false;
-		start = node->last + 1;
+		start = taken + 1;
 	}
 }
 
@@ -332,7 +334,7 @@ static int map_check_iova(struct iopt_map *map, unsigned long iova)
 		return -EINVAL;
 	if (range_taken(&iopt->reserved, iova, last))
 		return -EINVAL;
-	if (range_taken(&iopt->areas, iova, last))
+	if (iopt_ranges_first(&iopt->areas, iova, last))
 		return -EEXIST;
 	map->iova = iova;
 	return 0;
@@ -352,7 +354,7 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 		list_for_each_entry(area, &map->areas, item) {
 			area->node.start += map->iova;
 			area->node.last += map->iova;
-			interval_tree_insert(&area->node, &map->iopt->areas);
+			iopt_ranges_insert(&map->iopt->areas, &area->node);
 		}
 	}
 	up_write(&map->iopt->iova_lock);
@@ -366,7 +368,7 @@ static void areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 
 	down_write(&iopt->iova_lock);
 	list_for_each_entry(area, areas, item)
-		interval_tree_remove(&area->node, &iopt->areas);
+		iopt_ranges_remove(&iopt->areas, &area->node);
 	area = list_first_entry(areas, struct iopt_area, item);
 	iopt->lowest_freed = min(iopt->lowest_freed, area->node.start);
 	up_write(&iopt->iova_lock);
@@ -382,6 +384,7 @@ void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt)
 	map->iopt = iopt;
 	INIT_LIST_HEAD(&map->areas);
 	map->length = 0;
+	map->must_pin = false;
 }
 
 /* Takes over @area and the reference to @pages. */
@@ -480,12 +483,12 @@ int iopt_map_add_file(struct iopt_map *map, struct file *file,
  */
 int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 	int rc = 0;
 
 	down_read(&iopt->iova_lock);
-	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX);
-	     node && !rc; node = interval_tree_iter_next(node, 0, ULONG_MAX))
+	for (node = iopt_ranges_first(&iopt->areas, 0, ULONG_MAX);
+	     node && !rc; node = iopt_range_next(node, ULONG_MAX))
 		rc = iopt_files_collect(node_to_area(node)->slice.pages, files);
 	up_read(&iopt->iova_lock);
 	return rc;
@@ -557,7 +560,8 @@ int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
  *
  * Return: 0, or, with nothing changed: -EINVAL when misaligned or reserved,
  * -EEXIST when in use, -EOVERFLOW when it wraps, -ENOSPC when nothing is free,
- * or what iopt_slice_pin() and iopt_slice_map() return.
+ * -EFAULT when it must pin and there is no domain, or what iopt_slice_pin() and
+ * iopt_slice_map() return.
  */
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova)
 {
@@ -565,6 +569,9 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova)
 	int rc;
 
 	down_read(&iopt->domains_lock);
+	rc = -EFAULT;
+	if (map->must_pin && list_empty(&iopt->domains))
+		goto err_unlock;
 	rc = map_insert(map, fixed_iova);
 	if (rc)
 		goto err_unlock;
@@ -639,13 +646,13 @@ static void areas_release(struct io_pagetable *iopt, struct list_head *areas)
 static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, bool cut, struct list_head *areas)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 	struct iopt_area *area;
 	int rc = 0;
 
 	down_write(&iopt->iova_lock);
-	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
-	     node = interval_tree_iter_next(node, start, last)) {
+	for (node = iopt_ranges_first(&iopt->areas, start, last); node;
+	     node = iopt_range_next(node, last)) {
 		area = node_to_area(node);
 		if (!cut && (node->start < start || node->last > last))
 			rc = -ENOENT;
@@ -774,10 +781,8 @@ static void area_split(struct io_pagetable *iopt, struct iopt_area *area,
 		iopt_mmio_split(area, tail);
 
 	down_write(&iopt->iova_lock);
-	interval_tree_remove(&area->node, &iopt->areas);
 	area->node.last = iova - 1;
-	interval_tree_insert(&area->node, &iopt->areas);
-	interval_tree_insert(&tail->node, &iopt->areas);
+	iopt_ranges_insert(&iopt->areas, &tail->node);
 	stays->ready = true;
 	up_write(&iopt->iova_lock);
 }
@@ -939,13 +944,13 @@ int iopt_unmap_cut(struct io_pagetable *iopt, unsigned long start,
 int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
 		    unsigned long last, iopt_area_fn fn, void *arg)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 	unsigned long next = start;
 	int rc = -ENOENT;
 
 	down_read(&iopt->iova_lock);
-	for (node = interval_tree_iter_first(&iopt->areas, start, last); node;
-	     node = interval_tree_iter_next(node, start, last)) {
+	for (node = iopt_ranges_first(&iopt->areas, start, last); node;
+	     node = iopt_range_next(node, last)) {
 		struct iopt_area *area = node_to_area(node);
 
 		if (node->start > next || !area->ready)
@@ -965,14 +970,14 @@ out_unlock:
 static bool straddles(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 
 	lockdep_assert_held(&iopt->iova_lock);
 
-	node = interval_tree_iter_first(&iopt->areas, start, start);
+	node = iopt_ranges_first(&iopt->areas, start, start);
 	if (node && node->start < start)
 		return true;
-	node = interval_tree_iter_first(&iopt->areas, last, last);
+	node = iopt_ranges_first(&iopt->areas, last, last);
 	return node && node->last > last;
 }
 
@@ -991,7 +996,7 @@ static bool straddles(struct io_pagetable *iopt, unsigned long start,
 int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, iopt_range_fn fn, void *arg)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 	int rc = 0;
 
 	down_read(&iopt->iova_lock);
@@ -999,8 +1004,8 @@ int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		rc = -ENOENT;
 		goto out_unlock;
 	}
-	for (node = interval_tree_iter_first(&iopt->areas, start, last);
-	     node && !rc; node = interval_tree_iter_next(node, start, last))
+	for (node = iopt_ranges_first(&iopt->areas, start, last);
+	     node && !rc; node = iopt_range_next(node, last))
 		rc = fn(node->start, node->last, arg);
 out_unlock:
 	up_read(&iopt->iova_lock);
@@ -1024,15 +1029,15 @@ out_unlock:
 int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, iopt_range_fn fn, void *arg)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 	struct iopt_area *area;
 	int rc = 0;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
 	down_read(&iopt->iova_lock);
-	for (node = interval_tree_iter_first(&iopt->areas, start, last);
-	     node && !rc; node = interval_tree_iter_next(node, start, last)) {
+	for (node = iopt_ranges_first(&iopt->areas, start, last);
+	     node && !rc; node = iopt_range_next(node, last)) {
 		area = node_to_area(node);
 		if (area->ready && !iopt_area_is_mmio(area))
 			rc = fn(max(node->start, start), min(node->last, last),
@@ -1049,7 +1054,7 @@ static int reserve(struct io_pagetable *iopt, unsigned long start,
 
 	lockdep_assert_held_write(&iopt->iova_lock);
 
-	if (range_taken(&iopt->areas, start, last) ||
+	if (iopt_ranges_first(&iopt->areas, start, last) ||
 	    range_taken(&iopt->allowed, start, last))
 		return -EADDRINUSE;
 
@@ -1203,7 +1208,7 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 
 	down_write(&iopt->domains_lock);
 	if (!enable && iopt->huge_pages && !list_empty(&iopt->domains) &&
-	    !RB_EMPTY_ROOT(&iopt->areas.rb_root))
+	    !iopt_ranges_empty(&iopt->areas))
 		rc = -EINVAL;
 	else
 		iopt->huge_pages = enable;
@@ -1250,12 +1255,12 @@ static void update_alignment(struct io_pagetable *iopt)
 /* Does what is mapped already suit a domain, or an access that pins? */
 static int check_alignment(struct io_pagetable *iopt, unsigned long align)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 
 	if (align <= iopt->iova_alignment)
 		return 0;
-	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
+	for (node = iopt_ranges_first(&iopt->areas, 0, ULONG_MAX); node;
+	     node = iopt_range_next(node, ULONG_MAX)) {
 		struct iopt_area *area = node_to_area(node);
 
 		if ((node->start | area->slice.offset | area->slice.length) &
@@ -1283,10 +1288,10 @@ static int reserve_outside_aperture(struct io_pagetable *iopt,
 static void list_areas(struct io_pagetable *iopt, struct list_head *areas,
 		       struct list_head *mmio)
 {
-	struct interval_tree_node *node;
+	struct iopt_range *node;
 
-	for (node = interval_tree_iter_first(&iopt->areas, 0, ULONG_MAX); node;
-	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
+	for (node = iopt_ranges_first(&iopt->areas, 0, ULONG_MAX); node;
+	     node = iopt_range_next(node, ULONG_MAX)) {
 		struct iopt_area *area = node_to_area(node);
 
 		list_add_tail(&area->item,

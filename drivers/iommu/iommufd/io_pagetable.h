@@ -13,6 +13,7 @@
 #include <linux/types.h>
 
 #include "pages.h"
+#include "ranges.h"
 
 struct iommu_provider_ops;
 struct mutex;
@@ -44,7 +45,7 @@ struct iopt_domain {
  * @accesses: struct iopt_access: those that pin.
  * @iova_lock: Guards the trees and what follows.  Never held for writing while
  *	memory of the user is accessed.
- * @areas: struct iopt_area by IOVA; none overlap.
+ * @areas: struct iopt_area by IOVA.
  * @reserved: struct iopt_reserved by IOVA; they may overlap.  No area does.
  * @allowed: struct iopt_allowed by IOVA; none overlap.  What user space wants
  *	to keep usable, and where kernel-chosen IOVAs come from unless empty.
@@ -64,7 +65,7 @@ struct io_pagetable {
 	struct list_head accesses;
 
 	struct rw_semaphore iova_lock;
-	struct rb_root_cached areas;
+	struct iopt_ranges areas;
 	struct rb_root_cached reserved;
 	struct rb_root_cached allowed;
 	unsigned long iova_alignment;
@@ -89,7 +90,7 @@ struct io_pagetable {
  * @item: In the list of areas that a call works on.
  */
 struct iopt_area {
-	struct interval_tree_node node;
+	struct iopt_range node;
 	struct iopt_slice slice;
 	u16 prot;
 	bool ready;
@@ -137,12 +138,15 @@ struct iopt_allowed {
  * @areas: The areas, in the order of their IOVAs, contiguous.
  * @length: Bytes of all areas.
  * @iova: First byte, valid once begun.
+ * @must_pin: Begin only if that pins the memory, since nobody knows whether it is
+ *	any.
  */
 struct iopt_map {
 	struct io_pagetable *iopt;
 	struct list_head areas;
 	unsigned long length;
 	unsigned long iova;
+	bool must_pin;
 };
 
 /* Called with an area and the first and last byte, inclusive, wanted of it */

@@ -196,19 +196,12 @@ static int check_range(u64 start, u64 length)
 }
 
 /*
- * Map what was added, tell the caller where, and only then show it: a caller
- * that cannot be told finds nothing mapped.
+ * Tell the caller where what was begun is, and only then show it: a caller that
+ * cannot be told finds nothing mapped.
  */
-static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
-			   u64 __user *out_iova)
+static int respond_and_commit(struct iopt_map *map, u64 __user *out_iova)
 {
-	unsigned long fixed_iova = iova;
 	int rc;
-
-	rc = iopt_map_begin(map, flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
-					 &fixed_iova : NULL);
-	if (rc)
-		return rc;
 
 	rc = put_user(map->iova, out_iova);
 	if (rc)
@@ -218,10 +211,23 @@ static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
 	return rc;
 }
 
+/* Map what was added. */
+static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
+			   u64 __user *out_iova)
+{
+	unsigned long fixed_iova = iova;
+	int rc;
+
+	rc = iopt_map_begin(map, flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
+					 &fixed_iova : NULL);
+	return rc ?: respond_and_commit(map, out_iova);
+}
+
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map __user *umap = ucmd->ubuffer;
 	struct iommu_ioas_map *cmd = ucmd->cmd;
+	unsigned long fixed_iova = cmd->iova;
 	struct iommufd_ioas *ioas;
 	struct iopt_map map;
 	int prot, rc;
@@ -240,10 +246,12 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(ioas);
 
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iommufd_map_add_user(ucmd->ictx, &map, cmd->user_va, cmd->length,
-				  prot);
+	rc = iommufd_map_begin_user(ucmd->ictx, &map, cmd->user_va, cmd->length,
+				    prot,
+				    cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
+					    &fixed_iova : NULL);
 	if (!rc)
-		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
+		rc = respond_and_commit(&map, &umap->iova);
 	iopt_map_destroy(&map);
 	iommufd_object_put(&ioas->obj);
 	return rc;

@@ -58,7 +58,7 @@ void iommufd_mmio_put(struct iommufd_mmio *mmio)
 
 /* Nobody but a domain, which does not ask for it, gets hold of a frame. */
 static long mmio_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list)
+		     unsigned long npages, struct page **list, bool *adjacent)
 {
 	return -EINVAL;
 }

@@ -101,7 +101,7 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 {
 	unsigned int nr = _IOC_NR(cmd);
 	const struct iommufd_ioctl *op;
-	union iommufd_cmds buf;
+	union iommufd_cmds buf __uninitialized;
 	struct iommufd_ucmd ucmd = {
 		.ictx = file->private_data,
 		.ubuffer = (void __user *)arg,

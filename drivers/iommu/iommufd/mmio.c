@@ -110,7 +110,6 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	struct vm_area_struct *vma;
 	struct iommufd_mmio *mmio;
 
-	/* A region of this context that the caller could mean is listed. */
 	if (list_empty(&ictx->mmios))
 		return NULL;
 	uaddr = untagged_addr(uaddr);
@@ -127,18 +126,8 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	return mmio;
 }
 
-/**
- * iommufd_map_add_user() - Add what is at a user address to what to map
- * @ictx: The context.
- * @map: The mappings to be.
- * @uaddr: User address of the first byte.
- * @length: Bytes, not 0; @uaddr + @length does not wrap.
- * @prot: IOMMU_READ and so on.
- *
- * Return: 0, -EFAULT when it is MMIO that cannot be mapped, or not like that,
- * -EINTR when killed, -ENOMEM.
- */
-int iommufd_map_add_user(struct iommufd_ctx *ictx, struct iopt_map *map,
+/* What the VMA says it is */
+static int map_add_found(struct iommufd_ctx *ictx, struct iopt_map *map,
 			 unsigned long uaddr, unsigned long length, int prot)
 {
 	struct iommufd_mmio *mmio;
@@ -155,4 +144,44 @@ int iommufd_map_add_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 	if (rc)
 		iommufd_mmio_put(mmio);
 	return rc;
+}
+
+/**
+ * iommufd_map_begin_user() - Map what is at a user address, do not show it yet
+ * @ictx: The context.
+ * @map: The mappings to be, without any.
+ * @uaddr: User address of the first byte.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ and so on.
+ * @fixed_iova: As for iopt_map_begin().
+ *
+ * To look for the VMA costs about as much as to map a page, so memory is taken
+ * for granted first: pinning tells.
+ *
+ * Return: as iopt_map_begin(), -EFAULT also when it is MMIO that cannot be
+ * mapped, or not like that.
+ */
+int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
+			   unsigned long uaddr, unsigned long length, int prot,
+			   const unsigned long *fixed_iova)
+{
+	int rc;
+
+	/* A region of this context that the caller could mean is listed. */
+	if (!list_empty(&ictx->mmios)) {
+		rc = iopt_map_add_user(map, uaddr, length, prot,
+				       ictx->account_mode);
+		if (rc)
+			return rc;
+		map->must_pin = true;
+		rc = iopt_map_begin(map, fixed_iova);
+		/* MMIO may be more than the caller may pin. */
+		if (rc != -EFAULT && rc != -ENOMEM)
+			return rc;
+		iopt_map_destroy(map);
+		iopt_map_init(map, map->iopt);
+	}
+
+	rc = map_add_found(ictx, map, uaddr, length, prot);
+	return rc ?: iopt_map_begin(map, fixed_iova);
 }

@@ -5,7 +5,8 @@
 struct iommufd_ctx;
 struct iopt_map;
 
-int iommufd_map_add_user(struct iommufd_ctx *ictx, struct iopt_map *map,
-			 unsigned long uaddr, unsigned long length, int prot);
+int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
+			   unsigned long uaddr, unsigned long length, int prot,
+			   const unsigned long *fixed_iova);
 
 #endif

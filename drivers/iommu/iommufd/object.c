@@ -64,6 +64,7 @@ struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,
 		return ERR_PTR(-ENOMEM);
 	obj->type = type;
 	refcount_set(&obj->users, 1);
+	atomic_set(&obj->calls, 1);
 
 	rc = xa_alloc(&ictx->objects, &obj->id, NULL, xa_limit_31b,
 		      GFP_KERNEL_ACCOUNT);
@@ -118,15 +119,17 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
 struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 					  enum iommufd_object_type type)
 {
+	XA_STATE(xas, &ictx->objects, id);
 	struct iommufd_object *obj;
 
-	xa_lock(&ictx->objects);
-	obj = xa_load(&ictx->objects, id);
-	if (!obj || (type != IOMMUFD_OBJ_ANY && obj->type != type))
+	xas_lock(&xas);
+	obj = xas_load(&xas);
+	if (!obj || xa_is_zero(obj) ||
+	    (type != IOMMUFD_OBJ_ANY && obj->type != type))
 		obj = ERR_PTR(-ENOENT);
 	else
 		atomic_inc(&obj->calls);
-	xa_unlock(&ictx->objects);
+	xas_unlock(&xas);
 	return obj;
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_object_get, IOMMUFD_TEST);
@@ -163,6 +166,18 @@ void iommufd_object_put(struct iommufd_object *obj)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_object_put, IOMMUFD_TEST);
 
+static void hide(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	__xa_store(&ictx->objects, obj->id, XA_ZERO_ENTRY, 0);
+	atomic_dec(&obj->calls);
+}
+
+static void show_again(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	atomic_inc(&obj->calls);
+	__xa_store(&ictx->objects, obj->id, obj, 0);
+}
+
 /* visible -> hidden, if nothing but the ID uses it */
 static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id,
 					  bool automatic)
@@ -176,7 +191,7 @@ static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id,
 	else if (refcount_read(&obj->users) != 1 || obj->automatic != automatic)
 		obj = ERR_PTR(-EBUSY);
 	else
-		__xa_store(&ictx->objects, id, XA_ZERO_ENTRY, 0);
+		hide(ictx, obj);
 	xa_unlock(&ictx->objects);
 	return obj;
 }
@@ -194,7 +209,7 @@ static bool object_remove(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	if (removed)
 		__xa_erase(&ictx->objects, obj->id);
 	else
-		__xa_store(&ictx->objects, obj->id, obj, 0);
+		show_again(ictx, obj);
 	xa_unlock(&ictx->objects);
 	return removed;
 }
@@ -220,7 +235,7 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 	rc = wait_var_event_killable(&obj->calls, !atomic_read(&obj->calls));
 	if (rc) {
 		xa_lock(&ictx->objects);
-		__xa_store(&ictx->objects, obj->id, obj, 0);
+		show_again(ictx, obj);
 		xa_unlock(&ictx->objects);
 		return rc;
 	}
@@ -266,7 +281,7 @@ void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj)
 {
 	xa_lock(&ictx->objects);
-	__xa_store(&ictx->objects, obj->id, XA_ZERO_ENTRY, 0);
+	hide(ictx, obj);
 	xa_unlock(&ictx->objects);
 
 	wait_var_event(&obj->calls, !atomic_read(&obj->calls));

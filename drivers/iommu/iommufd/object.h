@@ -61,8 +61,8 @@ struct iommufd_ctx {
  *	here, or the kernel.  Only an object with 1 can be destroyed.
  * @automatic: Lives as long as it has users, so it is not for user space to
  *	destroy.  Set before it is published.
- * @calls: Calls that found it by ID and are still at work.  Destruction waits
- *	for them.
+ * @calls: 1 for the ID unless it is hidden, and 1 for each call that found it by
+ *	ID and is still at work.  Destruction waits for 0, which nothing else sees.
  */
 struct iommufd_object {
 	enum iommufd_object_type type;

@@ -36,6 +36,9 @@
 #define IOPT_STACK_PAGES	16
 #define IOPT_STACK_RUNS		16
 
+/* Of a pages object with its first area, if that is all there is */
+#define IOPT_USUAL_BYTES	256
+
 unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
 EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
 
@@ -71,6 +74,20 @@ static void uncharge(struct iopt_pages *pages, unsigned long npages)
 	iopt_payer_uncharge(&pages->payer, pages->account_mode, npages);
 }
 
+/*
+ * Allocate a pages object with @room bytes after it.  Of a size that the compiler
+ * knows, as that of a mapping of a process's memory, by far the most frequent,
+ * the allocator does not have to look for the right cache.
+ */
+static struct iopt_pages *pages_zalloc(size_t room)
+{
+	size_t size = sizeof(struct iopt_pages) + room;
+
+	return likely(size <= IOPT_USUAL_BYTES) ?
+		       kzalloc(IOPT_USUAL_BYTES, GFP_KERNEL_ACCOUNT) :
+		       kzalloc(size, GFP_KERNEL_ACCOUNT);
+}
+
 /**
  * iopt_pages_alloc() - Describe memory, for the current process to be charged
  * @kind: Its kind.
@@ -93,8 +110,7 @@ struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,
 	unsigned long align = length >= PMD_SIZE ? PMD_SIZE : PAGE_SIZE;
 	struct iopt_pages *pages;
 
-	pages = kzalloc(sizeof(*pages) + iopt_kinds[kind]->size + room,
-			GFP_KERNEL_ACCOUNT);
+	pages = pages_zalloc(iopt_kinds[kind]->size + room);
 	if (!pages)
 		return ERR_PTR(-ENOMEM);
 
@@ -154,7 +170,8 @@ static bool find_hole(struct iopt_pages *pages, unsigned long index,
 	lockdep_assert_held(&pages->lock);
 
 	while (index <= last) {
-		user = interval_tree_iter_first(&pages->users, index, last);
+		user = RB_EMPTY_ROOT(&pages->users.rb_root) ? NULL :
+			interval_tree_iter_first(&pages->users, index, last);
 		if (!user || user->start > index) {
 			*hole_first = index;
 			*hole_last = user ? user->start - 1 : last;
@@ -184,25 +201,38 @@ unsigned long iopt_pages_npinned(struct iopt_pages *pages)
 	return npinned;
 }
 
+static void unpin(struct iopt_pages *pages, unsigned long pfn,
+		  unsigned long npages)
+{
+	unpin_user_page_range_dirty_lock(pfn_to_page(pfn), npages,
+					 pages->writeable);
+}
+
+static void unpin_runs(struct iopt_pages *pages, unsigned long index,
+		       unsigned long last)
+{
+	struct iopt_run run __uninitialized;
+	const unsigned long *pfns;
+	unsigned long n;
+
+	for (iopt_run_first(&run, &pages->frames, index, last); run.npages;
+	     iopt_run_next(&run)) {
+		unpin(pages, run.pfn, run.npages);
+		for (n = iopt_run_singles(&run, &pfns); n; n--)
+			unpin(pages, *pfns++, 1);
+		cond_resched();
+	}
+}
+
 /* Unpin all from @index to @last that has no user. */
 static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 			 unsigned long last)
 {
 	unsigned long hole_first, hole_last;
-	struct iopt_run run;
 
 	for (; find_hole(pages, index, last, &hole_first, &hole_last);
 	     index = hole_last + 1) {
-		for (iopt_run_first(&run, &pages->frames, hole_first,
-				    hole_last);
-		     run.npages; iopt_run_next(&run)) {
-			unpin_user_page_range_dirty_lock(pfn_to_page(run.pfn),
-							 run.npages,
-							 pages->writeable);
-			/* Often enough, but not for each single page */
-			if (run.npages > 1 || run.index % IOPT_CHUNK_PAGES == 0)
-				cond_resched();
-		}
+		unpin_runs(pages, hole_first, hole_last);
 		uncharge(pages, hole_last - hole_first + 1);
 
 		if (RB_EMPTY_ROOT(&pages->users.rb_root)) {
@@ -218,6 +248,15 @@ static void unpin_unused(struct iopt_pages *pages, unsigned long index,
 	}
 }
 
+/* Undo iopt_pages_ops::pin(). */
+static void unpin_list(struct page **list, long npages, bool adjacent)
+{
+	if (adjacent)
+		unpin_user_page_range_dirty_lock(*list, npages, false);
+	else
+		unpin_user_pages(list, npages);
+}
+
 /*
  * Pin from *@index to @last, chunk by chunk but no more than @room pages at a
  * time; *@index follows.
@@ -227,6 +266,7 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long room)
 {
 	unsigned long window;
+	bool adjacent;
 	long n;
 	int rc;
 
@@ -236,12 +276,14 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		cond_resched();
 
 		window = min(last, iopt_chunk_last(*index)) - *index + 1;
-		n = ops_of(pages)->pin(pages, *index, min(window, room), list);
+		adjacent = false;
+		n = ops_of(pages)->pin(pages, *index, min(window, room), list,
+				       &adjacent);
 		if (n < 0)
 			return n;
-		rc = iopt_frames_add(&pages->frames, *index, list, n);
+		rc = iopt_frames_add(&pages->frames, *index, list, n, adjacent);
 		if (rc) {
-			unpin_user_pages(list, n);
+			unpin_list(list, n, adjacent);
 			return rc;
 		}
 		*index += n;
@@ -438,19 +480,47 @@ static int batch_alloc(struct iopt_batch *batch)
 	return 0;
 }
 
+/* Have room for at least one more. */
+static inline int batch_reserve(struct iopt_batch *batch)
+{
+	if (likely(batch->sg && batch->nruns < batch->room))
+		return 0;
+	return batch->sg ? batch_flush(batch) : batch_alloc(batch);
+}
+
 static inline int batch_add_run(struct iopt_batch *batch, phys_addr_t phys,
 				size_t bytes)
 {
-	int rc;
+	int rc = batch_reserve(batch);
 
-	if (unlikely(!batch->sg || batch->nruns == batch->room)) {
-		rc = batch->sg ? batch_flush(batch) : batch_alloc(batch);
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	sg_set_page(&batch->sg[batch->nruns++], pfn_to_page(PHYS_PFN(phys)),
 		    bytes, offset_in_page(phys));
 	batch->bytes += bytes;
+	return 0;
+}
+
+/* Whole pages, each of them a run */
+static int batch_add_singles(struct iopt_batch *batch,
+			     const unsigned long *pfns, unsigned long npages)
+{
+	unsigned long i, n;
+	int rc;
+
+	for (; npages; npages -= n, pfns += n) {
+		struct scatterlist *sg;
+
+		rc = batch_reserve(batch);
+		if (rc)
+			return rc;
+		n = min_t(unsigned long, npages, batch->room - batch->nruns);
+		sg = &batch->sg[batch->nruns];
+		for (i = 0; i < n; i++)
+			sg_set_page(&sg[i], pfn_to_page(pfns[i]), PAGE_SIZE, 0);
+		batch->nruns += n;
+		batch->bytes += n * PAGE_SIZE;
+	}
 	return 0;
 }
 
@@ -472,16 +542,13 @@ static int batch_add_long(struct iopt_batch *batch, phys_addr_t phys,
 }
 
 /* Map at once, in one piece. */
-static int batch_map(struct iopt_batch *batch, phys_addr_t phys, size_t bytes)
+static int map_at_once(struct iommu_domain *domain, unsigned long iova,
+		       phys_addr_t phys, size_t bytes, int prot)
 {
-	int rc;
+	int rc = iommu_map(domain, iova, phys, bytes, prot, GFP_KERNEL_ACCOUNT);
 
-	rc = iommu_map(batch->domain, batch->iova, phys, bytes, batch->prot,
-		       GFP_KERNEL_ACCOUNT);
 	if (rc)
-		iommu_provider_sweep(batch->domain, batch->iova, bytes);
-	else
-		batch->iova += bytes;
+		iommu_provider_sweep(domain, iova, bytes);
 	return rc;
 }
 
@@ -497,33 +564,32 @@ static int batch_map_pages(struct iopt_batch *batch, phys_addr_t phys,
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
-		rc = batch_map(batch, phys, n);
+		rc = map_at_once(batch->domain, batch->iova, phys, n,
+				 batch->prot);
 		if (rc)
 			return rc;
+		batch->iova += n;
 		phys += n;
 		bytes -= n;
 	}
 	return 0;
 }
 
-static int slice_map_runs(struct iopt_slice *slice, struct iopt_batch *batch,
-			  bool huge_pages)
+static int batch_add_slice(struct iopt_batch *batch, struct iopt_slice *slice,
+			   struct iopt_run *run, bool huge_pages)
 {
 	size_t offset = slice->offset;
 	size_t left = slice->length;
-	struct iopt_run run;
+	const unsigned long *pfns;
+	unsigned long n;
 	int rc;
 
-	for (iopt_run_first(&run, &slice->pages->frames, slice->user.start,
-			    slice->user.last);
-	     run.npages; iopt_run_next(&run)) {
-		phys_addr_t phys = PFN_PHYS(run.pfn) + offset;
-		size_t bytes = min(run.npages * PAGE_SIZE - offset, left);
+	for (; run->npages; iopt_run_next(run)) {
+		phys_addr_t phys = PFN_PHYS(run->pfn) + offset;
+		size_t bytes = min(run->npages * PAGE_SIZE - offset, left);
 
 		if (!huge_pages)
 			rc = batch_map_pages(batch, phys, bytes);
-		else if (bytes == slice->length)
-			rc = batch_map(batch, phys, bytes);
 		else if (bytes > IOPT_BATCH_RUN_BYTES)
 			rc = batch_add_long(batch, phys, bytes);
 		else
@@ -532,8 +598,42 @@ static int slice_map_runs(struct iopt_slice *slice, struct iopt_batch *batch,
 			return rc;
 		offset = 0;
 		left -= bytes;
+
+		n = huge_pages ? iopt_run_singles(run, &pfns) : 0;
+		if (n) {
+			rc = batch_add_singles(batch, pfns, n);
+			if (rc)
+				return rc;
+			left -= n * PAGE_SIZE;
+		}
 	}
 	return batch_flush(batch);
+}
+
+/* Map what is not a single run to be mapped at once. */
+static noinline int slice_map_runs(struct iopt_slice *slice,
+				   struct iopt_run *run,
+				   struct iommu_domain *domain,
+				   unsigned long iova, int prot,
+				   bool huge_pages)
+{
+	struct scatterlist few[IOPT_STACK_RUNS] __uninitialized;
+	struct iopt_batch batch = {
+		.domain = domain,
+		.iova = iova,
+		.prot = prot,
+		.room = min_t(unsigned long, iopt_slice_npages(slice),
+			      scratch_entries(sizeof(*few))),
+		.few = few,
+	};
+	int rc;
+
+	rc = batch_add_slice(&batch, slice, run, huge_pages);
+	if (batch.sg != few)
+		kfree(batch.sg);
+	if (rc)
+		iommu_provider_unmap(domain, iova, batch.iova - iova);
+	return rc;
 }
 
 /**
@@ -550,26 +650,20 @@ static int slice_map_runs(struct iopt_slice *slice, struct iopt_batch *batch,
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages)
 {
-	unsigned long npages = slice->user.last - slice->user.start + 1;
-	struct scatterlist few[IOPT_STACK_RUNS] __uninitialized;
-	struct iopt_batch batch = {
-		.domain = domain,
-		.iova = iova,
-		.prot = prot,
-		.room = min_t(unsigned long, npages,
-			      scratch_entries(sizeof(*few))),
-		.few = few,
-	};
+	struct iopt_run run __uninitialized;
 	int rc;
 
 	mutex_lock(&slice->pages->lock);
-	rc = slice_map_runs(slice, &batch, huge_pages);
+	iopt_run_first(&run, &slice->pages->frames, slice->user.start,
+		       slice->user.last);
+	if (huge_pages && run.npages == iopt_slice_npages(slice))
+		rc = map_at_once(domain, iova,
+				 PFN_PHYS(run.pfn) + slice->offset,
+				 slice->length, prot);
+	else
+		rc = slice_map_runs(slice, &run, domain, iova, prot,
+				    huge_pages);
 	mutex_unlock(&slice->pages->lock);
-	if (batch.sg != few)
-		kfree(batch.sg);
-
-	if (rc)
-		iommu_provider_unmap(domain, iova, batch.iova - iova);
 	return rc;
 }
 
@@ -595,9 +689,8 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 	int rc;
 
 	if (huge_pages)
-		rc = batch_map(&batch, phys, length);
-	else
-		rc = batch_map_pages(&batch, phys, length);
+		return map_at_once(domain, iova, phys, length, prot);
+	rc = batch_map_pages(&batch, phys, length);
 	if (rc)
 		iommu_provider_unmap(domain, iova, batch.iova - iova);
 	return rc;

@@ -28,15 +28,16 @@ enum iopt_kind {
  * @size: Bytes of iopt_pages_private() it has, a multiple of a long.
  * @pin: Pin, such that it stays as long as it likes, up to @npages pages from
  *	@index on, and list them; all are in one chunk of the frames.  Returns
- *	how many, at least 1, or an errno.  Called with iopt_pages::lock held,
- *	may sleep.  unpin_user_pages() and its kin undo it.
+ *	how many, at least 1, or an errno.  May set *@adjacent, which is false,
+ *	and then list only the first: the others follow it.  Called with
+ *	iopt_pages::lock held, may sleep.  unpin_user_pages() and its kin undo it.
  * @release: Drop what iopt_pages_private() holds.  Nothing is pinned.  May be
  *	NULL.
  */
 struct iopt_pages_ops {
 	size_t size;
 	long (*pin)(struct iopt_pages *pages, unsigned long index,
-		    unsigned long npages, struct page **list);
+		    unsigned long npages, struct page **list, bool *adjacent);
 	void (*release)(struct iopt_pages *pages);
 };
 

@@ -204,7 +204,7 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 }
 
 static long file_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list)
+		     unsigned long npages, struct page **list, bool *adjacent)
 {
 	struct iopt_file *f = iopt_pages_private(pages);
 	loff_t size = i_size_read(file_inode(f->file));

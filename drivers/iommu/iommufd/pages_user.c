@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 
+#include "huge.h"
 #include "pages.h"
 
 static long pin_remote(struct mm_struct *mm, unsigned long uaddr,
@@ -26,8 +27,22 @@ static long pin_remote(struct mm_struct *mm, unsigned long uaddr,
 	return n;
 }
 
+/* Pin what is mapped by the current process. */
+static long pin_own(unsigned long uaddr, unsigned long npages,
+		    unsigned int gup_flags, struct page **list, bool *adjacent)
+{
+	long n;
+
+	if (npages < IOPT_CHUNK_PAGES || !IS_ALIGNED(uaddr, PMD_SIZE) ||
+	    !(gup_flags & FOLL_WRITE) || !iopt_is_huge(uaddr))
+		return pin_user_pages_fast(uaddr, npages, gup_flags, list);
+	n = iopt_pin_huge(uaddr, list);
+	*adjacent = n > 1;
+	return n;
+}
+
 static long user_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list)
+		     unsigned long npages, struct page **list, bool *adjacent)
 {
 	unsigned long uaddr = pages->base + index * PAGE_SIZE;
 	unsigned int gup_flags = FOLL_LONGTERM;
@@ -37,7 +52,7 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 		gup_flags |= FOLL_WRITE;
 
 	if (pages->payer.mm == current->mm)
-		n = pin_user_pages_fast(uaddr, npages, gup_flags, list);
+		n = pin_own(uaddr, npages, gup_flags, list, adjacent);
 	else
 		n = pin_remote(pages->payer.mm, uaddr, npages, gup_flags, list);
 	/* -EOVERFLOW: up to the last address that there can be, on 6.12 */

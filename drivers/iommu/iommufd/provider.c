@@ -131,6 +131,8 @@ static size_t unmap_step(struct iommu_domain *domain, unsigned long iova,
 	unsigned long sizes = domain->pgsize_bitmap;
 	unsigned long larger, size, head;
 
+	if (length == BIT(__ffs(sizes)))
+		return length;
 	size = BIT(__fls(sizes & GENMASK(__ffs(iova | BIT(__fls(length))), 0)));
 	larger = sizes & ~(size | (size - 1));
 	if (larger) {

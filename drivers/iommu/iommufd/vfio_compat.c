@@ -296,9 +296,8 @@ static int map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (down_read_killable(&ioas->vfio_lock))
 		return -EINTR;
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iommufd_map_add_user(ictx, &map, cmd->vaddr, cmd->size, prot);
-	if (!rc)
-		rc = iopt_map_begin(&map, &iova);
+	rc = iommufd_map_begin_user(ictx, &map, cmd->vaddr, cmd->size, prot,
+				    &iova);
 	if (!rc)
 		iopt_map_commit(&map);
 	iopt_map_destroy(&map);

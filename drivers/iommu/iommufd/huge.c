@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Huge pages of a process, pinned at once
+ *
+ * The kernel pins page by page, and lists each.  Of a huge page that is mapped
+ * as such it is enough to pin one page, and to look once: then all others are
+ * where they must be, and get their pins in one step.  The pins, and what they
+ * are counted as, are the same as if the kernel had made them one by one, so
+ * whoever undoes them need not know.  Why this is safe is told in
+ * Documentation/internals.md, "Huge pages".
+ */
+#include <linux/hugetlb.h>
+#include <linux/irqflags.h>
+#include <linux/mm.h>
+#include <linux/pgtable.h>
+#include <linux/sched.h>
+
+#include "frames.h"
+#include "huge.h"
+
+/*
+ * The frame that one entry of the page table, for at least all of a huge page,
+ * maps at @uaddr for reading and writing by the process; 0 if there is none.
+ *
+ * As in the kernel's own lockless walk, tables stay as long as interrupts are
+ * off.
+ */
+static unsigned long huge_pfn(unsigned long uaddr)
+{
+	unsigned long flags, pfn = 0;
+	pgd_t *pgdp, pgd;
+	p4d_t *p4dp, p4d;
+	pud_t *pudp, pud;
+	pmd_t pmd;
+
+	local_irq_save(flags);
+	pgdp = pgd_offset(current->mm, uaddr);
+	pgd = READ_ONCE(*pgdp);
+	if (pgd_none(pgd) || pgd_bad(pgd))
+		goto out_restore;
+	p4dp = p4d_offset_lockless(pgdp, pgd, uaddr);
+	p4d = READ_ONCE(*p4dp);
+	if (p4d_none(p4d) || p4d_bad(p4d))
+		goto out_restore;
+	pudp = pud_offset_lockless(p4dp, p4d, uaddr);
+	pud = READ_ONCE(*pudp);
+	if (pud_none(pud) || pud_devmap(pud))
+		goto out_restore;
+	if (pud_leaf(pud)) {
+		if (pud_access_permitted(pud, true))
+			pfn = pud_pfn(pud) +
+			      ((uaddr & ~PUD_MASK) >> PAGE_SHIFT);
+		goto out_restore;
+	}
+	if (pud_bad(pud))
+		goto out_restore;
+	pmd = READ_ONCE(*pmd_offset_lockless(pudp, pud, uaddr));
+	if (pmd_leaf(pmd) && !pmd_devmap(pmd) &&
+	    pmd_access_permitted(pmd, true))
+		pfn = pmd_pfn(pmd);
+out_restore:
+	local_irq_restore(flags);
+	return pfn;
+}
+
+/**
+ * iopt_is_huge() - Is it worth a try to pin a huge page at once?
+ * @uaddr: User address in the current process, aligned to huge pages.
+ *
+ * Return: whether one was mapped there just now, to read and write.
+ */
+bool iopt_is_huge(unsigned long uaddr)
+{
+	return huge_pfn(uaddr);
+}
+
+/**
+ * iopt_pin_huge() - Pin a huge page to read and write, or the first page there
+ * @uaddr: User address in the current process, aligned to huge pages.
+ * @page: Set to the first page.
+ *
+ * Return: IOPT_CHUNK_PAGES if that many pages from @page on are mapped from
+ * @uaddr on, and each of them got a pin; 1 if only @page did; or as
+ * pin_user_pages_fast().
+ */
+long iopt_pin_huge(unsigned long uaddr, struct page **page)
+{
+	struct folio *folio;
+	unsigned long pfn;
+	long n;
+
+	n = pin_user_pages_fast(uaddr, 1, FOLL_WRITE | FOLL_LONGTERM, page);
+	if (n != 1)
+		return n;
+
+	/* With the pin, the folio stays what and where it is. */
+	folio = page_folio(*page);
+	pfn = page_to_pfn(*page);
+	if (pfn - folio_pfn(folio) + IOPT_CHUNK_PAGES > folio_nr_pages(folio))
+		return 1;
+	/* One of hugetlbfs was mapped whole when the kernel pinned the page. */
+	if (!folio_test_hugetlb(folio) && huge_pfn(uaddr) != pfn)
+		return 1;
+	if (folio_add_pins(folio, IOPT_CHUNK_PAGES - 1))
+		return 1;
+	return IOPT_CHUNK_PAGES;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_HUGE_H
+#define __IOMMUFD_HUGE_H
+
+#include <linux/types.h>
+
+struct page;
+
+bool iopt_is_huge(unsigned long uaddr);
+long iopt_pin_huge(unsigned long uaddr, struct page **page);
+
+#endif

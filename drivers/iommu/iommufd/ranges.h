@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_RANGES_H
+#define __IOMMUFD_RANGES_H
+
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+/**
+ * struct iopt_range - A range in a tree of ranges none of which overlap
+ * @rb: In iopt_ranges::tree.
+ * @start: First.
+ * @last: Last, inclusive.  May change while in the tree, as long as none overlap.
+ */
+struct iopt_range {
+	struct rb_node rb;
+	unsigned long start;
+	unsigned long last;
+};
+
+/**
+ * struct iopt_ranges - Ranges none of which overlap
+ * @tree: struct iopt_range by start, and so by last.
+ * @highest: The one furthest up, NULL for none.
+ *
+ * An interval tree has to tell each node above a new one what is below it.
+ * Where nothing overlaps there is nothing to tell, and so what comes after all
+ * others, or is before them, is found without a look at the rest.
+ */
+struct iopt_ranges {
+	struct rb_root_cached tree;
+	struct iopt_range *highest;
+};
+
+#define IOPT_RANGES_INIT	((struct iopt_ranges){ .tree = RB_ROOT_CACHED })
+
+static inline bool iopt_ranges_empty(const struct iopt_ranges *ranges)
+{
+	return RB_EMPTY_ROOT(&ranges->tree.rb_root);
+}
+
+static inline struct iopt_range *iopt_rb_range(struct rb_node *rb)
+{
+	return rb_entry_safe(rb, struct iopt_range, rb);
+}
+
+/**
+ * iopt_range_next() - Find the next range
+ * @range: A range in the tree.
+ * @last: Last, inclusive, of what is looked at.
+ *
+ * Return: the next one that meets it, or NULL.
+ */
+static inline struct iopt_range *iopt_range_next(struct iopt_range *range,
+						 unsigned long last)
+{
+	struct iopt_range *next = iopt_rb_range(rb_next(&range->rb));
+
+	return next && next->start <= last ? next : NULL;
+}
+
+struct iopt_range *iopt_ranges_first(struct iopt_ranges *ranges,
+				     unsigned long start, unsigned long last);
+void iopt_ranges_insert(struct iopt_ranges *ranges, struct iopt_range *range);
+void iopt_ranges_remove(struct iopt_ranges *ranges, struct iopt_range *range);
+
+#endif

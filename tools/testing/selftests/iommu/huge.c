@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Huge pages of a process are pinned at once, and nobody can tell: what can come
+ * between a huge page as it was and the frames that a device is given.  Each
+ * test is a sentence of "Huge pages" in Documentation/internals.md.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "mock.h"
+
+#define AT		(64 * HUGE)
+#define NHUGE		3UL
+#define MEMORY		(NHUGE * HUGE)
+#define NPAGES		(MEMORY / PAGE)
+#define NOBODY		65534
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+/* Kilobytes that smaps says of the mapping that starts at an address */
+static long smaps_kib(const void *va, const char *field)
+{
+	FILE *smaps = fopen("/proc/self/smaps", "re");
+	unsigned long start, end;
+	bool inside = false;
+	char line[1024];
+	long found = -1;
+
+	if (!smaps)
+		return -1;
+	while (found < 0 && fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= addr(va) && addr(va) < end;
+		else if (inside && !strncmp(line, field, strlen(field)))
+			found = strtol(line + strlen(field), NULL, 10);
+	}
+	fclose(smaps);
+	return found;
+}
+
+static char *place(void)
+{
+	return anon_aligned(MEMORY, HUGE);
+}
+
+static char *get_anon(void)
+{
+	return huge_pages(MEMORY);
+}
+
+static char *get_shmem(void)
+{
+	char *va = place();
+
+	if (write_file(SHMEM_ENABLED, "advise") || !va ||
+	    mmap(va, MEMORY, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != va ||
+	    madvise(va, MEMORY, MADV_HUGEPAGE))
+		return NULL;
+	memset(va, 1, MEMORY);
+	return va;
+}
+
+static char *get_hugetlb(void)
+{
+	char *va;
+
+	if (write_file(NR_HUGEPAGES, "8"))
+		return NULL;
+	va = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (va == MAP_FAILED)
+		return NULL;
+	memset(va, 1, MEMORY);
+	return va;
+}
+
+FIXTURE(huge)
+{
+	int fd;
+	__u32 ioas_id;
+	struct mock_dev dev;
+	char *va;
+	long pinned;
+};
+
+FIXTURE_VARIANT(huge)
+{
+	char *(*get)(void);
+	const char *field;	/* of smaps: how much of it is in huge pages */
+	bool whole;		/* the kernel never maps a part of a huge page */
+	bool shared;
+};
+
+FIXTURE_VARIANT_ADD(huge, anon)
+{
+	.get = get_anon,
+	.field = "AnonHugePages:",
+};
+
+FIXTURE_VARIANT_ADD(huge, shmem)
+{
+	.get = get_shmem,
+	.field = "ShmemPmdMapped:",
+	.shared = true,
+};
+
+FIXTURE_VARIANT_ADD(huge, hugetlb)
+{
+	.get = get_hugetlb,
+	.field = "Private_Hugetlb:",
+	.whole = true,
+};
+
+FIXTURE_SETUP(huge)
+{
+	ASSERT_EQ(0, mock_load());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	self->va = variant->get();
+	ASSERT_NE(NULL, self->va);
+	ASSERT_EQ((long)MEMORY / 1024, smaps_kib(self->va, variant->field));
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
+}
+
+FIXTURE_TEARDOWN(huge)
+{
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+	munmap(self->va, MEMORY);
+	write_file(SHMEM_ENABLED, "never");
+	write_file(NR_HUGEPAGES, "0");
+}
+
+#define MAP_ALL()							\
+	ioas_map(self->fd, self->ioas_id, self->va, MEMORY, AT)
+#define UNMAP_ALL()							\
+	ioas_unmap(self->fd, self->ioas_id, AT, MEMORY)
+/* Does the device see at AT + offset what the process has at va? */
+#define SEES(va, offset, length)					\
+	mock_check_map(self->fd, self->dev.hwpt_id, va, length,		\
+		       AT + (offset))
+
+TEST_F(huge, each_page_gets_a_pin)
+{
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	EXPECT_EQ(0, UNMAP_ALL());
+	EXPECT_EQ(0, PINNED());
+}
+
+TEST_F(huge, each_page_is_charged)
+{
+	struct rlimit memlock = { MEMORY - PAGE, MEMORY - PAGE };
+	int status;
+	pid_t pid = fork();
+	char *va;
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		va = variant->get();
+		if (!va || setrlimit(RLIMIT_MEMLOCK, &memlock) ||
+		    setresuid(NOBODY, NOBODY, NOBODY))
+			_exit(1);
+		if (ioas_map(self->fd, self->ioas_id, va, MEMORY, AT) !=
+		    -ENOMEM)
+			_exit(2);
+		_exit(ioas_map(self->fd, self->ioas_id, va, MEMORY - PAGE, AT) ?
+			      3 : 0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ((long)NPAGES - 1, PINNED());
+}
+
+TEST_F(huge, read_only_mapping)
+{
+	__u64 iova = AT;
+
+	ASSERT_EQ(0, ioas_map_flags(self->fd, self->ioas_id, FIXED | READABLE,
+				    self->va, MEMORY, &iova));
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+/* One page of a huge page was given back, and is another one now. */
+TEST_F(huge, a_page_was_replaced)
+{
+	char *page = self->va + HUGE + 77 * PAGE;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs has no smaller pages");
+	ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
+	*page = 3;
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+TEST_F(huge, a_page_cannot_be_written)
+{
+	char *page = self->va + 2 * HUGE - PAGE;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs protects whole pages");
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, MAP_ALL());
+	EXPECT_EQ(0, PINNED());
+	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, MAP_ALL());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+TEST_F(huge, a_page_is_missing)
+{
+	if (variant->whole)
+		SKIP(return, "hugetlbfs unmaps whole pages");
+	ASSERT_EQ(0, munmap(self->va + HUGE + 5 * PAGE, PAGE));
+	EXPECT_EQ(-EFAULT, MAP_ALL());
+	EXPECT_EQ(0, PINNED());
+}
+
+/* The second half of one huge page is that of another. */
+TEST_F(huge, half_of_another_page)
+{
+	char *half = self->va + HUGE / 2;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs moves whole pages");
+	ASSERT_EQ(half, mremap(self->va + 2 * HUGE + HUGE / 2, HUGE / 2,
+			       HUGE / 2, MREMAP_MAYMOVE | MREMAP_FIXED, half));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->va, 2 * HUGE, AT));
+	EXPECT_EQ(0, SEES(self->va, 0, 2 * HUGE));
+}
+
+/* Addresses do not matter once something is pinned. */
+TEST_F(huge, moves_to_another_address)
+{
+	char *to;
+
+	if (variant->whole)
+		SKIP(return, "6.1 does not move a private mapping of hugetlbfs");
+	to = place();
+	ASSERT_NE(NULL, to);
+	ASSERT_EQ(0, MAP_ALL());
+	ASSERT_EQ(to, mremap(self->va, MEMORY, MEMORY,
+			     MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	EXPECT_EQ(0, SEES(to, 0, MEMORY));
+	self->va = to;
+}
+
+TEST_F(huge, is_unmapped_in_part)
+{
+	char *hole = self->va + HUGE + HUGE / 4;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs unmaps whole pages");
+	ASSERT_EQ(0, MAP_ALL());
+	ASSERT_EQ(0, munmap(hole, HUGE / 2));
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, hole - self->va));
+	EXPECT_EQ(0, SEES(hole + HUGE / 2, hole + HUGE / 2 - self->va,
+			  self->va + MEMORY - hole - HUGE / 2));
+	EXPECT_EQ(0, UNMAP_ALL());
+	EXPECT_EQ(0, PINNED());
+}
+
+/* Writing after a fork moves the writer unless what it has is pinned. */
+TEST_F(huge, the_parent_keeps_its_pages)
+{
+	int go[2], status;
+	unsigned long i;
+	char c = 0;
+	pid_t pid;
+
+	if (variant->shared)
+		SKIP(return, "shared memory is not copied");
+	ASSERT_EQ(0, pipe(go));
+	ASSERT_EQ(0, MAP_ALL());
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		for (i = 0; i < NPAGES; i++)
+			if (self->va[i * PAGE] != 1)
+				_exit(2);
+		_exit(0);
+	}
+	for (i = 0; i < NPAGES; i++)
+		self->va[i * PAGE] = 4;
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* What a child shares is copied before a device may write to it. */
+TEST_F(huge, the_child_keeps_its_content)
+{
+	int go[2], status;
+	unsigned long i;
+	char c = 0;
+	pid_t pid;
+
+	if (variant->shared)
+		SKIP(return, "shared memory is not copied");
+	ASSERT_EQ(0, pipe(go));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(go[1]);
+		if (read(go[0], &c, 1) != 1)
+			_exit(1);
+		for (i = 0; i < NPAGES; i++)
+			if (self->va[i * PAGE] != 1)
+				_exit(2);
+		_exit(0);
+	}
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	memset(self->va, 5, MEMORY);
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	ASSERT_EQ(1, write(go[1], &c, 1));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* Ask the kernel for all that it does to memory that is in its way. */
+static int disturb(const char *va)
+{
+	char range[128];
+
+	if (mount("none", "/sys/kernel/debug", "debugfs", 0, NULL) &&
+	    errno != EBUSY)
+		return -errno;
+	snprintf(range, sizeof(range), "%d,0x%llx,0x%llx", getpid(), addr(va),
+		 addr(va) + MEMORY);
+	if (write_file("/sys/kernel/debug/split_huge_pages", range))
+		return -EIO;
+	if (madvise((void *)va, MEMORY, MADV_PAGEOUT) && errno != EINVAL)
+		return -errno;
+	return write_file("/proc/sys/vm/compact_memory", "1");
+}
+
+TEST_F(huge, stays_where_it_is)
+{
+	ASSERT_EQ(0, MAP_ALL());
+	ASSERT_EQ(0, disturb(self->va));
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	EXPECT_EQ((long)NPAGES, PINNED());
+}
+
+/* The pins are those of single pages: a part of them can go. */
+TEST_F(huge, is_unpinned_in_part)
+{
+	struct mock_dev dev;
+	__u32 other;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, mock_attach(self->fd, other, &dev));
+	ASSERT_EQ(0, MAP_ALL());
+	ASSERT_EQ(0, ioas_copy(self->fd, other, self->ioas_id, HUGE, AT,
+			       AT + HUGE / 2));
+	ASSERT_EQ(0, UNMAP_ALL());
+	EXPECT_EQ((long)(HUGE / PAGE), PINNED());
+	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id,
+				    self->va + HUGE / 2, HUGE, AT));
+	EXPECT_EQ(0, ioas_unmap(self->fd, other, AT, HUGE));
+	EXPECT_EQ(0, PINNED());
+}
+
+/* In many steps, none of which is a whole huge page */
+TEST_F(huge, with_little_scratch_memory)
+{
+	ASSERT_EQ(0, mock_limit(self->fd, 100));
+	EXPECT_EQ(0, MAP_ALL());
+	ASSERT_EQ(0, mock_limit(self->fd, SCRATCH));
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+struct racer {
+	char *va;
+	atomic_bool stop;
+	unsigned long rounds;
+};
+
+/* Huge pages, and then not, and again */
+static void *race(void *arg)
+{
+	struct racer *r = arg;
+	char *page = r->va + HUGE + 300 * PAGE;
+
+	for (; !r->stop; r->rounds++) {
+		madvise(page, PAGE, MADV_DONTNEED);
+		*page = 6;
+		mprotect(page + PAGE, PAGE, PROT_READ);
+		mprotect(page + PAGE, PAGE, PROT_READ | PROT_WRITE);
+		madvise(r->va, MEMORY, MADV_COLLAPSE);
+	}
+	return NULL;
+}
+
+TEST_F(huge, races_with_what_splits_it)
+{
+	struct racer r = { .va = self->va };
+	unsigned int i, mapped = 0;
+	pthread_t thread;
+	int rc;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs is not split");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, race, &r));
+	for (i = 0; i < patient_rounds(2000); i++) {
+		rc = MAP_ALL();
+		if (rc) {
+			ASSERT_EQ(-EFAULT, rc);
+			continue;
+		}
+		mapped++;
+		ASSERT_EQ(0, UNMAP_ALL());
+	}
+	r.stop = true;
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, PINNED());
+	EXPECT_LT(0, mapped);
+	EXPECT_LT(0, r.rounds);
+
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+TEST_HARNESS_MAIN
