@@ -233,24 +233,24 @@ out_free:
  * The lock of the set is what allows to wait for many of these locks.  Nobody
  * else who holds one waits for that of another device.  A fault takes vma_lock,
  * then @memory_lock, so the first of all devices come before the second of any.
+ * Where there is a list of what is mapped, there is a lock for that, too, and
+ * emptying it has emptied the page tables.
  */
 static void vfio_pci_set_block_memory(struct vfio_device_set *dev_set)
 {
 	struct vfio_pci_core_device *core;
 
-	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
-		compat_vfio_pci_lock_vmas(core);
+	compat_vfio_pci_lock_vmas(dev_set);
 
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list) {
 		struct vfio_device *vdev = &core->vdev;
 
 		down_write_nest_lock(&core->memory_lock, &dev_set->lock);
-		if (vdev->ops == &vfio_pci_ops)
+		if (!vfio_pci_lists_vmas && vdev->ops == &vfio_pci_ops)
 			vfio_cdev_zap(to_vfio_pci(vdev)->cdev, vdev);
 	}
 
-	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
-		compat_vfio_pci_unlock_vmas(core);
+	compat_vfio_pci_unlock_vmas(dev_set);
 }
 
 static void vfio_pci_set_unblock_memory(struct vfio_device_set *dev_set)

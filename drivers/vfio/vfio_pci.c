@@ -10,8 +10,10 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/err.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/string.h>
 #include <linux/vfio.h>
@@ -93,23 +95,14 @@ static bool vfio_pci_is_igd(struct pci_dev *pdev)
 static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 			   unsigned long arg)
 {
-	struct vfio_pci_device *pci = to_vfio_pci(vdev);
-	long ret;
-
 	switch (cmd) {
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-		ret = vfio_pci_hot_reset_info(pci, arg);
-		break;
+		return vfio_pci_hot_reset_info(to_vfio_pci(vdev), arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		ret = vfio_pci_hot_reset(pci, arg);
-		break;
+		return vfio_pci_hot_reset(to_vfio_pci(vdev), arg);
 	default:
-		ret = vfio_pci_core_ioctl(vdev, cmd, arg);
-		break;
+		return vfio_pci_core_ioctl(vdev, cmd, arg);
 	}
-	/* Resets may wake the device up, and so does any call. */
-	vfio_pci_bars_update(pci);
-	return ret;
 }
 
 static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
@@ -118,7 +111,8 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
 	int ret;
 
-	if (!(flags & VFIO_DEVICE_FEATURE_SET))
+	if ((flags & VFIO_DEVICE_FEATURE_PROBE) ||
+	    !(flags & VFIO_DEVICE_FEATURE_SET))
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
 
 	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
@@ -210,9 +204,15 @@ static void vfio_pci_cdev_closing(struct vfio_device *vdev)
 	vfio_pci_bars_close(to_vfio_pci(vdev));
 }
 
+static void vfio_pci_cdev_called(struct vfio_device *vdev)
+{
+	vfio_pci_bars_retry(to_vfio_pci(vdev));
+}
+
 static const struct vfio_cdev_ops vfio_pci_cdev_ops = {
 	.opened = vfio_pci_cdev_opened,
 	.closing = vfio_pci_cdev_closing,
+	.called = vfio_pci_cdev_called,
 };
 
 static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
@@ -261,12 +261,27 @@ out_put:
 	return ret;
 }
 
+/*
+ * A device that is pulled out may have several functions.  They are removed one
+ * by one, and each removal waits for the user of the function.
+ */
+static void vfio_pci_update_set(struct vfio_device_set *dev_set)
+{
+	struct vfio_device *vdev;
+
+	mutex_lock(&dev_set->lock);
+	list_for_each_entry(vdev, &dev_set->device_list, dev_set_list)
+		if (vdev->ops == &vfio_pci_ops)
+			vfio_pci_bars_update(to_vfio_pci(vdev));
+	mutex_unlock(&dev_set->lock);
+}
+
 static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
 	/* It may be gone already, and then its BARs are. */
-	vfio_pci_bars_update(to_vfio_pci(&core->vdev));
+	vfio_pci_update_set(core->vdev.dev_set);
 	vfio_cdev_del(to_vfio_pci(&core->vdev)->cdev);
 	vfio_pci_core_unregister_device(core);
 	vfio_put_device(&core->vdev);
@@ -291,11 +306,22 @@ static void vfio_pci_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
-	vfio_pci_bars_unblock(to_vfio_pci(&core->vdev));
+	vfio_pci_bars_reset_done(to_vfio_pci(&core->vdev));
+}
+
+static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
+						pci_channel_state_t state)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	/* Otherwise there will be no reset. */
+	if (state != pci_channel_io_normal)
+		vfio_pci_bars_lose(to_vfio_pci(&core->vdev));
+	return vfio_pci_core_aer_err_detected(pdev, state);
 }
 
 static const struct pci_error_handlers vfio_pci_err_handlers = {
-	.error_detected = vfio_pci_core_aer_err_detected,
+	.error_detected = vfio_pci_error_detected,
 	.reset_prepare = vfio_pci_reset_prepare,
 	.reset_done = vfio_pci_reset_done,
 };

@@ -6,6 +6,7 @@
  * A driver makes a region for a device that is bound to a context.  Only in that
  * context it can be mapped, through the file that the driver named.
  */
+#include <linux/cc_platform.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/iommufd.h>
@@ -110,16 +111,15 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	struct vm_area_struct *vma;
 	struct iommufd_mmio *mmio;
 
-	if (list_empty(&ictx->mmios))
-		return NULL;
 	uaddr = untagged_addr(uaddr);
 	if (mmap_read_lock_killable(current->mm))
 		return ERR_PTR(-EINTR);
 	vma = vma_lookup(current->mm, uaddr);
 	if (!vma || !(vma->vm_flags & (VM_IO | VM_PFNMAP)))
 		mmio = NULL;
-	else if (length > vma->vm_end - uaddr || !vma_allows(vma, prot))
-		mmio = ERR_PTR(-EFAULT);
+	else if (length > vma->vm_end - uaddr || !vma_allows(vma, prot) ||
+		 cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		mmio = ERR_PTR(-EFAULT); /* see iommufd_map_begin_user() */
 	else
 		mmio = get_mmio(ictx, vma, uaddr, length, phys);
 	mmap_read_unlock(current->mm);
@@ -158,6 +158,9 @@ static int map_add_found(struct iommufd_ctx *ictx, struct iopt_map *map,
  * To look for the VMA costs about as much as to map a page, so memory is taken
  * for granted first: pinning tells.
  *
+ * With AMD's memory encryption no MMIO can be mapped: the IOMMU driver would set
+ * the bit for it in each address.
+ *
  * Return: as iopt_map_begin(), -EFAULT also when it is MMIO that cannot be
  * mapped, or not like that.
  */
@@ -167,20 +170,16 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 {
 	int rc;
 
-	/* A region of this context that the caller could mean is listed. */
-	if (!list_empty(&ictx->mmios)) {
-		rc = iopt_map_add_user(map, uaddr, length, prot,
-				       ictx->account_mode);
-		if (rc)
-			return rc;
-		map->must_pin = true;
-		rc = iopt_map_begin(map, fixed_iova);
-		/* MMIO may be more than the caller may pin. */
-		if (rc != -EFAULT && rc != -ENOMEM)
-			return rc;
-		iopt_map_destroy(map);
-		iopt_map_init(map, map->iopt);
-	}
+	rc = iopt_map_add_user(map, uaddr, length, prot, ictx->account_mode);
+	if (rc)
+		return rc;
+	map->must_pin = true;
+	rc = iopt_map_begin(map, fixed_iova);
+	/* MMIO may be more than the caller may pin. */
+	if (rc != -EFAULT && rc != -ENOMEM)
+		return rc;
+	iopt_map_destroy(map);
+	iopt_map_init(map, map->iopt);
 
 	rc = map_add_found(ictx, map, uaddr, length, prot);
 	return rc ?: iopt_map_begin(map, fixed_iova);

@@ -12,13 +12,18 @@
  * Until 6.10 the core has a list of the mappings of BARs that are filled, and
  * does not fill one on it again.  So whoever empties page tables has to empty
  * the list too, and keep faults away meanwhile.  From 6.10 on all is in the
- * page tables.
+ * page tables, and unmap_mapping_range() does it.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/vfio.h>
+
+#define vfio_pci_lists_vmas	true
 
 /* An entry of that list, as drivers/vfio/pci/vfio_pci_core.c has it */
 struct compat_vfio_pci_mmap_vma {
@@ -26,29 +31,99 @@ struct compat_vfio_pci_mmap_vma {
 	struct list_head vma_next;
 };
 
-static inline void compat_vfio_pci_lock_vmas(struct vfio_pci_core_device *core)
+/* munmap() empties what it has taken off the tree with the lock for reading. */
+static inline bool compat_mmap_read_trylock_of(struct vm_area_struct *vma)
+{
+	if (!mmap_read_trylock(vma->vm_mm))
+		return false;
+	if (vma_lookup(vma->vm_mm, vma->vm_start) == vma)
+		return true;
+	mmap_read_unlock(vma->vm_mm);
+	return false;
+}
+
+/*
+ * Empty the mappings on a device's list.  To do so changes their VM_PAT, and
+ * takes an mmap lock.  That comes before vma_lock, which is held, so it is only
+ * tried for, but for an mm that the caller has locked.  Returns one to wait for,
+ * with a reference, or NULL when the list is empty.
+ */
+static inline struct mm_struct *
+compat_vfio_pci_empty_vmas(struct vfio_pci_core_device *core,
+			   struct mm_struct *locked)
 {
 	struct compat_vfio_pci_mmap_vma *entry, *next;
 
-	mutex_lock_nest_lock(&core->vma_lock, &core->vdev.dev_set->lock);
 	list_for_each_entry_safe(entry, next, &core->vma_list, vma_next) {
+		struct vm_area_struct *vma = entry->vma;
+		struct mm_struct *mm = vma->vm_mm;
+
+		if (mm == locked) {
+			zap_vma_ptes(vma, vma->vm_start,
+				     vma->vm_end - vma->vm_start);
+		} else if (mmget_not_zero(mm)) {
+			if (!compat_mmap_read_trylock_of(vma))
+				return mm;
+			zap_vma_ptes(vma, vma->vm_start,
+				     vma->vm_end - vma->vm_start);
+			mmap_read_unlock(mm);
+			mmput_async(mm); /* its end takes vma_lock */
+		}
 		list_del(&entry->vma_next);
 		kfree(entry);
 	}
+	return NULL;
 }
 
 static inline void
-compat_vfio_pci_unlock_vmas(struct vfio_pci_core_device *core)
+compat_vfio_pci_unlock_vmas(struct vfio_device_set *dev_set)
 {
-	mutex_unlock(&core->vma_lock);
+	struct vfio_pci_core_device *core;
+
+	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
+		mutex_unlock(&core->vma_lock);
+}
+
+/*
+ * Empty the lists of all devices, and keep them empty.  Threads that go on to
+ * fill mappings do not keep this from its end: they hold mmap locks for reading.
+ */
+static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
+{
+	struct mm_struct *mm = NULL, *locked;
+	struct vfio_pci_core_device *core;
+
+	do {
+		locked = mm;
+		mm = NULL;
+		if (locked)
+			mmap_write_lock(locked);
+		list_for_each_entry(core, &dev_set->device_list,
+				    vdev.dev_set_list)
+			mutex_lock_nest_lock(&core->vma_lock, &dev_set->lock);
+		list_for_each_entry(core, &dev_set->device_list,
+				    vdev.dev_set_list) {
+			mm = compat_vfio_pci_empty_vmas(core, locked);
+			if (mm)
+				break;
+		}
+		if (mm)
+			compat_vfio_pci_unlock_vmas(dev_set);
+		if (locked) {
+			mmap_write_unlock(locked);
+			mmput_async(locked);
+		}
+	} while (mm);
 }
 #else
-static inline void compat_vfio_pci_lock_vmas(struct vfio_pci_core_device *core)
+#define vfio_pci_lists_vmas	false
+
+static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
 {
 }
 
 static inline void
-compat_vfio_pci_unlock_vmas(struct vfio_pci_core_device *core)
+compat_vfio_pci_unlock_vmas(struct vfio_device_set *dev_set)
 {
 }
 #endif

@@ -5,8 +5,10 @@
  * BAR is sure to answer, and comes back by itself.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <linux/pci_regs.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 
 #include "fault.h"
@@ -111,6 +113,9 @@ do {									\
 	EXPECT_TRUE(edu_write_faults(&self->p.edu, iova, EDU))
 
 #define EXPECT_FAULTS()	EXPECT_FAULTS_AT(BAR_IOVA)
+
+#define EXPECT_READ_FAULTS()						\
+	EXPECT_TRUE(edu_read_faults(&self->p.edu, BAR_IOVA, EDU))
 
 static int set_command(int dev, __u16 clear, __u16 set)
 {
@@ -303,19 +308,34 @@ TEST_F_TIMEOUT(bar, another_context_cannot, PATIENCE)
 	__u32 ioas;
 	int iommu = open_iommu(&ioas);
 	int other = open_vfio(PAIR_0);
+	struct vfio_region_info info;
 	__u32 pt = ioas;
+	char *memory;
 
-	/* Where nothing is attached it is found out at attach, as for memory */
-	EXPECT_EQ(0, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
-			      IOAS_RW));
+	/* Without any device, with one that is bound, and attached */
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
+				    IOAS_RW));
 	ASSERT_EQ(0, vfio_bind(other, iommu, NULL));
-	EXPECT_EQ(-EFAULT, vfio_attach(other, &pt));
-	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
-	pt = ioas;
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
+				    IOAS_RW));
 	ASSERT_EQ(0, vfio_attach(other, &pt));
 	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
 				    IOAS_RW));
 	EXPECT_EQ(-ENOENT, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
+
+	/* In the place of memory it is found out at attach */
+	ASSERT_EQ(0, vfio_detach(other));
+	memory = anon_pages(LENGTH / PAGE);
+	ASSERT_EQ(0, ioas_map(iommu, ioas, memory, LENGTH, BAR_IOVA, IOAS_RW));
+	ASSERT_EQ(0, vfio_region(self->p.target, CMB, &info));
+	ASSERT_EQ(memory, mmap(memory, LENGTH, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_FIXED, self->p.target,
+			       info.offset));
+	pt = ioas;
+	EXPECT_EQ(-EFAULT, vfio_attach(other, &pt));
+	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
+	EXPECT_EQ(0, vfio_attach(other, &pt));
+	EXPECT_EQ(0, munmap(memory, LENGTH));
 }
 
 TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
@@ -394,6 +414,56 @@ static int from_low_power(int dev)
 	return low_power(dev, false);
 }
 
+static int probe_low_power(int dev)
+{
+	struct vfio_device_feature feature = {
+		.argsz = sizeof(feature),
+		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
+}
+
+/* The device sleeps when nobody calls, and the next call wakes it up */
+static int to_sleep(int dev)
+{
+	struct {
+		struct vfio_device_feature header;
+		struct vfio_device_low_power_entry_with_wakeup entry;
+	} feature = {
+		.header = {
+			.argsz = sizeof(feature),
+			.flags = VFIO_DEVICE_FEATURE_SET |
+				 VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+		},
+		.entry = { .wakeup_eventfd = eventfd(0, EFD_CLOEXEC) },
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
+}
+
+static int wake_by_read(int dev)
+{
+	__u16 id;
+
+	return vfio_config_read(dev, PCI_VENDOR_ID, &id, sizeof(id));
+}
+
+/* Where the place of a write makes no difference */
+static int wake_by_write(int dev)
+{
+	__u8 line = 0;
+
+	return vfio_config_write(dev, PCI_INTERRUPT_LINE, &line, sizeof(line));
+}
+
+/* There is nothing to be detached */
+static int wake_by_detach(int dev)
+{
+	return vfio_detach(dev);
+}
+
 static int device_reset(int dev)
 {
 	return ERR(ioctl(dev, VFIO_DEVICE_RESET));
@@ -434,6 +504,26 @@ FIXTURE_VARIANT_ADD(revoked, low_power)
 	.by = { to_low_power, from_low_power },
 };
 
+FIXTURE_VARIANT_ADD(revoked, sleep_until_read)
+{
+	.by = { to_sleep, wake_by_read },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_write)
+{
+	.by = { to_sleep, wake_by_write },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_detach)
+{
+	.by = { to_sleep, wake_by_detach },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_feature)
+{
+	.by = { to_sleep, probe_low_power },
+};
+
 FIXTURE_SETUP(revoked)
 {
 	ASSERT_EQ(0, pair_open(&self->p));
@@ -450,6 +540,7 @@ TEST_F_TIMEOUT(revoked, and_back, PATIENCE)
 {
 	ASSERT_EQ(0, variant->by.off(self->p.target));
 	EXPECT_FAULTS();
+	EXPECT_READ_FAULTS();
 	ASSERT_EQ(0, variant->by.on(self->p.target));
 	EXPECT_REACHES(PAGE);
 }
@@ -646,6 +737,14 @@ static int trace_start(void)
 	       trace_write("trace", "");
 }
 
+/* The kernel "debug" is built without, others have it */
+#define START_TRACE()							\
+do {									\
+	if (access(TRACEFS, F_OK))					\
+		SKIP(return, "no tracing in this kernel");		\
+	ASSERT_EQ(0, trace_start());					\
+} while (0)
+
 /* The events since the last call, as a string of m and u */
 static const char *trace_read(void)
 {
@@ -683,8 +782,7 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	char neighbour_bdf[BDF_LEN];
 	int neighbour;
 
-	if (trace_start())
-		SKIP(return, "no trace events for IOMMUs in this kernel");
+	START_TRACE();
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	EXPECT_STREQ("m", trace_read());
 
@@ -722,12 +820,63 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_STREQ("u", trace_read());
 }
 
+/* Until it has been killed in the middle of a reset */
+static bool killed_in_reset(const char *bdf)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!!pci_write(bdf, "reset", "1"));
+	usleep(50000);
+	kill(pid, SIGKILL);
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
+/* It is not the user who is killed; page by page takes longest */
+TEST_F_TIMEOUT(bar, comes_back_though_who_resets_is_killed, PATIENCE)
+{
+	struct iommu_option option = {
+		.size = sizeof(option),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_SET,
+	};
+	const char *events = "";
+	__u32 ioas, pt;
+	int i;
+
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
+	option.object_id = ioas;
+	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_OPTION, &option));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
+			      IOAS_RW));
+	ASSERT_EQ(0, map_bar(ioas));
+	pt = ioas;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, trace_start());
+	for (i = 0; i < 20 && strcmp(events, "um"); i++)
+		if (killed_in_reset(self->p.target_bdf)) {
+			events = trace_read();
+			ASSERT_STRNE("u", events);
+		}
+	EXPECT_STREQ("um", events);
+	EXPECT_REACHES(0);
+}
+
+TEST_F_TIMEOUT(bar, stays_while_asked_what_there_is, PATIENCE)
+{
+	START_TRACE();
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_EQ(0, probe_low_power(self->p.target));
+	EXPECT_STREQ("", trace_read());
+}
+
 TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
 {
 	__u8 byte = 0;
 
-	if (trace_start())
-		SKIP(return, "no trace events for IOMMUs in this kernel");
+	START_TRACE();
 	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_MASTER));
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	EXPECT_STREQ("m", trace_read());
@@ -741,6 +890,108 @@ TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
 	/* Of the bits beside that for decoding it cannot be told in time */
 	ASSERT_EQ(0, set_command(self->p.target, PCI_COMMAND_MASTER, 0));
 	EXPECT_STREQ("um", trace_read());
+	EXPECT_REACHES(0);
+}
+
+/* An error of the port, for which the kernel resets the bus behind it */
+struct aer_error_inj {
+	__u8 bus, dev, fn;
+	__u32 uncor_status, cor_status, header_log[4], domain;
+};
+
+static int inject_error(void)
+{
+	struct aer_error_inj error = {
+		.uncor_status = PCI_ERR_UNC_DLP,
+	};
+	unsigned int bus, dev, fn;
+	int fd, rc;
+
+	if (sscanf(TARGET_PORT, "%x:%x:%x.%x", &error.domain, &bus, &dev,
+		   &fn) != 4)
+		return -EINVAL;
+	error.bus = bus;
+	error.dev = dev;
+	error.fn = fn;
+	fd = open("/dev/aer_inject", O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, &error, sizeof(error)) == sizeof(error) ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+/* Wait until the kernel says how it went */
+static bool recovery(int log, bool successful)
+{
+	char line[1024];
+
+	return kmsg_find(log, "device recovery",
+			 successful ? "successful" : "failed", 10000, line);
+}
+
+FIXTURE(error)
+{
+	struct pair p;
+	int neighbour;
+	int log;
+};
+
+FIXTURE_SETUP(error)
+{
+	char neighbour_bdf[BDF_LEN];
+
+	if (system("modprobe -q aer_inject"))
+		SKIP(return, "no aer_inject in this kernel");
+	ASSERT_EQ(0, pair_open(&self->p));
+	/* Without a driver it would keep the kernel from recovering */
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
+	ASSERT_EQ(0, pci_bind(neighbour_bdf, "vfio-pci"));
+	START_TRACE();
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+	EXPECT_STREQ("m", trace_read());
+	self->log = kmsg_open();
+}
+
+FIXTURE_TEARDOWN(error)
+{
+	if (self->p.iommu)
+		EXPECT_EQ(0, pair_close(&self->p));
+}
+
+TEST_F_TIMEOUT(error, takes_it_until_decoding_is_turned_on, PATIENCE)
+{
+	__u16 command;
+
+	ASSERT_EQ(0, inject_error());
+	ASSERT_TRUE(recovery(self->log, true));
+	EXPECT_STREQ("u", trace_read());
+	EXPECT_EQ(0, get_info(self->p.target));
+	EXPECT_EQ(0, vfio_config_read(self->p.target, PCI_COMMAND, &command,
+				      sizeof(command)));
+	EXPECT_STREQ("", trace_read());
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_MEMORY));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_REACHES(0);
+}
+
+TEST_F_TIMEOUT(error, without_recovery_takes_it_until_after_a_reset, PATIENCE)
+{
+	char neighbour_bdf[BDF_LEN];
+
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
+	ASSERT_EQ(0, pci_bind(neighbour_bdf, NULL));
+	ASSERT_EQ(0, inject_error());
+	ASSERT_TRUE(recovery(self->log, false));
+	EXPECT_STREQ("u", trace_read());
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_STREQ("", trace_read());
+	ASSERT_EQ(0, device_reset(self->p.target));
+	EXPECT_STREQ("", trace_read());
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_STREQ("m", trace_read());
 	EXPECT_REACHES(0);
 }
 

@@ -482,6 +482,18 @@ TEST_F(of_one_context, leaves_the_devices_usable)
 	EXPECT_EQ(0, vfio_detach(self->dev[1]));
 }
 
+/* Before 6.10 the copy that fork() makes is not known to vfio-pci-core */
+static bool child_is_revoked(const int dev[2], char *bar)
+{
+	size_t length;
+
+	if (kernel_before(6, 10) &&
+	    vfio_map_bar(dev[1], 0, (void **)&bar, &length))
+		return false;
+	return mmio_read32(bar + RDBAL) == 0 &&
+	       !hot_reset_without_groups(dev[1]) && faults(bar, RDBAL, 0);
+}
+
 /* A mapping goes for the time of the reset, and comes back by itself */
 TEST_F(of_one_context, revokes_mappings_of_all)
 {
@@ -497,11 +509,9 @@ TEST_F(of_one_context, revokes_mappings_of_all)
 	EXPECT_EQ(-EINVAL, hot_reset(self->dev[0], -1, -1));
 	EXPECT_FALSE(faults(self->bar, RDBAL, 0));
 
-	/* The other way round, and a mapping that a child has got */
+	/* The other way round, and a mapping that another process has */
 	if (!fork())
-		_exit(!(mmio_read32(self->bar + RDBAL) == 0 &&
-			!hot_reset_without_groups(self->dev[1]) &&
-			faults(self->bar, RDBAL, 0)));
+		_exit(!child_is_revoked(self->dev, self->bar));
 	ASSERT_LT(0, wait(&status));
 	EXPECT_EQ(0, status);
 	EXPECT_TRUE(faults(self->bar, RDBAL, 0));
@@ -550,6 +560,107 @@ TEST_F_TIMEOUT(of_one_context, makes_accesses_wait, PATIENCE)
 	__atomic_store_n(&reader.stop, true, __ATOMIC_RELAXED);
 	pthread_join(reader.thread, NULL);
 	EXPECT_EQ(0, reader.wrong);
+}
+
+/* What changes the page tables of a mapping, or the mapping, meanwhile */
+struct changer {
+	pthread_t thread;
+	bool (*change)(struct changer *changer);
+	int dev;
+	char *bar;	/* mapped throughout */
+	size_t length;
+	bool stop;
+	long rounds;
+	bool failed;
+};
+
+static bool change_munmap(struct changer *changer)
+{
+	size_t length;
+	void *bar;
+
+	if (vfio_map_bar(changer->dev, 0, &bar, &length))
+		return false;
+	mmio_read32(bar);
+	return !munmap(bar, length);
+}
+
+static bool change_mprotect(struct changer *changer)
+{
+	mmio_read32(changer->bar + RDBAL);
+	return !mprotect(changer->bar, changer->length, PROT_READ) &&
+	       !mprotect(changer->bar, changer->length,
+			 PROT_READ | PROT_WRITE);
+}
+
+static bool change_fork(struct changer *changer)
+{
+	int status;
+	pid_t pid;
+
+	mmio_read32(changer->bar + RDBAL);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+/* Another process, whose mmap lock is another */
+static bool change_elsewhere(struct changer *changer)
+{
+	int i, status;
+	pid_t pid = fork();
+
+	for (i = 0; !pid && i < 50; i++)
+		if (!change_munmap(changer))
+			_exit(1);
+	if (!pid)
+		_exit(0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+static void *change_on(void *arg)
+{
+	struct changer *changer = arg;
+
+	while (!__atomic_load_n(&changer->stop, __ATOMIC_RELAXED) &&
+	       !changer->failed) {
+		changer->failed = !changer->change(changer);
+		__atomic_add_fetch(&changer->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(of_one_context, beside_changes_of_mappings, PATIENCE)
+{
+	struct changer changers[] = {
+		{ .change = change_munmap },
+		{ .change = change_mprotect },
+		{ .change = change_fork },
+		{ .change = change_elsewhere },
+	};
+	unsigned int i, rounds = patient_rounds(300);
+	struct changer *changer;
+
+	for (i = 0; i < ARRAY_SIZE(changers); i++) {
+		changer = &changers[i];
+		changer->dev = self->dev[1];
+		changer->bar = self->bar;
+		changer->length = self->length;
+		ASSERT_EQ(0, pthread_create(&changer->thread, NULL, change_on,
+					    changer));
+	}
+	for (i = 0; i < rounds; i++)
+		EXPECT_EQ(0, hot_reset_without_groups(self->dev[i % 2]));
+	for (i = 0; i < ARRAY_SIZE(changers); i++) {
+		changer = &changers[i];
+		__atomic_store_n(&changer->stop, true, __ATOMIC_RELAXED);
+		ASSERT_EQ(0, pthread_join(changer->thread, NULL));
+		EXPECT_FALSE(changer->failed);
+		EXPECT_LT(0, changer->rounds);
+	}
+	EXPECT_EQ(0, leave_mark(self->dev[1]));
+	EXPECT_EQ(MARK, mmio_read32(self->bar + RDBAL));
 }
 
 static void *reset_often(void *arg)
