@@ -33,7 +33,8 @@ tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
 	KERNEL=$(KERNEL)
 
 help: ## this list
-	@echo "make [KERNELDIR=headers of a kernel] TARGET"
+	@echo "make [KERNEL=one of $(KERNELS)] TARGET"
+	@echo "make [KERNELDIR=headers of a kernel] modules or install"
 	@sed -n 's/^\([-a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST))
 	@echo "To have DKMS build and install the modules for each new kernel:"
 	@echo "  dkms add . && dkms install iommufd/0.1"
