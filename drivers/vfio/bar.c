@@ -8,9 +8,13 @@
  * page faults.  Devices have no page faults here, so what they reach is taken
  * away and given back at the same events:
  *
- *  - a reset, whoever asks for it: the PCI core announces each of them, with
- *    reset_prepare() and reset_done(), be it of the function or of its bus, by
- *    its user, a neighbour's, or by sysfs;
+ *  - a reset that is asked for: the PCI core announces it, with reset_prepare()
+ *    and reset_done(), be it of the function or of its bus, by its user, a
+ *    neighbour's, or by sysfs;
+ *  - an error for which the PCI core resets the bus by itself, to recover: it
+ *    announces that with error_detected(), and does not turn the BARs on again.
+ *    The user does, by a write to the configuration space, with which the VFIO
+ *    core also restores their addresses;
  *  - a write to the configuration space that touches the bit for memory
  *    decoding, or the power state;
  *  - the power management features of VFIO;
@@ -26,6 +30,7 @@
  * for.  So vfio_pci_bars.lock is inside all of those, among them memory_lock of
  * the VFIO core, and nothing inside of it waits for a page fault.
  */
+#include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
@@ -46,7 +51,8 @@ static bool bars_enabled(struct vfio_pci_core_device *core)
 	struct pci_dev *pdev = core->pdev;
 
 	return (__force int)pdev->current_state < (__force int)PCI_D3hot &&
-	       !core->pm_runtime_engaged && !pci_channel_offline(pdev) &&
+	       !core->pm_runtime_engaged &&
+	       pdev->error_state != pci_channel_io_perm_failure &&
 	       (pdev->no_command_memory ||
 		(core->vconfig[PCI_COMMAND] & PCI_COMMAND_MEMORY));
 }
@@ -59,11 +65,25 @@ static void bars_apply(struct vfio_pci_device *pci)
 
 	if (!bars->mmio)
 		return;
-	if (bars->blocked || !bars_enabled(&pci->core))
+	if (bars->blocked || bars->lost || !bars_enabled(&pci->core))
 		iommufd_mmio_revoke(bars->mmio);
 	else if (iommufd_mmio_restore(bars->mmio))
 		dev_warn_ratelimited(&pci->core.pdev->dev,
 				     "some mappings of BARs could not be restored\n");
+}
+
+/*
+ * Somebody has just turned the BARs on.  When the PCI core fails to recover it
+ * leaves the channel frozen; then the reset that counts is that of the user.
+ */
+static void bars_turned_on(struct vfio_pci_device *pci)
+{
+	struct vfio_pci_bars *bars = &pci->bars;
+
+	lockdep_assert_held(&bars->lock);
+
+	if (bars->reset || !pci_channel_offline(pci->core.pdev))
+		bars->lost = false;
 }
 
 /* An iommufd_mmio_find_fn */
@@ -133,6 +153,7 @@ int vfio_pci_bars_open(struct vfio_pci_device *pci, struct iommufd_ctx *ictx,
 
 	mutex_lock(&bars->lock);
 	bars->mmio = mmio;
+	bars_turned_on(pci); /* by the VFIO core, before */
 	bars_apply(pci);
 	mutex_unlock(&bars->lock);
 	return 0;
@@ -187,6 +208,35 @@ void vfio_pci_bars_unblock(struct vfio_pci_device *pci)
 }
 
 /**
+ * vfio_pci_bars_reset_done - vfio_pci_bars_unblock() after a reset of the function
+ * @pci: the device
+ */
+void vfio_pci_bars_reset_done(struct vfio_pci_device *pci)
+{
+	mutex_lock(&pci->bars.lock);
+	pci->bars.reset = true;
+	mutex_unlock(&pci->bars.lock);
+	vfio_pci_bars_unblock(pci);
+}
+
+/**
+ * vfio_pci_bars_lose - before the PCI core resets the bus because of an error
+ * @pci: the device
+ *
+ * No device reaches the BARs until their user turns them on, after the reset.
+ *
+ * Context: process context.
+ */
+void vfio_pci_bars_lose(struct vfio_pci_device *pci)
+{
+	mutex_lock(&pci->bars.lock);
+	pci->bars.lost = true;
+	pci->bars.reset = false;
+	bars_apply(pci);
+	mutex_unlock(&pci->bars.lock);
+}
+
+/**
  * vfio_pci_bars_update - after what may have turned the BARs on
  * @pci: the device
  *
@@ -207,11 +257,14 @@ static bool touches(u64 byte, u64 pos, size_t count)
 }
 
 /* Whether a write touches the bit for memory decoding, or the power state. */
-static bool bars_in_config(struct pci_dev *pdev, u64 pos, size_t count)
+static bool bars_in_config(struct vfio_pci_device *pci, u64 pos, size_t count)
 {
-	return (!pdev->no_command_memory && touches(PCI_COMMAND, pos, count)) ||
-	       (pdev->pm_cap &&
-		touches(pdev->pm_cap + PCI_PM_CTRL, pos, count));
+	struct pci_dev *pdev = pci->core.pdev;
+
+	if (touches(PCI_COMMAND, pos, count) &&
+	    (!pdev->no_command_memory || READ_ONCE(pci->bars.lost)))
+		return true;
+	return pdev->pm_cap && touches(pdev->pm_cap + PCI_PM_CTRL, pos, count);
 }
 
 /* Whether the command register's low byte, as written, is what it is already. */
@@ -266,18 +319,22 @@ ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
 	ssize_t ret;
 	u8 low;
 
-	if (!bars_in_config(core->pdev, pos, count))
+	if (!bars_in_config(pci, pos, count))
 		return vfio_pci_core_write(&core->vdev, buf, count, ppos);
 
 	if (pos == PCI_COMMAND && count == 2) {
 		if (get_user(low, (const u8 __user *)buf))
 			return -EFAULT;
-		if (command_stays(core, low))
+		if (!READ_ONCE(pci->bars.lost) && command_stays(core, low))
 			return write_high_command(pci, buf, ppos);
 	}
 
 	vfio_pci_bars_block(pci);
 	ret = vfio_pci_core_write(&core->vdev, buf, count, ppos);
+	mutex_lock(&pci->bars.lock);
+	if (ret > 0 && touches(PCI_COMMAND, pos, ret) && bars_enabled(core))
+		bars_turned_on(pci);
+	mutex_unlock(&pci->bars.lock);
 	vfio_pci_bars_unblock(pci);
 	return ret;
 }

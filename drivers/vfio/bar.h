@@ -18,11 +18,16 @@ struct vfio_pci_device;
  * @lock: guards the fields below
  * @mmio: what is mapped of them; NULL unless a device file has the device open
  * @blocked: calls at work that may turn the BARs off
+ * @lost: an error has the PCI core reset the bus, which turns the BARs off, and
+ *	  its user has not turned them on since
+ * @reset: the function has been reset since
  */
 struct vfio_pci_bars {
 	struct mutex lock; /* see above */
 	struct iommufd_mmio *mmio;
 	unsigned int blocked;
+	bool lost;
+	bool reset;
 };
 
 void vfio_pci_bars_init(struct vfio_pci_device *pci);
@@ -34,6 +39,8 @@ void vfio_pci_bars_close(struct vfio_pci_device *pci);
 
 void vfio_pci_bars_block(struct vfio_pci_device *pci);
 void vfio_pci_bars_unblock(struct vfio_pci_device *pci);
+void vfio_pci_bars_reset_done(struct vfio_pci_device *pci);
+void vfio_pci_bars_lose(struct vfio_pci_device *pci);
 void vfio_pci_bars_update(struct vfio_pci_device *pci);
 
 ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,

@@ -291,11 +291,22 @@ static void vfio_pci_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
-	vfio_pci_bars_unblock(to_vfio_pci(&core->vdev));
+	vfio_pci_bars_reset_done(to_vfio_pci(&core->vdev));
+}
+
+static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
+						pci_channel_state_t state)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	/* Otherwise there will be no reset. */
+	if (state != pci_channel_io_normal)
+		vfio_pci_bars_lose(to_vfio_pci(&core->vdev));
+	return vfio_pci_core_aer_err_detected(pdev, state);
 }
 
 static const struct pci_error_handlers vfio_pci_err_handlers = {
-	.error_detected = vfio_pci_core_aer_err_detected,
+	.error_detected = vfio_pci_error_detected,
 	.reset_prepare = vfio_pci_reset_prepare,
 	.reset_done = vfio_pci_reset_done,
 };

@@ -744,6 +744,113 @@ TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
 	EXPECT_REACHES(0);
 }
 
+/* An error of the port, for which the kernel resets the bus behind it */
+struct aer_error_inj {
+	__u8 bus, dev, fn;
+	__u32 uncor_status, cor_status, header_log[4], domain;
+};
+
+static int inject_error(void)
+{
+	struct aer_error_inj error = {
+		.uncor_status = PCI_ERR_UNC_DLP,
+	};
+	unsigned int bus, dev, fn;
+	int fd, rc;
+
+	if (sscanf(TARGET_PORT, "%x:%x:%x.%x", &error.domain, &bus, &dev,
+		   &fn) != 4)
+		return -EINVAL;
+	error.bus = bus;
+	error.dev = dev;
+	error.fn = fn;
+	fd = open("/dev/aer_inject", O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	rc = write(fd, &error, sizeof(error)) == sizeof(error) ? 0 : -errno;
+	close(fd);
+	return rc;
+}
+
+/* Wait until the kernel says how it went */
+static bool recovered(int log, bool successful)
+{
+	char line[1024];
+
+	return kmsg_find(log, "device recovery",
+			 successful ? "successful" : "failed", 10000, line);
+}
+
+FIXTURE(error)
+{
+	bool can_inject;
+	struct pair p;
+	int log;
+};
+
+FIXTURE_SETUP(error)
+{
+	char neighbour_bdf[BDF_LEN];
+
+	self->can_inject = !system("modprobe -q aer_inject");
+	if (!self->can_inject)
+		return;
+	ASSERT_EQ(0, pair_open(&self->p));
+	/* Without a driver it would keep the kernel from recovering */
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
+	ASSERT_EQ(0, pci_bind(neighbour_bdf, "vfio-pci"));
+	ASSERT_EQ(0, trace_start());
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+	EXPECT_STREQ("m", trace_read());
+	self->log = kmsg_open();
+}
+
+FIXTURE_TEARDOWN(error)
+{
+	if (self->can_inject)
+		EXPECT_EQ(0, pair_close(&self->p));
+}
+
+TEST_F_TIMEOUT(error, takes_it_until_decoding_is_turned_on, PATIENCE)
+{
+	__u16 command;
+
+	if (!self->can_inject)
+		SKIP(return, "no aer_inject in this kernel");
+	ASSERT_EQ(0, inject_error());
+	ASSERT_TRUE(recovered(self->log, true));
+	EXPECT_STREQ("u", trace_read());
+	EXPECT_EQ(0, get_info(self->p.target));
+	EXPECT_EQ(0, vfio_config_read(self->p.target, PCI_COMMAND, &command,
+				      sizeof(command)));
+	EXPECT_STREQ("", trace_read());
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, set_command(self->p.target, 0, PCI_COMMAND_MEMORY));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_REACHES(0);
+}
+
+TEST_F_TIMEOUT(error, without_recovery_takes_it_until_after_a_reset, PATIENCE)
+{
+	char neighbour_bdf[BDF_LEN];
+
+	if (!self->can_inject)
+		SKIP(return, "no aer_inject in this kernel");
+	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
+	ASSERT_EQ(0, pci_bind(neighbour_bdf, NULL));
+	ASSERT_EQ(0, inject_error());
+	ASSERT_TRUE(recovered(self->log, false));
+	EXPECT_STREQ("u", trace_read());
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_STREQ("", trace_read());
+	ASSERT_EQ(0, device_reset(self->p.target));
+	EXPECT_STREQ("", trace_read());
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_REACHES(0);
+}
+
 /* Everything at once */
 struct race {
 	struct pair *pair;
