@@ -65,9 +65,13 @@ static void bars_apply(struct vfio_pci_device *pci)
 
 	if (!bars->mmio)
 		return;
-	if (bars->blocked || bars->lost || !bars_enabled(&pci->core))
+	if (bars->blocked || bars->lost || !bars_enabled(&pci->core)) {
 		iommufd_mmio_revoke(bars->mmio);
-	else if (iommufd_mmio_restore(bars->mmio))
+		WRITE_ONCE(bars->partial, true);
+		return;
+	}
+	WRITE_ONCE(bars->partial, iommufd_mmio_restore(bars->mmio));
+	if (bars->partial)
 		dev_warn_ratelimited(&pci->core.pdev->dev,
 				     "some mappings of BARs could not be restored\n");
 }
@@ -237,10 +241,8 @@ void vfio_pci_bars_lose(struct vfio_pci_device *pci)
 }
 
 /**
- * vfio_pci_bars_update - after what may have turned the BARs on
+ * vfio_pci_bars_update - after the BARs were turned off or on by something else
  * @pci: the device
- *
- * Also tries again what could not be restored before.
  *
  * Context: as vfio_pci_bars_block().
  */
@@ -249,6 +251,21 @@ void vfio_pci_bars_update(struct vfio_pci_device *pci)
 	mutex_lock(&pci->bars.lock);
 	bars_apply(pci);
 	mutex_unlock(&pci->bars.lock);
+}
+
+/**
+ * vfio_pci_bars_retry - after any call of the user
+ * @pci: the device
+ *
+ * It may have woken the device up, and what could not be restored before may be
+ * possible now.
+ *
+ * Context: as vfio_pci_bars_block().
+ */
+void vfio_pci_bars_retry(struct vfio_pci_device *pci)
+{
+	if (READ_ONCE(pci->bars.partial))
+		vfio_pci_bars_update(pci);
 }
 
 static bool touches(u64 byte, u64 pos, size_t count)

@@ -18,6 +18,7 @@ struct vfio_pci_device;
  * @lock: guards the fields below
  * @mmio: what is mapped of them; NULL unless a device file has the device open
  * @blocked: calls at work that may turn the BARs off
+ * @partial: not all that is mapped is reachable; also read without @lock
  * @lost: an error has the PCI core reset the bus, which turns the BARs off, and
  *	  its user has not turned them on since
  * @reset: the function has been reset since
@@ -26,6 +27,7 @@ struct vfio_pci_bars {
 	struct mutex lock; /* see above */
 	struct iommufd_mmio *mmio;
 	unsigned int blocked;
+	bool partial;
 	bool lost;
 	bool reset;
 };
@@ -42,6 +44,7 @@ void vfio_pci_bars_unblock(struct vfio_pci_device *pci);
 void vfio_pci_bars_reset_done(struct vfio_pci_device *pci);
 void vfio_pci_bars_lose(struct vfio_pci_device *pci);
 void vfio_pci_bars_update(struct vfio_pci_device *pci);
+void vfio_pci_bars_retry(struct vfio_pci_device *pci);
 
 ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
 				   const char __user *buf, size_t count,

@@ -539,6 +539,7 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 		break;
 	}
 
+	df->cdev->ops->called(vdev);
 	vfio_cdev_pm_put(vdev);
 	return ret;
 }
@@ -546,21 +547,29 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 static ssize_t vfio_cdev_fops_read(struct file *filp, char __user *buf,
 				   size_t count, loff_t *ppos)
 {
+	struct vfio_cdev_file *df = filp->private_data;
 	struct vfio_device *vdev = vfio_cdev_bound(filp);
+	ssize_t ret;
 
 	if (!vdev)
 		return -EINVAL;
-	return vdev->ops->read(vdev, buf, count, ppos);
+	ret = vdev->ops->read(vdev, buf, count, ppos);
+	df->cdev->ops->called(vdev);
+	return ret;
 }
 
 static ssize_t vfio_cdev_fops_write(struct file *filp, const char __user *buf,
 				    size_t count, loff_t *ppos)
 {
+	struct vfio_cdev_file *df = filp->private_data;
 	struct vfio_device *vdev = vfio_cdev_bound(filp);
+	ssize_t ret;
 
 	if (!vdev)
 		return -EINVAL;
-	return vdev->ops->write(vdev, buf, count, ppos);
+	ret = vdev->ops->write(vdev, buf, count, ppos);
+	df->cdev->ops->called(vdev);
+	return ret;
 }
 
 /*

@@ -31,11 +31,13 @@ struct vfio_device;
  * @opened: a file has the device open, and bound to a context.  Returns 0 or an
  *	    errno, and then bind fails.
  * @closing: undoes it, before close_device.
+ * @called: a call on the file is over.  Most of them wake the device up.
  */
 struct vfio_cdev_ops {
 	int (*opened)(struct vfio_device *vdev, struct iommufd_ctx *ictx,
 		      struct file *filp);
 	void (*closing)(struct vfio_device *vdev);
+	void (*called)(struct vfio_device *vdev);
 };
 
 int vfio_cdev_init(void);

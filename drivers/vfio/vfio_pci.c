@@ -93,23 +93,14 @@ static bool vfio_pci_is_igd(struct pci_dev *pdev)
 static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 			   unsigned long arg)
 {
-	struct vfio_pci_device *pci = to_vfio_pci(vdev);
-	long ret;
-
 	switch (cmd) {
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-		ret = vfio_pci_hot_reset_info(pci, arg);
-		break;
+		return vfio_pci_hot_reset_info(to_vfio_pci(vdev), arg);
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		ret = vfio_pci_hot_reset(pci, arg);
-		break;
+		return vfio_pci_hot_reset(to_vfio_pci(vdev), arg);
 	default:
-		ret = vfio_pci_core_ioctl(vdev, cmd, arg);
-		break;
+		return vfio_pci_core_ioctl(vdev, cmd, arg);
 	}
-	/* Resets may wake the device up, and so does any call. */
-	vfio_pci_bars_update(pci);
-	return ret;
 }
 
 static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
@@ -210,9 +201,15 @@ static void vfio_pci_cdev_closing(struct vfio_device *vdev)
 	vfio_pci_bars_close(to_vfio_pci(vdev));
 }
 
+static void vfio_pci_cdev_called(struct vfio_device *vdev)
+{
+	vfio_pci_bars_retry(to_vfio_pci(vdev));
+}
+
 static const struct vfio_cdev_ops vfio_pci_cdev_ops = {
 	.opened = vfio_pci_cdev_opened,
 	.closing = vfio_pci_cdev_closing,
+	.called = vfio_pci_cdev_called,
 };
 
 static int vfio_pci_add_cdev(struct vfio_pci_device *pci)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <linux/pci_regs.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 
 #include "fault.h"
@@ -394,6 +395,56 @@ static int from_low_power(int dev)
 	return low_power(dev, false);
 }
 
+/* The device sleeps when nobody calls, and the next call wakes it up */
+static int to_sleep(int dev)
+{
+	struct {
+		struct vfio_device_feature header;
+		struct vfio_device_low_power_entry_with_wakeup entry;
+	} feature = {
+		.header = {
+			.argsz = sizeof(feature),
+			.flags = VFIO_DEVICE_FEATURE_SET |
+				 VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+		},
+		.entry = { .wakeup_eventfd = eventfd(0, EFD_CLOEXEC) },
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
+}
+
+static int wake_by_read(int dev)
+{
+	__u16 id;
+
+	return vfio_config_read(dev, PCI_VENDOR_ID, &id, sizeof(id));
+}
+
+/* Where the place of a write makes no difference */
+static int wake_by_write(int dev)
+{
+	__u8 line = 0;
+
+	return vfio_config_write(dev, PCI_INTERRUPT_LINE, &line, sizeof(line));
+}
+
+/* There is nothing to be detached */
+static int wake_by_detach(int dev)
+{
+	return vfio_detach(dev);
+}
+
+static int wake_by_feature(int dev)
+{
+	struct vfio_device_feature feature = {
+		.argsz = sizeof(feature),
+		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
+}
+
 static int device_reset(int dev)
 {
 	return ERR(ioctl(dev, VFIO_DEVICE_RESET));
@@ -432,6 +483,26 @@ FIXTURE_VARIANT_ADD(revoked, power_state_until_reset)
 FIXTURE_VARIANT_ADD(revoked, low_power)
 {
 	.by = { to_low_power, from_low_power },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_read)
+{
+	.by = { to_sleep, wake_by_read },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_write)
+{
+	.by = { to_sleep, wake_by_write },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_detach)
+{
+	.by = { to_sleep, wake_by_detach },
+};
+
+FIXTURE_VARIANT_ADD(revoked, sleep_until_feature)
+{
+	.by = { to_sleep, wake_by_feature },
 };
 
 FIXTURE_SETUP(revoked)
