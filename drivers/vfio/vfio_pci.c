@@ -109,7 +109,8 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
 	int ret;
 
-	if (!(flags & VFIO_DEVICE_FEATURE_SET))
+	if ((flags & VFIO_DEVICE_FEATURE_PROBE) ||
+	    !(flags & VFIO_DEVICE_FEATURE_SET))
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
 
 	switch (flags & VFIO_DEVICE_FEATURE_MASK) {

@@ -395,6 +395,17 @@ static int from_low_power(int dev)
 	return low_power(dev, false);
 }
 
+static int probe_low_power(int dev)
+{
+	struct vfio_device_feature feature = {
+		.argsz = sizeof(feature),
+		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
+}
+
 /* The device sleeps when nobody calls, and the next call wakes it up */
 static int to_sleep(int dev)
 {
@@ -432,17 +443,6 @@ static int wake_by_write(int dev)
 static int wake_by_detach(int dev)
 {
 	return vfio_detach(dev);
-}
-
-static int wake_by_feature(int dev)
-{
-	struct vfio_device_feature feature = {
-		.argsz = sizeof(feature),
-		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
-			 VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
-	};
-
-	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
 }
 
 static int device_reset(int dev)
@@ -502,7 +502,7 @@ FIXTURE_VARIANT_ADD(revoked, sleep_until_detach)
 
 FIXTURE_VARIANT_ADD(revoked, sleep_until_feature)
 {
-	.by = { to_sleep, wake_by_feature },
+	.by = { to_sleep, probe_low_power },
 };
 
 FIXTURE_SETUP(revoked)
@@ -791,6 +791,16 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
 				LENGTH));
 	EXPECT_STREQ("u", trace_read());
+}
+
+TEST_F_TIMEOUT(bar, stays_while_asked_what_there_is, PATIENCE)
+{
+	if (trace_start())
+		SKIP(return, "no trace events for IOMMUs in this kernel");
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+	EXPECT_EQ(0, probe_low_power(self->p.target));
+	EXPECT_STREQ("", trace_read());
 }
 
 TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
