@@ -284,13 +284,18 @@ static bool bars_in_config(struct vfio_pci_device *pci, u64 pos, size_t count)
 	return pdev->pm_cap && touches(pdev->pm_cap + PCI_PM_CTRL, pos, count);
 }
 
-/* Whether the command register's low byte, as written, is what it is already. */
+/*
+ * Whether the command register's low byte, as written, is what it is already.
+ * Waits for a reset, as the VFIO core's own access does; a device that sleeps is
+ * not woken up for this.
+ */
 static bool command_stays(struct vfio_pci_core_device *core, u8 low)
 {
 	const u8 decoding = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
 	u16 command;
 
-	return !pci_read_config_word(core->pdev, PCI_COMMAND, &command) &&
+	return !core->pm_runtime_engaged &&
+	       !pci_user_read_config_word(core->pdev, PCI_COMMAND, &command) &&
 	       (command & 0xff) == low &&
 	       !((core->vconfig[PCI_COMMAND] ^ low) & decoding);
 }
