@@ -10,8 +10,10 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/err.h>
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/string.h>
 #include <linux/vfio.h>
@@ -259,12 +261,27 @@ out_put:
 	return ret;
 }
 
+/*
+ * A device that is pulled out may have several functions.  They are removed one
+ * by one, and each removal waits for the user of the function.
+ */
+static void vfio_pci_update_set(struct vfio_device_set *dev_set)
+{
+	struct vfio_device *vdev;
+
+	mutex_lock(&dev_set->lock);
+	list_for_each_entry(vdev, &dev_set->device_list, dev_set_list)
+		if (vdev->ops == &vfio_pci_ops)
+			vfio_pci_bars_update(to_vfio_pci(vdev));
+	mutex_unlock(&dev_set->lock);
+}
+
 static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
 	/* It may be gone already, and then its BARs are. */
-	vfio_pci_bars_update(to_vfio_pci(&core->vdev));
+	vfio_pci_update_set(core->vdev.dev_set);
 	vfio_cdev_del(to_vfio_pci(&core->vdev)->cdev);
 	vfio_pci_core_unregister_device(core);
 	vfio_put_device(&core->vdev);
