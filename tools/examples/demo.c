@@ -198,7 +198,8 @@ static void show_block(int dev, int iommu, __u32 ioas, const char *bdf)
 	must(is_filled(memory, 'C') && is_filled(memory + PAGE, 'C'),
 	     "memory is unchanged");
 	say("   DMA to 0x%llx: no byte of the memory has changed", iova + PAGE);
-	must(kmsg_find_fault(log, bdf, "DMA Write", 5000, line),
+	must(kmsg_find_fault(log, bdf, "DMA Write", iova + PAGE, 5000,
+			     line),
 	     "the kernel reports the DMA");
 	say("   the kernel's log: %s", line);
 

@@ -59,14 +59,14 @@ bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
 	}
 }
 
-bool kmsg_find_fault(int fd, const char *bdf, const char *type, int timeout_ms,
-		     char line[1024])
+bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
+		     int timeout_ms, char line[1024])
 {
-	char what[64], device[64];
+	char what[64], device[96];
 
 	/* The IOMMU driver leaves out the PCI domain: "0000:" */
 	snprintf(what, sizeof(what), "DMAR: [%s", type);
-	snprintf(device, sizeof(device), "Request device [%s]",
-		 strchr(bdf, ':') + 1);
+	snprintf(device, sizeof(device), "Request device [%s] fault addr 0x%llx ",
+		 strchr(bdf, ':') + 1, iova & ~0xfffULL);
 	return kmsg_find(fd, what, device, timeout_ms, line);
 }

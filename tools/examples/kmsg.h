@@ -4,6 +4,7 @@
 #define EXAMPLES_KMSG_H
 
 #include <stdbool.h>
+#include <linux/types.h>
 
 /* A reader that starts at the end of the log; fd or negative errno */
 int kmsg_open(void);
@@ -14,11 +15,12 @@ int kmsg_open(void);
 bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
 	       char line[1024]);
 /*
- * The same for the report that the Intel IOMMU stopped a DMA of the device, as
- * in "DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr ..."; type
- * is "DMA Read" or "DMA Write".  The kernel prints at most ten in five seconds.
+ * The same for the report that the Intel IOMMU stopped a DMA of the device at the
+ * page of iova, as in "DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault
+ * addr 0x10001000 ..."; type is "DMA Read" or "DMA Write".  The kernel prints at
+ * most ten in five seconds.
  */
-bool kmsg_find_fault(int fd, const char *bdf, const char *type, int timeout_ms,
-		     char line[1024]);
+bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
+		     int timeout_ms, char line[1024]);
 
 #endif

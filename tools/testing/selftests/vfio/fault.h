@@ -24,7 +24,7 @@ static inline bool edu_write_faults(struct edu *edu, __u64 iova,
 		log = kmsg_open();
 		if (edu_to_memory(edu, iova, EDU_DMA_MAX) == 0)
 			found = kmsg_find_fault(log, requester, "DMA Write",
-						1500, line);
+						iova, 1500, line);
 		close(log);
 	}
 	return found;
@@ -44,7 +44,7 @@ static inline bool edu_read_faults(struct edu *edu, __u64 iova,
 		log = kmsg_open();
 		if (edu_from_memory(edu, iova, EDU_DMA_MAX) == 0)
 			found = kmsg_find_fault(log, requester, "DMA Read",
-						1500, line);
+						iova, 1500, line);
 		close(log);
 	}
 	return found;

@@ -114,7 +114,7 @@ static bool nvme_faults(struct nvme *nvme,
 			sleep(6);
 		log = kmsg_open();
 		io(nvme, LBA, IOVA, PAGE);
-		found = kmsg_find_fault(log, NVME, what, 5000, line);
+		found = kmsg_find_fault(log, NVME, what, IOVA, 5000, line);
 		close(log);
 	}
 	return found;
