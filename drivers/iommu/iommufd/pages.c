@@ -384,6 +384,7 @@ void iopt_slice_unpin(struct iopt_slice *slice)
  * @domain: The domain.
  * @iova: Where the next byte goes that is not in @domain yet.
  * @prot: IOMMU_READ and so on.
+ * @finish: Go on when the caller is killed: it may not be the user.
  * @nruns: Runs gathered in @sg.
  * @room: How many it is to have room for.
  * @bytes: Their bytes.
@@ -394,6 +395,7 @@ struct iopt_batch {
 	struct iommu_domain *domain;
 	unsigned long iova;
 	int prot;
+	bool finish;
 	unsigned int nruns;
 	unsigned int room;
 	size_t bytes;
@@ -494,7 +496,7 @@ static int batch_map_pages(struct iopt_batch *batch, phys_addr_t phys,
 	while (bytes) {
 		size_t n = min(bytes, PAGE_SIZE - offset_in_page(phys));
 
-		if (fatal_signal_pending(current))
+		if (!batch->finish && fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
 		rc = batch_map(batch, phys, n);
@@ -582,7 +584,9 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
  * @prot: IOMMU_READ and so on.
  * @huge_pages: Use larger pages of the IOMMU.
  *
- * Return: as iopt_slice_map().
+ * Goes on to its end when the caller is killed.
+ *
+ * Return: 0, or, with nothing mapped: -ENOMEM, or what the IOMMU driver says.
  */
 int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 		  phys_addr_t phys, size_t length, int prot, bool huge_pages)
@@ -591,6 +595,7 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 		.domain = domain,
 		.iova = iova,
 		.prot = prot,
+		.finish = true,
 	};
 	int rc;
 

@@ -5,6 +5,7 @@
  * BAR is sure to answer, and comes back by itself.
  */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <linux/pci_regs.h>
 #include <sys/eventfd.h>
@@ -794,6 +795,49 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
 				LENGTH));
 	EXPECT_STREQ("u", trace_read());
+}
+
+/* Until it has been killed in the middle of a reset */
+static bool killed_in_reset(const char *bdf)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!!pci_write(bdf, "reset", "1"));
+	usleep(50000);
+	kill(pid, SIGKILL);
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
+/* It is not the user who is killed; page by page takes longest */
+TEST_F_TIMEOUT(bar, comes_back_though_who_resets_is_killed, PATIENCE)
+{
+	struct iommu_option option = {
+		.size = sizeof(option),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_SET,
+	};
+	const char *events = "";
+	__u32 ioas, pt;
+	int i;
+
+	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
+	option.object_id = ioas;
+	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_OPTION, &option));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
+			      IOAS_RW));
+	ASSERT_EQ(0, map_bar(ioas));
+	pt = ioas;
+	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, trace_start());
+	for (i = 0; i < 20 && strcmp(events, "um"); i++)
+		if (killed_in_reset(self->p.target_bdf)) {
+			events = trace_read();
+			ASSERT_STRNE("u", events);
+		}
+	EXPECT_STREQ("um", events);
+	EXPECT_REACHES(0);
 }
 
 TEST_F_TIMEOUT(bar, stays_while_asked_what_there_is, PATIENCE)
