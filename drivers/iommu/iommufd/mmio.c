@@ -110,9 +110,6 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	struct vm_area_struct *vma;
 	struct iommufd_mmio *mmio;
 
-	/* A region of this context that the caller could mean is listed. */
-	if (list_empty(&ictx->mmios))
-		return NULL;
 	uaddr = untagged_addr(uaddr);
 	if (mmap_read_lock_killable(current->mm))
 		return ERR_PTR(-EINTR);

@@ -308,19 +308,34 @@ TEST_F_TIMEOUT(bar, another_context_cannot, PATIENCE)
 	__u32 ioas;
 	int iommu = open_iommu(&ioas);
 	int other = open_vfio(PAIR_0);
+	struct vfio_region_info info;
 	__u32 pt = ioas;
+	char *memory;
 
-	/* Where nothing is attached it is found out at attach, as for memory */
-	EXPECT_EQ(0, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
-			      IOAS_RW));
+	/* Without any device, with one that is bound, and attached */
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
+				    IOAS_RW));
 	ASSERT_EQ(0, vfio_bind(other, iommu, NULL));
-	EXPECT_EQ(-EFAULT, vfio_attach(other, &pt));
-	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
-	pt = ioas;
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
+				    IOAS_RW));
 	ASSERT_EQ(0, vfio_attach(other, &pt));
 	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
 				    IOAS_RW));
 	EXPECT_EQ(-ENOENT, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
+
+	/* In the place of memory it is found out at attach */
+	ASSERT_EQ(0, vfio_detach(other));
+	memory = anon_pages(LENGTH / PAGE);
+	ASSERT_EQ(0, ioas_map(iommu, ioas, memory, LENGTH, BAR_IOVA, IOAS_RW));
+	ASSERT_EQ(0, vfio_region(self->p.target, CMB, &info));
+	ASSERT_EQ(memory, mmap(memory, LENGTH, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_FIXED, self->p.target,
+			       info.offset));
+	pt = ioas;
+	EXPECT_EQ(-EFAULT, vfio_attach(other, &pt));
+	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
+	EXPECT_EQ(0, vfio_attach(other, &pt));
+	EXPECT_EQ(0, munmap(memory, LENGTH));
 }
 
 TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
