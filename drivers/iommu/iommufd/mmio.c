@@ -6,6 +6,7 @@
  * A driver makes a region for a device that is bound to a context.  Only in that
  * context it can be mapped, through the file that the driver named.
  */
+#include <linux/cc_platform.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/iommufd.h>
@@ -116,8 +117,9 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	vma = vma_lookup(current->mm, uaddr);
 	if (!vma || !(vma->vm_flags & (VM_IO | VM_PFNMAP)))
 		mmio = NULL;
-	else if (length > vma->vm_end - uaddr || !vma_allows(vma, prot))
-		mmio = ERR_PTR(-EFAULT);
+	else if (length > vma->vm_end - uaddr || !vma_allows(vma, prot) ||
+		 cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		mmio = ERR_PTR(-EFAULT); /* see iommufd_map_add_user() */
 	else
 		mmio = get_mmio(ictx, vma, uaddr, length, phys);
 	mmap_read_unlock(current->mm);
@@ -131,6 +133,9 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
  * @uaddr: User address of the first byte.
  * @length: Bytes, not 0; @uaddr + @length does not wrap.
  * @prot: IOMMU_READ and so on.
+ *
+ * With AMD's memory encryption no MMIO can be mapped: the IOMMU driver would set
+ * the bit for it in each address.
  *
  * Return: 0, -EFAULT when it is MMIO that cannot be mapped, or not like that,
  * -EINTR when killed, -ENOMEM.
