@@ -15,9 +15,13 @@
 #include "domain.h"
 #include "iommufd_test.h"
 
-static void *mock_pte(phys_addr_t phys, bool huge)
+/* From its lowest bit on: huge, the protection, the address */
+#define MOCK_PTE_PROT	6	/* bits: IOMMU_READ to IOMMU_PRIV */
+
+static void *mock_pte(phys_addr_t phys, int prot, bool huge)
 {
-	return xa_mk_value(phys / MOCK_PAGE_SIZE * 2 + huge);
+	return xa_mk_value((phys / MOCK_PAGE_SIZE << MOCK_PTE_PROT | prot) * 2 +
+			   huge);
 }
 
 static bool mock_pte_huge(void *pte)
@@ -27,7 +31,13 @@ static bool mock_pte_huge(void *pte)
 
 static phys_addr_t mock_pte_phys(void *pte)
 {
-	return (phys_addr_t)xa_to_value(pte) / 2 * MOCK_PAGE_SIZE;
+	return (phys_addr_t)(xa_to_value(pte) >> (MOCK_PTE_PROT + 1)) *
+	       MOCK_PAGE_SIZE;
+}
+
+static int mock_pte_prot(void *pte)
+{
+	return xa_to_value(pte) / 2 % BIT(MOCK_PTE_PROT);
 }
 
 static void *load_pte(struct mock_domain *mock, unsigned long iova)
@@ -48,7 +58,7 @@ static void erase(struct mock_domain *mock, unsigned long iova, size_t size)
 }
 
 static int map_page(struct mock_domain *mock, unsigned long iova,
-		    phys_addr_t phys, size_t pgsize, gfp_t gfp)
+		    phys_addr_t phys, size_t pgsize, int prot, gfp_t gfp)
 {
 	bool huge = pgsize == MOCK_HUGE_PAGE_SIZE;
 	size_t done;
@@ -56,7 +66,7 @@ static int map_page(struct mock_domain *mock, unsigned long iova,
 
 	for (done = 0; done < pgsize; done += MOCK_PAGE_SIZE) {
 		rc = xa_insert(&mock->ptes, (iova + done) / MOCK_PAGE_SIZE,
-			       mock_pte(phys + done, huge), gfp);
+			       mock_pte(phys + done, prot, huge), gfp);
 		WARN_ON(rc == -EBUSY);
 		if (rc) {
 			erase(mock, iova, done);
@@ -75,12 +85,14 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 
 	if (WARN_ON(!in_aperture(iova, pgsize * pgcount)) ||
 	    WARN_ON((iova | phys) & (pgsize - 1)) ||
-	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))))
+	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))) ||
+	    WARN_ON(prot >> MOCK_PTE_PROT) ||
+	    WARN_ON(!(prot & IOMMU_CACHE) != !!(prot & IOMMU_MMIO)))
 		return -EINVAL;
 
 	while (pgcount--) {
 		rc = map_page(mock, iova + *mapped, phys + *mapped, pgsize,
-			      gfp);
+			      prot, gfp);
 		if (rc)
 			return rc;
 		*mapped += pgsize;
@@ -192,10 +204,49 @@ int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		put_page(page);
 
 		pte = load_pte(mock, iova);
-		if (!pte || mock_pte_phys(pte) != phys)
+		if (!pte || mock_pte_phys(pte) != phys ||
+		    !(mock_pte_prot(pte) & IOMMU_CACHE))
 			return -EINVAL;
 		iova += MOCK_PAGE_SIZE;
 		uaddr += MOCK_PAGE_SIZE;
+	}
+	return 0;
+}
+
+static bool is_empty(struct mock_domain *mock, unsigned long iova,
+		     unsigned long length)
+{
+	unsigned long index = iova / MOCK_PAGE_SIZE;
+
+	return !xa_find(&mock->ptes, &index,
+			index + length / MOCK_PAGE_SIZE - 1, XA_PRESENT);
+}
+
+/**
+ * mock_domain_check_phys() - Does a page table map these addresses?
+ * @mock: The page table.
+ * @iova: First IOVA.
+ * @length: Number of bytes, not 0; the range does not wrap.
+ * @phys: First address; all three are multiples of MOCK_PAGE_SIZE.
+ * @prot: In just this way.
+ *
+ * Return: 0, -ENOENT when nothing is mapped there, -EINVAL when some of it is not,
+ * or something else.
+ */
+int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
+			   unsigned long length, phys_addr_t phys, int prot)
+{
+	void *pte;
+
+	if (is_empty(mock, iova, length))
+		return -ENOENT;
+	for (; length; length -= MOCK_PAGE_SIZE) {
+		pte = load_pte(mock, iova);
+		if (!pte || mock_pte_phys(pte) != phys ||
+		    mock_pte_prot(pte) != prot)
+			return -EINVAL;
+		iova += MOCK_PAGE_SIZE;
+		phys += MOCK_PAGE_SIZE;
 	}
 	return 0;
 }

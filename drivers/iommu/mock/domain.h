@@ -14,7 +14,8 @@ struct iommu_provider_dirty;
  * struct mock_domain - A page table of the mock IOMMU
  * @domain: What the driver sees.
  * @ptes: The physical address of each page by IOVA, both in units of
- *	MOCK_PAGE_SIZE, and whether it is part of a huge page: see mock_pte().
+ *	MOCK_PAGE_SIZE, how it is mapped, and whether it is part of a huge page:
+ *	see mock_pte().
  * @dirty: It can tell what devices write.
  * @huge_dirty: It can tell only that a huge page was written somewhere.
  * @tracking: The driver wants to be told.
@@ -38,6 +39,8 @@ struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type);
 void mock_domain_free(struct mock_domain *mock);
 int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		      unsigned long length, unsigned long uaddr);
+int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
+			   unsigned long length, phys_addr_t phys, int prot);
 bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 		       unsigned long length);
 void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,

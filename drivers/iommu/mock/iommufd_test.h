@@ -26,7 +26,15 @@ enum {
 	IOMMU_TEST_OP_ACCESS_REPLACE_IOAS = 11,
 	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS = 12,
 	IOMMU_TEST_OP_DIRTY = 13,
+
+	/* Of this driver only */
+	IOMMU_TEST_OP_CREATE_MMIO = 64,
+	IOMMU_TEST_OP_MMIO_SET = 65,
+	IOMMU_TEST_OP_MD_CHECK_MMIO = 66,
 };
+
+/* The longest region of MMIO */
+#define MOCK_MMIO_MAX_LENGTH	(4UL << 20)
 
 /* The mock IOMMU; the last byte of its aperture is inclusive */
 enum {
@@ -152,6 +160,18 @@ enum {
  *	MOCK_PAGE_SIZE
  * @dirty.uptr: User address of a bitmap: what to mark
  * @dirty.out_nr_dirty: Bits that are set, and something is mapped there
+ * @create_mmio: Make a region of MMIO for this context, not reachable
+ * @create_mmio.length: Number of bytes, pages, at most MOCK_MMIO_MAX_LENGTH
+ * @create_mmio.out_fd: What user space maps it by; it lives as long as that
+ * @mmio_set: Of the region whose file descriptor is @id, else EBADFD
+ * @mmio_set.reachable: Restore it; 0: revoke it
+ * @check_mmio: Does HWPT @id map exactly a range of a region, as MMIO? ENOENT if
+ *	nothing is mapped there at all, EINVAL if something else is
+ * @check_mmio.iova: First IOVA
+ * @check_mmio.length: Number of bytes
+ * @check_mmio.offset: Of the first byte in the region
+ * @check_mmio.fd: The region's file descriptor
+ * @check_mmio.write: It may also be written; it may always be read
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -222,6 +242,20 @@ struct iommu_test_cmd {
 			__aligned_u64 uptr;
 			__aligned_u64 out_nr_dirty;
 		} dirty;
+		struct {
+			__aligned_u64 length;
+			__u32 out_fd;
+		} create_mmio;
+		struct {
+			__u32 reachable;
+		} mmio_set;
+		struct {
+			__aligned_u64 iova;
+			__aligned_u64 length;
+			__aligned_u64 offset;
+			__u32 fd;
+			__u32 write;
+		} check_mmio;
 		__aligned_u64 __room[6];
 	};
 	__u32 last;

@@ -21,6 +21,7 @@
 #include "device.h"
 #include "domain.h"
 #include "iommufd_test.h"
+#include "mmio.h"
 #include <linux/iommufd.h>
 #include <uapi/linux/iommufd.h>
 
@@ -203,6 +204,40 @@ static int test_check_map(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
+static int test_check_mmio(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	int prot = IOMMU_MMIO | IOMMU_READ;
+	struct iommufd_hwpt *hwpt;
+	phys_addr_t phys;
+	int rc;
+
+	if (cmd->check_mmio.write)
+		prot |= IOMMU_WRITE;
+	if (!cmd->check_mmio.length)
+		return -EINVAL;
+	rc = check_range(cmd->check_mmio.iova, cmd->check_mmio.length,
+			 MOCK_PAGE_SIZE) ?:
+	     check_range(cmd->check_mmio.offset, cmd->check_mmio.length,
+			 MOCK_PAGE_SIZE) ?:
+	     mock_mmio_phys(ucmd, cmd->check_mmio.fd, cmd->check_mmio.offset,
+			    &phys);
+	if (rc)
+		return rc;
+
+	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	if (hwpt->provider == &mock_provider)
+		rc = mock_domain_check_phys(to_mock_domain(hwpt->domain),
+					    cmd->check_mmio.iova,
+					    cmd->check_mmio.length, phys, prot);
+	else
+		rc = -EINVAL;
+	iommufd_object_put(&hwpt->obj);
+	return rc;
+}
+
 /* A page of its own is pinned by GUP_PIN_COUNTING_BIAS references a pin. */
 static bool page_has_pins(struct page *page, unsigned int pins)
 {
@@ -320,6 +355,9 @@ static const test_fn test_ops[] = {
 	[IOMMU_TEST_OP_ACCESS_REPLACE_IOAS] = mock_access_replace_ioas,
 	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = test_mock_domain_flags,
 	[IOMMU_TEST_OP_DIRTY] = test_dirty,
+	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
+	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
+	[IOMMU_TEST_OP_MD_CHECK_MMIO] = test_check_mmio,
 };
 
 static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,

@@ -137,6 +137,41 @@ static inline int mock_limit(int fd, __u32 limit)
 	return mock_cmd(fd, IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT, &cmd);
 }
 
+/* A region of MMIO, not reachable: a file descriptor to map it by, or -errno */
+static inline int mock_mmio(int fd, __u64 length)
+{
+	struct iommu_test_cmd cmd = { .create_mmio.length = length };
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_CREATE_MMIO, &cmd);
+
+	return rc ? rc : (int)cmd.create_mmio.out_fd;
+}
+
+static inline int mock_mmio_set(int fd, int region, int reachable)
+{
+	struct iommu_test_cmd cmd = {
+		.id = region,
+		.mmio_set.reachable = reachable,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_MMIO_SET, &cmd);
+}
+
+static inline int mock_check_mmio(int fd, __u32 hwpt_id, int region,
+				  __u64 offset, __u64 length, __u64 iova,
+				  int write)
+{
+	struct iommu_test_cmd cmd = {
+		.id = hwpt_id,
+		.check_mmio.iova = iova,
+		.check_mmio.length = length,
+		.check_mmio.offset = offset,
+		.check_mmio.fd = region,
+		.check_mmio.write = write,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_MD_CHECK_MMIO, &cmd);
+}
+
 /* Mock devices that there are, or -1 */
 static inline int mock_devices(void)
 {

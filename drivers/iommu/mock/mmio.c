@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mock MMIO: a region behind a file, which user space maps
+ */
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/iommufd.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "../iommufd/ucmd.h"
+#include "iommufd_test.h"
+#include "mmio.h"
+
+/**
+ * struct mock_mmio - What stands for the MMIO of a device
+ * @ictx: The context, a reference.
+ * @mmio: The region, NULL while it is made.
+ * @memory: What it really is.
+ * @length: Bytes of it.
+ */
+struct mock_mmio {
+	struct iommufd_ctx *ictx;
+	struct iommufd_mmio *mmio;
+	void *memory;
+	size_t length;
+};
+
+static int mock_mmio_find(void *data, struct vm_area_struct *vma,
+			  unsigned long uaddr, unsigned long length,
+			  phys_addr_t *phys)
+{
+	struct mock_mmio *mock = data;
+
+	*phys = virt_to_phys(mock->memory) +
+		((phys_addr_t)vma->vm_pgoff << PAGE_SHIFT) +
+		(uaddr - vma->vm_start);
+	return 0;
+}
+
+static void mock_mmio_free(struct mock_mmio *mock)
+{
+	if (mock->mmio)
+		iommufd_mmio_destroy(mock->mmio);
+	free_pages_exact(mock->memory, mock->length);
+	iommufd_ctx_put(mock->ictx);
+	kfree(mock);
+}
+
+static int mock_mmio_fops_release(struct inode *inode, struct file *file)
+{
+	mock_mmio_free(file->private_data);
+	return 0;
+}
+
+static int mock_mmio_fops_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct mock_mmio *mock = file->private_data;
+	unsigned long length = vma->vm_end - vma->vm_start;
+	unsigned long max = mock->length >> PAGE_SHIFT;
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff > max ||
+	    length >> PAGE_SHIFT > max - vma->vm_pgoff)
+		return -EINVAL;
+	return remap_pfn_range(vma, vma->vm_start,
+			       PHYS_PFN(virt_to_phys(mock->memory)) +
+			       vma->vm_pgoff, length, vma->vm_page_prot);
+}
+
+static const struct file_operations mock_mmio_fops = {
+	.owner = THIS_MODULE,
+	.release = mock_mmio_fops_release,
+	.mmap = mock_mmio_fops_mmap,
+};
+
+static struct mock_mmio *mock_mmio_alloc(struct iommufd_ctx *ictx,
+					 size_t length)
+{
+	struct mock_mmio *mock;
+
+	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
+	if (!mock)
+		return ERR_PTR(-ENOMEM);
+	mock->memory = alloc_pages_exact(length,
+					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!mock->memory) {
+		kfree(mock);
+		return ERR_PTR(-ENOMEM);
+	}
+	mock->length = length;
+	mock->ictx = ictx;
+	iommufd_ctx_get(ictx);
+	return mock;
+}
+
+static struct file *mock_mmio_open(struct iommufd_ctx *ictx, size_t length)
+{
+	struct iommufd_mmio *mmio;
+	struct mock_mmio *mock;
+	struct file *file;
+
+	mock = mock_mmio_alloc(ictx, length);
+	if (IS_ERR(mock))
+		return ERR_CAST(mock);
+	file = anon_inode_getfile("[iommufd_mock_mmio]", &mock_mmio_fops, mock,
+				  O_RDWR);
+	if (IS_ERR(file)) {
+		mock_mmio_free(mock);
+		return file;
+	}
+	mmio = iommufd_mmio_create(ictx, file, mock_mmio_find, mock);
+	if (IS_ERR(mmio)) {
+		fput(file);
+		return ERR_CAST(mmio);
+	}
+	mock->mmio = mmio;
+	return file;
+}
+
+/**
+ * mock_mmio_create() - IOMMU_TEST_OP_CREATE_MMIO
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_mmio_create(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u64 length = cmd->create_mmio.length;
+	struct file *file;
+	int fd, rc;
+
+	if (!length || !PAGE_ALIGNED(length) || length > MOCK_MMIO_MAX_LENGTH)
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	file = mock_mmio_open(ucmd->ictx, length);
+	if (IS_ERR(file)) {
+		rc = PTR_ERR(file);
+		goto err_put_fd;
+	}
+	cmd->create_mmio.out_fd = fd;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc)
+		goto err_put_file;
+	fd_install(fd, file);
+	return 0;
+
+err_put_file:
+	fput(file);
+err_put_fd:
+	put_unused_fd(fd);
+	return rc;
+}
+
+/* The region that a file is; to be given back with fput(). */
+static struct file *get_mock(struct iommufd_ucmd *ucmd, int fd,
+			     struct mock_mmio **mock)
+{
+	struct file *file = fget(fd);
+
+	if (!file)
+		return ERR_PTR(-EBADFD);
+	*mock = file->private_data;
+	if (file->f_op == &mock_mmio_fops && (*mock)->ictx == ucmd->ictx)
+		return file;
+	fput(file);
+	return ERR_PTR(-EBADFD);
+}
+
+/**
+ * mock_mmio_set() - IOMMU_TEST_OP_MMIO_SET
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_mmio_set(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_mmio *mock;
+	struct file *file;
+	int rc = 0;
+
+	file = get_mock(ucmd, cmd->id, &mock);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	if (cmd->mmio_set.reachable)
+		rc = iommufd_mmio_restore(mock->mmio);
+	else
+		iommufd_mmio_revoke(mock->mmio);
+	fput(file);
+	return rc;
+}
+
+/**
+ * mock_mmio_phys() - Where a byte of a region is
+ * @ucmd: The ioctl.
+ * @fd: The region's file.
+ * @offset: Of the byte.
+ * @phys: Set to its physical address.
+ *
+ * Return: 0, or -EBADFD when the file is something else.
+ */
+int mock_mmio_phys(struct iommufd_ucmd *ucmd, int fd, u64 offset,
+		   phys_addr_t *phys)
+{
+	struct mock_mmio *mock;
+	struct file *file;
+
+	file = get_mock(ucmd, fd, &mock);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	*phys = virt_to_phys(mock->memory) + offset;
+	fput(file);
+	return 0;
+}
