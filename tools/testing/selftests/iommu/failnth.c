@@ -42,6 +42,8 @@ struct subject {
 	int access;
 	__u32 item_id;
 	__u64 bitmap[PAGES / 64 + 1];
+	int region;	/* of MMIO, 0 without */
+	char *mmio;
 };
 
 FIXTURE(fail)
@@ -88,6 +90,7 @@ struct state {
 	__u32 next_id;	/* that a new object would get */
 	int mock_devices;
 	int mapped[2];	/* Is all of it there, its first page?  0 or an errno */
+	int mmio;	/* Is it there? */
 };
 
 static int be(uid_t uid)
@@ -129,6 +132,10 @@ static int look(const struct subject *self, struct state *state)
 		state->mapped[1] = mock_check_map(self->fd, self->mock.hwpt_id,
 						  self->memory, PAGE, AT);
 	}
+	if (self->mock.hwpt_id && self->region)
+		state->mmio = mock_check_mmio(self->fd, self->mock.hwpt_id,
+					      self->region, 0, PAGES * PAGE, AT,
+					      1);
 	return rc;
 }
 
@@ -270,8 +277,8 @@ static void print_state(const struct state *state)
 	printf("# %u ranges, %ld pins, next ID %u, %d mock devices, ",
 	       state->nranges, state->pinned, state->next_id,
 	       state->mock_devices);
-	printf("mapped: %d %d, %.30s %.30s\n", state->mapped[0],
-	       state->mapped[1], state->vm[0], state->vm[1]);
+	printf("mapped: %d %d, MMIO: %d, %.30s %.30s\n", state->mapped[0],
+	       state->mapped[1], state->mmio, state->vm[0], state->vm[1]);
 }
 
 typedef int (*step_fn)(struct subject *self);
@@ -930,6 +937,66 @@ TEST_F_TIMEOUT(mock, page_table, 300)
 	ASSERT_EQ(0, track(subject));
 	walk(_metadata, subject, "HWPT_GET_DIRTY_BITMAP", USER, dirty_bitmap,
 	     nothing);
+}
+
+static int make_region(struct subject *self)
+{
+	self->other = mock_mmio(self->fd, PAGES * PAGE);
+	return self->other < 0 ? self->other : 0;
+}
+
+static int unmake_region(struct subject *self)
+{
+	int region = self->other;
+
+	self->other = -1;
+	return close(region) ? -errno : 0;
+}
+
+static int restore_region(struct subject *self)
+{
+	return mock_mmio_set(self->fd, self->region, 1);
+}
+
+static int revoke_region(struct subject *self)
+{
+	return mock_mmio_set(self->fd, self->region, 0);
+}
+
+static int map_mmio(struct subject *self)
+{
+	return ioas_map(self->fd, self->ioas_id, self->mmio, PAGES * PAGE, AT);
+}
+
+/* Of two page tables, with edu, in both or in none */
+TEST_F_TIMEOUT(mock, region_of_mmio, 300)
+{
+	struct subject *subject = &self->subject;
+
+	walk(_metadata, subject, "CREATE_MMIO", USER, make_region,
+	     unmake_region);
+	ASSERT_EQ(0, make_region(subject));
+	subject->region = subject->other;
+	subject->mmio = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			     MAP_SHARED, subject->region, 0);
+	ASSERT_NE(MAP_FAILED, subject->mmio);
+	ASSERT_EQ(0, restore_region(subject));
+	ASSERT_EQ(0, map_mmio(subject));
+	walk(_metadata, subject, "MOCK_DOMAIN, MMIO mapped", USER, make_mock,
+	     unmake_mock);
+
+	ASSERT_EQ(0, attach_mock(subject));
+	walk(_metadata, subject, "UNMAP, MMIO", USER, unmap, map_mmio);
+	ASSERT_EQ(0, unmap(subject));
+	walk(_metadata, subject, "MAP, MMIO", USER, map_mmio, unmap);
+	ASSERT_EQ(0, map_mmio(subject));
+	ASSERT_EQ(0, revoke_region(subject));
+	walk(_metadata, subject, "MMIO_SET, restore", USER,
+	     restore_region, revoke_region);
+	EXPECT_EQ(0, restore_region(subject));
+	EXPECT_EQ(0, mock_check_mmio(subject->fd, subject->mock.hwpt_id,
+				     subject->region, 0, PAGES * PAGE, AT, 1));
+	munmap(subject->mmio, PAGES * PAGE);
 }
 
 static int make_access(struct subject *self)
