@@ -130,7 +130,7 @@ TEST_F(iommufd, attach_to_what_is_no_ioas)
 	}
 	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, 0, NULL));
 	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, BAD_ID, NULL));
-	EXPECT_NE(0, vfio_attach(self->dev, self->dev_id, NULL));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, self->dev_id, NULL));
 	/* A device that was attached still is */
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, anon(PAGE), PAGE, AT));
 	EXPECT_EQ(IF_ATTACHED(1), PINNED());
