@@ -380,6 +380,11 @@ TEST_F(iommufd, allowed_lists_that_are_wrong)
 			{ 16 * PAGE, 17 * PAGE - 1 },
 			{ 0, 2 * PAGE },
 			{ 2 * PAGE, 3 * PAGE - 1 } } },
+		{ "one byte", {
+			{ 0, PAGE - 1 },
+			{ 4 * PAGE, 4 * PAGE },
+			{ 8 * PAGE, 9 * PAGE - 1 } } },
+		/* With a device, it also meets what is reserved */
 		{ "all and one", {
 			{ 0, ALL },
 			{ 16 * PAGE, 17 * PAGE - 1 },
