@@ -41,33 +41,23 @@ static const struct {
 static struct iommu_iova_range ranges[64];
 static union argument arg;
 
-/*
- * Fill arg with something that works: one page is mapped at 16 pages, the call
- * maps or copies to 32 pages, or removes the page.
- */
-static int prepare(int fd, __u32 ioas_id, unsigned int request)
-{
-	static void *page;
-	static int file;
-	__u32 id;
-	int rc;
+/* What there is to map */
+static void *page;
+static int file;
 
-	if (!page) {
-		page = anon(PAGE);
-		file = memfd_create("argument", MFD_CLOEXEC);
-		if (file < 0 || ftruncate(file, PAGE))
-			return -errno;
-	}
-	memset(&arg, 0, sizeof(arg));
-	ioas_empty(fd, ioas_id);
-	rc = ioas_map(fd, ioas_id, page, PAGE, 16 * PAGE);
-	if (rc)
-		return rc;
+static int prepare_memory(void)
+{
+	if (page)
+		return 0;
+	page = anon(PAGE);
+	file = memfd_create("argument", MFD_CLOEXEC);
+	return !page || file < 0 || ftruncate(file, PAGE) ? -errno : 0;
+}
+
+/* Fill arg for calls that are in need of nothing but what is mapped. */
+static int prepare_fields(__u32 ioas_id, unsigned int request)
+{
 	switch (request) {
-	case IOMMU_DESTROY:
-		rc = ioas_alloc(fd, &id);
-		arg.destroy.id = id;
-		return rc;
 	case IOMMU_IOAS_ALLOC:
 		return 0;
 	case IOMMU_IOAS_IOVA_RANGES:
@@ -114,12 +104,34 @@ static int prepare(int fd, __u32 ioas_id, unsigned int request)
 		arg.map_file.length = PAGE;
 		arg.map_file.iova = 32 * PAGE;
 		return 0;
-	case IOMMU_IOAS_CHANGE_PROCESS:
-		/* Memory of a process cannot change it */
-		ioas_empty(fd, ioas_id);
-		return ioas_map_file(fd, ioas_id, file, 0, PAGE, 16 * PAGE);
 	}
 	return -ENOTTY;
+}
+
+/*
+ * Fill arg with something that works: one page is mapped at 16 pages, the call
+ * maps or copies to 32 pages, or removes the page.
+ */
+static int prepare(int fd, __u32 ioas_id, unsigned int request)
+{
+	int rc = prepare_memory();
+	__u32 id;
+
+	if (rc)
+		return rc;
+	memset(&arg, 0, sizeof(arg));
+	ioas_empty(fd, ioas_id);
+	/* Memory of a process cannot change it */
+	if (request == IOMMU_IOAS_CHANGE_PROCESS)
+		return ioas_map_file(fd, ioas_id, file, 0, PAGE, 16 * PAGE);
+	rc = ioas_map(fd, ioas_id, page, PAGE, 16 * PAGE);
+	if (rc)
+		return rc;
+	if (request != IOMMU_DESTROY)
+		return prepare_fields(ioas_id, request);
+	rc = ioas_alloc(fd, &id);
+	arg.destroy.id = id;
+	return rc;
 }
 
 TEST_F(iommufd, works_with_its_own_size)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of /dev/iommu share: one wrapper a call, devices, pin counts.
+ * What the tests of /dev/iommu share: one wrapper a call, devices.
  *
  * A wrapper returns 0 or -errno, so that a test can say in one line which
  * errno it wants.
@@ -16,6 +16,7 @@
 #include <linux/vfio_cdev.h>
 
 #include "../patience.h"
+#include "../pinned.h"
 
 #define PAGE		4096UL
 #define HUGE		(2UL << 20)
@@ -397,32 +398,6 @@ static inline int iommufd_open(void)
 	int fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
-}
-
-/*
- * Pages that anybody has pinned now.  The kernel counts per CPU; writing to
- * stat_refresh makes it sum up first, so the difference of two calls is exact.
- */
-static inline long pinned(void)
-{
-	long acquired = -1, released = -1;
-	unsigned long value;
-	char name[64];
-	FILE *f;
-
-	if (write_file("/proc/sys/vm/stat_refresh", "1"))
-		return -1;
-	f = fopen("/proc/vmstat", "re");
-	if (!f)
-		return -1;
-	while (fscanf(f, "%63s %lu", name, &value) == 2) {
-		if (!strcmp(name, "nr_foll_pin_acquired"))
-			acquired = value;
-		else if (!strcmp(name, "nr_foll_pin_released"))
-			released = value;
-	}
-	fclose(f);
-	return acquired < 0 || released < 0 ? -1 : acquired - released;
 }
 
 /*

@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "common.h"
+#include "access.h"
 
 #define AT	(256 * HUGE)
 #define MAPS	20000
 /* An area and its pages are two objects in trees: they cannot be smaller */
 #define BYTES	128
+/* What the kernel charges in advance, on all CPUs */
+#define ADVANCE	(1L << 20)
 
 #define ROOT	"/tmp/iommu-memcg"
 #define GROUP	ROOT "/test"
@@ -25,6 +27,32 @@ static long charged(void)
 		fclose(f);
 	}
 	return value;
+}
+
+static int group_make(void)
+{
+	int rc;
+
+	if (mkdir(ROOT, 0700) || mount("none", ROOT, "cgroup2", 0, NULL))
+		return -errno;
+	rc = write_file(ROOT "/cgroup.subtree_control", "+memory");
+	if (rc)
+		return rc;
+	return mkdir(GROUP, 0700) ? -errno : 0;
+}
+
+static int group_enter(void)
+{
+	return write_file(GROUP "/cgroup.procs", "0");
+}
+
+static int group_remove(void)
+{
+	int rc = write_file(ROOT "/cgroup.procs", "0");
+
+	if (rc)
+		return rc;
+	return rmdir(GROUP) || umount(ROOT) || rmdir(ROOT) ? -errno : 0;
 }
 
 FIXTURE(memcg)
@@ -51,10 +79,7 @@ FIXTURE_VARIANT_ADD(memcg, device)
 
 FIXTURE_SETUP(memcg)
 {
-	ASSERT_TRUE(!mkdir(ROOT, 0700) || errno == EEXIST);
-	ASSERT_EQ(0, mount("none", ROOT, "cgroup2", 0, NULL));
-	ASSERT_EQ(0, write_file(ROOT "/cgroup.subtree_control", "+memory"));
-	ASSERT_TRUE(!mkdir(GROUP, 0700) || errno == EEXIST);
+	ASSERT_EQ(0, group_make());
 
 	/* Opened and attached outside of the group, used inside */
 	self->fd = iommufd_open();
@@ -64,17 +89,14 @@ FIXTURE_SETUP(memcg)
 	ASSERT_LE(0, self->dev);
 	if (variant->device)
 		ASSERT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
-	ASSERT_EQ(0, write_file(GROUP "/cgroup.procs", "0"));
+	ASSERT_EQ(0, group_enter());
 }
 
 FIXTURE_TEARDOWN(memcg)
 {
 	close(self->dev);
 	close(self->fd);
-	EXPECT_EQ(0, write_file(ROOT "/cgroup.procs", "0"));
-	EXPECT_EQ(0, rmdir(GROUP));
-	EXPECT_EQ(0, umount(ROOT));
-	EXPECT_EQ(0, rmdir(ROOT));
+	EXPECT_EQ(0, group_remove());
 }
 
 TEST_F_TIMEOUT(memcg, mappings_are_charged, 120)
@@ -113,6 +135,82 @@ TEST_F_TIMEOUT(memcg, objects_are_charged, 60)
 	full = charged();
 	EXPECT_LT(before + MAPS / 4 * BYTES, full);
 	TH_LOG("%ld bytes an IOAS", (full - before) / (MAPS / 4));
+}
+
+/*
+ * Memory whose pages do not follow one another, mapped again and again and pinned
+ * by a software device: there is no page table that would be charged as well.
+ */
+FIXTURE(frames)
+{
+	int fd;
+	int access;
+	__u32 ioas_id;
+	char *memory;
+};
+
+#define FRAMES	(ACCESS_MAX / PAGE)	/* of each pin */
+#define PINS	128
+
+/* First the even pages, then the odd ones */
+static char *scattered(size_t length)
+{
+	char *p = anon(length);
+	size_t i;
+
+	if (!p || madvise(p, length, MADV_NOHUGEPAGE))
+		return NULL;
+	for (i = 0; i < length; i += 2 * PAGE)
+		p[i] = 1;
+	for (i = PAGE; i < length; i += 2 * PAGE)
+		p[i] = 1;
+	return p;
+}
+
+FIXTURE_SETUP(frames)
+{
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, group_make());
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	self->access = access_create(self->fd, self->ioas_id, NEEDS_PIN);
+	ASSERT_LE(0, self->access);
+	ASSERT_EQ(0, group_enter());
+	self->memory = scattered(ACCESS_MAX);
+	ASSERT_NE(NULL, self->memory);
+}
+
+FIXTURE_TEARDOWN(frames)
+{
+	close(self->access);
+	close(self->fd);
+	EXPECT_EQ(0, group_remove());
+}
+
+TEST_F_TIMEOUT(frames, are_charged, 120)
+{
+	const long bytes = PINS * FRAMES * sizeof(long);
+	long before, full;
+	__u64 iova;
+	__u32 id;
+	int i;
+
+	before = charged();
+	ASSERT_LT(0, before);
+	for (i = 0; i < PINS; i++) {
+		iova = AT + i * ACCESS_MAX;
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory,
+				      ACCESS_MAX, iova));
+		ASSERT_EQ(0, access_pin(self->fd, self->access, iova,
+					ACCESS_MAX, self->memory, 0, &id));
+	}
+	full = charged();
+	EXPECT_LT(before + bytes - ADVANCE, full);
+	TH_LOG("%ld bytes a page", (full - before) / (PINS * FRAMES));
+	ASSERT_EQ(PINS * ACCESS_MAX,
+		  (__u64)ioas_empty(self->fd, self->ioas_id));
+	EXPECT_GT(before + ADVANCE, charged());
 }
 
 TEST_HARNESS_MAIN

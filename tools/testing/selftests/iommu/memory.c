@@ -527,15 +527,34 @@ TEST_F(hole, copy_to_a_device_leaves_nothing)
 
 /* Of a process, and with several devices */
 
+/* Without a device they are found to be none when one is attached. */
 TEST_F(iommufd, kernel_addresses_are_no_memory)
 {
-	if (!variant->device)
-		return;
-	EXPECT_EQ(-EFAULT, ioas_map(self->fd, self->ioas_id,
-				    (void *)0xffffffff81000000UL, PAGE, AT));
-	EXPECT_EQ(-EFAULT, ioas_map(self->fd, self->ioas_id,
-				    (void *)0x7ffffffff000UL, 2 * PAGE, AT));
-	EXPECT_EQ(-EFAULT, ioas_map(self->fd, self->ioas_id, NULL, PAGE, AT));
+	static const struct {
+		__u64 va;
+		__u64 length;
+	} wrong[] = {
+		{ 0xffffffff81000000UL, PAGE },
+		{ 0x7ffffffff000UL, 2 * PAGE },
+		{ 0, PAGE },
+	};
+	int rc = variant->device ? -EFAULT : 0;
+	unsigned int i;
+
+	if (!variant->device) {
+		self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
+		ASSERT_LE(0, self->dev);
+	}
+	for (i = 0; i < ARRAY_LEN(wrong); i++) {
+		EXPECT_EQ(rc, ioas_map(self->fd, self->ioas_id,
+				       (void *)(uintptr_t)wrong[i].va,
+				       wrong[i].length, AT));
+		if (!variant->device)
+			EXPECT_EQ(-EFAULT, vfio_attach(self->dev, self->ioas_id,
+						       NULL));
+		EXPECT_EQ(rc ? 0 : (long long)wrong[i].length,
+			  ioas_empty(self->fd, self->ioas_id));
+	}
 	EXPECT_EQ(0, PINNED());
 }
 
@@ -548,13 +567,17 @@ TEST_F(iommufd, device_memory_is_no_memory)
 	};
 	char *bar;
 
-	if (!variant->device)
-		return;
+	if (!variant->device) {
+		self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
+		ASSERT_LE(0, self->dev);
+	}
 	ASSERT_EQ(0, call(self->dev, VFIO_DEVICE_GET_REGION_INFO, &region));
 	bar = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, self->dev,
 		   region.offset);
 	ASSERT_NE(MAP_FAILED, bar);
 	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, bar, PAGE, AT));
+	if (!variant->device)
+		EXPECT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
 	EXPECT_EQ(0, PINNED());
 	EXPECT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
 }

@@ -408,6 +408,25 @@ TEST_F(device, check_refs_errnos)
 	EXPECT_EQ(-EFAULT, mock_check_refs(self->fd, self->memory, PAGE, 0));
 }
 
+/* The pins of a page of a huge one are not its own: they are not looked at. */
+TEST_F(device, check_refs_skips_huge_pages)
+{
+	char *huge;
+
+	ASSERT_EQ(0, write_file("/proc/sys/vm/nr_hugepages", "4"));
+	huge = mmap(NULL, HUGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	ASSERT_NE(MAP_FAILED, huge);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, huge, HUGE, AT));
+	EXPECT_EQ(0, mock_check_refs(self->fd, huge, HUGE, 1));
+	EXPECT_EQ(0, mock_check_refs(self->fd, huge, HUGE, 7));
+	/* The same count is wrong of a small page. */
+	EXPECT_EQ(-EIO, mock_check_refs(self->fd, self->memory, PAGE, 7));
+	ASSERT_EQ(0, munmap(huge, HUGE));
+	EXPECT_EQ(HUGE, (__u64)ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, write_file("/proc/sys/vm/nr_hugepages", "0"));
+}
+
 /* The ioctl itself */
 
 TEST_F(device, sizes)

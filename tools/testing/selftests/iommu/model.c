@@ -228,76 +228,109 @@ FIXTURE_TEARDOWN(model)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
+/* A call: on pages from page on, in one IOAS, to the other */
+struct step {
+	unsigned int ioas;
+	unsigned int other;
+	unsigned int page;
+	unsigned int to;
+	unsigned int pages;
+};
+
+static struct step any_step(const struct model *model, unsigned int *state)
+{
+	struct step step = {
+		.ioas = next(state) % 2,
+		.other = next(state) % 2,
+		.page = next(state) % PAGES,
+		.to = next(state) % PAGES,
+	};
+	const struct mapping *m;
+
+	step.pages = 1 + next(state) % (next(state) % 2 ? 4 : 32);
+	/* Often something that is there */
+	if (model->n && next(state) % 2) {
+		m = &model->mappings[next(state) % model->n];
+		step.ioas = m->ioas;
+		step.page = m->page;
+		step.pages = m->pages;
+	}
+	if (step.pages > PAGES - step.page)
+		step.pages = PAGES - step.page;
+	if (step.pages > PAGES - step.to)
+		step.to = PAGES - step.pages;
+	return step;
+}
+
+/* Each returns what the call did; want: what the model says. */
+
+static int step_map(struct _test_data_model *self, const struct step *step,
+		    int *want)
+{
+	*want = model_map(&self->model, step->ioas, step->page, step->pages);
+	return ioas_map(self->fd, self->ioas_id[step->ioas],
+			self->memory + step->to * PAGE, step->pages * PAGE,
+			AT + step->page * PAGE);
+}
+
+static int step_unmap(struct _test_data_model *self, const struct step *step,
+		      int *want)
+{
+	__u64 length = step->pages * PAGE, want_length = length;
+	int rc;
+
+	*want = model_unmap(&self->model, step->ioas, step->page, step->pages,
+			    &want_length);
+	if (*want)
+		want_length = length;
+	rc = ioas_unmap_len(self->fd, self->ioas_id[step->ioas],
+			    AT + step->page * PAGE, &length);
+	return length == want_length ? rc : -ERANGE;
+}
+
+static int step_copy(struct _test_data_model *self, const struct step *step,
+		     int *want)
+{
+	*want = model_copy(&self->model, step->other, step->to, step->ioas,
+			   step->page, step->pages);
+	return ioas_copy(self->fd, self->ioas_id[step->other],
+			 self->ioas_id[step->ioas], step->pages * PAGE,
+			 AT + step->to * PAGE, AT + step->page * PAGE);
+}
+
+static int step_attach(struct _test_data_model *self, const struct step *step,
+		       int *want)
+{
+	bool *attached = &self->model.attached[step->ioas];
+
+	*want = 0;
+	*attached = !*attached;
+	return *attached ? vfio_attach(self->dev[step->ioas],
+				       self->ioas_id[step->ioas], NULL) :
+			   vfio_detach(self->dev[step->ioas]);
+}
+
 TEST_F_TIMEOUT(model, agrees, 120)
 {
-	unsigned int state = variant->seed, round, ioas, other, page, to, pages;
-	struct model *model = &self->model;
-	const struct mapping *m;
-	unsigned int worked = 0;
-	__u64 length, want_length;
+	static int (*const steps[])(struct _test_data_model *self,
+				    const struct step *step, int *want) = {
+		step_map, step_map, step_unmap, step_unmap,
+		step_copy, step_copy, step_copy, step_attach,
+	};
+	unsigned int state = variant->seed, worked = 0, round;
+	struct step step;
 	int rc, want;
 
 	for (round = 0; round < ROUNDS; round++) {
-		ioas = next(&state) % 2;
-		other = next(&state) % 2;
-		page = next(&state) % PAGES;
-		to = next(&state) % PAGES;
-		pages = 1 + next(&state) % (next(&state) % 2 ? 4 : 32);
-		/* Often something that is there */
-		if (model->n && next(&state) % 2) {
-			m = &model->mappings[next(&state) % model->n];
-			ioas = m->ioas;
-			page = m->page;
-			pages = m->pages;
-		}
-		if (pages > PAGES - page)
-			pages = PAGES - page;
-		if (pages > PAGES - to)
-			to = PAGES - pages;
-
-		switch (next(&state) % 8) {
-		case 0:
-		case 1:
-			want = model_map(model, ioas, page, pages);
-			rc = ioas_map(self->fd, self->ioas_id[ioas],
-				      self->memory + to * PAGE, pages * PAGE,
-				      AT + page * PAGE);
-			break;
-		case 2:
-		case 3:
-			want_length = pages * PAGE;
-			length = pages * PAGE;
-			want = model_unmap(model, ioas, page, pages,
-					   &want_length);
-			if (want)
-				want_length = length;
-			rc = ioas_unmap_len(self->fd, self->ioas_id[ioas],
-					    AT + page * PAGE, &length);
-			ASSERT_EQ(want_length, length);
-			break;
-		case 4:
-		case 5:
-		case 6:
-			want = model_copy(model, other, to, ioas, page, pages);
-			rc = ioas_copy(self->fd, self->ioas_id[other],
-				       self->ioas_id[ioas], pages * PAGE,
-				       AT + to * PAGE, AT + page * PAGE);
-			break;
-		default:
-			want = 0;
-			model->attached[ioas] = !model->attached[ioas];
-			rc = model->attached[ioas] ?
-			     vfio_attach(self->dev[ioas], self->ioas_id[ioas],
-					 NULL) : vfio_detach(self->dev[ioas]);
-			break;
-		}
+		step = any_step(&self->model, &state);
+		rc = steps[next(&state) % ARRAY_LEN(steps)](self, &step, &want);
 		ASSERT_EQ(want, rc) {
 			TH_LOG("round %u", round);
 		}
 		worked += !rc;
 		if (round % 4)
 			continue;
-		ASSERT_EQ(model_pinned(model), PINNED()) {
+		ASSERT_EQ(model_pinned(&self->model), PINNED()) {
 			TH_LOG("round %u", round);
 		}
 	}

@@ -82,7 +82,7 @@ struct step {
 	enum how how;
 	unsigned long number;
 	union arg arg;
-	bool v2_only;	/* VFIO_TYPE1_IOMMU cuts, see compat.c */
+	bool v2_only;	/* VFIO_TYPE1_IOMMU cuts, see vfio_compat.c */
 	bool differs;	/* /dev/iommu is meant to return this: */
 	int rc;
 };

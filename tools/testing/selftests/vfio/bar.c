@@ -232,17 +232,17 @@ static long process_status(const char *name)
 
 TEST_F_TIMEOUT(bar, nothing_is_pinned_or_charged, PATIENCE)
 {
-	long pinned = pinned_pages(), pin = process_status("VmPin");
+	long before = pinned(), pin = process_status("VmPin");
 	long locked = process_status("VmLck");
 
-	ASSERT_LE(0, pinned);
+	ASSERT_LE(0, before);
 	ASSERT_LE(4, pin);
 	ASSERT_EQ(0, map_bar(self->p.ioas));
-	EXPECT_EQ(pinned, pinned_pages());
+	EXPECT_EQ(before, pinned());
 	EXPECT_EQ(pin, process_status("VmPin"));
 	EXPECT_EQ(locked, process_status("VmLck"));
 	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
-	EXPECT_EQ(pinned, pinned_pages());
+	EXPECT_EQ(before, pinned());
 	EXPECT_EQ(pin, process_status("VmPin"));
 }
 

@@ -306,7 +306,9 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 	close(dev1);
 	ASSERT_EQ(0, pci_bind(self->f1, NULL));
 	ASSERT_EQ(0, pci_map_bar0(self->f1, &edu1.bar, &edu1.bar_length));
-	edu_to_memory(&edu1, IOVA, EDU_DMA_MAX);
+	/* It answers, and says that it has written. */
+	EXPECT_EQ(0xed, mmio_read32(edu1.bar) & 0xffff);
+	EXPECT_EQ(0, edu_to_memory(&edu1, IOVA, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(self->memory, 'm', PAGE));
 	edu_close(&edu1);
 

@@ -9,10 +9,9 @@
 #include <linux/pci_regs.h>
 #include <pthread.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <linux/userfaultfd.h>
 
 #include "../../../examples/mmio.h"
+#include "../userfault.h"
 #include "group.h"
 
 /* e1000e: where its ring of receive descriptors is; 0 after a reset */
@@ -252,7 +251,7 @@ struct stopped_reset {
 	pthread_t thread;
 	int dev;
 	struct hot_reset *reset;	/* the groups are on a missing page */
-	int fault;
+	struct userfault fault;
 	int rc;
 };
 
@@ -273,26 +272,19 @@ static int stopped_reset_start(struct stopped_reset *stopped, int dev)
 	};
 	char *memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register second = {
-		.range = { (uintptr_t)memory + PAGE, PAGE },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct uffd_msg msg;
+	int rc;
 
 	if (memory == MAP_FAILED)
 		return -errno;
 	stopped->dev = dev;
 	stopped->reset = (void *)(memory + PAGE - sizeof(header));
 	memcpy(stopped->reset, &header, sizeof(header));
-	stopped->fault = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (stopped->fault < 0 || ioctl(stopped->fault, UFFDIO_API, &api) ||
-	    ioctl(stopped->fault, UFFDIO_REGISTER, &second))
-		return -errno;
+	rc = userfault_start(&stopped->fault, memory + PAGE,
+			     UFFDIO_REGISTER_MODE_MISSING);
+	if (rc)
+		return rc;
 	pthread_create(&stopped->thread, NULL, stopped_reset_thread, stopped);
-	/* The message says that it is there */
-	return read(stopped->fault, &msg, sizeof(msg)) == sizeof(msg) &&
-	       msg.event == UFFD_EVENT_PAGEFAULT ? 0 : -EIO;
+	return userfault_wait(&stopped->fault);
 }
 
 /* Let it go on, with these groups */
@@ -300,18 +292,14 @@ static int stopped_reset_finish(struct stopped_reset *stopped, int group0,
 				int group1)
 {
 	__s32 *page = (void *)anon_pages(1);
-	struct uffdio_copy copy = {
-		.dst = (uintptr_t)stopped->reset->groups,
-		.src = (uintptr_t)page,
-		.len = PAGE,
-	};
+	int rc;
 
 	page[0] = group0;
 	page[1] = group1;
-	if (ioctl(stopped->fault, UFFDIO_COPY, &copy))
-		return -errno;
+	rc = userfault_end(&stopped->fault, page);
+	if (rc)
+		return rc;
 	pthread_join(stopped->thread, NULL);
-	close(stopped->fault);
 	return stopped->rc;
 }
 

@@ -56,7 +56,8 @@ FIXTURE_SETUP(hwpt)
 	self->iommu = open_iommu(&self->ioas);
 	self->memory = anon_pages(1);
 	ASSERT_NE(MAP_FAILED, self->memory);
-	self->pinned = pinned_pages();
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &self->dev_id));
 	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
 }
@@ -66,7 +67,7 @@ FIXTURE_TEARDOWN(hwpt)
 	edu_close(&self->edu);
 	close(self->dev);
 	close(self->iommu);
-	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, bind_anew(EDU));
 }
 
@@ -146,15 +147,15 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 TEST_F_TIMEOUT(hwpt, filled_before_the_attach, PATIENCE)
 {
 	ASSERT_EQ(0, MAP(self->ioas));
-	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(self->pinned, pinned());
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
 				&self->id));
-	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_EQ(self->pinned + 1, pinned());
 	EXPECT_DMA_BLOCKED();
 	ASSERT_EQ(0, attach(self->dev, self->id));
 	EXPECT_DMA_WORKS();
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_EQ(self->pinned + 1, pinned());
 	EXPECT_DMA_BLOCKED();
 
 	/* Once more, with what was mapped meanwhile */
@@ -173,22 +174,22 @@ TEST_F_TIMEOUT(hwpt, made_while_attached, PATIENCE)
 	ASSERT_EQ(0, MAP(other));
 	ASSERT_EQ(0, MAP(self->ioas));
 	ASSERT_EQ(0, attach(self->dev, self->ioas));
-	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_EQ(self->pinned + 1, pinned());
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0,
 				&self->id));
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0, &second));
-	EXPECT_EQ(self->pinned + (FINAL ? 2 : 1), pinned_pages());
+	EXPECT_EQ(self->pinned + (FINAL ? 2 : 1), pinned());
 	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, other));
 	EXPECT_DMA_WORKS();
 
 	ASSERT_EQ(0, attach(self->dev, self->id));
-	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_EQ(self->pinned + 1, pinned());
 	EXPECT_DMA_WORKS();
 	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	ASSERT_EQ(0, iommu_destroy_id(self->iommu, second));
 	ASSERT_EQ(0, iommu_destroy_id(self->iommu, self->id));
-	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, iommu_destroy_id(self->iommu, other));
 }
 
@@ -239,7 +240,7 @@ TEST_F_TIMEOUT(hwpt, ioas_and_page_table_replace_each_other, PATIENCE)
 	EXPECT_NE(self->id, pt);
 	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
 	EXPECT_DMA_WORKS();
-	EXPECT_EQ(self->pinned + 1, pinned_pages());
+	EXPECT_EQ(self->pinned + 1, pinned());
 }
 
 /* The last context of what is attached: closing undoes all */

@@ -32,12 +32,13 @@ FIXTURE_SETUP(lifetime)
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	pt = self->ioas;
 	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
-	self->pinned = pinned_pages();
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
 	self->memory = anon_pages(PAGES);
 	ASSERT_NE(MAP_FAILED, self->memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory,
 			      PAGES * PAGE, IOVA, IOAS_RW));
-	ASSERT_EQ(self->pinned + PAGES, pinned_pages());
+	ASSERT_EQ(self->pinned + PAGES, pinned());
 }
 
 /*
@@ -47,7 +48,7 @@ FIXTURE_SETUP(lifetime)
 FIXTURE_TEARDOWN(lifetime)
 {
 	EXPECT_EQ(0, bind_anew(EDU));
-	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(self->pinned, pinned());
 }
 
 TEST_F(lifetime, device_closed_first)
@@ -55,7 +56,7 @@ TEST_F(lifetime, device_closed_first)
 	EXPECT_EQ(0, close(self->dev));
 	EXPECT_EQ(0, bind_anew(EDU));
 	/* A mapping that no device uses pins nothing */
-	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
 	EXPECT_EQ(0, close(self->iommu));
 }
@@ -65,7 +66,7 @@ TEST_F(lifetime, iommu_closed_first)
 	EXPECT_EQ(0, close(self->iommu));
 	EXPECT_EQ(0, get_info(self->dev));
 	EXPECT_EQ(-EINVAL, bind_anew(EDU));
-	EXPECT_EQ(self->pinned + PAGES, pinned_pages());
+	EXPECT_EQ(self->pinned + PAGES, pinned());
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, close(self->dev));
 }
@@ -125,7 +126,7 @@ TEST_F(lifetime, every_order_of_three)
 				      PAGES * PAGE, IOVA, IOAS_RW));
 		for (j = 0; j < 3; j++)
 			ASSERT_EQ(0, close(fds[orders[i][j]]));
-		EXPECT_EQ(self->pinned, pinned_pages());
+		EXPECT_EQ(self->pinned, pinned());
 		EXPECT_EQ(0, bind_anew(EDU));
 		EXPECT_EQ(0, bind_anew(NVME));
 	}
@@ -256,7 +257,7 @@ TEST_F(lifetime, a_killed_process_leaves_nothing)
 	close(pipefd[1]);
 	ASSERT_EQ(1, read(pipefd[0], &byte, 1));
 	EXPECT_EQ(-EINVAL, bind_anew(EDU));
-	EXPECT_EQ(self->pinned + PAGES, pinned_pages());
+	EXPECT_EQ(self->pinned + PAGES, pinned());
 	kill(pid, SIGKILL);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(SIGKILL, WTERMSIG(status));

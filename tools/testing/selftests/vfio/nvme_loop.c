@@ -92,10 +92,6 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 }
 
 /*
- * QEMU's controller does not report what the IOMMU stops; the kernel does.  The
- * disk goes on working.
- */
-/*
  * Is what the controller does at the IOVA reported as a fault?  As the kernel
  * prints no more than a few reports in five seconds, a report that does not come
  * gets a second chance.
@@ -120,6 +116,10 @@ static bool nvme_faults(struct nvme *nvme,
 	return found;
 }
 
+/*
+ * QEMU's controller does not report what the IOMMU stops; the kernel does.  The
+ * disk goes on working.
+ */
 TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 {
 	char *memory = anon_pages(1);

@@ -143,43 +143,59 @@ TEST_F_TIMEOUT(race, one_context_for_a_group, PATIENCE)
 	self->caller[1].iommu = other;
 }
 
-/* Threads that go on until they are told to stop */
+/* What threads have in common that go on until they are told to stop */
 struct crowd {
 	int dev[2];	/* the two functions of a group */
 	int iommu;
 	__u32 ioas[2];
 	bool stop;
-	/* Errnos that no order of calls explains */
-	int surprise;
 };
+
+struct worker {
+	pthread_t thread;
+	struct crowd *crowd;
+	void *(*work)(void *worker);
+	unsigned long done;	/* what it got done */
+	int surprise;		/* errno that no order of calls explains */
+};
+
+static bool goes_on(const struct worker *worker)
+{
+	return !__atomic_load_n(&worker->crowd->stop, __ATOMIC_RELAXED);
+}
+
+static void count(struct worker *worker, int rc)
+{
+	if (rc)
+		worker->surprise = rc;
+	else
+		worker->done++;
+}
 
 static void *move(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct worker *worker = arg;
+	struct crowd *crowd = worker->crowd;
 	unsigned int i;
 
-	for (i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
+	for (i = 0; goes_on(worker); i++) {
 		__u32 pt = crowd->ioas[i % 2];
 		int rc = vfio_attach(crowd->dev[i / 2 % 2], &pt);
 
 		/* EINVAL: the other function is attached elsewhere */
-		if (rc && rc != -EINVAL)
-			crowd->surprise = rc;
+		if (rc != -EINVAL)
+			count(worker, rc);
 	}
 	return NULL;
 }
 
 static void *detach(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct worker *worker = arg;
 	unsigned int i;
 
-	for (i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
-		int rc = vfio_detach(crowd->dev[i % 2]);
-
-		if (rc)
-			crowd->surprise = rc;
-	}
+	for (i = 0; goes_on(worker); i++)
+		count(worker, vfio_detach(worker->crowd->dev[i % 2]));
 	return NULL;
 }
 
@@ -187,11 +203,12 @@ static void *detach(void *arg)
 
 static void *map(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct worker *worker = arg;
+	struct crowd *crowd = worker->crowd;
 	char *memory = anon_pages(PAGES);
 	unsigned int i;
 
-	for (i = 0; !__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED); i++) {
+	for (i = 0; goes_on(worker); i++) {
 		__u32 ioas = crowd->ioas[i % 2];
 		int rc = ioas_map(crowd->iommu, ioas, memory, PAGES * PAGE,
 				  0x100000, IOAS_RW);
@@ -199,8 +216,7 @@ static void *map(void *arg)
 		if (!rc)
 			rc = ioas_unmap(crowd->iommu, ioas, 0x100000,
 					PAGES * PAGE);
-		if (rc)
-			crowd->surprise = rc;
+		count(worker, rc);
 	}
 	return NULL;
 }
@@ -208,28 +224,70 @@ static void *map(void *arg)
 /* Files come and go beside, of devices that others have */
 static void *open_and_close(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct worker *worker = arg;
+	struct crowd *crowd = worker->crowd;
 
-	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED)) {
+	while (goes_on(worker)) {
 		int dev = vfio_open(PAIR_0), other = vfio_open(NVME);
 		__u32 pt = crowd->ioas[0];
+		int rc = vfio_bind(dev, crowd->iommu, NULL);
 
-		if (vfio_bind(dev, crowd->iommu, NULL) != -EINVAL ||
-		    vfio_bind(other, crowd->iommu, NULL) ||
-		    vfio_attach(other, &pt))
-			crowd->surprise = -EPROTO;
+		rc = rc == -EINVAL ? 0 : -EPROTO;
+		rc = rc ?: vfio_bind(other, crowd->iommu, NULL);
+		count(worker, rc ?: vfio_attach(other, &pt));
 		close(dev);
 		close(other);
 	}
 	return NULL;
 }
 
+/* Has each of them got something done? */
+static bool all_have_worked(const struct worker *workers, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (!__atomic_load_n(&workers[i].done, __ATOMIC_RELAXED))
+			return false;
+	return true;
+}
+
+/* Let them all work for a while, or somewhat longer; returns -errno if there is no thread. */
+static int crowd_works(struct crowd *crowd, struct worker *workers, size_t n)
+{
+	size_t started, i;
+	int rc = 0;
+
+	for (started = 0; started < n && !rc; started += !rc) {
+		workers[started].crowd = crowd;
+		rc = -pthread_create(&workers[started].thread, NULL,
+				     workers[started].work, &workers[started]);
+	}
+	if (!rc)
+		sleep(SECONDS);
+	for (i = 0; i < SECONDS && !rc && !all_have_worked(workers, n); i++)
+		sleep(SECONDS / 2);
+	__atomic_store_n(&crowd->stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < started; i++)
+		pthread_join(workers[i].thread, NULL);
+	return rc;
+}
+
+#define EXPECT_CROWD_WORKED(workers)					\
+do {									\
+	for (size_t _i = 0; _i < ARRAY_SIZE(workers); _i++) {		\
+		EXPECT_EQ(0, (workers)[_i].surprise);			\
+		EXPECT_LT(0, (workers)[_i].done);			\
+		TH_LOG("%zu: %lu", _i, (workers)[_i].done);		\
+	}								\
+} while (0)
+
 TEST_F_TIMEOUT(race, attach_detach_map_bind, PATIENCE)
 {
-	static void *(*const work[])(void *) = {
-		move, move, detach, map, open_and_close,
+	struct worker workers[] = {
+		{ .work = move }, { .work = move }, { .work = detach },
+		{ .work = map }, { .work = open_and_close },
 	};
-	pthread_t thread[ARRAY_SIZE(work)];
 	struct crowd crowd = { .iommu = self->caller[0].iommu };
 	size_t i;
 
@@ -239,13 +297,8 @@ TEST_F_TIMEOUT(race, attach_detach_map_bind, PATIENCE)
 		ASSERT_EQ(0, vfio_bind(crowd.dev[i], crowd.iommu, NULL));
 		ASSERT_EQ(0, ioas_alloc(crowd.iommu, &crowd.ioas[i]));
 	}
-	for (i = 0; i < ARRAY_SIZE(work); i++)
-		ASSERT_EQ(0, pthread_create(&thread[i], NULL, work[i], &crowd));
-	sleep(SECONDS);
-	__atomic_store_n(&crowd.stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < ARRAY_SIZE(work); i++)
-		pthread_join(thread[i], NULL);
-	EXPECT_EQ(0, crowd.surprise);
+	ASSERT_EQ(0, crowd_works(&crowd, workers, ARRAY_SIZE(workers)));
+	EXPECT_CROWD_WORKED(workers);
 
 	/* Nothing is left in use */
 	for (i = 0; i < 2; i++)
@@ -262,19 +315,19 @@ TEST_F_TIMEOUT(race, attach_detach_map_bind, PATIENCE)
 /* The driver is bound and unbound while others open, bind and close */
 static void *come_and_go(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct worker *worker = arg;
 
-	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED))
-		if (pci_bind(EDU, NULL) || pci_bind(EDU, "vfio-pci"))
-			crowd->surprise = -EPROTO;
+	while (goes_on(worker))
+		count(worker, pci_bind(EDU, NULL) ?: pci_bind(EDU, "vfio-pci"));
 	return NULL;
 }
 
 static void *use(void *arg)
 {
-	struct crowd *crowd = arg;
+	struct worker *worker = arg;
+	struct crowd *crowd = worker->crowd;
 
-	while (!__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED)) {
+	while (goes_on(worker)) {
 		int dev = vfio_open(EDU);
 		__u32 pt = crowd->ioas[0];
 		int rc;
@@ -282,16 +335,15 @@ static void *use(void *arg)
 		/* Not there, on the way out, or somebody else's file */
 		if (dev < 0) {
 			if (dev != -ENODEV && dev != -ENOENT && dev != -ENXIO)
-				crowd->surprise = dev;
+				count(worker, dev);
 			continue;
 		}
 		rc = vfio_bind(dev, crowd->iommu, NULL);
 		if (!rc) {
 			rc = vfio_attach(dev, &pt);
-			if (rc || get_info(dev))
-				crowd->surprise = rc ?: -EPROTO;
+			count(worker, rc ?: get_info(dev));
 		} else if (rc != -ENODEV && rc != -EINVAL) {
-			crowd->surprise = rc;
+			count(worker, rc);
 		}
 		close(dev);
 	}
@@ -300,20 +352,15 @@ static void *use(void *arg)
 
 TEST_F_TIMEOUT(race, driver_unbound_while_in_use, PATIENCE)
 {
-	static void *(*const work[])(void *) = { come_and_go, use, use };
-	pthread_t thread[ARRAY_SIZE(work)];
+	struct worker workers[] = {
+		{ .work = come_and_go }, { .work = use }, { .work = use },
+	};
 	struct crowd crowd = { .iommu = self->caller[0].iommu };
-	size_t i;
 
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
 	ASSERT_EQ(0, ioas_alloc(crowd.iommu, &crowd.ioas[0]));
-	for (i = 0; i < ARRAY_SIZE(work); i++)
-		ASSERT_EQ(0, pthread_create(&thread[i], NULL, work[i], &crowd));
-	sleep(SECONDS);
-	__atomic_store_n(&crowd.stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < ARRAY_SIZE(work); i++)
-		pthread_join(thread[i], NULL);
-	EXPECT_EQ(0, crowd.surprise);
+	ASSERT_EQ(0, crowd_works(&crowd, workers, ARRAY_SIZE(workers)));
+	EXPECT_CROWD_WORKED(workers);
 	EXPECT_EQ(0, iommu_destroy_id(crowd.iommu, crowd.ioas[0]));
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../patience.h"
+#include "../pinned.h"
 #include "../../../examples/edu.h"
 #include "../../../examples/iommu.h"
 #include "../../../examples/kmsg.h"
@@ -65,32 +66,6 @@ static inline int filled(const void *memory, int with, size_t length)
 		if (byte[i] != with)
 			return 0;
 	return 1;
-}
-
-/* Pages that are pinned for DMA on the whole machine */
-static inline long pinned_pages(void)
-{
-	long acquired = 0, released = 0;
-	char line[128];
-	FILE *file;
-
-	/* The kernel counts on each CPU, and adds up on demand */
-	file = fopen("/proc/sys/vm/stat_refresh", "w");
-	if (file) {
-		fputs("1", file);
-		fclose(file);
-	}
-	file = fopen("/proc/vmstat", "r");
-	if (!file)
-		return -errno;
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "nr_foll_pin_acquired %ld", &acquired) == 1)
-			continue;
-		if (sscanf(line, "nr_foll_pin_released %ld", &released) == 1)
-			break;
-	}
-	fclose(file);
-	return acquired - released;
 }
 
 /* A bound device answers this, a parked one does not */

@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls that wait, for memory or for each other: what they refuse meanwhile, and
+ * what is left of them when they are killed.  The memory is a page that comes
+ * when the test says so.
+ */
+#include <linux/vfio.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#include "../userfault.h"
+#include "access.h"
+
+#define AT		(64 * MiB)
+#define N		8		/* pages of each of two mappings */
+#define SECOND		(AT + N * PAGE)
+#define LATE		4		/* page of the first that comes late */
+
+struct context {
+	int fd;
+	__u32 ioas_id;
+	__u32 other_id;
+	char *memory;
+	struct userfault fault;
+	int access;	/* to use the first mapping by, or -1 */
+	bool pins;	/* it does */
+	__u32 flags;	/* with which it copies */
+	int told[2];	/* pipe: a child tells that it waits */
+	long pinned;
+};
+
+static int context_open(struct context *c)
+{
+	int rc = mock_load();
+
+	c->access = -1;
+	c->fd = rc ? -ENODEV : iommufd_open();
+	if (c->fd < 0)
+		return c->fd;
+	c->memory = anon(2 * N * PAGE);
+	if (!c->memory || madvise(c->memory, 2 * N * PAGE, MADV_NOHUGEPAGE))
+		return -ENOMEM;
+	memset(c->memory, 1, LATE * PAGE);
+	memset(c->memory + (LATE + 1) * PAGE, 1, (2 * N - LATE - 1) * PAGE);
+	c->pinned = pinned();
+	if (c->pinned < 0 || pipe2(c->told, O_CLOEXEC))
+		return -EIO;
+	return ioas_alloc(c->fd, &c->ioas_id) ?:
+	       ioas_alloc(c->fd, &c->other_id);
+}
+
+/* Pages pinned since then */
+static long pinned_by(const struct context *c)
+{
+	return pinned() - c->pinned;
+}
+
+/* Returns whether nothing is left. */
+static bool context_close(struct context *c)
+{
+	close(c->access);
+	close(c->fd);
+	return !pinned_by(c) && !mock_devices();
+}
+
+/* Let a page of the first mapping come late */
+static int be_late(struct context *c)
+{
+	return userfault_start(&c->fault, c->memory + LATE * PAGE,
+			       UFFDIO_REGISTER_MODE_MISSING);
+}
+
+static int map_first(struct context *c)
+{
+	return ioas_map(c->fd, c->ioas_id, c->memory, N * PAGE, AT);
+}
+
+static int map_second(struct context *c)
+{
+	return ioas_map(c->fd, c->ioas_id, c->memory + N * PAGE,
+			N * PAGE, SECOND);
+}
+
+/* Is there a mapping that can be used?  0 or -ENOENT */
+static int look(struct context *c, __u64 iova)
+{
+	int rc = ioas_copy(c->fd, c->other_id, c->ioas_id, N * PAGE, AT, iova);
+
+	return rc ?: ioas_unmap(c->fd, c->other_id, AT, N * PAGE);
+}
+
+/* Until a call says that another one is under way */
+static bool becomes(int rc, int (*call)(struct context *c), struct context *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000 * time_factor() && call(c) != rc; i++)
+		usleep(10000);
+	return call(c) == rc;
+}
+
+static int look_at_first(struct context *c)
+{
+	return look(c, AT);
+}
+
+static int look_at_second(struct context *c)
+{
+	return look(c, SECOND);
+}
+
+static int unmap_first(struct context *c)
+{
+	return ioas_unmap(c->fd, c->ioas_id, AT, N * PAGE);
+}
+
+static int unmap_both(struct context *c)
+{
+	return ioas_unmap(c->fd, c->ioas_id, AT, 2 * N * PAGE);
+}
+
+/* In a child: end by the call, or by a signal in the middle of it */
+static pid_t in_child(int (*call)(struct context *c), struct context *c)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(call(c) ? 1 : 0);
+	return pid;
+}
+
+static int kill_child(pid_t pid)
+{
+	int status;
+
+	if (kill(pid, SIGKILL) || waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+/* A call in a thread */
+struct call {
+	pthread_t thread;
+	struct context *context;
+	int (*call)(struct context *c);
+	atomic_bool done;
+	int rc;
+};
+
+static void *call_thread(void *arg)
+{
+	struct call *call = arg;
+
+	call->rc = call->call(call->context);
+	call->done = true;
+	return NULL;
+}
+
+static int call_start(struct call *call, struct context *c,
+		      int (*fn)(struct context *c))
+{
+	call->context = c;
+	call->call = fn;
+	call->done = false;
+	return pthread_create(&call->thread, NULL, call_thread, call);
+}
+
+/* Returns what the call did. */
+static int call_end(struct call *call)
+{
+	return pthread_join(call->thread, NULL) ? -ESRCH : call->rc;
+}
+
+/* MAP that waits: all is done but to tell the user */
+
+FIXTURE(map)
+{
+	struct context context;
+	struct mock_dev dev;
+};
+
+FIXTURE_SETUP(map)
+{
+	struct context *c = &self->context;
+
+	ASSERT_EQ(0, context_open(c));
+	ASSERT_EQ(0, mock_attach(c->fd, c->ioas_id, &self->dev));
+	ASSERT_EQ(0, map_second(c));
+	memset(c->memory + LATE * PAGE, 1, PAGE);
+}
+
+FIXTURE_TEARDOWN(map)
+{
+	EXPECT_TRUE(context_close(&self->context));
+}
+
+/* Make an argument for map_late(): it cannot be written before userfault_end() */
+static int map_late_prepare(struct context *c)
+{
+	const struct iommu_ioas_map arg = {
+		.size = sizeof(arg),
+		.flags = FIXED | RW,
+		.ioas_id = c->ioas_id,
+		.user_va = addr(c->memory),
+		.length = N * PAGE,
+		.iova = AT,
+	};
+	void *page = anon(PAGE);
+
+	if (!page)
+		return -ENOMEM;
+	memcpy(page, &arg, sizeof(arg));
+	return userfault_start(&c->fault, page, UFFDIO_REGISTER_MODE_WP);
+}
+
+static int map_late(struct context *c)
+{
+	return call(c->fd, IOMMU_IOAS_MAP, c->fault.page);
+}
+
+TEST_F(map, under_way_is_busy)
+{
+	struct context *c = &self->context;
+	struct call map;
+
+	ASSERT_EQ(0, map_late_prepare(c));
+	ASSERT_EQ(0, call_start(&map, c, map_late));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+	EXPECT_EQ(2 * N, pinned_by(c));
+
+	EXPECT_EQ(-EBUSY, unmap_first(c));
+	EXPECT_EQ(-EBUSY, unmap_both(c));
+	EXPECT_EQ(-EBUSY, ioas_empty(c->fd, c->ioas_id));
+	EXPECT_EQ(-ENOENT, ioas_unmap(c->fd, c->ioas_id, AT, PAGE));
+	EXPECT_EQ(-EEXIST, map_first(c));
+	EXPECT_EQ(-ENOENT, look_at_first(c));
+	EXPECT_FALSE(map.done);
+
+	/* What the refused ones met besides is as it was. */
+	EXPECT_EQ(0, look_at_second(c));
+	EXPECT_EQ(0, mock_check_map(c->fd, self->dev.hwpt_id,
+				    c->memory + N * PAGE, N * PAGE, SECOND));
+	EXPECT_EQ(0, mock_check_refs(c->fd, c->memory + N * PAGE, N * PAGE, 1));
+
+	ASSERT_EQ(0, userfault_end(&c->fault, NULL));
+	ASSERT_EQ(0, call_end(&map));
+	EXPECT_EQ(0, mock_check_map(c->fd, self->dev.hwpt_id, c->memory,
+				    2 * N * PAGE, AT));
+	EXPECT_EQ(0, unmap_both(c));
+	EXPECT_EQ(0, pinned_by(c));
+}
+
+/* In the child, of its own memory */
+static int map_and_tell(struct context *c)
+{
+	struct call map;
+
+	if (map_late_prepare(c) || call_start(&map, c, map_late) ||
+	    userfault_wait(&c->fault) || write(c->told[1], "w", 1) != 1)
+		return -EIO;
+	return pause();
+}
+
+TEST_F(map, that_is_killed_leaves_nothing)
+{
+	struct context *c = &self->context;
+	pid_t child = in_child(map_and_tell, c);
+	char told;
+
+	ASSERT_LT(0, child);
+	ASSERT_EQ(0, close(c->told[1]));
+	ASSERT_EQ(1, read(c->told[0], &told, 1));
+	EXPECT_EQ(-EBUSY, unmap_first(c));
+	EXPECT_EQ(2 * N, pinned_by(c));
+	ASSERT_EQ(SIGKILL, kill_child(child));
+	EXPECT_EQ(N, pinned_by(c));
+	EXPECT_EQ(-ENOENT, unmap_first(c));
+	EXPECT_EQ(0, look_at_second(c));
+	EXPECT_EQ(0, map_first(c));
+	EXPECT_EQ(2 * N, pinned_by(c));
+}
+
+/* UNMAP that waits for a software device, which waits for memory */
+
+FIXTURE(unmap)
+{
+	struct context context;
+	struct call use;
+	int second;	/* access that has the second mapping pinned */
+	__u32 id;	/* of that item */
+};
+
+FIXTURE_VARIANT(unmap)
+{
+	bool pins;
+	__u32 flags;
+};
+
+FIXTURE_VARIANT_ADD(unmap, rw_by_owner) {};
+FIXTURE_VARIANT_ADD(unmap, rw_by_other) { .flags = RW_SLOW };
+FIXTURE_VARIANT_ADD(unmap, pin) { .pins = true };
+
+/* Before 6.3, who pins for long does not wait for userfaultfd but fails. */
+static bool pins_wait(void)
+{
+	struct utsname name;
+	int major, minor;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &major, &minor) != 2)
+		abort();
+	return major > 6 || (major == 6 && minor >= 3);
+}
+
+#define UNTESTABLE	((variant->pins || variant->flags) && !pins_wait())
+#define WHY		"pins do not wait for userfaultfd on this kernel"
+
+static int use_first(struct context *c)
+{
+	static char buf[N * PAGE];
+	__u32 id;
+
+	if (c->pins)
+		return access_pin(c->fd, c->access, AT, N * PAGE, c->memory, 0,
+				  &id);
+	return access_rw(c->fd, c->access, AT, N * PAGE, buf, c->flags);
+}
+
+FIXTURE_SETUP(unmap)
+{
+	struct context *c = &self->context;
+
+	ASSERT_EQ(0, context_open(c));
+	c->pins = variant->pins;
+	c->flags = variant->flags;
+	c->access = access_create(c->fd, c->ioas_id, c->pins ? NEEDS_PIN : 0);
+	ASSERT_LE(0, c->access);
+	self->second = access_create(c->fd, c->ioas_id, NEEDS_PIN);
+	ASSERT_LE(0, self->second);
+	ASSERT_EQ(0, map_first(c));
+	ASSERT_EQ(0, map_second(c));
+	ASSERT_EQ(0, access_pin(c->fd, self->second, SECOND, N * PAGE,
+				c->memory + N * PAGE, 0, &self->id));
+	if (UNTESTABLE)
+		return;
+	ASSERT_EQ(0, be_late(c));
+	ASSERT_EQ(0, call_start(&self->use, c, use_first));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+}
+
+FIXTURE_TEARDOWN(unmap)
+{
+	close(self->second);
+	EXPECT_TRUE(context_close(&self->context));
+}
+
+TEST_F(unmap, waits)
+{
+	struct context *c = &self->context;
+	struct call unmap;
+
+	if (UNTESTABLE)
+		SKIP(return, WHY);
+	ASSERT_EQ(0, call_start(&unmap, c, unmap_both));
+	ASSERT_TRUE(becomes(-ENOENT, look_at_second, c));
+	EXPECT_EQ(-EBUSY, unmap_first(c));
+	EXPECT_EQ(-EBUSY, unmap_both(c));
+	EXPECT_EQ(-EEXIST, map_second(c));
+	usleep(100000);
+	EXPECT_FALSE(unmap.done);
+	EXPECT_FALSE(self->use.done);
+
+	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));
+	/* A pin that comes too late finds nothing; a copy has begun before. */
+	EXPECT_EQ(variant->pins ? -ENOENT : 0, call_end(&self->use));
+	EXPECT_EQ(0, call_end(&unmap));
+	EXPECT_EQ(-ENOENT, access_unpin(c->fd, self->second, self->id));
+	EXPECT_EQ(0, pinned_by(c));
+	EXPECT_EQ(0, ioas_empty(c->fd, c->ioas_id));
+}
+
+/* Nothing is removed, and what had to wait is done. */
+#define EXPECT_ALL_THERE()						\
+do {									\
+	EXPECT_EQ(0, look_at_first(c));					\
+	EXPECT_EQ(0, look_at_second(c));				\
+	EXPECT_FALSE(self->use.done);					\
+	EXPECT_EQ(0, mock_check_refs(c->fd, c->memory + N * PAGE,	\
+				     N * PAGE, 1));			\
+	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));		\
+	EXPECT_EQ(0, call_end(&self->use));				\
+	EXPECT_EQ(variant->pins ? 2 * N : N, pinned_by(c));		\
+	EXPECT_EQ(0, access_unpin(c->fd, self->second, self->id));	\
+	EXPECT_EQ(-ENOENT, ioas_unmap(c->fd, c->ioas_id, AT, PAGE));	\
+	EXPECT_EQ(2 * N * PAGE, ioas_empty(c->fd, c->ioas_id));		\
+	EXPECT_EQ(0, pinned_by(c));					\
+} while (0)
+
+TEST_F(unmap, that_is_killed_changes_nothing)
+{
+	struct context *c = &self->context;
+	pid_t child;
+
+	if (UNTESTABLE)
+		SKIP(return, WHY);
+	child = in_child(unmap_both, c);
+	ASSERT_LT(0, child);
+	ASSERT_TRUE(becomes(-ENOENT, look_at_second, c));
+	ASSERT_EQ(SIGKILL, kill_child(child));
+	EXPECT_ALL_THERE();
+}
+
+/* From the middle of the first mapping to the middle of the second */
+static int cut(struct context *c)
+{
+	struct vfio_iommu_type1_dma_unmap arg = {
+		.argsz = sizeof(arg),
+		.iova = AT + PAGE,
+		.size = N * PAGE,
+	};
+
+	return call(c->fd, VFIO_IOMMU_UNMAP_DMA, &arg);
+}
+
+TEST_F(unmap, that_cuts_and_is_killed_changes_nothing)
+{
+	struct context *c = &self->context;
+	struct iommu_vfio_ioas set = {
+		.size = sizeof(set),
+		.ioas_id = c->ioas_id,
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	pid_t child;
+
+	if (UNTESTABLE)
+		SKIP(return, WHY);
+	ASSERT_EQ(0, call(c->fd, IOMMU_VFIO_IOAS, &set));
+	ASSERT_EQ(0, call(c->fd, VFIO_SET_IOMMU, (void *)VFIO_TYPE1_IOMMU));
+	child = in_child(cut, c);
+	ASSERT_LT(0, child);
+	ASSERT_TRUE(becomes(-ENOENT, look_at_second, c));
+	ASSERT_EQ(SIGKILL, kill_child(child));
+	EXPECT_ALL_THERE();
+}
+
+/* DESTROY that waits for a call, which waits for memory */
+
+FIXTURE(destroy)
+{
+	struct context context;
+	struct call ranges;
+};
+
+/* The ranges are written to the page that comes late. */
+static int list_ranges(struct context *c)
+{
+	__u64 alignment = 0;
+	__u32 n = 1;
+
+	return ioas_ranges(c->fd, c->ioas_id,
+			   (void *)(c->memory + LATE * PAGE), &n, &alignment);
+}
+
+/* 0 or -ENOENT; waits for nothing */
+static int get_option(struct context *c)
+{
+	__u64 value = 0;
+
+	return option(c->fd, IOMMU_OPTION_OP_GET, IOMMU_OPTION_HUGE_PAGES,
+		      c->ioas_id, &value);
+}
+
+static int destroy(struct context *c)
+{
+	return obj_destroy(c->fd, c->ioas_id);
+}
+
+FIXTURE_SETUP(destroy)
+{
+	struct context *c = &self->context;
+
+	ASSERT_EQ(0, context_open(c));
+	ASSERT_EQ(0, map_second(c));
+	ASSERT_EQ(0, be_late(c));
+	ASSERT_EQ(0, call_start(&self->ranges, c, list_ranges));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+}
+
+FIXTURE_TEARDOWN(destroy)
+{
+	EXPECT_TRUE(context_close(&self->context));
+}
+
+TEST_F(destroy, waits)
+{
+	struct context *c = &self->context;
+	struct call call;
+
+	ASSERT_EQ(0, call_start(&call, c, destroy));
+	/* Nobody finds it any more. */
+	ASSERT_TRUE(becomes(-ENOENT, get_option, c));
+	EXPECT_EQ(-ENOENT, destroy(c));
+	usleep(100000);
+	EXPECT_FALSE(call.done);
+	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));
+	EXPECT_EQ(0, call_end(&self->ranges));
+	EXPECT_EQ(0, call_end(&call));
+	EXPECT_EQ(-ENOENT, get_option(c));
+}
+
+TEST_F(destroy, that_is_killed_changes_nothing)
+{
+	struct context *c = &self->context;
+	pid_t child = in_child(destroy, c);
+
+	ASSERT_LT(0, child);
+	ASSERT_TRUE(becomes(-ENOENT, get_option, c));
+	ASSERT_EQ(SIGKILL, kill_child(child));
+	EXPECT_EQ(0, get_option(c));
+	EXPECT_FALSE(self->ranges.done);
+	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));
+	EXPECT_EQ(0, call_end(&self->ranges));
+	EXPECT_EQ(0, look_at_second(c));
+	EXPECT_EQ(0, destroy(c));
+}
+
+TEST_HARNESS_MAIN

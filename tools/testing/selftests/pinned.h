@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How many pages are pinned for DMA on the whole machine */
+#ifndef SELFTESTS_PINNED_H
+#define SELFTESTS_PINNED_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Returns -1 if it cannot be told.  The kernel counts per CPU; writing to
+ * stat_refresh makes it sum up first, so the difference of two calls is exact.
+ */
+static inline long pinned(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	long acquired = -1, released = -1;
+	unsigned long value;
+	ssize_t refreshed;
+	char name[64];
+	FILE *f;
+
+	refreshed = write(fd, "1", 1);
+	close(fd);
+	f = refreshed == 1 ? fopen("/proc/vmstat", "re") : NULL;
+	if (!f)
+		return -1;
+	while (fscanf(f, "%63s %lu", name, &value) == 2) {
+		if (!strcmp(name, "nr_foll_pin_acquired"))
+			acquired = value;
+		else if (!strcmp(name, "nr_foll_pin_released"))
+			released = value;
+	}
+	fclose(f);
+	return acquired < 0 || released < 0 ? -1 : acquired - released;
+}
+
+#endif
