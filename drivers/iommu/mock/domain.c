@@ -76,6 +76,18 @@ static int map_page(struct mock_domain *mock, unsigned long iova,
 	return 0;
 }
 
+/*
+ * Memory for a page table, as it were.  That of the xarray is asked for twice, so
+ * that a map would not feel it when one allocation fails.
+ */
+static int try_table(gfp_t gfp)
+{
+	void *table = kmalloc(MOCK_PAGE_SIZE, gfp);
+
+	kfree(table);
+	return table ? 0 : -ENOMEM;
+}
+
 static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 			  phys_addr_t phys, size_t pgsize, size_t pgcount,
 			  int prot, gfp_t gfp, size_t *mapped)
@@ -91,8 +103,12 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 		return -EINVAL;
 
 	while (pgcount--) {
-		rc = map_page(mock, iova + *mapped, phys + *mapped, pgsize,
-			      prot, gfp);
+		unsigned long at = iova + *mapped;
+
+		rc = *mapped && at % MOCK_HUGE_PAGE_SIZE ? 0 : try_table(gfp);
+		if (!rc)
+			rc = map_page(mock, at, phys + *mapped, pgsize, prot,
+				      gfp);
 		if (rc)
 			return rc;
 		*mapped += pgsize;

@@ -9,7 +9,8 @@
  * three threads.  The kernel tells where they have been (KCOV); a program that
  * has been where none was before is kept.  Ends with exit code 1 when the kernel
  * complains or a process does not end, and shows the programs that ran then; -p
- * runs such a program again and again.
+ * runs such a program again and again.  So it does when it did not do its work: a
+ * worker ended, or no program has been anywhere.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -557,15 +558,38 @@ static void start_workers(const struct program *only)
 	}
 }
 
-/* Watch the workers until the time is over; returns the number of crashes. */
-static unsigned int watch(int kmsg, time_t start)
+/*
+ * Look which workers have ended, or wait for all of them; returns how many did
+ * otherwise than they should: not before the stop, nor with an error.
+ */
+static unsigned int reap(int options)
+{
+	unsigned int failed = 0;
+	int status;
+
+	while (waitpid(-1, &status, options) > 0) {
+		if (state->stop && !status)
+			continue;
+		printf("a worker ended, with status %#x\n", status);
+		failed++;
+	}
+	return failed;
+}
+
+/*
+ * Watch the workers until the time is over; returns the number of crashes.
+ * failed: how many workers did not do their work.
+ */
+static unsigned int watch(int kmsg, time_t start, unsigned int *failed)
 {
 	unsigned int i, crashes = 0;
 
+	*failed = 0;
 	while (!state->stop && time(NULL) < start + seconds) {
 		usleep(500000);
 		crashes += complaints(kmsg);
-		if (crashes)
+		*failed += reap(WNOHANG);
+		if (crashes || *failed)
 			state->stop = true;
 		if ((time(NULL) - start) % 20 == 0) {
 			print_state(start);
@@ -578,15 +602,14 @@ static unsigned int watch(int kmsg, time_t start)
 	}
 	state->stop = true;
 	if (!state->hung)
-		while (wait(NULL) > 0)
-			;
+		*failed += reap(0);
 	return crashes + complaints(kmsg) + state->hung;
 }
 
 int main(int argc, char **argv)
 {
+	unsigned int crashes, failed;
 	struct program only = {};
-	unsigned int crashes;
 	const char *path;
 	time_t start;
 	long pins;
@@ -614,7 +637,7 @@ int main(int argc, char **argv)
 
 	start = time(NULL);
 	start_workers(path ? &only : NULL);
-	crashes = watch(kmsg, start);
+	crashes = watch(kmsg, start, &failed);
 	if (!crashes && pinned() != pins) {
 		printf("pages that nobody uses are pinned: %ld\n",
 		       pinned() - pins);
@@ -623,5 +646,9 @@ int main(int argc, char **argv)
 	print_state(start);
 	printf("fuzz: %u executions, %u edges, %u crashes\n", state->executions,
 	       state->edges, crashes);
-	return crashes ? 1 : 0;
+	if (!state->executions || !state->edges) {
+		printf("fuzz: nothing was fuzzed; are the modules built with KCOV_INSTRUMENT=y?\n");
+		failed++;
+	}
+	return crashes || failed;
 }

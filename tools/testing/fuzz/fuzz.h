@@ -57,6 +57,7 @@ enum file {
 	IOMMU,		/* /dev/iommu */
 	VFIO,		/* /dev/vfio/devices/vfioN */
 	ACCESS,		/* of the mock */
+	MEMFD,		/* memory */
 	FILES
 };
 
@@ -74,6 +75,7 @@ enum type {
 	IS64,
 	IOVA,		/* 64 bits, and so those that follow */
 	LENGTH,
+	OFFSET,		/* in a file */
 	ADDRESS,
 	RANGES,		/* address of an array of struct iommu_iova_range */
 	OUT_ID,		/* 32 bits again: the call makes an object of kind arg */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include <linux/iommufd.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 #include <linux/vfio_cdev.h>
 
@@ -31,6 +32,10 @@
 #define SLOT_SIZE	(4 * MiB)
 #define SLOT(i)		((char *)0x200000000 + (i) * 4 * SLOT_SIZE)
 #define KEPT		8	/* IDs of a kind, files of a kind */
+
+/* edu's BAR 0, but for the registers: QEMU ends when edu is told nonsense */
+#define BAR_START	PAGE
+#define BAR_SIZE	(MiB - BAR_START)
 
 static atomic_uint ids[KINDS][KEPT], nids[KINDS];
 static atomic_int files[FILES][KEPT];
@@ -184,7 +189,101 @@ static void file_dup(const struct call *call)
 {
 	enum file kind = call->values[0] % FILES;
 
-	keep_file(kind, dup(some_file(kind, call->values[1])));
+	/* Of that kind: see file_odd() */
+	keep_file(kind, dup(some_file(kind, call->values[1] | 2)));
+}
+
+static void memfd_open(const struct call *call)
+{
+	bool huge = call->values[0] % 8 == 1;
+	__u64 size = call->values[1] % 4 != 1 ? SLOT_SIZE :
+		call->values[1] / 4 % 64 * PAGE + call->values[2] % 2;
+	int fd;
+
+	fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+			  (huge ? MFD_HUGETLB : 0));
+	keep_file(MEMFD, fd);
+	if (ftruncate(fd, size))
+		return;
+}
+
+/* In steps of pages mostly, but for the last bits */
+static __u64 some_offset(__u64 v)
+{
+	if (v % 32 == 0)
+		return v >> 5;
+	return v / 32 % 64 * PAGE + (v / 2048 % 16 ? 0 : v / 32768 % PAGE) +
+		(v % 32 == 1 ? SLOT_SIZE - 32 * PAGE : 0);
+}
+
+/* Let a file grow, shrink, have holes, or be sealed */
+static void memfd_change(const struct call *call)
+{
+	int fd = some_file(MEMFD, call->values[0]);
+	__u64 start = some_offset(call->values[1]);
+	size_t length = some_length(call->values[2]);
+	int rc = 0;
+
+	switch (call->values[3] % 4) {
+	case 0:
+		rc = ftruncate(fd, start);
+		break;
+	case 1:
+		rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			       start, length);
+		break;
+	case 2:
+		rc = fallocate(fd, 0, start, length);
+		break;
+	case 3:
+		rc = fcntl(fd, F_ADD_SEALS, call->values[4] % 32);
+		break;
+	}
+	if (rc)
+		return;
+}
+
+static void memfd_map(const struct call *call)
+{
+	mmap(SLOT(call->values[0] % SLOTS), SLOT_SIZE, PROT_READ | PROT_WRITE,
+	     MAP_SHARED | MAP_FIXED, some_file(MEMFD, call->values[1] | 2), 0);
+}
+
+/* Where a region is in the file of a device that is bound */
+static off_t region_offset(int fd, __u32 index)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = index,
+	};
+
+	if (ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info))
+		return -1;
+	return info.offset;
+}
+
+/* A device's BAR in the place of memory */
+static void bar_map(const struct call *call)
+{
+	int prot = call->values[2] % 8 ? PROT_READ | PROT_WRITE : PROT_READ;
+	int fd = some_file(VFIO, call->values[1] | 2);
+	off_t offset = region_offset(fd, VFIO_PCI_BAR0_REGION_INDEX);
+
+	if (offset >= 0)
+		mmap(SLOT(call->values[0] % SLOTS), BAR_SIZE, prot,
+		     MAP_SHARED | MAP_FIXED, fd, offset + BAR_START);
+}
+
+/* A device is to answer at its BAR, or not to */
+static void bar_decode(const struct call *call)
+{
+	__u16 command = call->values[1] % 4 ? PCI_COMMAND_MEMORY : 0;
+	int fd = some_file(VFIO, call->values[0] | 2);
+	off_t offset = region_offset(fd, VFIO_PCI_CONFIG_REGION_INDEX);
+
+	if (offset < 0 || pwrite(fd, &command, sizeof(command),
+				 offset + PCI_COMMAND) < 0)
+		return;
 }
 
 /*
@@ -222,6 +321,16 @@ static void file_odd(const struct call *call)
 
 /* Processes */
 
+/* This thread becomes somebody with little memory to lock */
+static void process_drop(const struct call *call)
+{
+	struct rlimit memlock = { USER_PAGES * PAGE, USER_PAGES * PAGE };
+
+	(void)call;
+	setrlimit(RLIMIT_MEMLOCK, &memlock);
+	syscall(SYS_setresuid, USER, USER, USER);
+}
+
 static void process_fork(const struct call *call)
 {
 	struct iommu_ioas_map map = {
@@ -232,12 +341,18 @@ static void process_fork(const struct call *call)
 		.length = some_length(call->values[1]),
 		.iova = 48 * MiB + call->values[2] % 64 * PAGE,
 	};
+	struct iommu_ioas_change_process change = { .size = sizeof(change) };
 	pid_t child = fork();
 
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (call->values[3] % 2)
 			ioctl(files[IOMMU][0], IOMMU_IOAS_MAP, &map);
+		if (call->values[4] % 4 == 1)
+			process_drop(call);
+		if (call->values[4] % 2)
+			ioctl(files[IOMMU][0], IOMMU_IOAS_CHANGE_PROCESS,
+			      &change);
 		if (call->values[3] % 4 > 1)
 			memory_touch(call);
 		usleep(call->values[3] / 4 % 1000);
@@ -250,16 +365,6 @@ static void process_fork(const struct call *call)
 static void process_sleep(const struct call *call)
 {
 	usleep(call->values[0] % 1000);
-}
-
-/* This thread becomes somebody with little memory to lock */
-static void process_drop(const struct call *call)
-{
-	struct rlimit memlock = { USER_PAGES * PAGE, USER_PAGES * PAGE };
-
-	(void)call;
-	setrlimit(RLIMIT_MEMLOCK, &memlock);
-	syscall(SYS_setresuid, USER, USER, USER);
 }
 
 /* Arguments of ioctls */
@@ -359,6 +464,8 @@ static __u64 make_value(const struct field *field, __u64 v,
 		return some_iova(v);
 	case LENGTH:
 		return some_iova_length(v);
+	case OFFSET:
+		return some_offset(v);
 	case ADDRESS:
 		return some_pointer(v);
 	case RANGES:
@@ -378,6 +485,7 @@ static size_t field_size(enum type type)
 	case IS64:
 	case IOVA:
 	case LENGTH:
+	case OFFSET:
 	case ADDRESS:
 	case RANGES:
 		return 8;
@@ -510,6 +618,16 @@ const struct op ops[] = {
 		F(ADDRESS, iommu_ioas_map, user_va),
 		F(LENGTH, iommu_ioas_map, length),
 		F(IOVA, iommu_ioas_map, iova) } },
+	{ "IOAS_MAP_FILE", IOMMU_IOAS_MAP_FILE, SIZE(iommu_ioas_map_file),
+	  .weight = 2, .fields = {
+		F(FLAGS, iommu_ioas_map_file, flags, 7),
+		F(ID, iommu_ioas_map_file, ioas_id, IOAS),
+		F(FILE_NO, iommu_ioas_map_file, fd, MEMFD),
+		F(OFFSET, iommu_ioas_map_file, start),
+		F(LENGTH, iommu_ioas_map_file, length),
+		F(IOVA, iommu_ioas_map_file, iova) } },
+	{ "IOAS_CHANGE_PROCESS", IOMMU_IOAS_CHANGE_PROCESS,
+	  SIZE(iommu_ioas_change_process) },
 	{ "IOAS_COPY", IOMMU_IOAS_COPY, SIZE(iommu_ioas_copy), .weight = 2,
 	  .fields = {
 		F(FLAGS, iommu_ioas_copy, flags, 7),
@@ -706,6 +824,11 @@ const struct op ops[] = {
 	{ "open /dev/iommu", .run = iommu_open },
 	{ "open /dev/vfio/devices/vfioN", .run = vfio_open, .weight = 1,
 	  .no_failing = true },
+	{ "mmap of a BAR", .run = bar_map, .weight = 1 },
+	{ "memory decoding", .run = bar_decode },
+	{ "memfd_create", .run = memfd_open },
+	{ "change of a memfd", .run = memfd_change },
+	{ "mmap of a memfd", .run = memfd_map },
 	{ "close", .run = file_close, .no_failing = true },
 	{ "dup", .run = file_dup, .no_failing = true },
 	{ "file", .run = file_odd, .no_failing = true },
@@ -767,6 +890,7 @@ void run_prologue(void)
 	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
 
 	iommu_open(&call);
+	memfd_open(&call);
 	if (!ioctl(files[IOMMU][0], IOMMU_IOAS_ALLOC, &arg))
 		ids[IOAS][nids[IOAS]++] = arg.out_ioas_id;
 }

@@ -1,52 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a call does is repeated with its first, second, third ... allocation (or
- * copy of user memory) failing, until none fails.  A call that fails leaves all
- * as it was.  Needs a kernel with fault injection.
- *
- * An ATTACH that moves a device from one IOAS to another is here for the mock
- * only: with an allocation failing in it, Linux 6.1 cannot take a real device
- * away from the first one, and complains itself.
- *
- * To walk one more call, write a function that makes it, one that undoes it, and
- * a test that has both walked.
+ * Calls whose allocations fail, one after the other: see failnth.h
  */
-#include <sys/resource.h>
-
 #include <linux/vfio.h>
 
 #include "access.h"
-#include "common.h"
-#include "hwpt.h"
+#include "failnth.h"
 
-#define ROOT	0
-#define USER	12345		/* somebody whose memory is limited */
-#define PAGES	600UL		/* needs two page tables, and two batches */
-#define AT	(64 * HUGE - 100 * PAGE)
-#define COPY_AT	(128 * HUGE - 100 * PAGE)
-#define DEBUGFS	"/sys/kernel/debug/"
 #define SYSFS	"/sys/bus/pci/devices/"
 
-struct subject {
-	int nth;	/* /proc/self/fail-nth */
-	int fd;
-	int dev;
-	int other;	/* made by the call that is repeated */
-	int file;
-	__u32 ioas_id;
-	__u32 spare_id;
-	__u32 dev_id;
-	char *memory;
-	struct mock_dev mock;
-	__u32 hwpt_id;
-	int access;
-	__u32 item_id;
-	__u64 bitmap[PAGES / 64 + 1];
-	int region;	/* of MMIO, 0 without */
-	char *mmio;
+FIXTURE(fail)
+{
+	struct subject subject;
 };
 
-FIXTURE(fail)
+/* For calls that take a real device away from a domain: see spare_kernel() */
+FIXTURE(kernel_spared)
 {
 	struct subject subject;
 };
@@ -80,151 +49,10 @@ FIXTURE_VARIANT_ADD(mock, tiny_steps)
 	.scratch = 16,
 };
 
-/* What must not change when a call fails */
-struct state {
-	struct iommu_iova_range ranges[16];
-	__u32 nranges;
-	__u64 alignment;
-	long pinned;
-	char vm[2][64];	/* VmLck and VmPin of this process */
-	__u32 next_id;	/* that a new object would get */
-	int mock_devices;
-	int mapped[2];	/* Is all of it there, its first page?  0 or an errno */
-	int mmio;	/* Is it there? */
-};
-
-static int be(uid_t uid)
-{
-	return seteuid(uid) ? -errno : 0;
-}
-
-/* The state of the objects and of the machine, as root may see it */
-static int look(const struct subject *self, struct state *state)
-{
-	char line[128];
-	FILE *f;
-	int rc;
-
-	memset(state, 0, sizeof(*state));
-	state->nranges = ARRAY_LEN(state->ranges);
-	rc = ioas_ranges(self->fd, self->ioas_id, state->ranges,
-			 &state->nranges, &state->alignment);
-	if (rc)
-		return rc;
-	state->pinned = pinned();
-	f = fopen("/proc/self/status", "re");
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, "VmLck:", 6))
-			snprintf(state->vm[0], 64, "%.60s", line);
-		if (!strncmp(line, "VmPin:", 6))
-			snprintf(state->vm[1], 64, "%.60s", line);
-	}
-	fclose(f);
-
-	rc = ioas_alloc(self->fd, &state->next_id) ?:
-		obj_destroy(self->fd, state->next_id);
-	state->mock_devices = mock_devices();
-	if (self->mock.hwpt_id) {
-		state->mapped[0] = mock_check_map(self->fd, self->mock.hwpt_id,
-						  self->memory, PAGES * PAGE, AT);
-		state->mapped[1] = mock_check_map(self->fd, self->mock.hwpt_id,
-						  self->memory, PAGE, AT);
-	}
-	if (self->mock.hwpt_id && self->region)
-		state->mmio = mock_check_mmio(self->fd, self->mock.hwpt_id,
-					      self->region, 0, PAGES * PAGE, AT,
-					      1);
-	return rc;
-}
-
-static int set_nth(const struct subject *self, unsigned int n)
-{
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%u", n);
-
-	return pwrite(self->nth, text, length, 0) == length ? 0 : -errno;
-}
-
-/* Has nothing failed?  Reading is itself a copy that fails if it is the nth */
-static bool nothing_failed(const struct subject *self)
-{
-	char text[16] = "";
-
-	return pread(self->nth, text, sizeof(text) - 1, 0) < 0 ||
-	       atoi(text) > 0;
-}
-
-/* Let any allocation fail, without a call trace */
-static int allow_failures(const char *name, bool pages)
-{
-	static const char *const files[] = {
-		"verbose", "ignore-gfp-wait", "min-order"
-	};
-	char path[128];
-	size_t i;
-	int rc;
-
-	for (i = 0; i < (pages ? 3 : 2); i++) {
-		snprintf(path, sizeof(path), DEBUGFS "%s/%s", name, files[i]);
-		rc = write_file(path, "0");
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-static int allow_all_failures(void)
-{
-	return allow_failures("failslab", false) ?:
-		allow_failures("fail_page_alloc", true) ?:
-		write_file(DEBUGFS "fail_usercopy/verbose", "0");
-}
-
-/* Two IOAS, and memory that is in no huge page */
-static int set_up(struct subject *self)
-{
-	int rc;
-
-	self->other = -1;
-	self->dev = -1;
-	self->file = -1;
-	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (self->nth < 0)
-		return -errno;
-	self->fd = iommufd_open();
-	if (self->fd < 0)
-		return self->fd;
-	rc = ioas_alloc(self->fd, &self->ioas_id) ?:
-		ioas_alloc(self->fd, &self->spare_id);
-	if (rc)
-		return rc;
-	self->memory = small_pages(PAGES * PAGE);
-	if (!self->memory)
-		return -ENOMEM;
-	self->file = memfd_create("test", MFD_CLOEXEC);
-	return self->file < 0 || ftruncate(self->file, PAGES * PAGE) ?
-		-errno : 0;
-}
-
-static void tear_down(struct subject *self)
-{
-	if (self->other >= 0)
-		close(self->other);
-	if (self->dev >= 0)
-		close(self->dev);
-	close(self->file);
-	close(self->fd);
-	close(self->nth);
-}
-
 FIXTURE_SETUP(fail)
 {
 	struct subject *subject = &self->subject;
 
-	if (access(DEBUGFS "failslab", F_OK))
-		SKIP(return, "the kernel has no fault injection");
 	ASSERT_EQ(0, allow_all_failures());
 	ASSERT_EQ(0, set_up(subject));
 	subject->dev = vfio_open_bound(EDU, subject->fd, &subject->dev_id);
@@ -236,12 +64,28 @@ FIXTURE_TEARDOWN(fail)
 	tear_down(&self->subject);
 }
 
+FIXTURE_SETUP(kernel_spared)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, allow_all_failures());
+	ASSERT_EQ(0, set_up(subject));
+	subject->dev = vfio_open_bound(EDU, subject->fd, &subject->dev_id);
+	ASSERT_LE(0, subject->dev);
+	ASSERT_EQ(0, spare_kernel(true));
+}
+
+FIXTURE_TEARDOWN(kernel_spared)
+{
+	EXPECT_EQ(0, be(ROOT));
+	EXPECT_EQ(0, spare_kernel(false));
+	tear_down(&self->subject);
+}
+
 FIXTURE_SETUP(mock)
 {
 	struct subject *subject = &self->subject;
 
-	if (access(DEBUGFS "failslab", F_OK))
-		SKIP(return, "the kernel has no fault injection");
 	ASSERT_EQ(0, mock_load());
 	ASSERT_EQ(0, allow_all_failures());
 	ASSERT_EQ(0, set_up(subject));
@@ -259,99 +103,16 @@ FIXTURE_TEARDOWN(mock)
 	tear_down(&self->subject);
 }
 
-/*
- * From here on calls are a user's whose limit is as low as can be: an account
- * that is not put right after a failure makes the call fail for ever.
- */
-static int limit_memory(unsigned long pages)
-{
-	struct rlimit memlock = { pages * PAGE, pages * PAGE };
-
-	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || setresuid(USER, USER, 0))
-		return -errno;
-	return be(ROOT);
-}
-
-static void print_state(const struct state *state)
-{
-	printf("# %u ranges, %ld pins, next ID %u, %d mock devices, ",
-	       state->nranges, state->pinned, state->next_id,
-	       state->mock_devices);
-	printf("mapped: %d %d, MMIO: %d, %.30s %.30s\n", state->mapped[0],
-	       state->mapped[1], state->mmio, state->vm[0], state->vm[1]);
-}
-
-typedef int (*step_fn)(struct subject *self);
-
-/*
- * Do it with each allocation failing; undo what was done all the same.  uid:
- * who does it.
- */
-static void walk(struct __test_metadata *_metadata, struct subject *self,
-		 const char *name, uid_t uid, step_fn act, step_fn undo)
-{
-	unsigned int n, failed = 0, absorbed = 0;
-	struct state before, after;
-	bool done = false;
-	int rc;
-
-	for (n = 1; !done; n++) {
-		ASSERT_GT(2000, n);
-		ASSERT_EQ(0, look(self, &before));
-		ASSERT_EQ(0, be(uid));
-		ASSERT_EQ(0, set_nth(self, n));
-		rc = act(self);
-		done = nothing_failed(self);
-		set_nth(self, 0);
-		set_nth(self, 0); /* the first may have been made to fail */
-		ASSERT_EQ(0, be(ROOT));
-		if (rc) {
-			ASSERT_FALSE(done) {
-				TH_LOG("%s: %d without a failure", name, rc);
-			}
-			ASSERT_TRUE(rc == -ENOMEM || rc == -EFAULT) {
-				TH_LOG("%s: %d from failure %u", name, rc, n);
-			}
-			failed++;
-		} else {
-			absorbed += !done;
-			ASSERT_EQ(0, undo(self));
-		}
-		ASSERT_EQ(0, look(self, &after));
-		ASSERT_EQ(0, memcmp(&before, &after, sizeof(before))) {
-			TH_LOG("%s: failure %u (%d) changed this to that:",
-			       name, n, rc);
-			print_state(&before);
-			print_state(&after);
-		}
-	}
-	EXPECT_LT(0, failed);
-	printf("# %s: %u failures, of which %u failed the call\n", name,
-	       failed + absorbed, failed);
-	fflush(stdout);
-}
-
-static int map(struct subject *self)
-{
-	return ioas_map(self->fd, self->ioas_id, self->memory, PAGES * PAGE,
-			AT);
-}
-
-static int unmap(struct subject *self)
-{
-	return ioas_unmap(self->fd, self->ioas_id, AT, PAGES * PAGE);
-}
-
 static int map_file(struct subject *self)
 {
 	return ioas_map_file(self->fd, self->ioas_id, self->file, 0,
-			     PAGES * PAGE, AT);
+			     PAGES * PAGE, self->at);
 }
 
 /* What was a hole is filled now: make it one again. */
 static int unmap_file(struct subject *self)
 {
-	int rc = unmap(self);
+	int rc = unmap_and_go_on(self);
 
 	if (fallocate(self->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 		      PAGES * PAGE))
@@ -372,16 +133,6 @@ static int unmap_all(struct subject *self)
 	return ioas_empty(self->fd, self->ioas_id) == PAGES * PAGE ? 0 : -EIO;
 }
 
-static int attach(struct subject *self)
-{
-	return vfio_attach(self->dev, self->ioas_id, NULL);
-}
-
-static int detach(struct subject *self)
-{
-	return vfio_detach(self->dev);
-}
-
 /* By the user, as undoing is root's */
 static int map_by_user(struct subject *self)
 {
@@ -394,7 +145,8 @@ TEST_F_TIMEOUT(fail, map, 300)
 {
 	ASSERT_EQ(0, attach(&self->subject));
 	ASSERT_EQ(0, limit_memory(PAGES));
-	walk(_metadata, &self->subject, "MAP, device attached", USER, map, unmap);
+	walk(_metadata, &self->subject, "MAP, device attached", USER, map,
+	     unmap_and_go_on);
 }
 
 TEST_F_TIMEOUT(fail, map_without_a_device, 300)
@@ -432,7 +184,7 @@ TEST_F_TIMEOUT(fail, unmap, 300)
 static int copy(struct subject *self)
 {
 	return ioas_copy(self->fd, self->ioas_id, self->spare_id, PAGES * PAGE,
-			 COPY_AT, AT);
+			 self->copy_at, AT);
 }
 
 static int map_into_spare(struct subject *self)
@@ -445,12 +197,16 @@ static int map_into_spare(struct subject *self)
 static int copy_here(struct subject *self)
 {
 	return ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGES * PAGE,
-			 COPY_AT, AT);
+			 self->copy_at, self->at);
 }
 
 static int unmap_copy(struct subject *self)
 {
-	return ioas_unmap(self->fd, self->ioas_id, COPY_AT, PAGES * PAGE);
+	int rc = ioas_unmap(self->fd, self->ioas_id, self->copy_at,
+			    PAGES * PAGE);
+
+	self->copy_at += FURTHER;
+	return rc;
 }
 
 TEST_F_TIMEOUT(fail, copy, 300)
@@ -478,6 +234,100 @@ static int alloc(struct subject *self)
 static int destroy(struct subject *self)
 {
 	return obj_destroy(self->fd, self->spare_id);
+}
+
+/* One of the group's two functions leaves, which changes nothing for the other */
+TEST_F_TIMEOUT(fail, detach_one_of_two, 300)
+{
+	struct subject *subject = &self->subject;
+	__u32 id;
+
+	ASSERT_EQ(0, close(subject->dev));
+	subject->target = vfio_open_bound(PAIR_0, subject->fd, &id);
+	ASSERT_LE(0, subject->target);
+	subject->dev = vfio_open_bound(PAIR_1, subject->fd, &id);
+	ASSERT_LE(0, subject->dev);
+	ASSERT_EQ(0, vfio_attach(subject->target, subject->ioas_id, NULL));
+	ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, map(subject));
+	walk(_metadata, subject, "DETACH, one of two", ROOT, detach, attach);
+}
+
+static int copy_to_spare(struct subject *self)
+{
+	return ioas_copy(self->fd, self->spare_id, self->ioas_id, PAGES * PAGE,
+			 AT, AT);
+}
+
+TEST_F_TIMEOUT(kernel_spared, detach_and_move, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	walk(_metadata, subject, "DETACH", USER, detach, attach);
+	ASSERT_EQ(0, copy_to_spare(subject));
+	walk(_metadata, subject, "ATTACH, from one to another", USER, move,
+	     attach);
+}
+
+/* Page tables that the user makes */
+
+TEST_F_TIMEOUT(fail, page_table_filled_later, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, move(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	walk(_metadata, subject, "HWPT_ALLOC, device attached elsewhere", USER,
+	     alloc_page_table, destroy_page_table);
+	ASSERT_EQ(0, alloc_page_table(subject));
+	ASSERT_EQ(0, detach(subject));
+	walk(_metadata, subject, "ATTACH to a page table, filled by that",
+	     USER, attach_page_table, make_page_table_anew);
+}
+
+TEST_F_TIMEOUT(kernel_spared, page_table_filled_at_once, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	walk(_metadata, subject, "HWPT_ALLOC, device detached", USER,
+	     alloc_page_table, destroy_page_table);
+	ASSERT_EQ(0, alloc_page_table(subject));
+	walk(_metadata, subject, "ATTACH to a page table that is filled", USER,
+	     attach_page_table, detach);
+}
+
+static int change_process(struct subject *self)
+{
+	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
+
+	return call(self->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg);
+}
+
+static int half_of_file(struct subject *self, __u32 ioas_id, __u64 start)
+{
+	return ioas_map_file(self->fd, ioas_id, self->file, start,
+			     PAGES / 2 * PAGE, AT + start);
+}
+
+/* From root, who need not pay, to the user: the limit allows that once */
+TEST_F_TIMEOUT(fail, change_process, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, half_of_file(subject, subject->ioas_id, 0));
+	ASSERT_EQ(0, half_of_file(subject, subject->ioas_id,
+				  PAGES / 2 * PAGE));
+	ASSERT_EQ(0, half_of_file(subject, subject->spare_id, 0));
+	walk(_metadata, subject, "IOAS_CHANGE_PROCESS", USER, change_process,
+	     change_process);
 }
 
 TEST_F_TIMEOUT(fail, ioas_alloc, 300)
@@ -520,12 +370,6 @@ static int ranges(struct subject *self)
 	return ioas_ranges(self->fd, self->ioas_id, room, &n, &alignment);
 }
 
-static int nothing(struct subject *self)
-{
-	(void)self;
-	return 0;
-}
-
 TEST_F_TIMEOUT(fail, iova_ranges, 300)
 {
 	walk(_metadata, &self->subject, "IOAS_IOVA_RANGES", ROOT, ranges, nothing);
@@ -541,9 +385,18 @@ static int huge_again(struct subject *self)
 	return option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, self->ioas_id, 1);
 }
 
+static int is_huge(struct subject *self)
+{
+	__u64 value = 0;
+
+	return option(self->fd, IOMMU_OPTION_OP_GET, IOMMU_OPTION_HUGE_PAGES,
+		      self->ioas_id, &value);
+}
+
 TEST_F_TIMEOUT(fail, option, 300)
 {
-	walk(_metadata, &self->subject, "OPTION", ROOT, only_small, huge_again);
+	walk(_metadata, &self->subject, "OPTION, get", ROOT, is_huge, nothing);
+	walk(_metadata, &self->subject, "OPTION, set", ROOT, only_small, huge_again);
 }
 
 static int bind(struct subject *self)
@@ -746,6 +599,29 @@ TEST_F_TIMEOUT(fail, vfio_ioas, 300)
 	ASSERT_EQ(0, set_vfio_ioas(&self->subject));
 	walk(_metadata, &self->subject, "VFIO_IOAS, get", ROOT, get_vfio_ioas,
 	     nothing);
+	walk(_metadata, &self->subject, "VFIO_IOAS, clear", ROOT,
+	     clear_vfio_ioas, set_vfio_ioas);
+}
+
+/* Their argument is a number, so there is not even a copy that could fail. */
+TEST_F(fail, vfio_calls_that_allocate_nothing)
+{
+	const struct subject *subject = &self->subject;
+	int api, extension, iommu;
+	bool none_failed;
+
+	ASSERT_EQ(0, set_vfio_ioas(&self->subject));
+	ASSERT_EQ(0, set_nth(subject, 1));
+	api = ioctl(subject->fd, VFIO_GET_API_VERSION);
+	extension = ioctl(subject->fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU);
+	iommu = ioctl(subject->fd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU);
+	/* What fails first is this read itself */
+	none_failed = read_nth(subject) == -EFAULT;
+	set_nth(subject, 0);
+	EXPECT_TRUE(none_failed);
+	EXPECT_EQ(VFIO_API_VERSION, api);
+	EXPECT_EQ(1, extension);
+	EXPECT_EQ(0, iommu);
 }
 
 TEST_F_TIMEOUT(fail, vfio_info, 300)
@@ -790,25 +666,6 @@ TEST_F_TIMEOUT(fail, vfio_unmap_in_the_middle, 300)
 
 /* The mock */
 
-static int make_mock(struct subject *self)
-{
-	struct mock_dev mock;
-	int rc = mock_attach(self->fd, self->ioas_id, &mock);
-
-	/* What it made is looked at only while it is sure to be there */
-	if (!rc)
-		self->other = mock.id;
-	return rc;
-}
-
-static int unmake_mock(struct subject *self)
-{
-	__u32 id = self->other;
-
-	self->other = -1;
-	return obj_destroy(self->fd, id);
-}
-
 static int replace(struct subject *self)
 {
 	struct mock_dev mock = self->mock;
@@ -833,11 +690,6 @@ static int make_spare_anew(struct subject *self)
 		ioas_alloc(self->fd, &self->spare_id);
 }
 
-static int attach_mock(struct subject *self)
-{
-	return mock_attach(self->fd, self->ioas_id, &self->mock);
-}
-
 TEST_F_TIMEOUT(mock, device, 300)
 {
 	ASSERT_EQ(0, limit_memory(PAGES));
@@ -852,7 +704,8 @@ TEST_F_TIMEOUT(mock, map_and_unmap, 300)
 
 	ASSERT_EQ(0, attach_mock(subject));
 	ASSERT_EQ(0, limit_memory(PAGES));
-	walk(_metadata, subject, "MAP, mock attached", USER, map, unmap);
+	walk(_metadata, subject, "MAP, mock attached", USER, map,
+	     unmap_and_go_on);
 	ASSERT_EQ(0, map_by_user(subject));
 	walk(_metadata, subject, "UNMAP, mock attached", USER, unmap,
 	     map_by_user);
@@ -921,6 +774,14 @@ static int hw_info(struct subject *self)
 	return call(self->fd, IOMMU_GET_HW_INFO, &arg);
 }
 
+static int write_by_mock(struct subject *self)
+{
+	__u64 n;
+
+	return mock_dirty(self->fd, self->hwpt_id, AT, PAGES * PAGE, PAGE,
+			  self->bitmap, &n);
+}
+
 TEST_F_TIMEOUT(mock, page_table, 300)
 {
 	struct subject *subject = &self->subject;
@@ -935,8 +796,31 @@ TEST_F_TIMEOUT(mock, page_table, 300)
 	walk(_metadata, subject, "HWPT_SET_DIRTY_TRACKING", USER, track,
 	     track_not);
 	ASSERT_EQ(0, track(subject));
+	memset(subject->bitmap, 0x55, sizeof(subject->bitmap));
+	walk(_metadata, subject, "DIRTY", USER, write_by_mock, nothing);
 	walk(_metadata, subject, "HWPT_GET_DIRTY_BITMAP", USER, dirty_bitmap,
 	     nothing);
+}
+
+static int check_map(struct subject *self)
+{
+	return mock_check_map(self->fd, self->mock.hwpt_id, self->memory,
+			      PAGES * PAGE, AT);
+}
+
+static int check_refs(struct subject *self)
+{
+	return mock_check_refs(self->fd, self->memory, PAGES * PAGE, 1);
+}
+
+TEST_F_TIMEOUT(mock, checks, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach_mock(subject));
+	ASSERT_EQ(0, map(subject));
+	walk(_metadata, subject, "MD_CHECK_MAP", ROOT, check_map, nothing);
+	walk(_metadata, subject, "MD_CHECK_REFS", ROOT, check_refs, nothing);
 }
 
 static int make_region(struct subject *self)
@@ -965,7 +849,8 @@ static int revoke_region(struct subject *self)
 
 static int map_mmio(struct subject *self)
 {
-	return ioas_map(self->fd, self->ioas_id, self->mmio, PAGES * PAGE, AT);
+	return ioas_map(self->fd, self->ioas_id, self->mmio, PAGES * PAGE,
+			self->at);
 }
 
 /* Of two page tables, with edu, in both or in none */
@@ -995,7 +880,8 @@ TEST_F_TIMEOUT(mock, region_of_mmio, 300)
 	     restore_region, revoke_region);
 	EXPECT_EQ(0, restore_region(subject));
 	EXPECT_EQ(0, mock_check_mmio(subject->fd, subject->mock.hwpt_id,
-				     subject->region, 0, PAGES * PAGE, AT, 1));
+				     subject->region, 0, PAGES * PAGE,
+				     subject->at, 1));
 	munmap(subject->mmio, PAGES * PAGE);
 }
 
@@ -1054,6 +940,10 @@ TEST_F_TIMEOUT(mock, access, 300)
 	ASSERT_EQ(0, make_access(subject));
 	walk(_metadata, subject, "ACCESS_PAGES", USER, pin_by_access,
 	     unpin_by_access);
+	ASSERT_EQ(0, pin_by_access(subject));
+	walk(_metadata, subject, "DESTROY_ACCESS_PAGES", USER, unpin_by_access,
+	     pin_by_access);
+	ASSERT_EQ(0, unpin_by_access(subject));
 	walk(_metadata, subject, "ACCESS_RW", USER, copy_by_access, nothing);
 	walk(_metadata, subject, "ACCESS_RW, slow path", USER, copy_slowly,
 	     nothing);

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A call is repeated with its first, second, third ... allocation (or copy of
+ * user memory) failing, until none fails.  A call that fails leaves all as it was.
+ * Needs a kernel with fault injection.
+ *
+ * To walk one more call, write a function that makes it, one that undoes it, and
+ * a test that has both walked.
+ */
+#ifndef IOMMU_FAILNTH_H
+#define IOMMU_FAILNTH_H
+
+#include <sys/resource.h>
+
+#include "common.h"
+#include "hwpt.h"
+
+#define ROOT	0
+#define USER	12345		/* somebody whose memory is limited */
+#define PAGES	600UL		/* needs two page tables, and two batches */
+#define AT	(64 * HUGE - 100 * PAGE)
+#define COPY_AT	(128 * HUGE - 100 * PAGE)
+#define DEBUGFS	"/sys/kernel/debug/"
+#define SLAB	"/sys/kernel/slab"
+
+/* A BAR is mapped in two places at most, in two page tables each */
+#define BAR_PAGES	8
+#define BAR_LENGTH	(BAR_PAGES * PAGE)
+#define BAR_AT(i)	((256 + 256 * (i)) * HUGE - 4 * PAGE)
+#define FURTHER		(2 * HUGE)
+
+struct subject {
+	int nth;	/* /proc/self/fail-nth */
+	int fd;
+	int dev;
+	int other;	/* made by the call that is repeated */
+	int file;
+	__u32 ioas_id;
+	__u32 spare_id;
+	__u32 dev_id;
+	char *memory;
+	struct mock_dev mock;
+	__u32 hwpt_id;
+	int access;
+	__u32 item_id;
+	__u64 bitmap[PAGES / 64 + 1];
+	__u64 at;	/* where the memory is mapped */
+	__u64 copy_at;	/* and where again */
+	int target;	/* what has the BAR, if there is one */
+	char *bar;
+	__u64 bar_at[2];
+	int region;	/* of the mock's MMIO, 0 without */
+	char *mmio;
+};
+
+/* What must not change when a call fails */
+struct state {
+	struct iommu_iova_range ranges[16];
+	__u32 nranges;
+	__u64 alignment;
+	long pinned;
+	char vm[2][64];	/* VmLck and VmPin of this process */
+	__u32 next_id;	/* that a new object would get */
+	int mock_devices;
+	int mapped[2];	/* Is all of it there, its first page?  0 or an errno */
+	__u64 bars[2];	/* pages of the BAR in each of its places */
+	int mmio;	/* Is the region there? */
+};
+
+static inline int be(uid_t uid)
+{
+	return seteuid(uid) ? -errno : 0;
+}
+
+/* What is in the mock's page table; of a BAR, if that is tracked, writes tell */
+static inline int look_at_mock(const struct subject *self, struct state *state)
+{
+	const __u64 all = (1 << BAR_PAGES) - 1;
+	unsigned int i;
+	int rc = 0;
+
+	state->mapped[0] = mock_check_map(self->fd, self->mock.hwpt_id,
+					  self->memory, PAGES * PAGE, self->at);
+	state->mapped[1] = mock_check_map(self->fd, self->mock.hwpt_id,
+					  self->memory, PAGE, self->at);
+	if (self->region)
+		state->mmio = mock_check_mmio(self->fd, self->mock.hwpt_id,
+					      self->region, 0, PAGES * PAGE,
+					      self->at, 1);
+	for (i = 0; !rc && self->bar && i < 2; i++)
+		rc = mock_dirty(self->fd, self->mock.hwpt_id,
+				self->bar_at[i], BAR_LENGTH, PAGE, &all,
+				&state->bars[i]);
+	return rc;
+}
+
+/* The state of the objects and of the machine, as root may see it */
+static inline int look(const struct subject *self, struct state *state)
+{
+	char line[128];
+	FILE *f;
+	int rc;
+
+	memset(state, 0, sizeof(*state));
+	state->nranges = ARRAY_LEN(state->ranges);
+	rc = ioas_ranges(self->fd, self->ioas_id, state->ranges,
+			 &state->nranges, &state->alignment);
+	if (rc)
+		return rc;
+	state->pinned = pinned();
+	f = fopen("/proc/self/status", "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, "VmLck:", 6))
+			snprintf(state->vm[0], 64, "%.60s", line);
+		if (!strncmp(line, "VmPin:", 6))
+			snprintf(state->vm[1], 64, "%.60s", line);
+	}
+	fclose(f);
+
+	rc = ioas_alloc(self->fd, &state->next_id) ?:
+		obj_destroy(self->fd, state->next_id);
+	state->mock_devices = mock_devices();
+	return rc ?: self->mock.hwpt_id ? look_at_mock(self, state) : 0;
+}
+
+static inline int set_nth(const struct subject *self, unsigned int n)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", n);
+
+	return pwrite(self->nth, text, length, 0) == length ? 0 : -errno;
+}
+
+/* What is left of that number.  A copy itself: -EFAULT when it was the next */
+static inline int read_nth(const struct subject *self)
+{
+	char text[16] = "";
+
+	return pread(self->nth, text, sizeof(text) - 1, 0) < 0 ? -errno :
+		atoi(text);
+}
+
+static inline bool nothing_failed(const struct subject *self)
+{
+	return read_nth(self) != 0;
+}
+
+/* Let any allocation fail, without a call trace */
+static inline int allow_failures(const char *name, bool pages)
+{
+	static const char *const files[] = {
+		"verbose", "ignore-gfp-wait", "min-order"
+	};
+	char path[128];
+	size_t i;
+	int rc;
+
+	for (i = 0; i < (pages ? 3 : 2); i++) {
+		snprintf(path, sizeof(path), DEBUGFS "%s/%s", name, files[i]);
+		rc = write_file(path, "0");
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/*
+ * Or, if spare, any but those that Linux 6.1 cannot do without when it takes a
+ * device away from a domain: Intel's driver allocates 16 bytes then.  What ours
+ * has so small is charged, and so is of another cache.
+ */
+static inline int spare_kernel(bool spare)
+{
+	DIR *dir = opendir(SLAB);
+	char path[512];
+	struct dirent *e;
+	int rc = 0;
+
+	if (!dir)
+		return -errno;
+	while (!rc && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), SLAB "/%s/failslab", e->d_name);
+		rc = write_file(path, strcmp(e->d_name, "kmalloc-16") ? "1" :
+				"0");
+	}
+	closedir(dir);
+	return rc ?: write_file(DEBUGFS "failslab/cache-filter",
+				spare ? "1" : "0");
+}
+
+static inline int allow_all_failures(void)
+{
+	return allow_failures("failslab", false) ?:
+		allow_failures("fail_page_alloc", true) ?:
+		write_file(DEBUGFS "fail_usercopy/verbose", "0") ?:
+		write_file(DEBUGFS "failslab/cache-filter", "0");
+}
+
+/* Two IOAS, and memory that is in no huge page */
+static inline int set_up(struct subject *self)
+{
+	int rc;
+
+	self->other = -1;
+	self->dev = -1;
+	self->file = -1;
+	self->target = -1;
+	self->at = AT;
+	self->copy_at = COPY_AT;
+	self->bar_at[0] = BAR_AT(0);
+	self->bar_at[1] = BAR_AT(1);
+	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (self->nth < 0)
+		return -errno;
+	self->fd = iommufd_open();
+	if (self->fd < 0)
+		return self->fd;
+	rc = ioas_alloc(self->fd, &self->ioas_id) ?:
+		ioas_alloc(self->fd, &self->spare_id);
+	if (rc)
+		return rc;
+	self->memory = small_pages(PAGES * PAGE);
+	if (!self->memory)
+		return -ENOMEM;
+	self->file = memfd_create("test", MFD_CLOEXEC);
+	return self->file < 0 || ftruncate(self->file, PAGES * PAGE) ?
+		-errno : 0;
+}
+
+static inline void tear_down(struct subject *self)
+{
+	if (self->other >= 0)
+		close(self->other);
+	if (self->dev >= 0)
+		close(self->dev);
+	if (self->target >= 0)
+		close(self->target);
+	close(self->file);
+	close(self->fd);
+	close(self->nth);
+}
+
+/*
+ * From here on calls are a user's whose limit is as low as can be: an account
+ * that is not put right after a failure makes the call fail for ever.
+ */
+static inline int limit_memory(unsigned long pages)
+{
+	struct rlimit memlock = { pages * PAGE, pages * PAGE };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &memlock) || setresuid(USER, USER, 0))
+		return -errno;
+	return be(ROOT);
+}
+
+static inline void print_state(const struct state *state)
+{
+	printf("# %u ranges, %ld pins, next ID %u, %d mock devices, ",
+	       state->nranges, state->pinned, state->next_id,
+	       state->mock_devices);
+	printf("mapped: %d %d, BARs: %llu %llu, MMIO: %d, %.30s %.30s\n",
+	       state->mapped[0], state->mapped[1], state->bars[0],
+	       state->bars[1], state->mmio, state->vm[0], state->vm[1]);
+}
+
+typedef int (*step_fn)(struct subject *self);
+
+/*
+ * Do it with each allocation failing; undo what was done all the same.  uid:
+ * who does it.
+ */
+static inline void walk(struct __test_metadata *_metadata, struct subject *self,
+			const char *name, uid_t uid, step_fn act, step_fn undo)
+{
+	unsigned int n, failed = 0, absorbed = 0;
+	struct state before, after;
+	bool done = false;
+	int rc;
+
+	for (n = 1; !done; n++) {
+		ASSERT_GT(2000, n);
+		ASSERT_EQ(0, look(self, &before));
+		ASSERT_EQ(0, be(uid));
+		ASSERT_EQ(0, set_nth(self, n));
+		rc = act(self);
+		done = nothing_failed(self);
+		set_nth(self, 0);
+		set_nth(self, 0); /* the first may have been made to fail */
+		ASSERT_EQ(0, be(ROOT));
+		if (rc) {
+			ASSERT_FALSE(done) {
+				TH_LOG("%s: %d without a failure", name, rc);
+			}
+			ASSERT_TRUE(rc == -ENOMEM || rc == -EFAULT) {
+				TH_LOG("%s: %d from failure %u", name, rc, n);
+			}
+			failed++;
+		} else {
+			absorbed += !done;
+			ASSERT_EQ(0, undo(self));
+		}
+		ASSERT_EQ(0, look(self, &after));
+		ASSERT_EQ(0, memcmp(&before, &after, sizeof(before))) {
+			TH_LOG("%s: failure %u (%d) changed this to that:",
+			       name, n, rc);
+			print_state(&before);
+			print_state(&after);
+		}
+	}
+	EXPECT_LT(0, failed);
+	printf("# %s: %u failures, of which %u failed the call\n", name,
+	       failed + absorbed, failed);
+	fflush(stdout);
+}
+
+/* Steps */
+
+static inline int map(struct subject *self)
+{
+	return ioas_map(self->fd, self->ioas_id, self->memory, PAGES * PAGE,
+			self->at);
+}
+
+static inline int unmap(struct subject *self)
+{
+	return ioas_unmap(self->fd, self->ioas_id, self->at, PAGES * PAGE);
+}
+
+/*
+ * To undo a map.  An IOMMU driver may keep page tables when they are empty: the
+ * next map finds none of its own yet.
+ */
+static inline int unmap_and_go_on(struct subject *self)
+{
+	int rc = unmap(self);
+
+	self->at += FURTHER;
+	return rc;
+}
+
+static inline int attach(struct subject *self)
+{
+	return vfio_attach(self->dev, self->ioas_id, NULL);
+}
+
+static inline int detach(struct subject *self)
+{
+	return vfio_detach(self->dev);
+}
+
+static inline int move(struct subject *self)
+{
+	return vfio_attach(self->dev, self->spare_id, NULL);
+}
+
+static inline int alloc_page_table(struct subject *self)
+{
+	return hwpt_alloc(self->fd, self->dev_id, self->ioas_id, 0,
+			  &self->hwpt_id);
+}
+
+static inline int destroy_page_table(struct subject *self)
+{
+	return obj_destroy(self->fd, self->hwpt_id);
+}
+
+static inline int attach_page_table(struct subject *self)
+{
+	return vfio_attach(self->dev, self->hwpt_id, NULL);
+}
+
+/* Made while its device is elsewhere, it is not filled: see device.c */
+static inline int make_page_table_anew(struct subject *self)
+{
+	return detach(self) ?: destroy_page_table(self) ?: move(self) ?:
+		alloc_page_table(self) ?: detach(self);
+}
+
+static inline int nothing(struct subject *self)
+{
+	(void)self;
+	return 0;
+}
+
+static inline int attach_mock(struct subject *self)
+{
+	return mock_attach(self->fd, self->ioas_id, &self->mock);
+}
+
+static inline int make_mock(struct subject *self)
+{
+	struct mock_dev mock;
+	int rc = mock_attach(self->fd, self->ioas_id, &mock);
+
+	/* What it made is looked at only while it is sure to be there */
+	if (!rc)
+		self->other = mock.id;
+	return rc;
+}
+
+static inline int unmake_mock(struct subject *self)
+{
+	__u32 id = self->other;
+
+	self->other = -1;
+	return obj_destroy(self->fd, id);
+}
+
+#endif

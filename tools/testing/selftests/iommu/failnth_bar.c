@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BARs that other devices reach, when allocations fail: see failnth.h
+ *
+ * A BAR is in all domains of an IOAS or in none.  Of the mock's it is known what
+ * is there: its page table is one that tracks writes.  Where a real IOMMU is left
+ * with something, its driver complains when the same is mapped there again.
+ */
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+
+#include "failnth.h"
+
+/* What is attached to the IOAS, in this order */
+enum order {
+	NONE,
+	REAL,
+	MOCK,
+	REAL_THEN_MOCK,
+	MOCK_THEN_REAL,
+};
+
+FIXTURE(bar)
+{
+	struct subject subject;
+};
+
+FIXTURE_VARIANT(bar)
+{
+	enum order order;
+};
+
+FIXTURE_VARIANT_ADD(bar, no_domain)
+{
+	.order = NONE,
+};
+
+FIXTURE_VARIANT_ADD(bar, real)
+{
+	.order = REAL,
+};
+
+FIXTURE_VARIANT_ADD(bar, mock)
+{
+	.order = MOCK,
+};
+
+FIXTURE_VARIANT_ADD(bar, real_then_mock)
+{
+	.order = REAL_THEN_MOCK,
+};
+
+FIXTURE_VARIANT_ADD(bar, mock_then_real)
+{
+	.order = MOCK_THEN_REAL,
+};
+
+/* Where a real device arrives, or a mock device; after one of the other kind? */
+FIXTURE(arrival)
+{
+	struct subject subject;
+};
+
+FIXTURE_VARIANT(arrival)
+{
+	bool second;
+};
+
+FIXTURE_VARIANT_ADD(arrival, first)
+{
+};
+
+FIXTURE_VARIANT_ADD(arrival, second)
+{
+	.second = true,
+};
+
+/* Attach a mock device to a page table that tracks writes */
+static int attach_tracked_mock(struct subject *self)
+{
+	return attach_mock(self) ?:
+		hwpt_alloc(self->fd, self->mock.dev_id, self->ioas_id, TRACKED,
+			   &self->hwpt_id) ?:
+		mock_replace(self->fd, &self->mock, self->hwpt_id);
+}
+
+static int attach_in_order(struct subject *self, enum order order)
+{
+	switch (order) {
+	case NONE:
+		return 0;
+	case REAL:
+		return attach(self);
+	case MOCK:
+		return attach_tracked_mock(self);
+	case REAL_THEN_MOCK:
+		return attach(self) ?: attach_tracked_mock(self);
+	case MOCK_THEN_REAL:
+		return attach_tracked_mock(self) ?: attach(self);
+	}
+	return -EINVAL;
+}
+
+static int region(const struct subject *self, __u32 index, __u64 *offset)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = index,
+	};
+	int rc = call(self->target, VFIO_DEVICE_GET_REGION_INFO, &info);
+
+	*offset = info.offset;
+	return rc;
+}
+
+/* As what the BAR is read or written is of no interest, and is not done. */
+static int open_bar(struct subject *self)
+{
+	__u64 offset;
+	__u32 id;
+	int rc;
+
+	self->target = vfio_open_bound(PAIR_0, self->fd, &id);
+	if (self->target < 0)
+		return self->target;
+	rc = region(self, VFIO_PCI_BAR0_REGION_INDEX, &offset);
+	if (rc)
+		return rc;
+	self->bar = mmap(NULL, BAR_LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->target, offset);
+	return self->bar == MAP_FAILED ? -errno : 0;
+}
+
+/* The device that is to do DMA, and that with the BAR */
+static int set_up_bar(struct subject *self)
+{
+	int rc;
+
+	rc = mock_load() ?: allow_all_failures() ?: set_up(self);
+	if (rc)
+		return rc;
+	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
+	return self->dev < 0 ? self->dev : open_bar(self);
+}
+
+static void tear_down_bar(struct subject *self)
+{
+	munmap(self->bar, BAR_LENGTH);
+	tear_down(self);
+}
+
+FIXTURE_SETUP(bar)
+{
+	ASSERT_EQ(0, set_up_bar(&self->subject));
+	ASSERT_EQ(0, attach_in_order(&self->subject, variant->order));
+}
+
+FIXTURE_TEARDOWN(bar)
+{
+	tear_down_bar(&self->subject);
+}
+
+FIXTURE_SETUP(arrival)
+{
+	ASSERT_EQ(0, set_up_bar(&self->subject));
+}
+
+FIXTURE_TEARDOWN(arrival)
+{
+	tear_down_bar(&self->subject);
+}
+
+static int map_bar_at(struct subject *self, unsigned int i)
+{
+	return ioas_map(self->fd, self->ioas_id, self->bar, BAR_LENGTH,
+			self->bar_at[i]);
+}
+
+static int unmap_bar_at(struct subject *self, unsigned int i)
+{
+	return ioas_unmap(self->fd, self->ioas_id, self->bar_at[i], BAR_LENGTH);
+}
+
+/* See unmap_and_go_on() */
+static int unmap_bar_and_go_on(struct subject *self, unsigned int i)
+{
+	int rc = unmap_bar_at(self, i);
+
+	self->bar_at[i] += FURTHER;
+	return rc;
+}
+
+static int map_bar(struct subject *self)
+{
+	return map_bar_at(self, 0);
+}
+
+static int unmap_bar(struct subject *self)
+{
+	return unmap_bar_at(self, 0);
+}
+
+static int unmap_first_bar(struct subject *self)
+{
+	return unmap_bar_and_go_on(self, 0);
+}
+
+/* What arrives finds two BARs, so that there is one to take out again */
+static int map_all(struct subject *self)
+{
+	return map(self) ?: map_bar_at(self, 0) ?: map_bar_at(self, 1);
+}
+
+TEST_F_TIMEOUT(bar, map_and_unmap, 300)
+{
+	struct subject *subject = &self->subject;
+
+	walk(_metadata, subject, "MAP of a BAR", ROOT, map_bar,
+	     unmap_first_bar);
+	ASSERT_EQ(0, map_bar(subject));
+	walk(_metadata, subject, "UNMAP of a BAR", ROOT, unmap_bar, map_bar);
+}
+
+static int copy_bar(struct subject *self)
+{
+	return ioas_copy(self->fd, self->ioas_id, self->ioas_id, BAR_LENGTH,
+			 self->bar_at[1], self->bar_at[0]);
+}
+
+static int unmap_copy_of_bar(struct subject *self)
+{
+	return unmap_bar_and_go_on(self, 1);
+}
+
+TEST_F_TIMEOUT(bar, copy, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, map_bar(subject));
+	walk(_metadata, subject, "COPY of a BAR", ROOT, copy_bar,
+	     unmap_copy_of_bar);
+}
+
+static int write_command(struct subject *self, __u16 command)
+{
+	__u64 offset;
+	int rc = region(self, VFIO_PCI_CONFIG_REGION_INDEX, &offset);
+
+	if (rc)
+		return rc;
+	return pwrite(self->target, &command, sizeof(command),
+		      offset + PCI_COMMAND) == sizeof(command) ? 0 : -errno;
+}
+
+static int decode(struct subject *self)
+{
+	return write_command(self, PCI_COMMAND_MEMORY);
+}
+
+static int decode_not(struct subject *self)
+{
+	return write_command(self, 0);
+}
+
+/* In each place all of the BAR, or nothing, is in the mock's page table */
+static int bars_in_mock(const struct subject *self, bool all_needed)
+{
+	struct state state;
+	unsigned int i;
+	int rc;
+
+	if (!self->mock.hwpt_id)
+		return 0;
+	rc = look(self, &state);
+	for (i = 0; !rc && i < 2; i++)
+		if (state.bars[i] != BAR_PAGES && (state.bars[i] || all_needed))
+			rc = -EIO;
+	return rc;
+}
+
+/*
+ * What could not be restored is left out, and the next call tries again.  Then
+ * elsewhere.
+ */
+static int decode_and_not(struct subject *self)
+{
+	return bars_in_mock(self, false) ?: decode(self) ?:
+		bars_in_mock(self, true) ?: decode_not(self) ?:
+		unmap_bar_and_go_on(self, 0) ?: unmap_bar_and_go_on(self, 1) ?:
+		map_bar_at(self, 0) ?: map_bar_at(self, 1);
+}
+
+TEST_F_TIMEOUT(bar, restore, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, decode_not(subject));
+	ASSERT_EQ(0, map_bar_at(subject, 0));
+	ASSERT_EQ(0, map_bar_at(subject, 1));
+	walk(_metadata, subject, "memory decoding on", ROOT, decode,
+	     decode_and_not);
+	ASSERT_EQ(0, decode(subject));
+	walk(_metadata, subject, "memory decoding off", ROOT, decode_not,
+	     decode);
+}
+
+/* Under VFIO_TYPE1_IOMMU, a BAR can be cut */
+
+static int unmap_middle(struct subject *self)
+{
+	struct vfio_iommu_type1_dma_unmap arg = {
+		.argsz = sizeof(arg),
+		.iova = self->bar_at[0] + 3 * PAGE,
+		.size = PAGE,
+	};
+
+	return call(self->fd, VFIO_IOMMU_UNMAP_DMA, &arg);
+}
+
+static int map_bar_anew(struct subject *self)
+{
+	return ioas_empty(self->fd, self->ioas_id) == BAR_LENGTH - PAGE ?
+		map_bar(self) : -EIO;
+}
+
+TEST_F_TIMEOUT(bar, unmap_in_the_middle, 300)
+{
+	struct subject *subject = &self->subject;
+	struct iommu_vfio_ioas arg = {
+		.size = sizeof(arg),
+		.ioas_id = subject->ioas_id,
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+
+	ASSERT_EQ(0, call(subject->fd, IOMMU_VFIO_IOAS, &arg));
+	ASSERT_EQ(0, ioctl(subject->fd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU));
+	ASSERT_EQ(0, map_bar(subject));
+	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA in a BAR", ROOT,
+	     unmap_middle, map_bar_anew);
+}
+
+TEST_F_TIMEOUT(arrival, real, 300)
+{
+	struct subject *subject = &self->subject;
+
+	if (variant->second)
+		ASSERT_EQ(0, attach_tracked_mock(subject));
+	ASSERT_EQ(0, map_all(subject));
+	walk(_metadata, subject, "ATTACH, BARs mapped", ROOT, attach, detach);
+}
+
+TEST_F_TIMEOUT(arrival, mock, 300)
+{
+	struct subject *subject = &self->subject;
+
+	if (variant->second)
+		ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, map_all(subject));
+	walk(_metadata, subject, "MOCK_DOMAIN, BARs mapped", ROOT, make_mock,
+	     unmake_mock);
+}
+
+/* A page table that the user has made, filled when its device comes to it */
+TEST_F_TIMEOUT(arrival, page_table_filled_later, 300)
+{
+	struct subject *subject = &self->subject;
+
+	if (variant->second)
+		ASSERT_EQ(0, attach_tracked_mock(subject));
+	ASSERT_EQ(0, map_all(subject));
+	ASSERT_EQ(0, move(subject));
+	ASSERT_EQ(0, alloc_page_table(subject));
+	ASSERT_EQ(0, detach(subject));
+	walk(_metadata, subject, "ATTACH to a page table, BARs mapped", ROOT,
+	     attach_page_table, make_page_table_anew);
+}
+
+/* One that is filled at once, with which the kernel has to be spared */
+TEST_F_TIMEOUT(arrival, page_table_filled_at_once, 300)
+{
+	struct subject *subject = &self->subject;
+
+	if (variant->second)
+		ASSERT_EQ(0, attach_tracked_mock(subject));
+	ASSERT_EQ(0, map_all(subject));
+	ASSERT_EQ(0, spare_kernel(true));
+	walk(_metadata, subject, "HWPT_ALLOC, BARs mapped", ROOT,
+	     alloc_page_table, destroy_page_table);
+	ASSERT_EQ(0, attach(subject));
+	walk(_metadata, subject, "DETACH, BARs mapped", ROOT, detach, attach);
+	EXPECT_EQ(0, spare_kernel(false));
+}
+
+static int move_mock_here(struct subject *self)
+{
+	struct mock_dev mock = self->mock;
+
+	return mock_replace(self->fd, &mock, self->ioas_id);
+}
+
+static int move_mock_away(struct subject *self)
+{
+	struct mock_dev mock = self->mock;
+
+	return mock_replace(self->fd, &mock, self->spare_id);
+}
+
+TEST_F_TIMEOUT(arrival, moved_mock, 300)
+{
+	struct subject *subject = &self->subject;
+
+	if (variant->second)
+		ASSERT_EQ(0, attach(subject));
+	ASSERT_EQ(0, mock_attach(subject->fd, subject->spare_id,
+				 &subject->mock));
+	/* It has several page tables; what is in them is not looked at */
+	subject->mock.hwpt_id = 0;
+	ASSERT_EQ(0, map_all(subject));
+	walk(_metadata, subject, "MOCK_DOMAIN_REPLACE, BARs mapped", ROOT,
+	     move_mock_here, move_mock_away);
+}
+
+TEST_HARNESS_MAIN
