@@ -26,8 +26,8 @@ static inline unsigned int patient_rounds(unsigned int rounds)
 }
 
 /*
- * Step of a loop over every byte of some pages: all of them, or so many that each
- * place in a word, and the last byte of a page, are among them.
+ * Step of a loop over every case there is: over the bytes of some pages, each
+ * place in a word, and the last byte of a page, are still among them.
  */
 static inline unsigned int patient_step(void)
 {
