@@ -28,18 +28,36 @@ FIXTURE(access)
 FIXTURE_VARIANT(access)
 {
 	unsigned int domains;
-	bool copy;
+	bool huge;
 	__u32 scratch;
+	bool copy;
 };
 
-FIXTURE_VARIANT_ADD(access, none_map) { 0, false, SCRATCH };
-FIXTURE_VARIANT_ADD(access, none_copy) { 0, true, SCRATCH };
-FIXTURE_VARIANT_ADD(access, none_map_16) { 0, false, 16 };
-FIXTURE_VARIANT_ADD(access, one_map) { 1, false, SCRATCH };
-FIXTURE_VARIANT_ADD(access, one_copy) { 1, true, SCRATCH };
-FIXTURE_VARIANT_ADD(access, one_map_16) { 1, false, 16 };
-FIXTURE_VARIANT_ADD(access, two_map) { 2, false, SCRATCH };
-FIXTURE_VARIANT_ADD(access, two_copy) { 2, true, SCRATCH };
+/* Domains, huge pages, bytes of scratch memory, copied */
+FIXTURE_VARIANT_ADD(access, none_huge_64k_map) { 0, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(access, none_huge_64k_copy) { 0, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(access, none_huge_16_map) { 0, true, 16, false };
+FIXTURE_VARIANT_ADD(access, none_huge_16_copy) { 0, true, 16, true };
+FIXTURE_VARIANT_ADD(access, none_small_64k_map) { 0, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(access, none_small_64k_copy) { 0, false, SCRATCH, true };
+FIXTURE_VARIANT_ADD(access, none_small_16_map) { 0, false, 16, false };
+FIXTURE_VARIANT_ADD(access, none_small_16_copy) { 0, false, 16, true };
+FIXTURE_VARIANT_ADD(access, one_huge_64k_map) { 1, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(access, one_huge_64k_copy) { 1, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(access, one_huge_16_map) { 1, true, 16, false };
+FIXTURE_VARIANT_ADD(access, one_huge_16_copy) { 1, true, 16, true };
+FIXTURE_VARIANT_ADD(access, one_small_64k_map) { 1, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(access, one_small_64k_copy) { 1, false, SCRATCH, true };
+FIXTURE_VARIANT_ADD(access, one_small_16_map) { 1, false, 16, false };
+FIXTURE_VARIANT_ADD(access, one_small_16_copy) { 1, false, 16, true };
+FIXTURE_VARIANT_ADD(access, two_huge_64k_map) { 2, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(access, two_huge_64k_copy) { 2, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(access, two_huge_16_map) { 2, true, 16, false };
+FIXTURE_VARIANT_ADD(access, two_huge_16_copy) { 2, true, 16, true };
+FIXTURE_VARIANT_ADD(access, two_small_64k_map) { 2, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(access, two_small_64k_copy) { 2, false, SCRATCH, true };
+FIXTURE_VARIANT_ADD(access, two_small_16_map) { 2, false, 16, false };
+FIXTURE_VARIANT_ADD(access, two_small_16_copy) { 2, false, 16, true };
 
 FIXTURE_SETUP(access)
 {
@@ -52,6 +70,8 @@ FIXTURE_SETUP(access)
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
+	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				self->ioas_id, variant->huge));
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
 	self->pinned = pinned();

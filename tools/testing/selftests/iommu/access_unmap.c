@@ -11,18 +11,25 @@
 #include <time.h>
 
 #include "access.h"
+#include "hwpt.h"
 
 #define AT		(64 * MiB)
+#define SRC		(1024 * MiB)	/* where copies come from */
 #define MEMORY		(16 * PAGE)
 #define ALICE		12345
 
-/* One access that pins, on an IOAS with or without a mock device */
+/*
+ * One access that pins, on an IOAS with no domain, that of a mock device, or two.
+ * Memory is mapped, or mapped elsewhere and copied.
+ */
 FIXTURE(unmap)
 {
 	int fd;
 	int access;
 	__u32 ioas_id;
 	__u32 other_id;
+	__u32 src_id;
+	bool copy;
 	struct mock_dev dev;
 	__u32 refs;
 	char *memory;
@@ -31,35 +38,56 @@ FIXTURE(unmap)
 
 FIXTURE_VARIANT(unmap)
 {
-	bool device;
+	unsigned int domains;
+	bool huge;
+	__u32 scratch;
+	bool copy;
 };
 
-FIXTURE_VARIANT_ADD(unmap, no_device) { false };
-FIXTURE_VARIANT_ADD(unmap, device) { true };
+/*
+ * Domains, huge pages, bytes of scratch memory, copied: with each number of
+ * domains each of the others both ways, and any two of the others all ways
+ */
+FIXTURE_VARIANT_ADD(unmap, none_huge_64k_map) { 0, true, SCRATCH, false };
+FIXTURE_VARIANT_ADD(unmap, none_small_16_copy) { 0, false, 16, true };
+FIXTURE_VARIANT_ADD(unmap, one_huge_16_copy) { 1, true, 16, true };
+FIXTURE_VARIANT_ADD(unmap, one_small_64k_map) { 1, false, SCRATCH, false };
+FIXTURE_VARIANT_ADD(unmap, two_huge_64k_copy) { 2, true, SCRATCH, true };
+FIXTURE_VARIANT_ADD(unmap, two_small_16_map) { 2, false, 16, false };
 
 FIXTURE_SETUP(unmap)
 {
+	__u32 hwpt_id;
+
 	ASSERT_EQ(0, mock_load());
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
-	/* So that the container calls may cut */
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->src_id));
 	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-				self->ioas_id, 0));
+				self->ioas_id, variant->huge));
+	self->copy = variant->copy;
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
 	self->pinned = pinned();
 	ASSERT_LE(0, self->pinned);
-	self->refs = variant->device;
-	if (variant->device)
+	self->refs = !!variant->domains;
+	if (variant->domains)
 		ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	if (variant->domains == 2)
+		ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id,
+					self->ioas_id, 0, &hwpt_id));
 	self->access = access_create(self->fd, self->ioas_id, NEEDS_PIN);
 	ASSERT_LE(0, self->access);
 }
 
 FIXTURE_TEARDOWN(unmap)
 {
+	/* If it was closed, the module was unloaded since. */
+	if (self->fd >= 0)
+		EXPECT_EQ(0, mock_limit(self->fd, SCRATCH));
 	close(self->access);
 	close(self->fd);
 	EXPECT_EQ(self->pinned, pinned());
@@ -70,8 +98,13 @@ FIXTURE_TEARDOWN(unmap)
 static int map_pages(struct _test_data_unmap *self, unsigned long page,
 		     unsigned long n)
 {
-	return ioas_map(self->fd, self->ioas_id, self->memory + page * PAGE,
-			n * PAGE, AT + page * PAGE);
+	const char *va = self->memory + page * PAGE;
+
+	if (!self->copy)
+		return ioas_map(self->fd, self->ioas_id, va, n * PAGE,
+				AT + page * PAGE);
+	return ioas_map_by_copy(self->fd, self->ioas_id, self->src_id, SRC, va,
+				n * PAGE, AT + page * PAGE);
 }
 
 static int unmap_pages(struct _test_data_unmap *self, unsigned long page,
@@ -161,7 +194,7 @@ TEST_F(unmap, of_the_end_of_the_iova_space)
 	const __u64 end = -PAGE;
 	__u32 id;
 
-	if (variant->device) {
+	if (variant->domains) {
 		EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id,
 					    self->memory, PAGE, end));
 		return;
@@ -268,29 +301,31 @@ TEST_F(unmap, that_reports_drops_items)
 
 TEST_F(unmap, devices_come_and_go_under_items)
 {
+	/* The second domain does, with no device */
+	const __u32 stays = variant->domains == 2;
 	struct mock_dev dev;
 	__u32 id;
 
 	ASSERT_EQ(0, map_pages(self, 0, 8));
 	ASSERT_EQ(0, pin_pages(self, 2, 3, &id));
-	if (variant->device) {
+	if (variant->domains) {
 		ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
-		EXPECT_EQ(0, check_refs(self, 0, 2, 0));
+		EXPECT_EQ(0, check_refs(self, 0, 2, stays));
 		EXPECT_EQ(0, check_refs(self, 2, 3, 1));
-		EXPECT_EQ(0, check_refs(self, 5, 3, 0));
+		EXPECT_EQ(0, check_refs(self, 5, 3, stays));
 	}
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &dev));
 	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id, self->memory,
 				    8 * PAGE, AT));
 	EXPECT_EQ(0, check_refs(self, 0, 8, 1));
 	ASSERT_EQ(0, mock_replace(self->fd, &dev, self->other_id));
-	EXPECT_EQ(0, check_refs(self, 0, 2, 0));
+	EXPECT_EQ(0, check_refs(self, 0, 2, stays));
 	EXPECT_EQ(0, check_refs(self, 2, 3, 1));
 	ASSERT_EQ(0, mock_replace(self->fd, &dev, self->ioas_id));
 	ASSERT_EQ(0, unpin(self, id));
 	EXPECT_EQ(0, check_refs(self, 0, 8, 1));
 	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
-	EXPECT_EQ(0, check_refs(self, 0, 8, 0));
+	EXPECT_EQ(0, check_refs(self, 0, 8, stays));
 }
 
 /* ACCESS_REPLACE_IOAS */
@@ -320,7 +355,7 @@ TEST_F(unmap, replace_drops_items)
 	/* It uses the one, and no longer the other. */
 	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->other_id));
 	ASSERT_EQ(0, unmap_pages(self, 0, 4));
-	EXPECT_EQ(variant->device ? -EBUSY : 0,
+	EXPECT_EQ(variant->domains ? -EBUSY : 0,
 		  obj_destroy(self->fd, self->ioas_id));
 	EXPECT_EQ(0, unpin(self, id2));
 }
@@ -449,7 +484,7 @@ static int map_and_pin(struct _test_data_unmap *self)
 
 TEST_F(unmap, memory_of_a_dead_process)
 {
-	const int rc = variant->device ? 0 : -EFAULT;
+	const int rc = variant->domains ? 0 : -EFAULT;
 	char buf[PAGE] = "";
 	pid_t pid = fork();
 	__u32 id;
@@ -458,7 +493,7 @@ TEST_F(unmap, memory_of_a_dead_process)
 	if (!pid)
 		_exit(map_and_pin(self));
 	ASSERT_EQ(0, exit_code(pid));
-	EXPECT_EQ(1 + variant->device, pinned() - self->pinned);
+	EXPECT_EQ(1 + self->refs, pinned() - self->pinned);
 
 	/* What is pinned is still there. */
 	EXPECT_EQ(0, access_rw(self->fd, self->access, AT, PAGE, buf, 0));
@@ -470,9 +505,9 @@ TEST_F(unmap, memory_of_a_dead_process)
 	EXPECT_EQ(rc, access_rw(self->fd, self->access, AT + PAGE, 1, buf,
 				RW_WRITE | RW_SLOW));
 	EXPECT_EQ(rc ? rc : -EBADE, pin_pages(self, 1, 1, &id));
-	EXPECT_EQ(1 + variant->device, pinned() - self->pinned);
+	EXPECT_EQ(1 + self->refs, pinned() - self->pinned);
 	EXPECT_EQ(0, unpin(self, 1));
-	EXPECT_EQ(variant->device ? 2 : 0, pinned() - self->pinned);
+	EXPECT_EQ(2 * self->refs, pinned() - self->pinned);
 	EXPECT_EQ(rc, access_rw(self->fd, self->access, AT, 1, buf, 0));
 	EXPECT_EQ(0, unmap_pages(self, 0, 2));
 }
@@ -538,7 +573,7 @@ TEST_F(unmap, limit_of_locked_memory)
 
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(variant->device ? map_to_the_limit(self) :
+		_exit(variant->domains ? map_to_the_limit(self) :
 					pin_to_the_limit(self));
 	EXPECT_EQ(0, exit_code(pid));
 	EXPECT_EQ(2, pinned() - self->pinned);
@@ -546,7 +581,8 @@ TEST_F(unmap, limit_of_locked_memory)
 
 /* Threads */
 
-#define SECONDS		3
+#define SECONDS		1
+#define ROUNDS		7
 #define THREADS		5
 
 struct thread {
@@ -680,7 +716,7 @@ TEST_F(unmap, races_with_close)
 	unsigned int i, round;
 	atomic_bool stop;
 
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < ROUNDS; round++) {
 		stop = false;
 		for (i = 0; i < ARRAY_LEN(threads); i++) {
 			threads[i].self = self;

@@ -239,14 +239,13 @@ struct step {
 
 static struct step any_step(const struct model *model, unsigned int *state)
 {
-	struct step step = {
-		.ioas = next(state) % 2,
-		.other = next(state) % 2,
-		.page = next(state) % PAGES,
-		.to = next(state) % PAGES,
-	};
 	const struct mapping *m;
+	struct step step;
 
+	step.ioas = next(state) % 2;
+	step.other = next(state) % 2;
+	step.page = next(state) % PAGES;
+	step.to = next(state) % PAGES;
 	step.pages = 1 + next(state) % (next(state) % 2 ? 4 : 32);
 	/* Often something that is there */
 	if (model->n && next(state) % 2) {
