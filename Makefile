@@ -87,6 +87,9 @@ check: ## run all tests, in VMs, on each kernel
 	@$(MAKE) --no-print-directory programs
 	@tools/testing/check $(addprefix -k ,$(chosen))
 
+check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
+	@tools/testing/check $(addprefix -k ,$(chosen)) vmm
+
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
 	@$(MAKE) --no-print-directory check KERNEL=debug
 
@@ -123,5 +126,5 @@ clean: ## remove what was built here (the cache stays)
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs install demo check check-debug \
-	fuzz bench bench-kernel bench-doc style vm clean
+.PHONY: help modules build-modules programs install demo check check-vmm \
+	check-debug fuzz bench bench-kernel bench-doc style vm clean

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by the tests beside it: QEMU 10 with KVM, in the VM of vm/run, and a
+# guest that carries out commands.  What QEMU and the guest say goes to files
+# in $tmp: qemu.err, console (the guest's kernel log), tty (what commands print)
+# and qmp.
+vm=$(cd ../../vm && pwd)
+here=$vm
+. "$vm/common.sh"
+kernel_line "$KERNEL"
+rel=$(cat "$kdir/release")
+factor=${TIME_FACTOR:-1}
+tmp=$(mktemp -d)
+n=0 failed=0 qemu= trace=
+trap 'kill -9 $qemu 2>/dev/null; rm -rf "$tmp"' EXIT
+
+# ok NAME COMMAND...: one test, which passes if the command does
+ok() {
+	name=$1; shift
+	n=$((n + 1))
+	if "$@" >"$tmp/out" 2>&1; then
+		echo "ok $n $name"
+	else
+		sed 's/^/# /' "$tmp/out"
+		echo "not ok $n $name"
+		failed=1
+	fi
+}
+
+same() { [ "$1" = "$2" ] || { echo "$1, not $2"; return 1; }; }
+
+# must NAME COMMAND...: a test without which there is no going on
+must() {
+	was=$failed failed=0
+	ok "$@"
+	[ $failed = 0 ] || give_up
+	failed=$was
+}
+
+give_up() {
+	for f in qemu.err console tty qmp; do
+		echo "# --- end of $f:"
+		tail -n 15 "$tmp/$f" | sed 's/^/# /'
+	done
+	exit 1
+}
+
+# make_initrd: the guest's file system
+make_initrd() {
+	root=$tmp/root initrd=$tmp/initrd
+	mkdir -p "$root/bin"
+	cp /bin/busybox "$root/bin"
+	cp guest-init "$root/init"
+	for m in nvme e1000e; do
+		modprobe -d "$kdir" -S "$rel" --show-depends "$m"
+	done | sed -n 's/^insmod \(.*\.ko[.a-z]*\).*/\1/p' | sort -u |
+		while read -r m; do
+			install -D -m 644 "$m" "$root/lib/${m#"$kdir"/lib/}"
+		done
+	cp "$kdir/lib/modules/$rel"/modules.builtin* "$root/lib/modules/$rel"
+	: >"$root/lib/modules/$rel/modules.order"
+	depmod -b "$root" "$rel"
+	(cd "$root" && find . | cpio -o -H newc --quiet) >"$initrd"
+}
+
+# start_qemu ARG...: of a guest with one processor and 192 MiB
+start_qemu() {
+	for f in qmp console tty qemu.err; do
+		: >"$tmp/$f"
+	done
+	rm -f "$tmp/qmp.in" "$tmp/tty.in"
+	mkfifo "$tmp/qmp.in" "$tmp/tty.in"
+	exec 3<>"$tmp/tty.in" 4<>"$tmp/qmp.in"
+	$trace "$cache/vmm/qemu" -L "$cache/vmm/usr/share/qemu" \
+		-L "$cache/vmm/usr/share/seabios" \
+		-nodefaults -no-user-config -display none \
+		-machine q35 -accel kvm -cpu host -m 192M,slots=1,maxmem=1G \
+		-kernel "$kdir/vmlinuz" -initrd "$initrd" \
+		-append "console=ttyS0 quiet panic=-1 memhp_default_state=online_movable" \
+		-serial "file:$tmp/console" -serial chardev:tty \
+		-chardev "file,id=tty,path=$tmp/tty,input-path=$tmp/tty.in" \
+		-chardev "file,id=qmp,path=$tmp/qmp,input-path=$tmp/qmp.in" \
+		-mon chardev=qmp,mode=control \
+		"$@" 2>"$tmp/qemu.err" &
+	qemu=$!
+	echo '{"execute": "qmp_capabilities"}' >&4
+}
+
+# said SECONDS FILE LINES PATTERN: does a line of FILE after the first LINES match
+# in that time?
+said() {
+	sleep 0.1
+	left=$(($1 * factor * 4))
+	until tail -n +$(($3 + 1)) "$tmp/$2" | grep -q "$4"; do
+		[ $((left -= 1)) -gt 0 ] && kill -0 $qemu 2>/dev/null || return 1
+		sleep 0.25
+	done
+}
+
+# qmp COMMAND [ARGUMENTS]: arguments as JSON
+qmp() {
+	lines=$(wc -l <"$tmp/qmp")
+	echo "{\"execute\": \"$1\"${2:+, \"arguments\": {$2\}}}" >&4
+	said 60 qmp "$lines" '"return"\|"error"'
+	said 0 qmp "$lines" '"return"' || { cat "$tmp/qmp"; return 1; }
+}
+
+# guest COMMAND: prints what it prints, and ends as it does
+guest() {
+	lines=$(wc -l <"$tmp/tty")
+	echo "$1" >&3
+	said 60 tty "$lines" '^end [0-9]*$'
+	tail -n +$((lines + 1)) "$tmp/tty" >"$tmp/answer"
+	cat "$tmp/answer"
+	tail -n 1 "$tmp/answer" | grep -q '^end 0$'
+}
+
+# iommu_pages: how many pages do the IOMMU's page tables have?  Nothing if the
+# kernel does not count them
+iommu_pages() {
+	echo 1 >/proc/sys/vm/stat_refresh
+	awk '/nr_iommu_pages/ { print $2 }' /proc/vmstat
+}
+
+# documented NAME FILE: FILE, written by strace with $traced, has the calls that the
+# Documentation shows below the heading NAME
+documented() {
+	sed -n "/^## $1/,/^## /s/^    //p" "$top/Documentation/qemu.md" \
+		>"$tmp/expected"
+	awk -f calls.awk "$2" >"$tmp/calls"
+	diff "$tmp/expected" "$tmp/calls"
+}
+traced='-y -X raw -e trace=openat,ioctl,mmap,pread64,pwrite64'
+
+# pinned: how many pages are pinned now.  Each processor counts for itself first.
+pinned() {
+	echo 1 >/proc/sys/vm/stat_refresh
+	awk '/nr_foll_pin_acquired/ { n += $2 } /nr_foll_pin_released/ { n -= $2 }
+		END { print n }' /proc/vmstat
+}
+
+# pinned_more THAN PAGES: are so many more pinned?
+pinned_more() { same $(($(pinned) - $1)) "$2"; }
+
+modprobe kvm_amd
+make_initrd
