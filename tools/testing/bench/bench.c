@@ -480,6 +480,15 @@ static void print_table(const char *kernel)
 	printf("\n");
 }
 
+static void print_line(const char *kernel, size_t i, int op)
+{
+	printf("bench kernel=%s case=%s op=%s floor=%.1f type1=%.1f ours=%.1f",
+	       kernel, cases[i].name, op_names[op], cost[i][FLOOR][op],
+	       cost[i][TYPE1][op], cost[i][OURS][op]);
+	printf(" ours/floor=%.2f ours/type1=%.2f\n", ratio(i, FLOOR, op),
+	       ratio(i, TYPE1, op));
+}
+
 static void print_lines(const char *kernel)
 {
 	size_t i;
@@ -487,11 +496,7 @@ static void print_lines(const char *kernel)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		for (op = 0; op < NR_OPS; op++)
-			printf("bench kernel=%s case=%s op=%s floor=%.1f type1=%.1f ours=%.1f ours/floor=%.2f ours/type1=%.2f\n",
-			       kernel, cases[i].name, op_names[op],
-			       cost[i][FLOOR][op], cost[i][TYPE1][op],
-			       cost[i][OURS][op], ratio(i, FLOOR, op),
-			       ratio(i, TYPE1, op));
+			print_line(kernel, i, op);
 }
 
 static int print_verdict(void)

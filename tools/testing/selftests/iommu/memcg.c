@@ -11,7 +11,7 @@
 /* An area and its pages are two objects in trees: they cannot be smaller */
 #define BYTES	128
 /* What the kernel charges in advance, on all CPUs */
-#define ADVANCE	(1L << 20)
+#define ADVANCE	1048576L
 
 #define ROOT	"/tmp/iommu-memcg"
 #define GROUP	ROOT "/test"

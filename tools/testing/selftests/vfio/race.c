@@ -273,14 +273,17 @@ static int crowd_works(struct crowd *crowd, struct worker *workers, size_t n)
 	return rc;
 }
 
-#define EXPECT_CROWD_WORKED(workers)					\
-do {									\
-	for (size_t _i = 0; _i < ARRAY_SIZE(workers); _i++) {		\
-		EXPECT_EQ(0, (workers)[_i].surprise);			\
-		EXPECT_LT(0, (workers)[_i].done);			\
-		TH_LOG("%zu: %lu", _i, (workers)[_i].done);		\
-	}								\
-} while (0)
+static void expect_worked(struct __test_metadata *_metadata,
+			  const struct worker *workers, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(0, workers[i].surprise);
+		EXPECT_LT(0, workers[i].done);
+		TH_LOG("%zu: %lu", i, workers[i].done);
+	}
+}
 
 TEST_F_TIMEOUT(race, attach_detach_map_bind, PATIENCE)
 {
@@ -298,7 +301,7 @@ TEST_F_TIMEOUT(race, attach_detach_map_bind, PATIENCE)
 		ASSERT_EQ(0, ioas_alloc(crowd.iommu, &crowd.ioas[i]));
 	}
 	ASSERT_EQ(0, crowd_works(&crowd, workers, ARRAY_SIZE(workers)));
-	EXPECT_CROWD_WORKED(workers);
+	expect_worked(_metadata, workers, ARRAY_SIZE(workers));
 
 	/* Nothing is left in use */
 	for (i = 0; i < 2; i++)
@@ -360,7 +363,7 @@ TEST_F_TIMEOUT(race, driver_unbound_while_in_use, PATIENCE)
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
 	ASSERT_EQ(0, ioas_alloc(crowd.iommu, &crowd.ioas[0]));
 	ASSERT_EQ(0, crowd_works(&crowd, workers, ARRAY_SIZE(workers)));
-	EXPECT_CROWD_WORKED(workers);
+	expect_worked(_metadata, workers, ARRAY_SIZE(workers));
 	EXPECT_EQ(0, iommu_destroy_id(crowd.iommu, crowd.ioas[0]));
 }
 
