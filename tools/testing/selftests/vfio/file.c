@@ -48,7 +48,7 @@ static int map_file(int iommu, __u32 ioas, int file, __u32 prot)
 
 FIXTURE_SETUP(file)
 {
-	char pattern[EDU_DMA_MAX];
+	static _Alignas(PAGE) char pattern[PAGE];
 	__u32 pt;
 
 	ASSERT_EQ(0, set_huge_pages("2"));
@@ -64,14 +64,10 @@ FIXTURE_SETUP(file)
 
 	/* Known content in the device: what it writes can be recognized */
 	memset(pattern, 'd', sizeof(pattern));
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas,
-			      (void *)((__u64)pattern & ~(PAGE - 1)), 2 * PAGE,
-			      IOVA - 2 * PAGE, IOAS_RO));
-	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA - 2 * PAGE +
-				     ((__u64)pattern & (PAGE - 1)),
-				     sizeof(pattern)));
-	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA - 2 * PAGE,
-				2 * PAGE));
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, pattern, PAGE,
+			      IOVA - PAGE, IOAS_RO));
+	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA - PAGE, EDU_DMA_MAX));
+	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA - PAGE, PAGE));
 }
 
 FIXTURE_TEARDOWN(file)
