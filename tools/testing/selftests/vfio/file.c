@@ -48,8 +48,11 @@ static int map_file(int iommu, __u32 ioas, int file, __u32 prot)
 
 FIXTURE_SETUP(file)
 {
-	static _Alignas(PAGE) char pattern[PAGE];
+	char *pattern = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	__u32 pt;
+
+	ASSERT_NE(MAP_FAILED, pattern);
 
 	ASSERT_EQ(0, set_huge_pages("2"));
 	self->file = memfd_create("test", MFD_CLOEXEC | variant->flags);
@@ -63,7 +66,7 @@ FIXTURE_SETUP(file)
 	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
 
 	/* Known content in the device: what it writes can be recognized */
-	memset(pattern, 'd', sizeof(pattern));
+	memset(pattern, 'd', EDU_DMA_MAX);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, pattern, PAGE,
 			      IOVA - PAGE, IOAS_RO));
 	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA - PAGE, EDU_DMA_MAX));
