@@ -4,8 +4,10 @@
  * memory or as somebody else, pinned or not, with accesses that pin or do not.
  */
 #include "access.h"
+#include "hwpt.h"
 
 #define AT	(64 * MiB)
+#define SRC	(1024 * MiB)	/* where copies come from */
 #define WINDOW	(4 * PAGE)	/* of IOVA that is mapped */
 #define SPREAD	(32 * PAGE)	/* of memory that it is spread over */
 
@@ -52,6 +54,8 @@ FIXTURE(rw)
 	char *memory;
 	char *buf;
 	char *image;	/* what the window has to hold */
+	char *noise;	/* to be written, from any byte on */
+	unsigned int writes;
 	long pinned;
 };
 
@@ -60,14 +64,17 @@ FIXTURE_VARIANT(rw)
 	const struct piece *pieces;
 	unsigned int n;
 	__u32 create_flags;
-	bool device;
+	unsigned int domains;
 	__u32 flags;
+	bool copy;	/* mapped elsewhere and copied, with little scratch */
+	bool every;	/* byte: the others are content with one in 13 */
 };
 
 FIXTURE_VARIANT_ADD(rw, odd_owner)
 {
 	.pieces = odd_pieces,
 	.n = ARRAY_LEN(odd_pieces),
+	.every = true,
 };
 
 FIXTURE_VARIANT_ADD(rw, odd_other)
@@ -81,15 +88,16 @@ FIXTURE_VARIANT_ADD(rw, device_owner)
 {
 	.pieces = half_pieces,
 	.n = ARRAY_LEN(half_pieces),
-	.device = true,
+	.domains = 1,
 };
 
 FIXTURE_VARIANT_ADD(rw, device_other)
 {
 	.pieces = half_pieces,
 	.n = ARRAY_LEN(half_pieces),
-	.device = true,
+	.domains = 1,
 	.flags = RW_SLOW,
+	.every = true,
 };
 
 FIXTURE_VARIANT_ADD(rw, pinning_owner)
@@ -107,25 +115,51 @@ FIXTURE_VARIANT_ADD(rw, pinning_other)
 	.flags = RW_SLOW,
 };
 
+FIXTURE_VARIANT_ADD(rw, copied_owner)
+{
+	.pieces = odd_pieces,
+	.n = ARRAY_LEN(odd_pieces),
+	.copy = true,
+};
+
+FIXTURE_VARIANT_ADD(rw, two_copied_other)
+{
+	.pieces = half_pieces,
+	.n = ARRAY_LEN(half_pieces),
+	.domains = 2,
+	.flags = RW_SLOW,
+	.copy = true,
+};
+
 FIXTURE_SETUP(rw)
 {
 	unsigned int i, at = 0;
+	__u32 src_id, hwpt_id;
 
 	ASSERT_EQ(0, mock_load());
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &src_id));
+	ASSERT_EQ(0, mock_limit(self->fd, variant->copy ? 16 : SCRATCH));
 	self->flags = variant->flags;
 	self->memory = small_pages(SPREAD);
 	self->buf = anon(WINDOW + PAGE);
 	self->image = anon(WINDOW);
+	self->noise = anon(WINDOW);
 	ASSERT_NE(NULL, self->memory);
 	ASSERT_NE(NULL, self->buf);
 	ASSERT_NE(NULL, self->image);
+	ASSERT_NE(NULL, self->noise);
+	for (i = 0; i < WINDOW; i++)
+		self->noise[i] = i * 11 + i / 239;
 	self->pinned = pinned();
 
-	if (variant->device)
+	if (variant->domains)
 		ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	if (variant->domains == 2)
+		ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id,
+					self->ioas_id, 0, &hwpt_id));
 	self->access = access_create(self->fd, self->ioas_id,
 				     variant->create_flags);
 	ASSERT_LE(0, self->access);
@@ -135,9 +169,13 @@ FIXTURE_SETUP(rw)
 	for (i = 0; i < variant->n; i++) {
 		const struct piece *p = &variant->pieces[i];
 
-		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id,
-				      self->memory + p->memory, p->length,
-				      AT + at));
+		ASSERT_EQ(0, variant->copy ?
+			  ioas_map_by_copy(self->fd, self->ioas_id, src_id, SRC,
+					   self->memory + p->memory, p->length,
+					   AT + at) :
+			  ioas_map(self->fd, self->ioas_id,
+				   self->memory + p->memory, p->length,
+				   AT + at));
 		memcpy(self->image + at, self->memory + p->memory, p->length);
 		at += p->length;
 	}
@@ -146,27 +184,40 @@ FIXTURE_SETUP(rw)
 
 FIXTURE_TEARDOWN(rw)
 {
+	EXPECT_EQ(0, mock_limit(self->fd, SCRATCH));
 	close(self->access);
 	close(self->fd);
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* Does the memory hold what it has to? */
-static bool memory_is_right(struct _test_data_rw *self,
-			    const struct _fixture_variant_rw *variant)
+/* Does the memory hold what it has to, from one byte of the window to another? */
+static bool part_is_right(struct _test_data_rw *self,
+			  const struct _fixture_variant_rw *variant,
+			  unsigned int start, unsigned int end)
 {
-	const char *image = self->image;
-	unsigned int i;
+	unsigned int i, at = 0, from, to;
 
 	for (i = 0; i < variant->n; i++) {
 		const struct piece *p = &variant->pieces[i];
 
-		if (memcmp(image, self->memory + p->memory, p->length))
+		from = start > at ? start - at : 0;
+		to = end < at + p->length ? end - at : p->length;
+		if (end > at && from < to &&
+		    memcmp(self->image + at + from,
+			   self->memory + p->memory + from, to - from))
 			return false;
-		image += p->length;
+		at += p->length;
 	}
 	return true;
 }
+
+static bool memory_is_right(struct _test_data_rw *self,
+			    const struct _fixture_variant_rw *variant)
+{
+	return part_is_right(self, variant, 0, WINDOW);
+}
+
+#define AROUND	80U	/* bytes */
 
 /* Both are a rw_fn. */
 static bool read_is_right(struct _test_data_rw *self,
@@ -182,49 +233,66 @@ static bool read_is_right(struct _test_data_rw *self,
 	       self->buf[length] == 0x5a;
 }
 
+/* What is around is looked at, too, and now and then all. */
 static bool write_is_right(struct _test_data_rw *self,
 			   const struct _fixture_variant_rw *variant,
 			   unsigned int start, unsigned int length)
 {
-	unsigned int i;
+	const char *noise = self->noise + self->writes++ % PAGE;
+	unsigned int end = start + length + AROUND;
 
-	for (i = 0; i < length; i++)
-		self->buf[i] += i + length + start % 13;
-	memcpy(self->image + start, self->buf, length);
-	return !access_rw(self->fd, self->access, AT + start, length, self->buf,
-			  self->flags | RW_WRITE) &&
-	       memory_is_right(self, variant);
+	memcpy(self->image + start, noise, length);
+	if (access_rw(self->fd, self->access, AT + start, length, noise,
+		      self->flags | RW_WRITE))
+		return false;
+	if (self->writes % 64 == 0)
+		return memory_is_right(self, variant);
+	return part_is_right(self, variant, start < AROUND ? 0 : start - AROUND,
+			     end < WINDOW ? end : WINDOW);
 }
 
 typedef bool (*rw_fn)(struct _test_data_rw *self,
 		      const struct _fixture_variant_rw *variant,
 		      unsigned int start, unsigned int length);
 
-/* From each byte of two pages on, and each length up to two pages */
+static bool range_is_right(struct _test_data_rw *self,
+			   const struct _fixture_variant_rw *variant, rw_fn fn,
+			   unsigned int start, unsigned int length)
+{
+	if (fn(self, variant, start, length))
+		return true;
+	printf("# %u bytes at %u\n", length, start);
+	return false;
+}
+
+/*
+ * From each byte of two pages on, with each of some lengths; and each length up
+ * to two pages, from some bytes on
+ */
 static bool every_alignment(struct _test_data_rw *self,
 			    const struct _fixture_variant_rw *variant, rw_fn fn)
 {
-	unsigned int i;
+	static const unsigned int lengths[] = {
+		1, 8, 65, PAGE - 1, PAGE + 1, 2 * PAGE,
+	};
+	static const unsigned int starts[] = {
+		0, 1, 63, HALF + 8, PAGE - 1, 2 * PAGE - 1,
+	};
+	unsigned int i, j, step = variant->every ? patient_step() : 13;
 
-	for (i = 0; i < 2 * PAGE; i += patient_step()) {
-		const unsigned int ranges[][2] = {
-			{ i, 1 }, { i, 9 }, { i, PAGE + 1 },
-			{ 0, i + 1 }, { PAGE - 1, i + 1 },
-		};
-		unsigned int n;
-
-		for (n = 0; n < ARRAY_LEN(ranges); n++) {
-			if (fn(self, variant, ranges[n][0], ranges[n][1]))
-				continue;
-			printf("# %u bytes at %u\n", ranges[n][1],
-			       ranges[n][0]);
-			return false;
-		}
+	for (i = 0; i < 2 * PAGE; i += step) {
+		for (j = 0; j < ARRAY_LEN(lengths); j++)
+			if (!range_is_right(self, variant, fn, i, lengths[j]))
+				return false;
+		for (j = 0; j < ARRAY_LEN(starts); j++)
+			if (!range_is_right(self, variant, fn, starts[j],
+					    i + 1))
+				return false;
 	}
 	return true;
 }
 
-TEST_F_TIMEOUT(rw, read_every_alignment, 120)
+TEST_F_TIMEOUT(rw, read_every_alignment, 240)
 {
 	const long before = pinned();
 
@@ -232,7 +300,7 @@ TEST_F_TIMEOUT(rw, read_every_alignment, 120)
 	EXPECT_EQ(before, pinned());
 }
 
-TEST_F_TIMEOUT(rw, write_every_alignment, 120)
+TEST_F_TIMEOUT(rw, write_every_alignment, 240)
 {
 	EXPECT_TRUE(every_alignment(self, variant, write_is_right));
 	/* What is not mapped is what it was. */
@@ -311,12 +379,12 @@ TEST_F(rw, memory_that_was_replaced)
 	*va = ~before;
 	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, 1, self->buf,
 			       self->flags));
-	EXPECT_EQ(variant->device ? before : (char)~before, self->buf[0]);
+	EXPECT_EQ(variant->domains ? before : (char)~before, self->buf[0]);
 
 	self->buf[0] = 0x11;
 	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, 1, self->buf,
 			       self->flags | RW_WRITE));
-	EXPECT_EQ(variant->device ? (char)~before : 0x11, *va);
+	EXPECT_EQ(variant->domains ? (char)~before : 0x11, *va);
 	ASSERT_EQ(0, access_rw(self->fd, self->access, iova, 1, self->buf,
 			       self->flags));
 	EXPECT_EQ(0x11, self->buf[0]);
@@ -328,7 +396,7 @@ TEST_F(rw, memory_that_is_gone)
 	const __u64 iova = AT + variant->pieces[0].length;
 	char *va = self->memory + p->memory;
 	char *page = (char *)((uintptr_t)va & ~(PAGE - 1));
-	int rc = variant->device ? 0 : -EFAULT;
+	int rc = variant->domains ? 0 : -EFAULT;
 
 	/* What was mapped for writing is pinned for writing. */
 	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));

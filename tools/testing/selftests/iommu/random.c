@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random calls on some IOASes with mock devices.  After each of them, what it
- * returned, the IOVA space, the frames in the page tables and the pins are
- * compared with a model (model.h).
+ * Random calls on some IOASes with mock devices, compared with a model (model.h):
+ * what they returned, the IOVA space, the frames in the page tables and the pins.
+ * A few are followed by a look at all of that, many by one at a part of it.
  *
  * Environment: SEED, by default of the time; SEEDS, how many, one after the
  * other; OPS, calls for each.
@@ -34,6 +34,7 @@ struct world {
 	int fd;
 	__u32 probe_id;			/* an IOAS that is empty */
 	long pinned;
+	bool look_at_all;		/* after each call */
 	__u64 state;
 	unsigned int counts[2];		/* calls that failed, and that worked */
 	/* The call under way, and what is wrong after it */
@@ -708,7 +709,8 @@ static bool check_refs(struct world *w, unsigned int first, unsigned int last)
 	return true;
 }
 
-static bool check_all_of(struct world *w, struct ioas *ioas)
+/* All that is mapped, and the ends of what is not */
+static bool check_areas(struct world *w, struct ioas *ioas)
 {
 	const struct area *area;
 	unsigned int i;
@@ -717,24 +719,37 @@ static bool check_all_of(struct world *w, struct ioas *ioas)
 		area = &ioas->area[i];
 		if (!check_mapped(w, ioas, area->iova, area->length))
 			return false;
-		if (ioas->devices &&
-		    !check_frames(w, ioas, area, 0, area->length))
+		if (!ioas->devices)
+			continue;
+		if (!check_frames(w, ioas, area, 0, area->length) ||
+		    !check_no_frame(w, ioas, area->iova - HALF) ||
+		    !check_no_frame(w, ioas, area_last(area) + 1))
 			return false;
 	}
-	for (i = 0; i < 2 * WINDOW; i++)
-		if (!check_no_frame(w, ioas, AT + i * w->model.page / 2))
-			return false;
 	return check_usable(w, ioas);
 }
 
-static bool check_all(struct world *w)
+static bool check_every_area(struct world *w)
 {
 	unsigned int i;
 
 	for (i = 0; i < IOASES; i++)
-		if (!check_all_of(w, &w->model.ioas[i]))
+		if (!check_areas(w, &w->model.ioas[i]))
 			return false;
 	return check_refs(w, 0, PAGES - 1);
+}
+
+/* All of the window that is not mapped */
+static bool check_gaps(struct world *w)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < IOASES; i++)
+		for (j = 0; j < 2 * WINDOW; j++)
+			if (!check_no_frame(w, &w->model.ioas[i],
+					    AT + j * w->model.page / 2))
+				return false;
+	return true;
 }
 
 static bool check_pinned(struct world *w)
@@ -764,10 +779,13 @@ static bool check_some(struct world *w)
 static bool step(struct world *w, unsigned int i)
 {
 	i++;
+	if (w->look_at_all)
+		return do_any(w) && check_every_area(w) && check_pinned(w) &&
+		       (i % EVERY_ALL || check_gaps(w));
 	return do_any(w) && check_some(w) &&
 	       (i % EVERY_REFS || check_refs(w, 0, PAGES - 1)) &&
 	       (i % EVERY_VMSTAT || check_pinned(w)) &&
-	       (i % EVERY_ALL || check_all(w));
+	       (i % EVERY_ALL || (check_every_area(w) && check_gaps(w)));
 }
 
 /* One seed */
@@ -824,6 +842,7 @@ FIXTURE_VARIANT(random)
 {
 	__u64 page;
 	unsigned int ops;
+	bool look_at_all;
 };
 
 FIXTURE_VARIANT_ADD(random, small_pages)
@@ -836,6 +855,13 @@ FIXTURE_VARIANT_ADD(random, huge_pages)
 {
 	.page = 256 << 10,
 	.ops = 10000,
+};
+
+FIXTURE_VARIANT_ADD(random, look_at_all)
+{
+	.page = PAGE,
+	.ops = 2000,
+	.look_at_all = true,
 };
 
 /* A kernel that looks for mistakes gets more seeds, but fewer calls. */
@@ -863,6 +889,7 @@ TEST_F_TIMEOUT(random, calls_do_as_the_model, 600)
 	for (seed = self->seed; seed < self->seed + self->seeds; seed++) {
 		TH_LOG("seed %llu, %u calls", seed, self->ops);
 		ASSERT_EQ(0, begin(w, seed, variant->page));
+		w->look_at_all = variant->look_at_all;
 		for (i = 0; i < self->ops; i++) {
 			ASSERT_TRUE(step(w, i)) {
 				TH_LOG("seed %llu, call %u, %s: %s", seed, i,
