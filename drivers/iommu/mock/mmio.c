@@ -87,7 +87,8 @@ static struct mock_mmio *mock_mmio_alloc(struct iommufd_ctx *ictx,
 	if (!mock)
 		return ERR_PTR(-ENOMEM);
 	mock->memory = alloc_pages_exact(length,
-					 GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+					 GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+					 __GFP_NOWARN);
 	if (!mock->memory) {
 		kfree(mock);
 		return ERR_PTR(-ENOMEM);

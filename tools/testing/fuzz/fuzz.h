@@ -58,6 +58,7 @@ enum file {
 	VFIO,		/* /dev/vfio/devices/vfioN */
 	ACCESS,		/* of the mock */
 	MEMFD,		/* memory */
+	MMIO,		/* of the mock */
 	FILES
 };
 

@@ -274,6 +274,14 @@ static void bar_map(const struct call *call)
 		     MAP_SHARED | MAP_FIXED, fd, offset + BAR_START);
 }
 
+/* The mock's MMIO in the place of memory */
+static void mmio_map(const struct call *call)
+{
+	mmap(SLOT(call->values[0] % SLOTS), (1 + call->values[2] % 16) * PAGE,
+	     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	     some_file(MMIO, call->values[1] | 2), 0);
+}
+
 /* A device is to answer at its BAR, or not to */
 static void bar_decode(const struct call *call)
 {
@@ -800,6 +808,20 @@ const struct op ops[] = {
 		  2048 },
 		T(ADDRESS, dirty.uptr)) },
 
+	{ "CREATE_MMIO", TEST_OP(IOMMU_TEST_OP_CREATE_MMIO,
+		T(LENGTH, create_mmio.length),
+		T(OUT_FILE, create_mmio.out_fd, MMIO)) },
+	{ "MMIO_SET", TEST_OP(IOMMU_TEST_OP_MMIO_SET,
+		T(FILE_NO, id, MMIO),
+		T(BELOW, mmio_set.reachable, 2)) },
+	{ "MD_CHECK_MMIO", TEST_OP(IOMMU_TEST_OP_MD_CHECK_MMIO,
+		T(ID, id, HWPT),
+		T(IOVA, check_mmio.iova),
+		T(LENGTH, check_mmio.length),
+		T(OFFSET, check_mmio.offset),
+		T(FILE_NO, check_mmio.fd, MMIO),
+		T(BELOW, check_mmio.write, 2)) },
+
 	/* VFIO's devices; detaching one, the kernel needs memory */
 	{ "BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, VFIO,
 	  SIZE(vfio_device_bind_iommufd), .no_failing = true, .fields = {
@@ -825,6 +847,7 @@ const struct op ops[] = {
 	{ "open /dev/vfio/devices/vfioN", .run = vfio_open, .weight = 1,
 	  .no_failing = true },
 	{ "mmap of a BAR", .run = bar_map, .weight = 1 },
+	{ "mmap of the mock's MMIO", .run = mmio_map },
 	{ "memory decoding", .run = bar_decode },
 	{ "memfd_create", .run = memfd_open },
 	{ "change of a memfd", .run = memfd_change },

@@ -873,7 +873,7 @@ TEST_F_TIMEOUT(mock, region_of_mmio, 300)
 	ASSERT_EQ(0, attach_mock(subject));
 	walk(_metadata, subject, "UNMAP, MMIO", USER, unmap, map_mmio);
 	ASSERT_EQ(0, unmap(subject));
-	walk(_metadata, subject, "MAP, MMIO", USER, map_mmio, unmap);
+	walk(_metadata, subject, "MAP, MMIO", USER, map_mmio, unmap_and_go_on);
 	ASSERT_EQ(0, map_mmio(subject));
 	ASSERT_EQ(0, revoke_region(subject));
 	walk(_metadata, subject, "MMIO_SET, restore", USER,

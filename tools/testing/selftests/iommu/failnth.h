@@ -19,7 +19,7 @@
 #define USER	12345		/* somebody whose memory is limited */
 #define PAGES	600UL		/* needs two page tables, and two batches */
 #define AT	(64 * HUGE - 100 * PAGE)
-#define COPY_AT	(128 * HUGE - 100 * PAGE)
+#define COPY_AT	(512 * HUGE - 100 * PAGE)
 #define DEBUGFS	"/sys/kernel/debug/"
 #define SLAB	"/sys/kernel/slab"
 
