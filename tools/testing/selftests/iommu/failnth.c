@@ -205,7 +205,7 @@ static int unmap_copy(struct subject *self)
 	int rc = ioas_unmap(self->fd, self->ioas_id, self->copy_at,
 			    PAGES * PAGE);
 
-	self->copy_at += FURTHER;
+	go_on(&self->copy_at, COPY_AT);
 	return rc;
 }
 

@@ -181,12 +181,11 @@ static int unmap_bar_at(struct subject *self, unsigned int i)
 	return ioas_unmap(self->fd, self->ioas_id, self->bar_at[i], BAR_LENGTH);
 }
 
-/* See unmap_and_go_on() */
 static int unmap_bar_and_go_on(struct subject *self, unsigned int i)
 {
 	int rc = unmap_bar_at(self, i);
 
-	self->bar_at[i] += FURTHER;
+	go_on(&self->bar_at[i], BAR_AT(i));
 	return rc;
 }
 
