@@ -21,6 +21,7 @@
 #include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
+#include <uapi/linux/iommufd.h>
 
 #include "io_pagetable.h"
 #include "iopt_mmio.h"
@@ -1162,21 +1163,11 @@ out_unlock:
 	return rc;
 }
 
-/**
- * iopt_next_usable() - Find the next range of IOVA that is not reserved
- * @iopt: The I/O page table; iova_lock is held.
- * @iova: Where to start.
- * @start: Set to the first byte of the range.
- * @last: Set to its last byte, inclusive.
- *
- * Return: whether there is one.
- */
-bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
-		      unsigned long *start, unsigned long *last)
+/* The next range of IOVA from @iova on that is not reserved, if there is one */
+static bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
+			     unsigned long *start, unsigned long *last)
 {
 	struct interval_tree_node *node;
-
-	lockdep_assert_held(&iopt->iova_lock);
 
 	for (node = interval_tree_iter_first(&iopt->reserved, iova, ULONG_MAX); node;
 	     node = interval_tree_iter_next(node, iova, ULONG_MAX)) {
@@ -1192,6 +1183,34 @@ bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
 	*start = iova;
 	*last = ULONG_MAX;
 	return true;
+}
+
+/**
+ * iopt_usable_ranges() - Tell which ranges of IOVA are not reserved
+ * @iopt: The I/O page table; iova_lock is held.
+ * @ranges: Where to put them, in ascending order.
+ * @room: How many @ranges has room for; those beyond are only counted.
+ *
+ * Return: how many there are.
+ */
+u32 iopt_usable_ranges(struct io_pagetable *iopt,
+		       struct iommu_iova_range *ranges, u32 room)
+{
+	unsigned long start, last = 0;
+	u32 n = 0;
+
+	lockdep_assert_held(&iopt->iova_lock);
+
+	while (iopt_next_usable(iopt, n ? last + 1 : 0, &start, &last)) {
+		if (n < room) {
+			ranges[n].start = start;
+			ranges[n].last = last;
+		}
+		n++;
+		if (last == ULONG_MAX)
+			break;
+	}
+	return n;
 }
 
 /**

@@ -15,6 +15,7 @@
 #include "pages.h"
 #include "ranges.h"
 
+struct iommu_iova_range;
 struct iommu_provider_ops;
 struct mutex;
 
@@ -202,8 +203,8 @@ int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 void iopt_unreserve(struct io_pagetable *iopt, const void *owner);
 int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed);
 void iopt_free_allowed(struct rb_root_cached *allowed);
-bool iopt_next_usable(struct io_pagetable *iopt, unsigned long iova,
-		      unsigned long *start, unsigned long *last);
+u32 iopt_usable_ranges(struct io_pagetable *iopt,
+		       struct iommu_iova_range *ranges, u32 room);
 
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
 unsigned long iopt_page_sizes(struct io_pagetable *iopt);

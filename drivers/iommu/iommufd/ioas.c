@@ -60,34 +60,13 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	return 0;
 }
 
-/* Fill the user's array; counts all ranges there are, also without room. */
-static int copy_usable_ranges(struct io_pagetable *iopt,
-			      struct iommu_iova_range __user *ranges, u32 room,
-			      u32 *count)
-{
-	struct iommu_iova_range range;
-	unsigned long start, last = 0;
-
-	*count = 0;
-	while (iopt_next_usable(iopt, *count ? last + 1 : 0, &start, &last)) {
-		range.start = start;
-		range.last = last;
-		if (*count < room &&
-		    copy_to_user(&ranges[*count], &range, sizeof(range)))
-			return -EFAULT;
-		(*count)++;
-		if (last == ULONG_MAX)
-			break;
-	}
-	return 0;
-}
-
 int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_iova_ranges *cmd = ucmd->cmd;
+	struct iommu_iova_range *ranges;
 	struct iommufd_ioas *ioas;
-	u32 count;
-	int rc;
+	u32 count, room;
+	int rc = 0;
 
 	if (cmd->__reserved)
 		return -EOPNOTSUPP;
@@ -96,13 +75,23 @@ int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 
+	/* The user's memory may keep us waiting: not with the lock held. */
 	down_read(&ioas->iopt.iova_lock);
-	rc = copy_usable_ranges(&ioas->iopt,
-				u64_to_user_ptr(cmd->allowed_iovas),
-				cmd->num_iovas, &count);
+	count = iopt_usable_ranges(&ioas->iopt, NULL, 0);
+	room = min(count, cmd->num_iovas);
+	ranges = kvmalloc_array(room, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (ranges)
+		iopt_usable_ranges(&ioas->iopt, ranges, room);
 	cmd->out_iova_alignment = ioas->iopt.iova_alignment;
 	up_read(&ioas->iopt.iova_lock);
 	iommufd_object_put(&ioas->obj);
+
+	if (!ranges)
+		return -ENOMEM;
+	if (copy_to_user(u64_to_user_ptr(cmd->allowed_iovas), ranges,
+			 room * sizeof(*ranges)))
+		rc = -EFAULT;
+	kvfree(ranges);
 	if (rc)
 		return rc;
 

@@ -189,24 +189,10 @@ struct vfio_caps {
 #define VFIO_CAP_OFFSET(_cap)						\
 	(sizeof(struct vfio_iommu_type1_info) + offsetof(struct vfio_caps, _cap))
 
-/* Count the usable ranges, and fill them in unless @ranges is NULL. */
-static u32 usable_ranges(struct io_pagetable *iopt,
-			 struct vfio_iova_range *ranges)
-{
-	unsigned long start, last = 0;
-	u32 n = 0;
-
-	while (iopt_next_usable(iopt, n ? last + 1 : 0, &start, &last)) {
-		if (ranges) {
-			ranges[n].start = start;
-			ranges[n].end = last;
-		}
-		n++;
-		if (last == ULONG_MAX)
-			break;
-	}
-	return n;
-}
+/* An array of the one kind can be filled as one of the other. */
+static_assert(sizeof(struct vfio_iova_range) == sizeof(struct iommu_iova_range));
+static_assert(offsetof(struct vfio_iova_range, end) ==
+	      offsetof(struct iommu_iova_range, last));
 
 static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
 					 size_t *size)
@@ -215,12 +201,12 @@ static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
 	u32 n;
 
 	down_read(&iopt->iova_lock);
-	n = usable_ranges(iopt, NULL);
+	n = iopt_usable_ranges(iopt, NULL, 0);
 	*size = struct_size(caps, iova.iova_ranges, n);
-	caps = kzalloc(*size, GFP_KERNEL_ACCOUNT);
+	caps = kvzalloc(*size, GFP_KERNEL_ACCOUNT);
 	if (caps) {
 		caps->iova.nr_iovas = n;
-		usable_ranges(iopt, caps->iova.iova_ranges);
+		iopt_usable_ranges(iopt, (void *)caps->iova.iova_ranges, n);
 	}
 	up_read(&iopt->iova_lock);
 	if (!caps)
@@ -274,7 +260,7 @@ static int vfio_get_info(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		if (copy_to_user(user + sizeof(info), caps, size))
 			rc = -EFAULT;
 	}
-	kfree(caps);
+	kvfree(caps);
 	if (!rc && copy_to_user(user, &info, minsz))
 		rc = -EFAULT;
 	return rc;

@@ -283,6 +283,38 @@ TEST_F(map, that_is_killed_leaves_nothing)
 	EXPECT_EQ(2 * N, pinned_by(c));
 }
 
+/* IOVA_RANGES that waits for the memory it tells the ranges in holds up nobody. */
+static int ranges_late(struct context *c)
+{
+	__u64 alignment = 0;
+	__u32 n = 1;
+
+	return ioas_ranges(c->fd, c->ioas_id, c->fault.page, &n, &alignment);
+}
+
+TEST_F(map, goes_on_while_ranges_are_told)
+{
+	static const char empty[PAGE];
+	struct context *c = &self->context;
+	struct iommu_iova_range *late = anon(PAGE), now;
+	__u64 alignment = 0;
+	struct call ranges;
+	__u32 n = 1;
+
+	ASSERT_NE(NULL, late);
+	ASSERT_EQ(0, ioas_ranges(c->fd, c->ioas_id, &now, &n, &alignment));
+	ASSERT_EQ(0, userfault_start(&c->fault, late,
+				     UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, call_start(&ranges, c, ranges_late));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+	EXPECT_EQ(0, map_first(c));
+	EXPECT_EQ(0, unmap_both(c));
+	EXPECT_FALSE(ranges.done);
+	ASSERT_EQ(0, userfault_end(&c->fault, empty));
+	EXPECT_EQ(0, call_end(&ranges));
+	EXPECT_EQ(0, memcmp(late, &now, sizeof(now)));
+}
+
 /* UNMAP that waits for a software device, which waits for memory */
 
 FIXTURE(unmap)
@@ -450,17 +482,24 @@ TEST_F(unmap, that_cuts_and_is_killed_changes_nothing)
 FIXTURE(destroy)
 {
 	struct context context;
-	struct call ranges;
+	struct call allow;
 };
 
-/* The ranges are written to the page that comes late. */
-static int list_ranges(struct context *c)
+/* A range is read from the page that comes late. */
+static int allow_ranges(struct context *c)
 {
-	__u64 alignment = 0;
-	__u32 n = 1;
+	return ioas_allow(c->fd, c->ioas_id,
+			  (void *)(c->memory + LATE * PAGE), 1);
+}
 
-	return ioas_ranges(c->fd, c->ioas_id,
-			   (void *)(c->memory + LATE * PAGE), &n, &alignment);
+static int end_late(struct context *c)
+{
+	static const union {
+		struct iommu_iova_range all;
+		char page[PAGE];
+	} content = { .all = { 0, ALL } };
+
+	return userfault_end(&c->fault, &content);
 }
 
 /* 0 or -ENOENT; waits for nothing */
@@ -484,7 +523,7 @@ FIXTURE_SETUP(destroy)
 	ASSERT_EQ(0, context_open(c));
 	ASSERT_EQ(0, map_second(c));
 	ASSERT_EQ(0, be_late(c));
-	ASSERT_EQ(0, call_start(&self->ranges, c, list_ranges));
+	ASSERT_EQ(0, call_start(&self->allow, c, allow_ranges));
 	ASSERT_EQ(0, userfault_wait(&c->fault));
 }
 
@@ -504,8 +543,8 @@ TEST_F(destroy, waits)
 	EXPECT_EQ(-ENOENT, destroy(c));
 	usleep(100000);
 	EXPECT_FALSE(call.done);
-	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));
-	EXPECT_EQ(0, call_end(&self->ranges));
+	ASSERT_EQ(0, end_late(c));
+	EXPECT_EQ(0, call_end(&self->allow));
 	EXPECT_EQ(0, call_end(&call));
 	EXPECT_EQ(-ENOENT, get_option(c));
 }
@@ -519,9 +558,9 @@ TEST_F(destroy, that_is_killed_changes_nothing)
 	ASSERT_TRUE(becomes(-ENOENT, get_option, c));
 	ASSERT_EQ(SIGKILL, kill_child(child));
 	EXPECT_EQ(0, get_option(c));
-	EXPECT_FALSE(self->ranges.done);
-	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));
-	EXPECT_EQ(0, call_end(&self->ranges));
+	EXPECT_FALSE(self->allow.done);
+	ASSERT_EQ(0, end_late(c));
+	EXPECT_EQ(0, call_end(&self->allow));
 	EXPECT_EQ(0, look_at_second(c));
 	EXPECT_EQ(0, destroy(c));
 }
