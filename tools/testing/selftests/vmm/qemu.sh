@@ -74,7 +74,7 @@ start_qemu() {
 		-L "$cache/vmm/usr/share/seabios" \
 		-nodefaults -no-user-config -display none \
 		-machine q35 -accel kvm -cpu host -m 192M,slots=1,maxmem=1G \
-		-kernel "$kdir/vmlinuz" -initrd "$initrd" \
+		-kernel "$kdir/vmlinux" -initrd "$initrd" \
 		-append "console=ttyS0 quiet panic=-1 memhp_default_state=online_movable" \
 		-serial "file:$tmp/console" -serial chardev:tty \
 		-chardev "file,id=tty,path=$tmp/tty,input-path=$tmp/tty.in" \
