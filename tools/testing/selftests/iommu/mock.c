@@ -333,6 +333,49 @@ TEST_F(device, reserved)
 	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
 }
 
+/* As many as do not fit into what kmalloc() gives: both calls tell them. */
+#define MANY	(4 * MiB / sizeof(struct iommu_iova_range))
+
+TEST_F_TIMEOUT(device, very_many_ranges, 120)
+{
+	struct iommu_vfio_ioas vfio = {
+		.size = sizeof(vfio),
+		.ioas_id = self->other_id,
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	const size_t size = (MANY + 1) * sizeof(struct iommu_iova_range);
+	struct iommu_iova_range *ranges = anon(size);
+	struct vfio_iommu_type1_info head = { .argsz = sizeof(head) }, *info;
+	__u64 alignment = 0;
+	__u32 n = 0, i;
+
+	ASSERT_NE(NULL, ranges);
+	for (i = 0; i < MANY; i++)
+		ASSERT_EQ(0, mock_reserve(self->fd, self->other_id,
+					  (2 * i + 1) * PAGE, PAGE));
+	EXPECT_EQ(-EMSGSIZE, ioas_ranges(self->fd, self->other_id, NULL, &n,
+					 &alignment));
+	ASSERT_EQ(MANY + 1, n);
+	ASSERT_EQ(0, ioas_ranges(self->fd, self->other_id, ranges, &n,
+				 &alignment));
+	for (i = 0; i <= MANY; i++) {
+		__u64 start = 2 * i * PAGE;
+
+		ASSERT_EQ(start, ranges[i].start);
+		ASSERT_EQ(i < MANY ? start + PAGE - 1 : ~0ULL, ranges[i].last);
+	}
+
+	ASSERT_EQ(0, call(self->fd, IOMMU_VFIO_IOAS, &vfio));
+	ASSERT_EQ(0, call(self->fd, VFIO_IOMMU_GET_INFO, &head));
+	ASSERT_LT(sizeof(head) + size, head.argsz);
+	info = anon(head.argsz);
+	ASSERT_NE(NULL, info);
+	info->argsz = head.argsz;
+	ASSERT_EQ(0, call(self->fd, VFIO_IOMMU_GET_INFO, info));
+	/* They come last. */
+	EXPECT_EQ(0, memcmp(ranges, (char *)info + head.argsz - size, size));
+}
+
 TEST_F(device, reserved_errnos)
 {
 	const struct iommu_iova_range allowed = { 2 * AT, 2 * AT + PAGE - 1 };
