@@ -207,11 +207,15 @@ static int areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 	return 0;
 }
 
-/* Find @length free bytes from @start to @last, @offset past @align. */
+/*
+ * Find @length free bytes from @start to @last, @offset past @align.  Looks at
+ * *@steps taken ranges at most; when that is 0 after, there may be some from *@iova
+ * on.
+ */
 static bool find_free(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last, unsigned long length,
 		      unsigned long align, unsigned long offset,
-		      unsigned long *iova)
+		      unsigned long *iova, unsigned long *steps)
 {
 	struct interval_tree_node *reserved;
 	struct iopt_range *area;
@@ -234,12 +238,17 @@ static bool find_free(struct io_pagetable *iopt, unsigned long start,
 		if (taken == ULONG_MAX)
 			return false;
 		start = taken + 1;
+		if (!--*steps) {
+			*iova = start;
+			return false;
+		}
 	}
 }
 
 /* The same, from @start on where a kernel-chosen IOVA may be */
 static bool find_free_allowed(struct iopt_map *map, unsigned long start,
-			      unsigned long align, unsigned long offset)
+			      unsigned long align, unsigned long offset,
+			      unsigned long *steps)
 {
 	struct io_pagetable *iopt = map->iopt;
 	struct interval_tree_node *node;
@@ -248,23 +257,41 @@ static bool find_free_allowed(struct iopt_map *map, unsigned long start,
 	if (RB_EMPTY_ROOT(&iopt->allowed.rb_root))
 		return find_free(iopt, max(start, PAGE_SIZE),
 				 ULONG_MAX - PAGE_SIZE, map->length, align,
-				 offset, &map->iova);
+				 offset, &map->iova, steps);
 
 	for (node = interval_tree_iter_first(&iopt->allowed, start, ULONG_MAX);
-	     node; node = interval_tree_iter_next(node, start, ULONG_MAX))
+	     node && *steps;
+	     node = interval_tree_iter_next(node, start, ULONG_MAX))
 		if (find_free(iopt, max(start, node->start), node->last,
-			      map->length, align, offset, &map->iova))
+			      map->length, align, offset, &map->iova, steps))
 			return true;
 	return false;
 }
 
 /*
+ * Where many mappings lie close together it would take long to find out that no
+ * gap between them is large enough: there is room above them all.
+ */
+static bool find_free_above(struct iopt_map *map, unsigned long align,
+			    unsigned long offset)
+{
+	struct iopt_range *highest = map->iopt->areas.highest;
+	unsigned long steps = IOPT_CHOICE_STEPS;
+
+	return highest && highest->last != ULONG_MAX &&
+	       find_free_allowed(map, highest->last + 1, align, offset,
+				 &steps);
+}
+
+/*
  * The lowest free IOVA, but for gaps that were too small for an earlier choice
- * of the same alignment: these are used when nothing else is left.
+ * of the same alignment: these are used when nothing else is left.  The search
+ * looks at few mappings, and the next one goes on where it ended.
  */
 static bool choose_free(struct iopt_map *map, unsigned long align,
 			unsigned long offset)
 {
+	unsigned long steps = IOPT_CHOICE_STEPS, all = ULONG_MAX;
 	struct io_pagetable *iopt = map->iopt;
 	unsigned long *next;
 	unsigned int i;
@@ -277,9 +304,16 @@ static bool choose_free(struct iopt_map *map, unsigned long align,
 	iopt->lowest_freed = ULONG_MAX;
 
 	next = &iopt->next_choice[ilog2(max(align, PAGE_SIZE)) - PAGE_SHIFT];
-	if (!find_free_allowed(map, *next, align, offset) &&
-	    !find_free_allowed(map, 0, align, offset))
-		return false;
+	if (!find_free_allowed(map, *next, align, offset, &steps)) {
+		if (!steps) {
+			*next = map->iova;
+			if (find_free_above(map, align, offset))
+				return true;
+		}
+		if (!find_free_allowed(map, *next, align, offset, &all) &&
+		    !find_free_allowed(map, 0, align, offset, &all))
+			return false;
+	}
 	*next = map->iova + map->length;
 	return true;
 }

@@ -32,6 +32,9 @@ struct iopt_domain {
 /* Alignments that kernel-chosen IOVAs can have: from a page to 1 GiB */
 #define IOPT_CHOICES	(ilog2(SZ_1G) - PAGE_SHIFT + 1)
 
+/* So many taken ranges in a row are passed over for a kernel-chosen IOVA. */
+#define IOPT_CHOICE_STEPS	32
+
 /**
  * struct io_pagetable - What is mapped where in one I/O address space
  * @domains_lock: Guards @domains, @huge_pages, and which groups are attached to
@@ -53,7 +56,7 @@ struct iopt_domain {
  * @iova_alignment: What an IOVA must be a multiple of.
  * @npinning: Accesses that pin, which takes whole pages.
  * @next_choice: By the alignment wanted, where to start to look for a free
- *	IOVA: what was chosen last, and so all that could be below, is taken.
+ *	IOVA: all that could be below was taken, or passed over, before.
  * @lowest_freed: Lowest IOVA that became free since then.
  * @mmio_lock: iommufd_ctx::mmio_lock, see iopt_mmio.c.  Inside all of the above.
  */

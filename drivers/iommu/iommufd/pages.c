@@ -27,6 +27,7 @@
 #include <linux/uaccess.h>
 
 #include "pages.h"
+#include "populate.h"
 #include "provider.h"
 
 /* No entry of a scatter list is longer, and this keeps huge pages whole. */
@@ -300,6 +301,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 {
 	unsigned long npages = last - first + 1;
 	struct page *few[IOPT_STACK_PAGES] __uninitialized;
+	struct iopt_populate *populate __uninitialized;
 	struct page **list = few;
 	unsigned long room;
 	int rc;
@@ -312,15 +314,19 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 	rc = -ENOMEM;
 	room = min3(npages, IOPT_CHUNK_PAGES,
 		    (unsigned long)scratch_entries(sizeof(*list)));
-	if (room > ARRAY_SIZE(few))
+	if (room > ARRAY_SIZE(few)) {
 		list = kmalloc_array(room, sizeof(*list), GFP_KERNEL_ACCOUNT);
-	if (!list)
-		goto out_uncharge;
+		if (!list)
+			goto out_uncharge;
+		populate = iopt_populate_start(pages, stop, last);
+	}
 
 	rc = pin_chunks(pages, stop, last, list, room);
 
-	if (list != few)
+	if (list != few) {
+		iopt_populate_stop(populate);
 		kfree(list);
+	}
 out_uncharge:
 	if (rc)
 		uncharge(pages, last - *stop + 1);

@@ -64,6 +64,22 @@ static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
 #define pin_user_pages_fast compat_pin_user_pages_fast
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+/* Before 6.5 it can list VMAs as well. */
+static inline long compat_get_user_pages_remote(struct mm_struct *mm,
+						unsigned long start,
+						unsigned long nr_pages,
+						unsigned int gup_flags,
+						struct page **pages,
+						int *locked)
+{
+	return get_user_pages_remote(mm, start, nr_pages, gup_flags, pages,
+				     NULL, locked);
+}
+
+#define get_user_pages_remote compat_get_user_pages_remote
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 /*
  * 6.13 exports a way to pin a folio that the caller has a reference to.  As in

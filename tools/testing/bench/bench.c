@@ -22,26 +22,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/utsname.h>
 
+#include "common.h"
 #include "floor/floor.h"
-#include "iommu.h"
-#include "vfio.h"
-
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-
-#define PAGE	4096UL
-#define KIB	1024UL
-#define MIB	(1024 * KIB)
-#define HUGE	(2 * MIB)
 
 #define BUFFER	(256 * MIB)
-#define IOVA	(4096 * MIB)	/* clear of the window of MSI interrupts */
 
 /* Each case runs once to warm up and ROUNDS times for its best figures. */
 #define ROUNDS	3
@@ -100,21 +88,6 @@ static const struct way_ops {
 } ways[NR_WAYS];
 
 static double cost[ARRAY_SIZE(cases)][NR_WAYS][NR_OPS];
-
-static void check(int rc, const char *what)
-{
-	if (rc < 0)
-		errx(1, "%s: %s", what, strerror(-rc));
-}
-
-static uint64_t now(void)
-{
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts))
-		err(1, "clock_gettime");
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 /* The floor */
 
@@ -239,42 +212,26 @@ static void type1_close(void)
 
 /* /dev/iommu */
 
-static struct {
-	int iommufd, dev;
-	__u32 ioas;
-} ours;
+static struct attached ours;
 
 static void ours_open(const char *bdf)
 {
-	__u32 pt;
-
-	ours.iommufd = iommu_open();
-	check(ours.iommufd, "/dev/iommu");
-	ours.dev = vfio_open(bdf);
-	check(ours.dev, bdf);
-	check(vfio_bind(ours.dev, ours.iommufd, NULL),
-	      "VFIO_DEVICE_BIND_IOMMUFD");
-	check(ioas_alloc(ours.iommufd, &ours.ioas), "IOMMU_IOAS_ALLOC");
-	pt = ours.ioas;
-	check(vfio_attach(ours.dev, &pt), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	attach(&ours, bdf);
 }
 
 static void ours_map(void *va, size_t length, __u64 iova)
 {
-	check(ioas_map(ours.iommufd, ours.ioas, va, length, iova, IOAS_RW),
-	      "IOMMU_IOAS_MAP");
+	map(&ours, va, length, iova);
 }
 
 static void ours_unmap(__u64 iova, size_t length)
 {
-	check(ioas_unmap(ours.iommufd, ours.ioas, iova, length),
-	      "IOMMU_IOAS_UNMAP");
+	unmap(&ours, iova, length);
 }
 
 static void ours_close(void)
 {
-	close(ours.dev);
-	close(ours.iommufd);
+	detach(&ours);
 }
 
 static const struct way_ops ways[NR_WAYS] = {
@@ -296,109 +253,6 @@ static const struct way_ops ways[NR_WAYS] = {
 		.close = ours_close,
 	},
 };
-
-/* Memory */
-
-/* Kilobytes of huge pages in the mapping that starts at an address */
-static size_t huge_kib(void *va)
-{
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long start, end;
-	size_t kib, found = 0;
-	bool inside = false;
-	char line[1024];
-
-	if (!smaps)
-		err(1, "/proc/self/smaps");
-	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start == (unsigned long)va;
-		else if (inside && sscanf(line, "AnonHugePages: %zu", &kib) == 1)
-			found = kib;
-	}
-	fclose(smaps);
-	return found;
-}
-
-/* BUFFER bytes, aligned to a huge page, without any page yet */
-static char *reserve(int advice)
-{
-	char *start, *va;
-	size_t head;
-
-	start = mmap(NULL, BUFFER + HUGE, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (start == MAP_FAILED)
-		err(1, "mmap");
-	head = -(unsigned long)start & (HUGE - 1);
-	va = start + head;
-	if (head)
-		munmap(start, head);
-	munmap(va + BUFFER, HUGE - head);
-	if (madvise(va, BUFFER, advice))
-		err(1, "madvise: are transparent huge pages off?");
-	return va;
-}
-
-static void *alloc_huge_pages(void)
-{
-	char *va = reserve(MADV_HUGEPAGE);
-	size_t kib;
-
-	memset(va, 1, BUFFER);
-	kib = huge_kib(va);
-	if (kib != BUFFER / KIB)
-		errx(1, "only %zu KiB of %zu came in huge pages: give the VM more memory",
-		     kib, BUFFER / KIB);
-	return va;
-}
-
-/* Number of pages whose frame is just before or after the next page's */
-static size_t adjacent_pages(const void *va)
-{
-	const uint64_t present = 1ULL << 63, pfn_mask = (1ULL << 55) - 1;
-	size_t npages = BUFFER / PAGE, bytes = npages * sizeof(uint64_t);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t *map = malloc(bytes);
-	size_t i, n = 0;
-
-	if (fd < 0 || !map)
-		err(1, "/proc/self/pagemap");
-	if (pread(fd, map, bytes, (unsigned long)va / PAGE * sizeof(*map)) !=
-	    (ssize_t)bytes)
-		err(1, "/proc/self/pagemap");
-	close(fd);
-	for (i = 0; i < npages; i++) {
-		if (!(map[i] & present) || !(map[i] & pfn_mask))
-			errx(1, "/proc/self/pagemap shows no frame of page %zu",
-			     i);
-		map[i] &= pfn_mask;
-		if (i && (map[i] - map[i - 1] == 1 || map[i - 1] - map[i] == 1))
-			n++;
-	}
-	free(map);
-	return n;
-}
-
-/*
- * The kernel hands out frames more or less in order; so fault in every second
- * page, and then those between them.
- */
-static void *alloc_scattered(void)
-{
-	char *va = reserve(MADV_NOHUGEPAGE);
-	size_t offset, n;
-
-	for (offset = 0; offset < BUFFER; offset += 2 * PAGE)
-		va[offset] = 1;
-	for (offset = PAGE; offset < BUFFER; offset += 2 * PAGE)
-		va[offset] = 1;
-	n = adjacent_pages(va);
-	if (n)
-		errx(1, "%zu of %zu pages are adjacent to the next", n,
-		     BUFFER / PAGE);
-	return va;
-}
 
 /* Measuring */
 
@@ -521,15 +375,14 @@ static int print_verdict(void)
 int main(int argc, char **argv)
 {
 	void *memory[NR_MEMORY];
-	struct utsname uts;
 	size_t i;
 	int w;
 
 	if (argc != 2)
 		errx(2, "usage: bench BDF");
 
-	memory[HUGE_PAGES] = alloc_huge_pages();
-	memory[SCATTERED] = alloc_scattered();
+	memory[HUGE_PAGES] = alloc_huge_pages(BUFFER);
+	memory[SCATTERED] = alloc_scattered(BUFFER);
 
 	for (w = 0; w < NR_WAYS; w++) {
 		ways[w].open(argv[1]);
@@ -539,9 +392,7 @@ int main(int argc, char **argv)
 		ways[w].close();
 	}
 
-	if (uname(&uts))
-		err(1, "uname");
-	print_table(uts.release);
-	print_lines(uts.release);
+	print_table(release());
+	print_lines(release());
 	return print_verdict();
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "access.h"
+#include "populate.h"
 
 #define AT	(256 * HUGE)
 #define MAPS	20000
@@ -15,6 +16,22 @@
 
 #define ROOT	"/tmp/iommu-memcg"
 #define GROUP	ROOT "/test"
+
+/* Bytes that a field of memory.stat says */
+static long charged_as(const char *field)
+{
+	FILE *f = fopen(GROUP "/memory.stat", "re");
+	long value = -1, found = -1;
+	char name[64];
+
+	if (!f)
+		return -1;
+	while (fscanf(f, "%63s %ld", name, &value) == 2)
+		if (!strcmp(name, field))
+			found = value;
+	fclose(f);
+	return found;
+}
 
 static long charged(void)
 {
@@ -211,6 +228,55 @@ TEST_F_TIMEOUT(frames, are_charged, 120)
 	ASSERT_EQ(PINS * ACCESS_MAX,
 		  (__u64)ioas_empty(self->fd, self->ioas_id));
 	EXPECT_GT(before + ADVANCE, charged());
+}
+
+/* Memory that helpers fault in is charged to the caller's group, not to theirs. */
+
+#define MEMORY	(64 * MiB)
+
+FIXTURE(helped)
+{
+	int fd;
+	__u32 ioas_id;
+	struct mock_dev dev;
+	char *va;
+};
+
+FIXTURE_SETUP(helped)
+{
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, group_make());
+	ASSERT_EQ(0, populate_with_helper("32"));
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	ASSERT_EQ(0, group_enter());
+	self->va = missing(MEMORY);
+	ASSERT_NE(NULL, self->va);
+}
+
+FIXTURE_TEARDOWN(helped)
+{
+	close(self->fd);
+	EXPECT_EQ(0, group_remove());
+}
+
+TEST_F_TIMEOUT(helped, memory_is_charged_to_the_caller, 120)
+{
+	const long tables = MEMORY / HUGE * PAGE;
+	long before = charged(), nfaults = faults();
+	int i;
+
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->va, MEMORY, AT));
+	EXPECT_GT((long)(MEMORY / PAGE), faults() - nfaults);
+	EXPECT_LE(before + (long)MEMORY - ADVANCE, charged());
+	/* The kernel sums this up every two seconds. */
+	for (i = 0; i < 100 && (charged_as("anon") < (long)MEMORY ||
+				charged_as("pagetables") < tables); i++)
+		usleep(100000);
+	EXPECT_LE((long)MEMORY, charged_as("anon"));
+	EXPECT_LE(tables, charged_as("pagetables"));
 }
 
 TEST_HARNESS_MAIN

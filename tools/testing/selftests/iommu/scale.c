@@ -112,6 +112,33 @@ TEST_F(iommufd, kernel_chooses_a_gap_that_was_too_small)
 					  &iova));
 }
 
+/* Each time there is one page less than wanted, and all above it is taken. */
+TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps, 60)
+{
+	char *p = anon_aligned(2 * PAGE, 2 * PAGE);
+	const int rounds = patient_rounds(5000);
+	__u64 first, iova;
+	int i;
+
+	first = chosen(self->fd, self->ioas_id, p, PAGE);
+	ASSERT_NE(ALL, first);
+	for (i = 1; i < MANY; i++)
+		ASSERT_EQ(first + i * PAGE,
+			  chosen(self->fd, self->ioas_id, p, PAGE));
+	for (i = 0; i < rounds; i++) {
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id,
+					first + i * PAGE, PAGE));
+		iova = chosen(self->fd, self->ioas_id, p, 2 * PAGE);
+		ASSERT_LE(first + MANY * PAGE, iova);
+		ASSERT_EQ(0, iova % (2 * PAGE));
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, iova,
+					2 * PAGE));
+		/* The gap is the lowest place for a page. */
+		ASSERT_EQ(first + i * PAGE,
+			  chosen(self->fd, self->ioas_id, p, PAGE));
+	}
+}
+
 /*
  * Little memory, mapped very often.  One flush of 2^32 pages, or more, is more
  * than Linux 6.1 can count.

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMUFD_POPULATE_H
+#define __IOMMUFD_POPULATE_H
+
+struct iopt_pages;
+struct iopt_populate;
+
+struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
+					  const unsigned long *index,
+					  unsigned long last);
+void iopt_populate_stop(struct iopt_populate *populate);
+
+#endif
