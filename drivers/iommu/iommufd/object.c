@@ -179,8 +179,7 @@ static void show_again(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 }
 
 /* visible -> hidden, if nothing but the ID uses it */
-static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id,
-					  bool automatic)
+static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
 {
 	struct iommufd_object *obj;
 
@@ -188,7 +187,7 @@ static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id,
 	obj = xa_load(&ictx->objects, id);
 	if (!obj)
 		obj = ERR_PTR(-ENOENT);
-	else if (refcount_read(&obj->users) != 1 || obj->automatic != automatic)
+	else if (refcount_read(&obj->users) != 1 || obj->automatic)
 		obj = ERR_PTR(-EBUSY);
 	else
 		hide(ictx, obj);
@@ -226,7 +225,7 @@ static bool object_remove(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  */
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 {
-	struct iommufd_object *obj = object_hide(ictx, id, false);
+	struct iommufd_object *obj = object_hide(ictx, id);
 	int rc;
 
 	if (IS_ERR(obj))
@@ -257,14 +256,19 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj)
 {
-	/* Once it has no user another thread may destroy it: hold it. */
-	atomic_inc(&obj->calls);
+	bool last;
+
+	xa_lock(&ictx->objects);
 	refcount_dec(&obj->users);
-	if (object_hide(ictx, obj->id, true) != obj) {
-		iommufd_object_put(obj);
+	last = obj->automatic && refcount_read(&obj->users) == 1 &&
+	       xa_load(&ictx->objects, obj->id) == obj;
+	if (last)
+		hide(ictx, obj);
+	/* If it is not, another thread may destroy it from here on. */
+	xa_unlock(&ictx->objects);
+	if (!last)
 		return;
-	}
-	iommufd_object_put(obj);
+
 	wait_var_event(&obj->calls, !atomic_read(&obj->calls));
 	if (object_remove(ictx, obj))
 		object_free(ictx, obj);
