@@ -176,6 +176,8 @@ void vfio_pci_bars_close(struct vfio_pci_device *pci)
 
 	mutex_lock(&bars->lock);
 	mmio = bars->mmio;
+	/* From then on, who blocks the BARs relies on there being no mapping. */
+	iommufd_mmio_revoke(mmio);
 	bars->mmio = NULL;
 	mutex_unlock(&bars->lock);
 	iommufd_mmio_destroy(mmio);
