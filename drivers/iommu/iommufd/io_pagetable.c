@@ -19,6 +19,7 @@
 #include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/log2.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 #include <uapi/linux/iommufd.h>
@@ -210,7 +211,7 @@ static int areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 /*
  * Find @length free bytes from @start to @last, @offset past @align.  Looks at
  * *@steps taken ranges at most; when that is 0 after, there may be some from *@iova
- * on.
+ * on.  Finds nothing for a process that is being killed.
  */
 static bool find_free(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last, unsigned long length,
@@ -242,6 +243,9 @@ static bool find_free(struct io_pagetable *iopt, unsigned long start,
 			*iova = start;
 			return false;
 		}
+		if (fatal_signal_pending(current))
+			return false;
+		cond_resched();
 	}
 }
 
@@ -261,10 +265,12 @@ static bool find_free_allowed(struct iopt_map *map, unsigned long start,
 
 	for (node = interval_tree_iter_first(&iopt->allowed, start, ULONG_MAX);
 	     node && *steps;
-	     node = interval_tree_iter_next(node, start, ULONG_MAX))
+	     node = interval_tree_iter_next(node, start, ULONG_MAX)) {
 		if (find_free(iopt, max(start, node->start), node->last,
 			      map->length, align, offset, &map->iova, steps))
 			return true;
+		cond_resched();
+	}
 	return false;
 }
 
