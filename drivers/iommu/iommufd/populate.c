@@ -31,6 +31,15 @@
 /* So many places tell how much of the memory is missing. */
 #define POPULATE_LOOKS	32
 
+/*
+ * With less available helpers leave: for want of memory a kernel thread waits
+ * even if it is killed.
+ */
+#define POPULATE_MARGIN	(SZ_64M >> PAGE_SHIFT)
+
+/* How much nicer than the caller a helper is: a third of its share of a CPU */
+#define POPULATE_NICER	5
+
 static unsigned int populate_threads = 4;
 module_param(populate_threads, uint, 0644);
 MODULE_PARM_DESC(populate_threads,
@@ -106,8 +115,8 @@ static long fault_in_vma(struct iopt_populate *populate, unsigned long uaddr,
 }
 
 /*
- * Fault in the last chunk that is left.  Returns false when none is, or when
- * memory cannot be faulted in: the caller will see why.
+ * Fault in the last chunk that is left.  Returns false when none is, when memory
+ * gets scarce, or when it cannot be faulted in: the caller will see why.
  */
 static bool fault_in_chunk(struct iopt_populate *populate)
 {
@@ -117,6 +126,8 @@ static bool fault_in_chunk(struct iopt_populate *populate)
 
 	/* In the chunk where the caller is, helpers would be in its way. */
 	if (chunk <= (long)(READ_ONCE(*populate->index) >> IOPT_CHUNK_SHIFT))
+		return false;
+	if (si_mem_available() < POPULATE_MARGIN)
 		return false;
 	first = (unsigned long)chunk << IOPT_CHUNK_SHIFT;
 	uaddr = populate->base + first * PAGE_SIZE;
@@ -158,7 +169,24 @@ static bool has_mempolicy(void)
 #endif
 }
 
-/* About how many of @npages pages from @uaddr on could a helper fault in? */
+/* Is there a place that the caller will fail at? */
+static bool has_hole(unsigned long uaddr, unsigned long npages)
+{
+	unsigned long end = uaddr + npages * PAGE_SIZE;
+	struct vm_area_struct *vma;
+
+	for (; uaddr < end; uaddr = vma->vm_end) {
+		vma = vma_lookup(current->mm, uaddr);
+		if (!vma || !(vma->vm_flags & VM_WRITE))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * About how many of @npages pages from @uaddr on could a helper fault in?  None
+ * if not all can be pinned, since that would be for nothing.
+ */
 static unsigned long npages_missing(unsigned long uaddr, unsigned long npages)
 {
 	unsigned long step = npages / POPULATE_LOOKS;
@@ -168,6 +196,8 @@ static unsigned long npages_missing(unsigned long uaddr, unsigned long npages)
 
 	if (mmap_read_lock_killable(current->mm))
 		return 0;
+	if (has_hole(uaddr, npages))
+		goto out_unlock;
 	for (i = 0; i < POPULATE_LOOKS; i++, uaddr += step * PAGE_SIZE) {
 		vma = vma_lookup(current->mm, uaddr);
 		if (!vma || !can_help(vma))
@@ -177,6 +207,7 @@ static unsigned long npages_missing(unsigned long uaddr, unsigned long npages)
 		else
 			missing++;
 	}
+out_unlock:
 	mmap_read_unlock(current->mm);
 	return missing * step;
 }
@@ -198,7 +229,7 @@ static void add_helper(struct iopt_populate *populate)
 		return;
 	get_task_struct(helper);
 	populate->helpers[populate->nhelpers++] = helper;
-	set_user_nice(helper, MAX_NICE);
+	set_user_nice(helper, min(task_nice(current) + POPULATE_NICER, MAX_NICE));
 	/* One that cannot run there never runs. */
 	if (!set_cpus_allowed_ptr(helper, &populate->cpus))
 		wake_up_process(helper);

@@ -139,6 +139,32 @@ TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps, 60)
 	}
 }
 
+/* Behind more gaps than are looked at in a row, with nothing free above it */
+TEST_F(iommufd, kernel_chooses_the_only_gap)
+{
+	const int npages = 256, at = 200;
+	struct iommu_iova_range range = {
+		.start = GIB,
+		.last = GIB + npages * PAGE - 1,
+	};
+	char *p = anon_aligned(2 * PAGE, 2 * PAGE);
+	__u64 iova = 0;
+	int i;
+
+	ASSERT_EQ(0, ioas_allow(self->fd, self->ioas_id, &range, 1));
+	for (i = 1; i < npages; i += 2)
+		if (i != at + 1)
+			ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE,
+					      GIB + i * PAGE));
+	EXPECT_EQ(GIB + at * PAGE,
+		  chosen(self->fd, self->ioas_id, p, 2 * PAGE));
+	EXPECT_EQ(-ENOSPC, ioas_map_flags(self->fd, self->ioas_id, RW, p,
+					  2 * PAGE, &iova));
+	iova = chosen(self->fd, self->ioas_id, p, PAGE);
+	EXPECT_LE(GIB, iova);
+	EXPECT_GT(GIB + npages * PAGE, iova);
+}
+
 /*
  * Little memory, mapped very often.  One flush of 2^32 pages, or more, is more
  * than Linux 6.1 can count.
