@@ -95,6 +95,7 @@ static void areas_free(struct list_head *areas)
 	list_for_each_entry_safe(area, next, areas, item) {
 		list_del(&area->item);
 		area_free(area);
+		cond_resched();
 	}
 }
 
@@ -408,8 +409,10 @@ static void areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 	struct iopt_area *area;
 
 	down_write(&iopt->iova_lock);
-	list_for_each_entry(area, areas, item)
+	list_for_each_entry(area, areas, item) {
 		iopt_ranges_remove(&iopt->areas, &area->node);
+		cond_resched();
+	}
 	area = list_first_entry(areas, struct iopt_area, item);
 	iopt->lowest_freed = min(iopt->lowest_freed, area->node.start);
 	up_write(&iopt->iova_lock);
@@ -705,6 +708,7 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		}
 		area->ready = false;
 		list_add_tail(&area->item, areas);
+		cond_resched();
 	}
 	up_write(&iopt->iova_lock);
 	return rc;
@@ -1125,6 +1129,7 @@ static void unreserve(struct io_pagetable *iopt, const void *owner)
 		interval_tree_remove(node, &iopt->reserved);
 		iopt->lowest_freed = min(iopt->lowest_freed, node->start);
 		kfree(reserved);
+		cond_resched();
 	}
 }
 
@@ -1173,6 +1178,7 @@ void iopt_free_allowed(struct rb_root_cached *allowed)
 	while ((node = interval_tree_iter_first(allowed, 0, ULONG_MAX))) {
 		interval_tree_remove(node, allowed);
 		kfree(node_to_allowed(node));
+		cond_resched();
 	}
 }
 
@@ -1195,6 +1201,7 @@ int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
 			rc = -EADDRINUSE;
 			goto out_unlock;
 		}
+		cond_resched();
 	}
 	swap(iopt->allowed, *allowed);
 	iopt->lowest_freed = 0;
@@ -1249,6 +1256,7 @@ u32 iopt_usable_ranges(struct io_pagetable *iopt,
 		n++;
 		if (last == ULONG_MAX)
 			break;
+		cond_resched();
 	}
 	return n;
 }
