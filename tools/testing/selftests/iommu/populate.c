@@ -718,6 +718,36 @@ TEST_F_TIMEOUT(populate, races_with_changes_of_the_memory, 120)
 	EXPECT_TRUE(helpers_are_gone());
 }
 
+static void *fork_often(void *arg)
+{
+	struct racer *r = arg;
+	pid_t pid;
+
+	for (; !r->stop; r->rounds++) {
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			break;
+	}
+	return NULL;
+}
+
+/* What is pinned stays the process' own, whoever has faulted it in. */
+TEST_F_TIMEOUT(populate, while_another_thread_forks, 120)
+{
+	struct racer racer = { };
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, fork_often, &racer));
+	EXPECT_EQ(0, map(&self->context, self->va));
+	racer.stop = true;
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_LT(0, racer.rounds);
+	memset(self->va, 1, MEMORY);
+	EXPECT_EQ(0, check(&self->context, self->va));
+}
+
 /* Each caller has its own. */
 TEST_F_TIMEOUT(populate, of_two_callers_at_once, 120)
 {
