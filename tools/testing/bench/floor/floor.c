@@ -5,8 +5,8 @@
  * Each step is done by the cheapest interface that the kernel exports to
  * modules, in one call however large, and by itself: no locks, no accounting,
  * no record of what is mapped.  What it takes to go from one step to the next
- * is not counted.  For the benchmark only, hence neither installed nor careful
- * with anything but what it holds.
+ * is not counted.  (What keeps a record is in record.c.)  For the benchmark only,
+ * hence neither installed nor careful with anything but what it holds.
  */
 #include <linux/err.h>
 #include <linux/iommu.h>
@@ -19,6 +19,7 @@
 #include <linux/scatterlist.h>
 
 #include "floor.h"
+#include "record.h"
 
 static char *device;
 module_param(device, charp, 0444);
@@ -142,7 +143,7 @@ static int run_steps(struct floor_run *run)
 
 static long floor_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	struct floor_run __user *argp = (void __user *)arg;
+	void __user *argp = (void __user *)arg;
 	struct floor_run run;
 	int rc;
 
@@ -161,6 +162,10 @@ static long floor_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		if (rc)
 			return rc;
 		return copy_to_user(argp, &run, sizeof(run)) ? -EFAULT : 0;
+	case FLOOR_RECORD_MAP:
+		return record_map(floor_domain, argp);
+	case FLOOR_RECORD_UNMAP:
+		return record_unmap(floor_domain, argp);
 	default:
 		return -ENOTTY;
 	}
@@ -198,8 +203,13 @@ static int claim_device(void)
 	rc = iommu_attach_group(floor_domain, floor_group);
 	if (rc)
 		goto err_free;
+	rc = record_init();
+	if (rc)
+		goto err_detach;
 	return 0;
 
+err_detach:
+	iommu_detach_group(floor_domain, floor_group);
 err_free:
 	iommu_domain_free(floor_domain);
 err_release:
@@ -213,6 +223,7 @@ err_put_device:
 
 static void release_device(void)
 {
+	record_destroy(floor_domain);
 	iommu_detach_group(floor_domain, floor_group);
 	iommu_domain_free(floor_domain);
 	iommu_group_release_dma_owner(floor_group);

@@ -30,7 +30,31 @@ struct floor_run {
 	__u64 ns[FLOOR_NR_STEPS];
 };
 
-#define FLOOR_NOP	_IO('F', 0)	/* nothing: the cost of a call */
-#define FLOOR_RUN	_IOWR('F', 1, struct floor_run)
+/* A call of floor_record has no more pages than this. */
+#define FLOOR_RECORD_PAGES	16
+
+/**
+ * struct floor_record - Memory to map, or to unmap, see record.c
+ * @size: Of this.
+ * @id: FLOOR_RECORD_ID.
+ * @uaddr: User address, page aligned; not looked at by FLOOR_RECORD_UNMAP.
+ * @length: Bytes, FLOOR_RECORD_PAGES pages or less; set by FLOOR_RECORD_UNMAP.
+ * @iova: Where, page aligned: beyond all that is mapped, or the lowest of it.
+ *	Set by FLOOR_RECORD_MAP.
+ */
+struct floor_record {
+	__u32 size;
+	__u32 id;
+	__u64 uaddr;
+	__u64 length;
+	__u64 iova;
+};
+
+#define FLOOR_RECORD_ID		1
+
+#define FLOOR_NOP		_IO('F', 0)	/* nothing: the cost of a call */
+#define FLOOR_RUN		_IOWR('F', 1, struct floor_run)
+#define FLOOR_RECORD_MAP	_IOWR('F', 2, struct floor_record)
+#define FLOOR_RECORD_UNMAP	_IOWR('F', 3, struct floor_record)
 
 #endif
