@@ -138,10 +138,13 @@ int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 		if (!pfns)
 			return -ENOMEM;
 	}
-	for (i = 0; i < npages; i++)
-		pfns[index % IOPT_CHUNK_PAGES + i] =
-			adjacent ? page_to_pfn(pages[0]) + i :
-				   page_to_pfn(pages[i]);
+	pfns += index % IOPT_CHUNK_PAGES;
+	if (adjacent)
+		for (i = 0; i < npages; i++)
+			pfns[i] = page_to_pfn(pages[0]) + i;
+	else
+		for (i = 0; i < npages; i++)
+			pfns[i] = page_to_pfn(pages[i]);
 	return 0;
 }
 

@@ -484,7 +484,6 @@ static int batch_alloc(struct iopt_batch *batch)
 		if (!batch->sg)
 			return -ENOMEM;
 	}
-	sg_init_table(batch->sg, batch->room);
 	return 0;
 }
 
@@ -496,6 +495,14 @@ static inline int batch_reserve(struct iopt_batch *batch)
 	return batch->sg ? batch_flush(batch) : batch_alloc(batch);
 }
 
+/* The list has no mark of its end: iommu_map_sg() is told where that is. */
+static inline void set_run(struct scatterlist *sg, unsigned long pfn,
+			   size_t bytes, unsigned int offset)
+{
+	memset(sg, 0, sizeof(*sg));
+	sg_set_page(sg, pfn_to_page(pfn), bytes, offset);
+}
+
 static inline int batch_add_run(struct iopt_batch *batch, phys_addr_t phys,
 				size_t bytes)
 {
@@ -503,8 +510,8 @@ static inline int batch_add_run(struct iopt_batch *batch, phys_addr_t phys,
 
 	if (rc)
 		return rc;
-	sg_set_page(&batch->sg[batch->nruns++], pfn_to_page(PHYS_PFN(phys)),
-		    bytes, offset_in_page(phys));
+	set_run(&batch->sg[batch->nruns++], PHYS_PFN(phys), bytes,
+		offset_in_page(phys));
 	batch->bytes += bytes;
 	return 0;
 }
@@ -525,7 +532,7 @@ static int batch_add_singles(struct iopt_batch *batch,
 		n = min_t(unsigned long, npages, batch->room - batch->nruns);
 		sg = &batch->sg[batch->nruns];
 		for (i = 0; i < n; i++)
-			sg_set_page(&sg[i], pfn_to_page(pfns[i]), PAGE_SIZE, 0);
+			set_run(&sg[i], pfns[i], PAGE_SIZE, 0);
 		batch->nruns += n;
 		batch->bytes += n * PAGE_SIZE;
 	}
