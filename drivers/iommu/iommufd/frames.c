@@ -119,7 +119,9 @@ void iopt_frames_destroy(struct iopt_frames *frames)
 int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
 		    struct page **pages, unsigned int npages, bool adjacent)
 {
-	void *chunk = chunk_load(frames, index);
+	/* All of a chunk is added at once only when nothing is known of it. */
+	void *chunk = npages == IOPT_CHUNK_PAGES ? NULL :
+						   chunk_load(frames, index);
 	unsigned long *pfns = chunk;
 	unsigned int i;
 
@@ -223,8 +225,10 @@ static void run_grow(struct iopt_run *run)
 		if (next > run->last || next % IOPT_CHUNK_PAGES)
 			return;
 		chunk = chunk_load(run->frames, next);
-		if (chunk_pfn(chunk, next) != run->pfn + run->npages)
+		if (chunk_pfn(chunk, next) != run->pfn + run->npages) {
+			run->next_chunk = chunk;
 			return;
+		}
 		run->chunk = chunk;
 		run->npages += chunk_run(chunk, next, run->last);
 	}
@@ -255,6 +259,6 @@ void iopt_run_next_slow(struct iopt_run *run)
 {
 	run->index += run->npages;
 	if (run->index % IOPT_CHUNK_PAGES == 0)
-		run->chunk = chunk_load(run->frames, run->index);
+		run->chunk = run->next_chunk;
 	run_grow(run);
 }

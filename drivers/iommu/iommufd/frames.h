@@ -44,6 +44,7 @@ struct iopt_frames {
  * @pfn: Frame of the first.
  * @last: Last index of the range that is walked.
  * @chunk: The entry that holds @index + @npages - 1.
+ * @next_chunk: The one after that, if the run ends where that begins.
  *
  * To walk the runs of a range in which every index is known:
  *
@@ -57,6 +58,7 @@ struct iopt_run {
 	unsigned long pfn;
 	unsigned long last;
 	void *chunk;
+	void *next_chunk;
 };
 
 static inline unsigned long iopt_chunk_first(unsigned long index)

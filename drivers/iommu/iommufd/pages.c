@@ -267,7 +267,7 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long room)
 {
 	unsigned long window;
-	bool adjacent;
+	bool adjacent = false;
 	long n;
 	int rc;
 
@@ -277,7 +277,6 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		cond_resched();
 
 		window = min(last, iopt_chunk_last(*index)) - *index + 1;
-		adjacent = false;
 		n = ops_of(pages)->pin(pages, *index, min(window, room), list,
 				       &adjacent);
 		if (n < 0)

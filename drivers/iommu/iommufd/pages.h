@@ -28,9 +28,10 @@ enum iopt_kind {
  * @size: Bytes of iopt_pages_private() it has, a multiple of a long.
  * @pin: Pin, such that it stays as long as it likes, up to @npages pages from
  *	@index on, and list them; all are in one chunk of the frames.  Returns
- *	how many, at least 1, or an errno.  May set *@adjacent, which is false,
- *	and then list only the first: the others follow it.  Called with
- *	iopt_pages::lock held, may sleep.  unpin_user_pages() and its kin undo it.
+ *	how many, at least 1, or an errno.  Sets *@adjacent if it has listed only
+ *	the first, since the others follow it; before, that tells whether the
+ *	pages before @index were such.  Called with iopt_pages::lock held, may
+ *	sleep.  unpin_user_pages() and its kin undo it.
  * @release: Drop what iopt_pages_private() holds.  Nothing is pinned.  May be
  *	NULL.
  */

@@ -107,7 +107,7 @@ static struct folio *find_folio(struct file *file, pgoff_t pgoff)
 }
 
 static long pin_folio(struct folio *folio, pgoff_t pgoff, unsigned long npages,
-		      struct page **list)
+		      struct page **list, bool *adjacent)
 {
 	/* A folio is aligned in its file. */
 	unsigned long first = pgoff & (folio_nr_pages(folio) - 1);
@@ -117,7 +117,10 @@ static long pin_folio(struct folio *folio, pgoff_t pgoff, unsigned long npages,
 	rc = folio_add_pins(folio, n);
 	if (rc)
 		return rc;
-	for (i = 0; i < n; i++)
+	/* No more than a chunk is asked for, so such a folio is all of it. */
+	*adjacent = n == IOPT_CHUNK_PAGES;
+	list[0] = folio_page(folio, first);
+	for (i = 1; i < n && !*adjacent; i++)
 		list[i] = folio_page(folio, first + i);
 	return n;
 }
@@ -180,7 +183,7 @@ out_fput:
 
 /* Pin pages, as many as are easy, but at least 1. */
 static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
-		      struct page **list)
+		      struct page **list, bool *adjacent)
 {
 	struct folio *folio;
 	long n;
@@ -192,7 +195,7 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 		return PTR_ERR(folio);
 	}
 	if (folio_may_stay(folio)) {
-		n = pin_folio(folio, pgoff, npages, list);
+		n = pin_folio(folio, pgoff, npages, list, adjacent);
 		folio_put(folio);
 		return n;
 	}
@@ -213,6 +216,7 @@ static long file_pin(struct iopt_pages *pages, unsigned long index,
 	unsigned int flags;
 	long n, pinned = 0;
 
+	*adjacent = false;
 	/* It may have been truncated. */
 	if (pgoff >= end)
 		return -EINVAL;
@@ -221,7 +225,7 @@ static long file_pin(struct iopt_pages *pages, unsigned long index,
 	flags = memalloc_pin_save();
 	do {
 		n = pin_pages(f->file, pgoff + pinned, npages - pinned,
-			      list + pinned);
+			      list + pinned, adjacent);
 		if (n > 0)
 			pinned += n;
 	} while (n > 0 && pinned < npages);

@@ -31,10 +31,13 @@ static long pin_remote(struct mm_struct *mm, unsigned long uaddr,
 static long pin_own(unsigned long uaddr, unsigned long npages,
 		    unsigned int gup_flags, struct page **list, bool *adjacent)
 {
+	bool last_was_huge = *adjacent;
 	long n;
 
+	*adjacent = false;
 	if (npages < IOPT_CHUNK_PAGES || !IS_ALIGNED(uaddr, PMD_SIZE) ||
-	    !(gup_flags & FOLL_WRITE) || !iopt_is_huge(uaddr))
+	    !(gup_flags & FOLL_WRITE) ||
+	    !(last_was_huge || iopt_is_huge(uaddr)))
 		return pin_user_pages_fast(uaddr, npages, gup_flags, list);
 	n = iopt_pin_huge(uaddr, list);
 	*adjacent = n > 1;
@@ -51,10 +54,12 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 	if (pages->writeable)
 		gup_flags |= FOLL_WRITE;
 
-	if (pages->payer.mm == current->mm)
+	if (pages->payer.mm == current->mm) {
 		n = pin_own(uaddr, npages, gup_flags, list, adjacent);
-	else
+	} else {
+		*adjacent = false;
 		n = pin_remote(pages->payer.mm, uaddr, npages, gup_flags, list);
+	}
 	/* -EOVERFLOW: up to the last address that there can be, on 6.12 */
 	return n && n != -EOVERFLOW ? n : -EFAULT;
 }
