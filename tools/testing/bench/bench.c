@@ -34,10 +34,23 @@
 /* Each case runs once to warm up and ROUNDS times for its best figures. */
 #define ROUNDS	3
 
-enum memory {
+enum kind {
 	HUGE_PAGES,
+	HUGETLB,
+	MEMFD,		/* huge pages of a memfd, by user address */
+	MEMFD_FILE,	/* the same, by file if that can be */
 	SCATTERED,	/* 4 KiB pages, none next to its neighbour's frame */
-	NR_MEMORY
+	NR_KINDS
+};
+
+/**
+ * struct memory - What is mapped
+ * @va: Where it is.
+ * @fd: Its file, or -1.
+ */
+struct memory {
+	char *va;
+	int fd;
 };
 
 enum op {
@@ -54,7 +67,7 @@ static const char * const op_names[NR_OPS] = { "map", "unmap" };
 static const struct bench_case {
 	const char *name;
 	const char *title;
-	enum memory memory;
+	enum kind kind;
 	size_t length;	/* in total */
 	size_t call;	/* in one call */
 	double target[2][NR_OPS];	/* on Linux 6.1, and on 6.12 */
@@ -63,6 +76,12 @@ static const struct bench_case {
 	  HUGE_PAGES, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 } } },
 	{ "huge-2m-calls", "256 MiB of huge pages, 2 MiB calls",
 	  HUGE_PAGES, BUFFER, 2 * MIB, { { 38, 9 }, { 38, 9 } } },
+	{ "hugetlb-one-call", "256 MiB of hugetlbfs, one call",
+	  HUGETLB, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 } } },
+	{ "memfd-one-call", "256 MiB of memfd, huge pages, one call",
+	  MEMFD, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 } } },
+	{ "file-one-call", "the same by file descriptor",
+	  MEMFD_FILE, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 } } },
 	{ "scattered-one-call", "256 MiB of scattered pages, one call",
 	  SCATTERED, BUFFER, BUFFER, { { 760, 150 }, { 840, 150 } } },
 	{ "scattered-64k-calls", "256 MiB of scattered pages, 64 KiB calls",
@@ -86,7 +105,8 @@ enum way {
 static const struct way_ops {
 	size_t most;	/* bytes in one call, 0 for no limit */
 	void (*open)(const char *bdf);
-	void (*map)(void *va, size_t length, __u64 iova);
+	void (*map)(const struct memory *memory, size_t offset, size_t length,
+		    __u64 iova);
 	void (*unmap)(__u64 iova, size_t length);
 	void (*measure)(void *va, size_t length, __u64 iova,
 			uint64_t ns[NR_OPS]);
@@ -150,12 +170,13 @@ static void least_close(void)
 
 /* The least that keeps a record */
 
-static void record_map(void *va, size_t length, __u64 iova)
+static void record_map(const struct memory *memory, size_t offset,
+		       size_t length, __u64 iova)
 {
 	struct floor_record args = {
 		.size = sizeof(args),
 		.id = FLOOR_RECORD_ID,
-		.uaddr = (__u64)va,
+		.uaddr = (__u64)memory->va + offset,
 		.length = length,
 		.iova = iova,
 	};
@@ -215,12 +236,13 @@ static void type1_open(const char *bdf)
 		err(1, "VFIO_GROUP_GET_DEVICE_FD");
 }
 
-static void type1_map(void *va, size_t length, __u64 iova)
+static void type1_map(const struct memory *memory, size_t offset,
+		      size_t length, __u64 iova)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = (__u64)va,
+		.vaddr = (__u64)memory->va + offset,
 		.iova = iova,
 		.size = length,
 	};
@@ -260,9 +282,13 @@ static void ours_open(const char *bdf)
 	attach(&ours, bdf);
 }
 
-static void ours_map(void *va, size_t length, __u64 iova)
+static void ours_map(const struct memory *memory, size_t offset,
+		     size_t length, __u64 iova)
 {
-	map(&ours, va, length, iova);
+	if (memory->fd >= 0)
+		map_file(&ours, memory->fd, offset, length, iova);
+	else
+		map(&ours, memory->va + offset, length, iova);
 }
 
 static void ours_unmap(__u64 iova, size_t length)
@@ -305,7 +331,7 @@ static const struct way_ops ways[NR_WAYS] = {
 /* Measuring */
 
 static void run_once(const struct way_ops *way, const struct bench_case *c,
-		     char *va, uint64_t ns[NR_OPS])
+		     const struct memory *memory, uint64_t ns[NR_OPS])
 {
 	uint64_t start;
 	size_t offset;
@@ -314,13 +340,14 @@ static void run_once(const struct way_ops *way, const struct bench_case *c,
 		ns[MAP] = 0;
 		ns[UNMAP] = 0;
 		for (offset = 0; offset < c->length; offset += c->call)
-			way->measure(va + offset, c->call, IOVA + offset, ns);
+			way->measure(memory->va + offset, c->call,
+				     IOVA + offset, ns);
 		return;
 	}
 
 	start = now();
 	for (offset = 0; offset < c->length; offset += c->call)
-		way->map(va + offset, c->call, IOVA + offset);
+		way->map(memory, offset, c->call, IOVA + offset);
 	ns[MAP] = now() - start;
 
 	start = now();
@@ -330,14 +357,14 @@ static void run_once(const struct way_ops *way, const struct bench_case *c,
 }
 
 static void run_case(const struct way_ops *way, const struct bench_case *c,
-		     char *va, double per_page[NR_OPS])
+		     const struct memory *memory, double per_page[NR_OPS])
 {
 	uint64_t best[NR_OPS] = { UINT64_MAX, UINT64_MAX }, ns[NR_OPS];
 	int round, op;
 
-	run_once(way, c, va, ns);
+	run_once(way, c, memory, ns);
 	for (round = 0; round < ROUNDS; round++) {
-		run_once(way, c, va, ns);
+		run_once(way, c, memory, ns);
 		for (op = 0; op < NR_OPS; op++)
 			if (ns[op] < best[op])
 				best[op] = ns[op];
@@ -455,24 +482,35 @@ static int print_verdict(void)
 	return bad;
 }
 
+static void alloc_memory(struct memory memory[NR_KINDS])
+{
+	struct memory *m;
+
+	for (m = memory; m < memory + NR_KINDS; m++)
+		m->fd = -1;
+	memory[HUGETLB].va = alloc_hugetlb(BUFFER);
+	memory[HUGE_PAGES].va = alloc_huge_pages(BUFFER);
+	memory[MEMFD_FILE].va = alloc_memfd(BUFFER, &memory[MEMFD_FILE].fd);
+	memory[MEMFD].va = memory[MEMFD_FILE].va;
+	memory[SCATTERED].va = alloc_scattered(BUFFER);
+}
+
 int main(int argc, char **argv)
 {
-	void *memory[NR_MEMORY];
+	struct memory memory[NR_KINDS];
 	size_t i;
 	int w;
 
 	if (argc != 2)
 		errx(2, "usage: bench BDF");
 
-	memory[HUGE_PAGES] = alloc_huge_pages(BUFFER);
-	memory[SCATTERED] = alloc_scattered(BUFFER);
-
+	alloc_memory(memory);
 	for (w = 0; w < NR_WAYS; w++) {
 		ways[w].open(argv[1]);
 		for (i = 0; i < ARRAY_SIZE(cases); i++)
 			if (!ways[w].most || cases[i].call <= ways[w].most)
 				run_case(&ways[w], &cases[i],
-					 memory[cases[i].memory], cost[i][w]);
+					 &memory[cases[i].kind], cost[i][w]);
 		ways[w].close();
 	}
 

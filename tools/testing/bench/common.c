@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
 
@@ -64,6 +65,23 @@ void map(struct attached *at, void *va, size_t length, __u64 iova)
 	      "IOMMU_IOAS_MAP");
 }
 
+void map_file(struct attached *at, int fd, size_t start, size_t length,
+	      __u64 iova)
+{
+	struct iommu_ioas_map_file arg = {
+		.size = sizeof(arg),
+		.flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = at->ioas,
+		.fd = fd,
+		.start = start,
+		.length = length,
+		.iova = iova,
+	};
+
+	if (ioctl(at->iommufd, IOMMU_IOAS_MAP_FILE, &arg))
+		err(1, "IOMMU_IOAS_MAP_FILE");
+}
+
 void unmap(struct attached *at, __u64 iova, size_t length)
 {
 	check(ioas_unmap(at->iommufd, at->ioas, iova, length),
@@ -79,7 +97,7 @@ void detach(struct attached *at)
 /* Memory */
 
 /* Kilobytes of huge pages in the mapping that starts at an address */
-static size_t huge_kib(void *va)
+static size_t huge_kib(void *va, const char *format)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "re");
 	unsigned long start, end;
@@ -92,7 +110,7 @@ static size_t huge_kib(void *va)
 	while (fgets(line, sizeof(line), smaps)) {
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
 			inside = start == (unsigned long)va;
-		else if (inside && sscanf(line, "AnonHugePages: %zu", &kib) == 1)
+		else if (inside && sscanf(line, format, &kib) == 1)
 			found = kib;
 	}
 	fclose(smaps);
@@ -118,16 +136,61 @@ char *reserve(size_t length, int advice)
 	return va;
 }
 
-char *alloc_huge_pages(size_t length)
+/* Fault memory in, and see that it comes in huge pages. */
+static void fill_huge(char *va, size_t length, const char *format)
 {
-	char *va = reserve(length, MADV_HUGEPAGE);
 	size_t kib;
 
 	memset(va, 1, length);
-	kib = huge_kib(va);
+	kib = huge_kib(va, format);
 	if (kib != length / KIB)
 		errx(1, "only %zu KiB of %zu came in huge pages: give the VM more memory",
 		     kib, length / KIB);
+}
+
+char *alloc_huge_pages(size_t length)
+{
+	char *va = reserve(length, MADV_HUGEPAGE);
+
+	fill_huge(va, length, "AnonHugePages: %zu");
+	return va;
+}
+
+static void write_file(const char *path, const char *s)
+{
+	FILE *f = fopen(path, "we");
+
+	if (!f || fputs(s, f) < 0 || fclose(f))
+		err(1, "%s", path);
+}
+
+char *alloc_hugetlb(size_t length)
+{
+	char *va, npages[20];
+
+	snprintf(npages, sizeof(npages), "%zu", length / HUGE);
+	write_file("/proc/sys/vm/nr_hugepages", npages);
+	va = mmap(NULL, length, PROT_READ | PROT_WRITE,
+		  MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	if (va == MAP_FAILED)
+		err(1, "mmap of hugetlbfs");
+	fill_huge(va, length, "Private_Hugetlb: %zu");
+	return va;
+}
+
+char *alloc_memfd(size_t length, int *fd)
+{
+	char *va = reserve(length, MADV_NORMAL);
+
+	write_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+		   "advise");
+	*fd = memfd_create("bench", MFD_CLOEXEC);
+	if (*fd < 0 || ftruncate(*fd, length))
+		err(1, "memfd_create");
+	if (mmap(va, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		 *fd, 0) != va || madvise(va, length, MADV_HUGEPAGE))
+		err(1, "mmap of a memfd");
+	fill_huge(va, length, "ShmemPmdMapped: %zu");
 	return va;
 }
 

@@ -36,12 +36,18 @@ struct attached {
 
 void attach(struct attached *at, const char *bdf);
 void map(struct attached *at, void *va, size_t length, __u64 iova);
+void map_file(struct attached *at, int fd, size_t start, size_t length,
+	      __u64 iova);
 void unmap(struct attached *at, __u64 iova, size_t length);
 void detach(struct attached *at);
 
 /* Memory none of which is there, aligned to huge pages; advice: madvise() */
 char *reserve(size_t length, int advice);
 char *alloc_huge_pages(size_t length);
+/* The same, of hugetlbfs */
+char *alloc_hugetlb(size_t length);
+/* The same, of a memfd, whose file descriptor is put into fd */
+char *alloc_memfd(size_t length, int *fd);
 /* 4 KiB pages, faulted in one after the other */
 char *alloc_small_pages(size_t length);
 /* 4 KiB pages, hardly any of them next to its neighbour's frame */

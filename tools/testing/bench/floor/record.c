@@ -73,13 +73,14 @@ static struct space the_space;
 
 static struct space *space_get(u32 id)
 {
+	XA_STATE(xas, &spaces, id);
 	struct space *space;
 
-	xa_lock(&spaces);
-	space = xa_load(&spaces, id);
+	xas_lock(&xas);
+	space = xas_load(&xas);
 	if (space)
 		atomic_inc(&space->calls);
-	xa_unlock(&spaces);
+	xas_unlock(&xas);
 	return space;
 }
 
@@ -116,7 +117,7 @@ static int map_pages(struct iommu_domain *domain, struct record *record,
 		     struct page **pages)
 {
 	const int prot = IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE;
-	struct scatterlist sg[FLOOR_RECORD_PAGES];
+	struct scatterlist sg[FLOOR_RECORD_PAGES] __uninitialized;
 	ssize_t mapped;
 	unsigned int i;
 
@@ -130,9 +131,9 @@ static int map_pages(struct iommu_domain *domain, struct record *record,
 				     GFP_KERNEL_ACCOUNT);
 	if (!record->pfns)
 		return -ENOMEM;
-	sg_init_table(sg, record->npages);
 	for (i = 0; i < record->npages; i++) {
 		record->pfns[i] = page_to_pfn(pages[i]);
+		memset(&sg[i], 0, sizeof(sg[i]));
 		sg_set_page(&sg[i], pages[i], PAGE_SIZE, 0);
 	}
 	mapped = iommu_map_sg(domain, record->iova, sg, record->npages, prot,
@@ -161,7 +162,7 @@ static void unpin_pages(struct record *record)
 static int pin_and_map(struct iommu_domain *domain, struct record *record,
 		       unsigned long uaddr)
 {
-	struct page *pages[FLOOR_RECORD_PAGES];
+	struct page *pages[FLOOR_RECORD_PAGES] __uninitialized;
 	int pinned, rc = -EFAULT;
 
 	pinned = pin_user_pages_fast(uaddr, record->npages,
@@ -208,7 +209,7 @@ static int get_args(struct floor_record *args, struct floor_record __user *argp)
  */
 int record_map(struct iommu_domain *domain, struct floor_record __user *argp)
 {
-	struct floor_record args;
+	struct floor_record args __uninitialized;
 	struct record *record;
 	struct space *space;
 	int rc;
@@ -265,7 +266,7 @@ out_put:
  */
 int record_unmap(struct iommu_domain *domain, struct floor_record __user *argp)
 {
-	struct floor_record args;
+	struct floor_record args __uninitialized;
 	struct record *record;
 	struct space *space;
 	u64 length = 0;
