@@ -277,14 +277,22 @@ static bool find_free_allowed(struct iopt_map *map, unsigned long start,
 
 /*
  * Where many mappings lie close together it would take long to find out that no
- * gap between them is large enough: there is room above them all.
+ * gap between them is large enough: there is room above them all, or if something
+ * is at the very top, above all that was chosen by the kernel.
  */
 static bool find_free_above(struct iopt_map *map, unsigned long align,
 			    unsigned long offset)
 {
-	struct iopt_range *highest = map->iopt->areas.highest;
+	struct io_pagetable *iopt = map->iopt;
+	struct iopt_range *highest = iopt->areas.highest;
 	unsigned long steps = IOPT_CHOICE_STEPS;
 
+	if (find_free_allowed(map, iopt->above_chosen, align, offset, &steps))
+		return true;
+	/* Taken by other mappings, or nothing is left there: begin anew. */
+	iopt->above_chosen = steps ? 0 : map->iova;
+
+	steps = IOPT_CHOICE_STEPS;
 	return highest && highest->last != ULONG_MAX &&
 	       find_free_allowed(map, highest->last + 1, align, offset,
 				 &steps);
@@ -358,10 +366,12 @@ static int map_choose_iova(struct iopt_map *map)
 	 */
 	huge = map->length >= SZ_1G ? SZ_1G :
 				      roundup_pow_of_two(max(map->length, PAGE_SIZE));
-	if (choose_free(map, max(huge, align), offset) ||
-	    choose_free(map, max(PAGE_SIZE, align), offset))
-		return 0;
-	return -ENOSPC;
+	if (!choose_free(map, max(huge, align), offset) &&
+	    !choose_free(map, max(PAGE_SIZE, align), offset))
+		return -ENOSPC;
+	map->iopt->above_chosen = max(map->iopt->above_chosen,
+				      map->iova + map->length);
+	return 0;
 }
 
 static int map_check_iova(struct iopt_map *map, unsigned long iova)
@@ -1205,6 +1215,7 @@ int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
 	}
 	swap(iopt->allowed, *allowed);
 	iopt->lowest_freed = 0;
+	iopt->above_chosen = 0;
 out_unlock:
 	up_write(&iopt->iova_lock);
 	return rc;

@@ -58,6 +58,7 @@ struct iopt_domain {
  * @next_choice: By the alignment wanted, where to start to look for a free
  *	IOVA: all that could be below was taken, or passed over, before.
  * @lowest_freed: Lowest IOVA that became free since then.
+ * @above_chosen: From here on hardly anything is at an IOVA that the kernel chose.
  * @mmio_lock: iommufd_ctx::mmio_lock, see iopt_mmio.c.  Inside all of the above.
  */
 struct io_pagetable {
@@ -76,6 +77,7 @@ struct io_pagetable {
 	unsigned int npinning;
 	unsigned long next_choice[IOPT_CHOICES];
 	unsigned long lowest_freed;
+	unsigned long above_chosen;
 
 	struct mutex *mmio_lock;	/* see iopt_mmio.c */
 };

@@ -8,7 +8,8 @@
  * alone in its group.  The figures are nanoseconds, which are instructions in a VM
  * whose clock counts them; see ./run.
  *
- * First with one page mapped very often, page after page without a gap.  Exits with
+ * First with one page mapped very often, page after page without a gap, and once at
+ * the very last IOVA, so that there is nothing above all mappings.  Exits with
  * 1 if any call costs more than four times what it costs with a single mapping:
  * none may look at mappings one by one.  Then with much memory mapped, huge page after
  * huge page: what it costs to attach a second device.
@@ -73,7 +74,8 @@ static __u64 choose(void *va, size_t length, uint64_t *ns)
 	return iova;
 }
 
-static void ranges(void)
+/* Returns the last IOVA. */
+static __u64 ranges(void)
 {
 	struct iommu_iova_range usable[8];
 	struct iommu_ioas_iova_ranges arg = {
@@ -85,6 +87,7 @@ static void ranges(void)
 
 	if (ioctl(at.iommufd, IOMMU_IOAS_IOVA_RANGES, &arg))
 		err(1, "IOMMU_IOAS_IOVA_RANGES");
+	return usable[arg.num_iovas - 1].last;
 }
 
 /* One call of each kind, at the mapping with number @i */
@@ -131,6 +134,7 @@ static void run_counts(void)
 	unsigned long n = 0;
 	size_t i;
 
+	map(&at, memory, PAGE, ranges() - PAGE + 1);
 	for (i = 0; i < ARRAY_SIZE(counts); i++) {
 		for (; n < counts[i]; n++)
 			map(&at, page(n), PAGE, iova_of(n));

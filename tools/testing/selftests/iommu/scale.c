@@ -112,31 +112,50 @@ TEST_F(iommufd, kernel_chooses_a_gap_that_was_too_small)
 					  &iova));
 }
 
-/* Each time there is one page less than wanted, and all above it is taken. */
-TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps, 60)
+/*
+ * Each time there is one page less than wanted, and all above it is taken that the
+ * kernel has chosen.
+ */
+static void choose_past_small_gaps(struct __test_metadata *_metadata, int fd,
+				   __u32 ioas_id)
 {
 	char *p = anon_aligned(2 * PAGE, 2 * PAGE);
 	const int rounds = patient_rounds(5000);
 	__u64 first, iova;
 	int i;
 
-	first = chosen(self->fd, self->ioas_id, p, PAGE);
+	first = chosen(fd, ioas_id, p, PAGE);
 	ASSERT_NE(ALL, first);
 	for (i = 1; i < MANY; i++)
-		ASSERT_EQ(first + i * PAGE,
-			  chosen(self->fd, self->ioas_id, p, PAGE));
+		ASSERT_EQ(first + i * PAGE, chosen(fd, ioas_id, p, PAGE));
 	for (i = 0; i < rounds; i++) {
-		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id,
-					first + i * PAGE, PAGE));
-		iova = chosen(self->fd, self->ioas_id, p, 2 * PAGE);
+		ASSERT_EQ(0, ioas_unmap(fd, ioas_id, first + i * PAGE, PAGE));
+		iova = chosen(fd, ioas_id, p, 2 * PAGE);
 		ASSERT_LE(first + MANY * PAGE, iova);
 		ASSERT_EQ(0, iova % (2 * PAGE));
-		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, iova,
-					2 * PAGE));
+		ASSERT_EQ(0, ioas_unmap(fd, ioas_id, iova, 2 * PAGE));
 		/* The gap is the lowest place for a page. */
-		ASSERT_EQ(first + i * PAGE,
-			  chosen(self->fd, self->ioas_id, p, PAGE));
+		ASSERT_EQ(first + i * PAGE, chosen(fd, ioas_id, p, PAGE));
 	}
+}
+
+TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps, 60)
+{
+	choose_past_small_gaps(_metadata, self->fd, self->ioas_id);
+}
+
+/* There is nothing above all mappings. */
+TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps_below_the_top, 60)
+{
+	struct iommu_iova_range ranges[8];
+	__u32 n = ARRAY_SIZE(ranges);
+	__u64 alignment = 0;
+
+	ASSERT_EQ(0, ioas_ranges(self->fd, self->ioas_id, ranges, &n,
+				 &alignment));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, anon(PAGE), PAGE,
+			      ranges[n - 1].last - PAGE + 1));
+	choose_past_small_gaps(_metadata, self->fd, self->ioas_id);
 }
 
 /* Behind more gaps than are looked at in a row, with nothing free above it */
