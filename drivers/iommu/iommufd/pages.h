@@ -102,7 +102,7 @@ struct iopt_slice {
 /* Bytes of scratch memory at a time: pointers to pages, or a scatter list */
 #define IOPT_SCRATCH_BYTES	4096U
 
-/* Tests make it smaller, so that little memory has many borders. */
+/* Tests make it smaller, so that little memory has many borders, or larger. */
 extern unsigned int iopt_scratch_bytes;
 
 struct iopt_pages *iopt_pages_alloc(enum iopt_kind kind, unsigned long start,

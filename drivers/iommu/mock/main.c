@@ -280,7 +280,7 @@ static int test_memory_limit(struct iommufd_ucmd *ucmd)
 	if (cmd->memory_limit.limit < sizeof(struct page *) + sizeof(u32))
 		return -EINVAL;
 	WRITE_ONCE(iopt_scratch_bytes,
-		   min(cmd->memory_limit.limit, IOPT_SCRATCH_BYTES));
+		   min_t(u32, cmd->memory_limit.limit, SZ_64K));
 	return 0;
 }
 

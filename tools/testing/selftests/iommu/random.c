@@ -860,7 +860,7 @@ FIXTURE_VARIANT_ADD(random, huge_pages)
 FIXTURE_VARIANT_ADD(random, look_at_all)
 {
 	.page = PAGE,
-	.ops = 2000,
+	.ops = 10000,
 	.look_at_all = true,
 };
 
