@@ -83,16 +83,20 @@ static int step_unmap(struct floor_run *run)
 	return unmapped == run->length ? 0 : -EIO;
 }
 
-static void step_unpin(struct floor_run *run, struct sg_table *sgt)
+static void step_unpin(struct floor_run *run, struct page **pages,
+		       unsigned int npages, struct sg_table *sgt)
 {
 	u64 start = ktime_get_ns();
 	struct scatterlist *sg;
 	unsigned int i;
 
-	for_each_sgtable_sg(sgt, sg, i)
-		unpin_user_page_range_dirty_lock(sg_page(sg),
-						 sg->length >> PAGE_SHIFT,
-						 true);
+	if (npages > 1 && sgt->orig_nents == npages)
+		unpin_user_pages_dirty_lock(pages, npages, true);
+	else
+		for_each_sgtable_sg(sgt, sg, i)
+			unpin_user_page_range_dirty_lock(sg_page(sg),
+							 sg->length >> PAGE_SHIFT,
+							 true);
 	run->ns[FLOOR_UNPIN] = since(start);
 }
 
@@ -111,7 +115,7 @@ static int run_pinned(struct floor_run *run, struct page **pages,
 	rc = step_map(run, &sgt);
 	if (!rc)
 		rc = step_unmap(run);
-	step_unpin(run, &sgt);
+	step_unpin(run, pages, npages, &sgt);
 	sg_free_table(&sgt);
 	return rc;
 }

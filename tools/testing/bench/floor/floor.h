@@ -35,12 +35,12 @@ struct floor_run {
 
 /**
  * struct floor_record - Memory to map, or to unmap, see record.c
- * @size: Of this.
+ * @size: Size of this struct; ignored.
  * @id: FLOOR_RECORD_ID.
- * @uaddr: User address, page aligned; not looked at by FLOOR_RECORD_UNMAP.
- * @length: Bytes, FLOOR_RECORD_PAGES pages or less; set by FLOOR_RECORD_UNMAP.
- * @iova: Where, page aligned: beyond all that is mapped, or the lowest of it.
- *	Set by FLOOR_RECORD_MAP.
+ * @uaddr: User address, page aligned; FLOOR_RECORD_UNMAP makes no use of it.
+ * @length: Bytes: FLOOR_RECORD_PAGES pages or less.  Set by FLOOR_RECORD_UNMAP.
+ * @iova: Page aligned: for FLOOR_RECORD_MAP above all that is mapped, for
+ *	FLOOR_RECORD_UNMAP the lowest of it.  Set by FLOOR_RECORD_MAP.
  */
 struct floor_record {
 	__u32 size;

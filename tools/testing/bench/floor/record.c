@@ -3,15 +3,17 @@
  * The least that it costs to map such that another call can undo it
  *
  * The floor is an ioctl that does nothing, and the steps of pinning and mapping.
- * A call on an address space cannot do with that.  It copies its arguments and its
- * answer; finds the address space by ID while another thread may destroy it; holds
- * off whoever attaches devices; allocates a record, charged to the cgroup, and puts
+ * A call on an address space needs more.  It copies its arguments and its answer;
+ * finds the address space by ID while another thread may destroy it; holds off
+ * whoever attaches devices; allocates a record, charged to the cgroup, and puts
  * it into a tree that other threads use, too; asks whether the limit of locked
- * memory applies, and counts; and holds the process that it counts for.
+ * memory applies; counts pinned pages, and holds the address space of the process
+ * that they are counted for.
  *
- * Here the kernel's own helpers do that, each of them once and nothing else.  There
- * is one domain and one way to be called, the next IOVA up to map and the lowest to
- * unmap: nothing is found out, overlaps, is shared, cut, reserved, or fails.
+ * That is all that is done here, in a straightforward way with the kernel's own
+ * helpers.  There is one domain and one way to be called, the next IOVA up to map
+ * and the lowest to unmap: no lookup by range, no overlap, nothing shared, cut or
+ * reserved, no accesses, and what is mapped is shown only when it is.
  */
 #include <linux/capability.h>
 #include <linux/iommu.h>
@@ -20,8 +22,8 @@
 #include <linux/rwsem.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
@@ -30,16 +32,16 @@
 
 /**
  * struct space - What stands for an address space
- * @calls: Calls at work.
+ * @calls: Calls in progress.
  * @domains_lock: Held for reading while something is mapped or unmapped.
- * @iova_lock: Guards the tree.
+ * @lock: Guards the tree.
  * @tree: struct record by IOVA.
- * @highest: The one furthest up.
+ * @highest: The record with the highest IOVA, or NULL.
  */
 struct space {
 	atomic_t calls;
 	struct rw_semaphore domains_lock;
-	struct rw_semaphore iova_lock;
+	spinlock_t lock;	/* of the tree */
 	struct rb_root_cached tree;
 	struct rb_node *highest;
 };
@@ -49,23 +51,15 @@ struct space {
  * @rb: In space::tree.
  * @iova: First byte.
  * @length: Bytes.
- * @npages: Pages pinned.
- * @pfn: Frame of the only page.
- * @pfns: Frames of the pages if there are more.
- * @mm: Of the process that pays.
- * @task: That process.
+ * @mm: Whose pages are counted.
+ * @pages: The pages, pinned.
  */
 struct record {
 	struct rb_node rb;
 	unsigned long iova;
 	unsigned long length;
-	unsigned long npages;
-	union {
-		unsigned long pfn;
-		unsigned long *pfns;
-	};
 	struct mm_struct *mm;
-	struct task_struct *task;
+	struct page *pages[];
 };
 
 static DEFINE_XARRAY_ALLOC1(spaces);
@@ -94,7 +88,7 @@ static void insert_highest(struct space *space, struct record *record)
 	struct rb_node **link = &space->tree.rb_root.rb_node;
 	struct rb_node *parent = NULL;
 
-	down_write(&space->iova_lock);
+	spin_lock(&space->lock);
 	if (space->highest) {
 		parent = space->highest;
 		link = &parent->rb_right;
@@ -102,89 +96,82 @@ static void insert_highest(struct space *space, struct record *record)
 	rb_link_node(&record->rb, parent, link);
 	rb_insert_color_cached(&record->rb, &space->tree, !parent);
 	space->highest = &record->rb;
-	up_write(&space->iova_lock);
+	spin_unlock(&space->lock);
 }
 
-/* With the lock of the tree */
-static void remove_lowest(struct space *space, struct record *record)
+static struct record *take_lowest(struct space *space, unsigned long iova)
 {
-	if (space->highest == &record->rb)
-		space->highest = NULL;
-	rb_erase_cached(&record->rb, &space->tree);
+	struct record *record;
+
+	spin_lock(&space->lock);
+	record = rb_entry_safe(rb_first_cached(&space->tree), struct record, rb);
+	if (record && record->iova == iova) {
+		if (space->highest == &record->rb)
+			space->highest = NULL;
+		rb_erase_cached(&record->rb, &space->tree);
+	} else {
+		record = NULL;
+	}
+	spin_unlock(&space->lock);
+	return record;
 }
 
 static int map_pages(struct iommu_domain *domain, struct record *record,
-		     struct page **pages)
+		     unsigned int npages)
 {
 	const int prot = IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE;
 	struct scatterlist sg[FLOOR_RECORD_PAGES] __uninitialized;
 	ssize_t mapped;
 	unsigned int i;
 
-	if (record->npages == 1) {
-		record->pfn = page_to_pfn(*pages);
-		return iommu_map(domain, record->iova, PFN_PHYS(record->pfn),
-				 PAGE_SIZE, prot, GFP_KERNEL_ACCOUNT);
-	}
+	if (npages == 1)
+		return iommu_map(domain, record->iova,
+				 page_to_phys(record->pages[0]), PAGE_SIZE, prot,
+				 GFP_KERNEL_ACCOUNT);
 
-	record->pfns = kmalloc_array(record->npages, sizeof(*record->pfns),
-				     GFP_KERNEL_ACCOUNT);
-	if (!record->pfns)
-		return -ENOMEM;
-	for (i = 0; i < record->npages; i++) {
-		record->pfns[i] = page_to_pfn(pages[i]);
+	for (i = 0; i < npages; i++) {
 		memset(&sg[i], 0, sizeof(sg[i]));
-		sg_set_page(&sg[i], pages[i], PAGE_SIZE, 0);
+		sg_set_page(&sg[i], record->pages[i], PAGE_SIZE, 0);
 	}
-	mapped = iommu_map_sg(domain, record->iova, sg, record->npages, prot,
+	mapped = iommu_map_sg(domain, record->iova, sg, npages, prot,
 			      GFP_KERNEL_ACCOUNT);
 	if (mapped == record->length)
 		return 0;
-	kfree(record->pfns);
-	return -ENOMEM;
+	return mapped < 0 ? mapped : -ENOMEM;
 }
 
-static void unpin_pages(struct record *record)
-{
-	unsigned int i;
-
-	if (record->npages == 1) {
-		unpin_user_page_range_dirty_lock(pfn_to_page(record->pfn), 1,
-						 true);
-		return;
-	}
-	for (i = 0; i < record->npages; i++)
-		unpin_user_page_range_dirty_lock(pfn_to_page(record->pfns[i]),
-						 1, true);
-	kfree(record->pfns);
-}
-
+/* Until it is in the tree */
 static int pin_and_map(struct iommu_domain *domain, struct record *record,
 		       unsigned long uaddr)
 {
-	struct page *pages[FLOOR_RECORD_PAGES] __uninitialized;
-	int pinned, rc = -EFAULT;
+	int npages = record->length >> PAGE_SHIFT, pinned, rc;
 
-	pinned = pin_user_pages_fast(uaddr, record->npages,
-				     FOLL_WRITE | FOLL_LONGTERM, pages);
-	if (pinned == record->npages)
-		rc = map_pages(domain, record, pages);
+	pinned = pin_user_pages_fast(uaddr, npages, FOLL_WRITE | FOLL_LONGTERM,
+				     record->pages);
+	if (pinned < 0)
+		return pinned;
+	rc = pinned == npages ? map_pages(domain, record, npages) : -EFAULT;
 	if (rc) {
-		if (pinned > 0)
-			unpin_user_pages(pages, pinned);
+		/* A map that fails may leave some of it. */
+		iommu_unmap(domain, record->iova, record->length);
+		unpin_user_pages(record->pages, pinned);
 		return rc;
 	}
-	atomic64_add(record->npages, &record->mm->pinned_vm);
+	atomic64_add(npages, &record->mm->pinned_vm);
+	mmgrab(record->mm);
 	return 0;
 }
 
+/* Undo that, and free the record. */
 static void forget(struct iommu_domain *domain, struct record *record)
 {
-	iommu_unmap(domain, record->iova, record->length);
-	unpin_pages(record);
-	atomic64_sub(record->npages, &record->mm->pinned_vm);
+	unsigned int npages = record->length >> PAGE_SHIFT;
+
+	WARN_ON(iommu_unmap(domain, record->iova, record->length) !=
+		record->length);
+	unpin_user_pages_dirty_lock(record->pages, npages, true);
+	atomic64_sub(npages, &record->mm->pinned_vm);
 	mmdrop(record->mm);
-	put_task_struct(record->task);
 	kfree(record);
 }
 
@@ -203,9 +190,8 @@ static int get_args(struct floor_record *args, struct floor_record __user *argp)
  * @domain: Where to.
  * @argp: The caller's struct.
  *
- * Return: 0, -EFAULT, -EINVAL, -ENOENT without such an address space, -ENOMEM,
- * what iommu_map() returns, or -EPERM for a caller whose limit would have to be
- * looked at.
+ * Return: 0, -EFAULT, -EINVAL, -ENOENT without such an address space, -EPERM
+ * without CAP_IPC_LOCK, -ENOMEM, or what iommu_map() returns.
  */
 int record_map(struct iommu_domain *domain, struct floor_record __user *argp)
 {
@@ -221,7 +207,8 @@ int record_map(struct iommu_domain *domain, struct floor_record __user *argp)
 	if (!space)
 		return -ENOENT;
 	rc = -ENOMEM;
-	record = kmalloc(sizeof(*record), GFP_KERNEL_ACCOUNT);
+	record = kmalloc(struct_size(record, pages, args.length >> PAGE_SHIFT),
+			 GFP_KERNEL_ACCOUNT);
 	if (!record)
 		goto out_put;
 	rc = -EPERM;
@@ -229,26 +216,23 @@ int record_map(struct iommu_domain *domain, struct floor_record __user *argp)
 		goto err_free;
 	record->iova = args.iova;
 	record->length = args.length;
-	record->npages = args.length >> PAGE_SHIFT;
 	record->mm = current->mm;
-	record->task = current->group_leader;
 
 	down_read(&space->domains_lock);
 	rc = pin_and_map(domain, record, args.uaddr);
-	if (rc)
-		goto err_unlock;
-	mmgrab(record->mm);
-	get_task_struct(record->task);
+	if (rc) {
+		up_read(&space->domains_lock);
+		goto err_free;
+	}
 	rc = put_user(record->iova, &argp->iova);
 	if (rc)
 		forget(domain, record);
 	else
 		insert_highest(space, record);
 	up_read(&space->domains_lock);
-	goto out_put;
+	space_put(space);
+	return rc;
 
-err_unlock:
-	up_read(&space->domains_lock);
 err_free:
 	kfree(record);
 out_put:
@@ -280,14 +264,11 @@ int record_unmap(struct iommu_domain *domain, struct floor_record __user *argp)
 		return -ENOENT;
 
 	down_read(&space->domains_lock);
-	down_write(&space->iova_lock);
-	record = rb_entry_safe(rb_first_cached(&space->tree), struct record, rb);
-	if (record && record->iova == args.iova) {
+	record = take_lowest(space, args.iova);
+	if (record) {
 		length = record->length;
-		remove_lowest(space, record);
 		forget(domain, record);
 	}
-	up_write(&space->iova_lock);
 	up_read(&space->domains_lock);
 	space_put(space);
 	return length ? put_user(length, &argp->length) : -ENOENT;
@@ -301,7 +282,7 @@ int record_unmap(struct iommu_domain *domain, struct floor_record __user *argp)
 int record_init(void)
 {
 	init_rwsem(&the_space.domains_lock);
-	init_rwsem(&the_space.iova_lock);
+	spin_lock_init(&the_space.lock);
 	the_space.tree = RB_ROOT_CACHED;
 	the_space.highest = NULL;
 	return xa_err(xa_store(&spaces, FLOOR_RECORD_ID, &the_space,
@@ -316,11 +297,9 @@ void record_destroy(struct iommu_domain *domain)
 {
 	struct rb_node *rb;
 
-	while ((rb = rb_first_cached(&the_space.tree))) {
-		struct record *record = rb_entry(rb, struct record, rb);
-
-		remove_lowest(&the_space, record);
-		forget(domain, record);
-	}
+	while ((rb = rb_first_cached(&the_space.tree)))
+		forget(domain, take_lowest(&the_space,
+					   rb_entry(rb, struct record,
+						    rb)->iova));
 	xa_erase(&spaces, FLOOR_RECORD_ID);
 }
