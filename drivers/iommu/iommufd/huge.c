@@ -9,6 +9,7 @@
  * whoever undoes them need not know.  Why this is safe is told in
  * Documentation/internals.md, "Huge pages".
  */
+#include <linux/export.h>
 #include <linux/hugetlb.h>
 #include <linux/irqflags.h>
 #include <linux/mm.h>
@@ -17,6 +18,9 @@
 
 #include "frames.h"
 #include "huge.h"
+
+bool iopt_no_huge_hint;
+EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, IOMMUFD_TEST);
 
 /*
  * The frame that one entry of the page table, for at least all of a huge page,
@@ -67,11 +71,13 @@ out_restore:
  * iopt_is_huge() - Is it worth a try to pin a huge page at once?
  * @uaddr: User address in the current process, aligned to huge pages.
  *
+ * A hint: iopt_pin_huge() does not rely on it.
+ *
  * Return: whether one was mapped there just now, to read and write.
  */
 bool iopt_is_huge(unsigned long uaddr)
 {
-	return huge_pfn(uaddr);
+	return huge_pfn(uaddr) || READ_ONCE(iopt_no_huge_hint);
 }
 
 /**

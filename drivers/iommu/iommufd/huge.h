@@ -6,6 +6,9 @@
 
 struct page;
 
+/* For tests: iopt_is_huge() says yes, whatever is mapped. */
+extern bool iopt_no_huge_hint;
+
 bool iopt_is_huge(unsigned long uaddr);
 long iopt_pin_huge(unsigned long uaddr, struct page **page);
 

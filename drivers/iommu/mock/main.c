@@ -8,11 +8,13 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
 #include "../iommufd/device.h"
+#include "../iommufd/huge.h"
 #include "../iommufd/hw_pagetable.h"
 #include "../iommufd/ioas.h"
 #include "../iommufd/test.h"
@@ -24,6 +26,10 @@
 #include "mmio.h"
 #include <linux/iommufd.h>
 #include <uapi/linux/iommufd.h>
+
+module_param_named(no_huge_hint, iopt_no_huge_hint, bool, 0644);
+MODULE_PARM_DESC(no_huge_hint,
+		 "Try to pin a huge page at once wherever there could be one");
 
 /**
  * struct mock_object - Test object: a mock device that is bound and attached
@@ -414,6 +420,7 @@ static void __exit mock_exit(void)
 	iommufd_test_unregister(&mock_test);
 	mock_bus_exit();
 	WRITE_ONCE(iopt_scratch_bytes, IOPT_SCRATCH_BYTES);
+	WRITE_ONCE(iopt_no_huge_hint, false);
 }
 
 module_init(mock_init);

@@ -20,6 +20,7 @@
 #define NOBODY		65534
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
+#define NO_HINT		"/sys/module/" MOCK_MODULE "/parameters/no_huge_hint"
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
@@ -98,12 +99,20 @@ FIXTURE_VARIANT(huge)
 	const char *field;	/* of smaps: how much of it is in huge pages */
 	bool whole;		/* the kernel never maps a part of a huge page */
 	bool shared;
+	bool no_hint;		/* see iopt_is_huge(): only what decides is left */
 };
 
 FIXTURE_VARIANT_ADD(huge, anon)
 {
 	.get = get_anon,
 	.field = "AnonHugePages:",
+};
+
+FIXTURE_VARIANT_ADD(huge, anon_no_hint)
+{
+	.get = get_anon,
+	.field = "AnonHugePages:",
+	.no_hint = true,
 };
 
 FIXTURE_VARIANT_ADD(huge, shmem)
@@ -113,6 +122,14 @@ FIXTURE_VARIANT_ADD(huge, shmem)
 	.shared = true,
 };
 
+FIXTURE_VARIANT_ADD(huge, shmem_no_hint)
+{
+	.get = get_shmem,
+	.field = "ShmemPmdMapped:",
+	.shared = true,
+	.no_hint = true,
+};
+
 FIXTURE_VARIANT_ADD(huge, hugetlb)
 {
 	.get = get_hugetlb,
@@ -120,9 +137,18 @@ FIXTURE_VARIANT_ADD(huge, hugetlb)
 	.whole = true,
 };
 
+FIXTURE_VARIANT_ADD(huge, hugetlb_no_hint)
+{
+	.get = get_hugetlb,
+	.field = "Private_Hugetlb:",
+	.whole = true,
+	.no_hint = true,
+};
+
 FIXTURE_SETUP(huge)
 {
 	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, write_file(NO_HINT, variant->no_hint ? "Y" : "N"));
 	self->fd = iommufd_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
@@ -139,6 +165,7 @@ FIXTURE_TEARDOWN(huge)
 	close(self->fd);
 	EXPECT_EQ(self->pinned, pinned());
 	munmap(self->va, MEMORY);
+	write_file(NO_HINT, "N");
 	write_file(SHMEM_ENABLED, "never");
 	write_file(NR_HUGEPAGES, "0");
 }
@@ -195,7 +222,10 @@ TEST_F(huge, read_only_mapping)
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 }
 
-/* One page of a huge page was given back, and is another one now. */
+/*
+ * One page of a huge page was given back, and is another one now.  (Of shared
+ * memory it is the same, but mapped by itself.)
+ */
 TEST_F(huge, a_page_was_replaced)
 {
 	char *page = self->va + HUGE + 77 * PAGE;
@@ -203,6 +233,22 @@ TEST_F(huge, a_page_was_replaced)
 	if (variant->whole)
 		SKIP(return, "hugetlbfs has no smaller pages");
 	ASSERT_EQ(0, madvise(page, PAGE, MADV_DONTNEED));
+	*page = 3;
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+TEST_F(huge, a_page_was_mapped_anew)
+{
+	char *page = self->va + HUGE + 300 * PAGE;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs unmaps whole pages");
+	ASSERT_EQ(0, munmap(page, PAGE));
+	ASSERT_EQ(page, mmap(page, PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			     -1, 0));
 	*page = 3;
 	ASSERT_EQ(0, MAP_ALL());
 	EXPECT_EQ((long)NPAGES, PINNED());
@@ -277,70 +323,109 @@ TEST_F(huge, is_unmapped_in_part)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* Writing after a fork moves the writer unless what it has is pinned. */
-TEST_F(huge, the_parent_keeps_its_pages)
-{
-	int go[2], status;
-	unsigned long i;
-	char c = 0;
+/* A child that says whether a range is as it was at the fork, when asked */
+struct witness {
 	pid_t pid;
+	int ask;
+};
 
-	if (variant->shared)
-		SKIP(return, "shared memory is not copied");
-	ASSERT_EQ(0, pipe(go));
-	ASSERT_EQ(0, MAP_ALL());
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		close(go[1]);
-		if (read(go[0], &c, 1) != 1)
+static int witness_start(struct witness *w, const char *va, size_t length)
+{
+	int fds[2];
+	size_t i;
+	char c;
+
+	if (pipe(fds))
+		return -errno;
+	w->ask = fds[1];
+	w->pid = fork();
+	if (!w->pid) {
+		close(fds[1]);
+		if (read(fds[0], &c, 1) != 1)
 			_exit(1);
-		for (i = 0; i < NPAGES; i++)
-			if (self->va[i * PAGE] != 1)
+		for (i = 0; i < length; i += PAGE)
+			if (va[i] != 1)
 				_exit(2);
 		_exit(0);
 	}
+	close(fds[0]);
+	return w->pid < 0 ? -errno : 0;
+}
+
+/* The exit code of the child, 0 if so, or -1 */
+static int witness_ask(struct witness *w)
+{
+	int status;
+
+	if (write(w->ask, "", 1) != 1 || close(w->ask) ||
+	    waitpid(w->pid, &status, 0) != w->pid || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+/* Writing after a fork moves the writer unless what it has is pinned. */
+TEST_F(huge, the_parent_keeps_its_pages)
+{
+	struct witness w;
+	unsigned long i;
+
+	if (variant->shared)
+		SKIP(return, "shared memory is not copied");
+	ASSERT_EQ(0, MAP_ALL());
+	ASSERT_EQ(0, witness_start(&w, self->va, MEMORY));
 	for (i = 0; i < NPAGES; i++)
 		self->va[i * PAGE] = 4;
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
-	ASSERT_EQ(1, write(go[1], &c, 1));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
-	close(go[0]);
-	close(go[1]);
+	EXPECT_EQ(0, witness_ask(&w));
 }
 
 /* What a child shares is copied before a device may write to it. */
 TEST_F(huge, the_child_keeps_its_content)
 {
-	int go[2], status;
-	unsigned long i;
-	char c = 0;
-	pid_t pid;
+	struct witness w;
 
 	if (variant->shared)
 		SKIP(return, "shared memory is not copied");
-	ASSERT_EQ(0, pipe(go));
-	pid = fork();
-	ASSERT_LE(0, pid);
-	if (!pid) {
-		close(go[1]);
-		if (read(go[0], &c, 1) != 1)
-			_exit(1);
-		for (i = 0; i < NPAGES; i++)
-			if (self->va[i * PAGE] != 1)
-				_exit(2);
-		_exit(0);
-	}
+	ASSERT_EQ(0, witness_start(&w, self->va, MEMORY));
 	ASSERT_EQ(0, MAP_ALL());
 	EXPECT_EQ((long)NPAGES, PINNED());
 	memset(self->va, 5, MEMORY);
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
-	ASSERT_EQ(1, write(go[1], &c, 1));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
-	close(go[0]);
-	close(go[1]);
+	EXPECT_EQ(0, witness_ask(&w));
+}
+
+/* So is what it shares of a huge page whose first half it does not have. */
+TEST_F(huge, the_child_keeps_its_half)
+{
+	char *half = self->va + HUGE + HUGE / 2;
+	struct witness w;
+
+	if (variant->shared)
+		SKIP(return, "shared memory is not copied");
+	if (variant->whole)
+		SKIP(return, "hugetlbfs shares whole pages");
+	ASSERT_EQ(0, madvise(self->va + HUGE, HUGE / 2, MADV_DONTFORK));
+	ASSERT_EQ(0, witness_start(&w, half, HUGE / 2));
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	memset(self->va, 5, MEMORY);
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	EXPECT_EQ(0, witness_ask(&w));
+}
+
+/* With nobody left to share it, it may be written again as it is, or copied. */
+TEST_F(huge, the_child_is_gone)
+{
+	struct witness w;
+
+	if (variant->shared)
+		SKIP(return, "shared memory is not copied");
+	ASSERT_EQ(0, witness_start(&w, self->va, MEMORY));
+	ASSERT_EQ(0, witness_ask(&w));
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_EQ((long)NPAGES, PINNED());
+	memset(self->va, 5, MEMORY);
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 }
 
 /* Ask the kernel for all that it does to memory that is in its way. */
