@@ -5,6 +5,7 @@
  * test is a sentence of "Huge pages" in Documentation/internals.md.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -52,36 +53,46 @@ static char *place(void)
 	return anon_aligned(MEMORY, HUGE);
 }
 
-static char *get_anon(void)
+/* The first byte of each page is enough, and faster. */
+static char *fill(char *va, size_t length, char c)
 {
-	return huge_pages(MEMORY);
-}
+	size_t i;
 
-static char *get_shmem(void)
-{
-	char *va = place();
-
-	if (write_file(SHMEM_ENABLED, "advise") || !va ||
-	    mmap(va, MEMORY, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != va ||
-	    madvise(va, MEMORY, MADV_HUGEPAGE))
-		return NULL;
-	memset(va, 1, MEMORY);
+	for (i = 0; i < length; i += PAGE)
+		va[i] = c;
 	return va;
 }
 
-static char *get_hugetlb(void)
+static char *get_anon(size_t length)
+{
+	char *va = anon_aligned(length, HUGE);
+
+	if (!va || madvise(va, length, MADV_HUGEPAGE))
+		return NULL;
+	return fill(va, length, 1);
+}
+
+static char *get_shmem(size_t length)
+{
+	char *va = anon_aligned(length, HUGE);
+
+	if (write_file(SHMEM_ENABLED, "advise") || !va ||
+	    mmap(va, length, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != va ||
+	    madvise(va, length, MADV_HUGEPAGE))
+		return NULL;
+	return fill(va, length, 1);
+}
+
+static char *get_hugetlb(size_t length)
 {
 	char *va;
 
 	if (write_file(NR_HUGEPAGES, "8"))
 		return NULL;
-	va = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+	va = mmap(NULL, length, PROT_READ | PROT_WRITE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	if (va == MAP_FAILED)
-		return NULL;
-	memset(va, 1, MEMORY);
-	return va;
+	return va == MAP_FAILED ? NULL : fill(va, length, 1);
 }
 
 FIXTURE(huge)
@@ -95,7 +106,7 @@ FIXTURE(huge)
 
 FIXTURE_VARIANT(huge)
 {
-	char *(*get)(void);
+	char *(*get)(size_t length);
 	const char *field;	/* of smaps: how much of it is in huge pages */
 	bool whole;		/* the kernel never maps a part of a huge page */
 	bool shared;
@@ -153,7 +164,7 @@ FIXTURE_SETUP(huge)
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
-	self->va = variant->get();
+	self->va = variant->get(MEMORY);
 	ASSERT_NE(NULL, self->va);
 	ASSERT_EQ((long)MEMORY / 1024, smaps_kib(self->va, variant->field));
 	self->pinned = pinned();
@@ -197,7 +208,7 @@ TEST_F(huge, each_page_is_charged)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		va = variant->get();
+		va = variant->get(MEMORY);
 		if (!va || setrlimit(RLIMIT_MEMLOCK, &memlock) ||
 		    setresuid(NOBODY, NOBODY, NOBODY))
 			_exit(1);
@@ -367,14 +378,12 @@ static int witness_ask(struct witness *w)
 TEST_F(huge, the_parent_keeps_its_pages)
 {
 	struct witness w;
-	unsigned long i;
 
 	if (variant->shared)
 		SKIP(return, "shared memory is not copied");
 	ASSERT_EQ(0, MAP_ALL());
 	ASSERT_EQ(0, witness_start(&w, self->va, MEMORY));
-	for (i = 0; i < NPAGES; i++)
-		self->va[i * PAGE] = 4;
+	fill(self->va, MEMORY, 4);
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 	EXPECT_EQ(0, witness_ask(&w));
 }
@@ -389,7 +398,7 @@ TEST_F(huge, the_child_keeps_its_content)
 	ASSERT_EQ(0, witness_start(&w, self->va, MEMORY));
 	ASSERT_EQ(0, MAP_ALL());
 	EXPECT_EQ((long)NPAGES, PINNED());
-	memset(self->va, 5, MEMORY);
+	fill(self->va, MEMORY, 5);
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 	EXPECT_EQ(0, witness_ask(&w));
 }
@@ -408,7 +417,7 @@ TEST_F(huge, the_child_keeps_its_half)
 	ASSERT_EQ(0, witness_start(&w, half, HUGE / 2));
 	ASSERT_EQ(0, MAP_ALL());
 	EXPECT_EQ((long)NPAGES, PINNED());
-	memset(self->va, 5, MEMORY);
+	fill(self->va, MEMORY, 5);
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 	EXPECT_EQ(0, witness_ask(&w));
 }
@@ -424,7 +433,7 @@ TEST_F(huge, the_child_is_gone)
 	ASSERT_EQ(0, witness_ask(&w));
 	ASSERT_EQ(0, MAP_ALL());
 	EXPECT_EQ((long)NPAGES, PINNED());
-	memset(self->va, 5, MEMORY);
+	fill(self->va, MEMORY, 5);
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 }
 
@@ -504,7 +513,7 @@ static void *race(void *arg)
 	return NULL;
 }
 
-TEST_F(huge, races_with_what_splits_it)
+TEST_F_TIMEOUT(huge, races_with_what_splits_it, 120)
 {
 	struct racer r = { .va = self->va };
 	unsigned int i, mapped = 0;
@@ -532,6 +541,198 @@ TEST_F(huge, races_with_what_splits_it)
 	ASSERT_EQ(0, MAP_ALL());
 	EXPECT_EQ((long)NPAGES, PINNED());
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+}
+
+/* A thread that does something to a huge page, once as that is mapped */
+struct rival {
+	bool (*act)(struct rival *r);
+	char *va;		/* a new huge page for each round */
+	char *page;		/* one of its pages */
+	char *aside;		/* room for that */
+	atomic_bool *written;	/* shared with children */
+	bool whole;
+	unsigned int seed;
+	unsigned int failed;
+	atomic_uint begun, seen, done;
+	atomic_bool stop;
+};
+
+static void dawdle(unsigned int *seed, int most)
+{
+	int n = rand_r(seed) % most;
+
+	while (n--)
+		atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void *rival_run(void *arg)
+{
+	struct rival *r = arg;
+
+	for (; !r->stop; sched_yield()) {
+		if (r->done == r->begun)
+			continue;
+		r->seen++;
+		dawdle(&r->seed, 16384);
+		r->failed += !r->act(r);
+		r->done++;
+	}
+	return NULL;
+}
+
+/* The rival acts before, while or after what follows is done. */
+static void rival_begin(struct rival *r, unsigned int *seed)
+{
+	r->begun++;
+	while (r->seen != r->begun)
+		sched_yield();
+	dawdle(seed, 4 * 16384);
+}
+
+static void rival_wait(struct rival *r)
+{
+	while (r->done != r->begun)
+		sched_yield();
+}
+
+static unsigned int sum(const char *va, const char *end)
+{
+	unsigned int n = 0;
+
+	for (; va < end; va += PAGE)
+		n += *va;
+	return n;
+}
+
+/*
+ * Have a child that sees no change of what it has, not even once all is written.
+ * Every other time it does not have the first half of a huge page.
+ */
+static bool fork_once(struct rival *r)
+{
+	char *from = r->va, *end = from + HUGE;
+	pid_t parent = getpid(), pid;
+	unsigned int before;
+	int status;
+
+	if (!r->whole && r->begun % 2) {
+		if (madvise(from, HUGE / 2, MADV_DONTFORK))
+			return false;
+		from += HUGE / 2;
+	}
+	pid = fork();
+	if (!pid) {
+		before = sum(from, end);
+		while (!*r->written && getppid() == parent)
+			sched_yield();
+		_exit(sum(from, end) != before);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+TEST_F_TIMEOUT(huge, races_with_fork, 120)
+{
+	struct rival r = { .act = fork_once, .whole = variant->whole };
+	unsigned int i, seed = 1;
+	pthread_t thread;
+
+	if (variant->shared)
+		SKIP(return, "shared memory is not copied");
+	r.written = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, r.written);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, rival_run, &r));
+	for (i = 0; i < patient_rounds(100); i++) {
+		r.va = variant->get(HUGE);
+		ASSERT_NE(NULL, r.va);
+		ASSERT_EQ((long)HUGE / 1024, smaps_kib(r.va, variant->field));
+		*r.written = false;
+		rival_begin(&r, &seed);
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, r.va, HUGE, AT));
+		fill(r.va, HUGE, 7);
+		*r.written = true;
+		ASSERT_EQ(0, SEES(r.va, 0, HUGE));
+		ASSERT_EQ((long)(HUGE / PAGE), PINNED());
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, HUGE));
+		ASSERT_EQ(0, PINNED());
+		rival_wait(&r);
+		ASSERT_EQ(0, r.failed);
+		munmap(r.va, HUGE);
+	}
+	r.stop = true;
+	pthread_join(thread, NULL);
+	munmap(r.written, PAGE);
+}
+
+/* Take a page away, and have another one there. */
+static bool replace_once(struct rival *r)
+{
+	if (mremap(r->page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   r->aside) != r->aside ||
+	    mmap(r->page, PAGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) !=
+		    r->page)
+		return false;
+	*r->page = 7;
+	return true;
+}
+
+/*
+ * The device has one of the two, and all others, or there was none.  It has the
+ * latter if that was there before it was mapped.
+ */
+TEST_F_TIMEOUT(huge, races_with_a_replaced_page, 120)
+{
+	struct rival r = { .act = replace_once };
+	unsigned int i, offset, seed = 1;
+	unsigned int olds = 0, news = 0, none = 0;
+	pthread_t thread;
+	int rc, old, new;
+	bool late;
+
+	if (variant->whole)
+		SKIP(return, "hugetlbfs moves whole pages");
+	r.aside = anon(PAGE);
+	ASSERT_NE(NULL, r.aside);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, rival_run, &r));
+	for (i = 0; i < patient_rounds(100); i++) {
+		r.va = variant->get(HUGE);
+		ASSERT_NE(NULL, r.va);
+		ASSERT_EQ((long)HUGE / 1024, smaps_kib(r.va, variant->field));
+		offset = rand_r(&seed) % (HUGE / PAGE) * PAGE;
+		r.page = r.va + offset;
+		rival_begin(&r, &seed);
+		late = r.done == r.begun;
+		rc = ioas_map(self->fd, self->ioas_id, r.va, HUGE, AT);
+		rival_wait(&r);
+		ASSERT_EQ(0, r.failed);
+		if (rc) {
+			ASSERT_EQ(-EFAULT, rc);
+			ASSERT_FALSE(late);
+			none++;
+		} else {
+			ASSERT_EQ((long)(HUGE / PAGE), PINNED());
+			ASSERT_EQ(0, SEES(r.va, 0, offset));
+			ASSERT_EQ(0, SEES(r.page + PAGE, offset + PAGE,
+					  HUGE - offset - PAGE));
+			old = SEES(r.aside, offset, PAGE);
+			new = SEES(r.page, offset, PAGE);
+			ASSERT_EQ(-EINVAL, old + new);
+			if (late)
+				ASSERT_EQ(0, new);
+			olds += !old;
+			news += !new;
+			ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT,
+						HUGE));
+		}
+		ASSERT_EQ(0, PINNED());
+		munmap(r.va, HUGE);
+	}
+	r.stop = true;
+	pthread_join(thread, NULL);
+	munmap(r.aside, PAGE);
+	TH_LOG("the former page %u times, the latter %u times, none %u times",
+	       olds, news, none);
 }
 
 TEST_HARNESS_MAIN
