@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 
 #include "mock.h"
@@ -22,6 +23,11 @@
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define NO_HINT		"/sys/module/" MOCK_MODULE "/parameters/no_huge_hint"
+
+/* A disk that no other test of this profile uses, of 64 MiB */
+#define DISK		"0000:00:05.0"
+#define SWAP		"/dev/nvme0n1"
+#define SWAP_PAGES	((64U << 20) / PAGE)
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
@@ -176,6 +182,7 @@ FIXTURE_TEARDOWN(huge)
 	close(self->fd);
 	EXPECT_EQ(self->pinned, pinned());
 	munmap(self->va, MEMORY);
+	swapoff(SWAP);
 	write_file(NO_HINT, "N");
 	write_file(SHMEM_ENABLED, "never");
 	write_file(NR_HUGEPAGES, "0");
@@ -437,8 +444,41 @@ TEST_F(huge, the_child_is_gone)
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 }
 
-/* Ask the kernel for all that it does to memory that is in its way. */
-static int disturb(const char *va)
+/* Let the kernel swap to the disk. */
+static int swap_on(void)
+{
+	const __u32 version_and_last[] = { 1, SWAP_PAGES - 1 };
+	static char header[PAGE];
+	unsigned int i;
+	int fd = -1, rc = 0;
+
+	if (system("../../vm/bind nvme " DISK))
+		return -ENODEV;
+	/* It looks for its namespaces in the background. */
+	for (i = 0; fd < 0 && i < 200 * time_factor(); i++) {
+		usleep(50000);
+		fd = open(SWAP, O_WRONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return -errno;
+	memcpy(header + 1024, version_and_last, sizeof(version_and_last));
+	memcpy(header + PAGE - 10, "SWAPSPACE2", 10);
+	if (pwrite(fd, header, PAGE, 0) != PAGE || fsync(fd))
+		rc = -EIO;
+	close(fd);
+	if (rc)
+		return rc;
+	return swapon(SWAP, 0) ? -errno : 0;
+}
+
+static int swap_off(void)
+{
+	if (swapoff(SWAP))
+		return -errno;
+	return system("../../vm/bind - " DISK);
+}
+
+static int split_all(const char *va)
 {
 	char range[128];
 
@@ -447,19 +487,87 @@ static int disturb(const char *va)
 		return -errno;
 	snprintf(range, sizeof(range), "%d,0x%llx,0x%llx", getpid(), addr(va),
 		 addr(va) + MEMORY);
-	if (write_file("/sys/kernel/debug/split_huge_pages", range))
-		return -EIO;
-	if (madvise((void *)va, MEMORY, MADV_PAGEOUT) && errno != EINVAL)
-		return -errno;
-	return write_file("/proc/sys/vm/compact_memory", "1");
+	return write_file("/sys/kernel/debug/split_huge_pages", range);
 }
 
-TEST_F(huge, stays_where_it_is)
+static int page_out(char *va)
 {
+	return madvise(va, MEMORY, MADV_PAGEOUT) ? -errno : 0;
+}
+
+TEST_F(huge, is_not_split)
+{
+	if (variant->whole)
+		SKIP(return, "hugetlbfs is not split");
 	ASSERT_EQ(0, MAP_ALL());
-	ASSERT_EQ(0, disturb(self->va));
+	ASSERT_EQ(0, split_all(self->va));
+	EXPECT_EQ((long)MEMORY / 1024, smaps_kib(self->va, variant->field));
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 	EXPECT_EQ((long)NPAGES, PINNED());
+
+	/* As soon as it may be, it is. */
+	EXPECT_EQ(0, UNMAP_ALL());
+	ASSERT_EQ(0, split_all(self->va));
+	EXPECT_EQ(0, smaps_kib(self->va, variant->field));
+}
+
+TEST_F(huge, is_not_swapped_out)
+{
+	if (variant->whole)
+		SKIP(return, "hugetlbfs is not swapped out");
+	ASSERT_EQ(0, swap_on());
+	EXPECT_EQ(0, MAP_ALL());
+	EXPECT_EQ(0, page_out(self->va));
+	EXPECT_EQ(0, smaps_kib(self->va, "Swap:"));
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	EXPECT_EQ((long)NPAGES, PINNED());
+
+	EXPECT_EQ(0, UNMAP_ALL());
+	EXPECT_EQ(0, page_out(self->va));
+	EXPECT_LT(0, smaps_kib(self->va, "Swap:"));
+	EXPECT_EQ(0, swap_off());
+}
+
+/* Frame of a page, 0 if there is none */
+static __u64 frame_of(const char *va)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	__u64 entry = 0;
+
+	if (pread(fd, &entry, sizeof(entry), addr(va) / PAGE * sizeof(entry)) !=
+	    sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
+}
+
+/* Map it by pages, and have the kernel make a huge page of them: a new one. */
+static int collapse(char *va)
+{
+	if (mprotect(va, PAGE, PROT_READ) ||
+	    mprotect(va, PAGE, PROT_READ | PROT_WRITE))
+		return -errno;
+	return madvise(va, HUGE, MADV_COLLAPSE) ? -errno : 0;
+}
+
+TEST_F(huge, is_not_moved)
+{
+	char *va = self->va + HUGE;
+	__u64 frame = frame_of(va);
+
+	if (variant->whole || variant->shared)
+		SKIP(return, "only anonymous memory is collapsed elsewhere");
+	ASSERT_NE(0, frame);
+	ASSERT_EQ(0, MAP_ALL());
+	EXPECT_GT(0, collapse(va));
+	EXPECT_EQ(0, write_file("/proc/sys/vm/compact_memory", "1"));
+	EXPECT_EQ(frame, frame_of(va));
+	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
+	EXPECT_EQ((long)NPAGES, PINNED());
+
+	EXPECT_EQ(0, UNMAP_ALL());
+	EXPECT_EQ(0, collapse(va));
+	EXPECT_NE(frame, frame_of(va));
 }
 
 /* The pins are those of single pages: a part of them can go. */
