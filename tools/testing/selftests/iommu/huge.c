@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -570,6 +571,37 @@ TEST_F(huge, is_not_moved)
 	EXPECT_NE(frame, frame_of(va));
 }
 
+/* Whoever attaches a device pins what the owner has mapped, page by page. */
+TEST_F(huge, is_pinned_by_another_process)
+{
+	struct mock_dev dev;
+	int status, rc[2];
+	__u32 other;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(rc));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, ioas_map(self->fd, other, self->va, MEMORY, AT));
+	EXPECT_EQ(0, PINNED());
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		if (mock_attach(self->fd, other, &dev) ||
+		    write(rc[1], &dev, sizeof(dev)) != sizeof(dev))
+			_exit(1);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+	ASSERT_EQ((ssize_t)sizeof(dev), read(rc[0], &dev, sizeof(dev)));
+	EXPECT_EQ((long)NPAGES, PINNED());
+	fill(self->va, MEMORY, 8);
+	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id, self->va, MEMORY,
+				    AT));
+	close(rc[0]);
+	close(rc[1]);
+}
+
 /* The pins are those of single pages: a part of them can go. */
 TEST_F(huge, is_unpinned_in_part)
 {
@@ -841,6 +873,88 @@ TEST_F_TIMEOUT(huge, races_with_a_replaced_page, 120)
 	munmap(r.aside, PAGE);
 	TH_LOG("the former page %u times, the latter %u times, none %u times",
 	       olds, news, none);
+}
+
+/*
+ * Two processes that map at least 1 GiB of a file of hugetlbfs, aligned to that,
+ * share the tables that have its huge pages.
+ */
+#define GiB		(512 * HUGE)
+
+static char *map_gib(char *va, int file)
+{
+	return mmap(va, GiB, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file, 0);
+}
+
+static long faults_of(const char *va, size_t length)
+{
+	struct rusage before, after;
+
+	getrusage(RUSAGE_SELF, &before);
+	if (!sum(va, va + length))
+		return -1;
+	getrusage(RUSAGE_SELF, &after);
+	return after.ru_minflt - before.ru_minflt;
+}
+
+/* Come to share the tables, and leave them, until the parent is gone. */
+static void share_tables(char *va, int file, int started, pid_t parent)
+{
+	for (bool first = true; getppid() == parent; first = false) {
+		/* One fault was for all that the parent has in its table. */
+		faults_of(va, PAGE);
+		if (faults_of(va, MEMORY) && first)
+			_exit(1);
+		if (first && write(started, "", 1) != 1)
+			_exit(2);
+		if (munmap(va, GiB) || map_gib(va, file) != va)
+			_exit(3);
+	}
+	_exit(4);
+}
+
+TEST_F_TIMEOUT(huge, has_shared_tables, 120)
+{
+	int file, started[2];
+	pid_t parent = getpid(), pid;
+	char *room, *va, c;
+	unsigned int i;
+
+	if (!variant->whole)
+		SKIP(return, "only hugetlbfs shares tables");
+	file = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, ftruncate(file, GiB));
+	room = mmap(NULL, 2 * GiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
+	ASSERT_NE(MAP_FAILED, room);
+	va = (char *)((addr(room) + GiB - 1) & ~(GiB - 1));
+	ASSERT_EQ(va, map_gib(va, file));
+	fill(va, MEMORY, 1);
+	ASSERT_EQ(0, pipe(started));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		share_tables(va, file, started[1], parent);
+	close(started[1]);
+	ASSERT_EQ(1, read(started[0], &c, 1));
+	for (i = 0; i < patient_rounds(60); i++) {
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, va, MEMORY, AT));
+		ASSERT_EQ((long)NPAGES, PINNED());
+		ASSERT_EQ(0, SEES(va, 0, MEMORY));
+		/* With a table of its own to begin with, too */
+		ASSERT_EQ(0, munmap(va, GiB));
+		ASSERT_EQ(va, map_gib(va, file));
+		ASSERT_EQ(0, SEES(va, 0, MEMORY));
+		ASSERT_EQ(0, UNMAP_ALL());
+	}
+	ASSERT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	munmap(room, 2 * GiB);
+	close(started[0]);
+	close(file);
 }
 
 TEST_HARNESS_MAIN
