@@ -11,7 +11,9 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
+#include <linux/capability.h>
 #include <linux/iommufd.h>
 #include <linux/vfio_cdev.h>
 
@@ -232,6 +234,23 @@ static inline int option(int fd, __u16 op, __u32 which, __u32 object,
 static inline int option_set(int fd, __u32 which, __u32 object, __u64 value)
 {
 	return option(fd, IOMMU_OPTION_OP_SET, which, object, &value);
+}
+
+/* What the caller may do */
+
+/* CAP_IPC_LOCK, which lifts the limit of locked memory */
+static inline int may_lock(bool may)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	data[0].effective &= ~(1U << CAP_IPC_LOCK);
+	data[0].effective |= (__u32)may << CAP_IPC_LOCK;
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
 /* Memory for arguments */

@@ -4,7 +4,6 @@
  * domains, with and without huge pages, with much scratch memory and next to
  * none, mapped and copied.
  */
-#include <linux/capability.h>
 #include <sys/resource.h>
 
 #include "mock.h"
@@ -596,21 +595,6 @@ TEST_F(matrix, holes)
 	ASSERT_EQ(0, ioas_unmap_len(self->fd, self->ioas_id, AT, &length));
 	EXPECT_EQ(12 * step, length);
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, MEMORY, 0));
-}
-
-/* CAP_IPC_LOCK, which lifts the limit of locked memory */
-static int may_lock(bool may)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_IPC_LOCK);
-	data[0].effective |= (__u32)may << CAP_IPC_LOCK;
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
 /* Pages count that a mapping touches, once for all its copies. */

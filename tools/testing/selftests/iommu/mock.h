@@ -5,8 +5,6 @@
 #ifndef IOMMU_MOCK_H
 #define IOMMU_MOCK_H
 
-#include <sys/syscall.h>
-
 #include "common.h"
 #include "iommufd_test.h"
 

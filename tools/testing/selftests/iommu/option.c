@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IOMMU_OPTION. */
-#include <linux/capability.h>
-#include <sys/syscall.h>
-
 #include "common.h"
 
 #define GET	IOMMU_OPTION_OP_GET

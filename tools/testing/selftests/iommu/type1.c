@@ -5,9 +5,10 @@
  * One list of calls, good and bad, is made first on the kernel's own container
  * with its type1 driver, then on /dev/iommu, with the same device.  What the
  * calls return, what they write and how many pages are pinned must be the
- * same.  Where it is not meant to be, the list says what is.
+ * same.  Where it is not meant to be, the list says what each of them does.
  */
 #include <stddef.h>
+#include <sys/resource.h>
 
 #include "common.h"
 
@@ -83,8 +84,10 @@ struct step {
 	unsigned long number;
 	union arg arg;
 	bool v2_only;	/* VFIO_TYPE1_IOMMU cuts, see vfio_compat.c */
-	bool differs;	/* /dev/iommu is meant to return this: */
-	int rc;
+	bool differs;	/* type1 is meant to return this, and pin nothing: */
+	int type1_rc;
+	int rc;		/* what /dev/iommu is meant to return then, */
+	long pinned;	/* and to pin; in limited_calls, what both are */
 };
 
 #define CALL(_what, _request, _number, ...)				\
@@ -181,6 +184,11 @@ struct step {
 		__VA_ARGS__						\
 	}
 
+#define DIFFERS(_type1_rc, _rc)						\
+	.differs = true, .type1_rc = _type1_rc, .rc = _rc
+
+#define TYPELESS(_rc)	DIFFERS(-EINVAL, _rc)
+
 /* Before VFIO_SET_IOMMU */
 static const struct step first_calls[] = {
 	CALL("version", VFIO_GET_API_VERSION, 0),
@@ -192,6 +200,30 @@ static const struct step first_calls[] = {
 	CALL("set no type", VFIO_SET_IOMMU, 0),
 	CALL("set unknown type", VFIO_SET_IOMMU, 9999),
 	CALL("set sPAPR", VFIO_SET_IOMMU, VFIO_SPAPR_TCE_IOMMU),
+
+	/* A container has nobody who knows these calls; an IOAS needs no type. */
+	INFO("info without a type", sizeof(union arg), TYPELESS(0)),
+	INFO("info without a type, too short", 15, TYPELESS(-EINVAL)),
+	CALL("info of nothing without a type", VFIO_IOMMU_GET_INFO, 0,
+	     TYPELESS(-EFAULT)),
+	MAP("map without a type", MAPPED, PAGE_ADDR(0), AT(0), PAGE,
+	    TYPELESS(0), .pinned = 1),
+	MAP("map twice without a type", MAPPED, PAGE_ADDR(0), AT(0), PAGE,
+	    TYPELESS(-EEXIST)),
+	MAP("map no bytes without a type", MAPPED, PAGE_ADDR(0), AT(1), 0,
+	    TYPELESS(-EINVAL)),
+	PAGES_DIRTY("dirty without a type? not yet", GET, AT(0), 64 * PAGE,
+		    TYPELESS(-EINVAL)),
+	PAGES_DIRTY("start without a type", START, 0, 0, TYPELESS(0)),
+	PAGES_DIRTY("dirty without a type?", GET, AT(0), 64 * PAGE,
+		    TYPELESS(0)),
+	PAGES_DIRTY("stop without a type", STOP, 0, 0, TYPELESS(0)),
+	UNMAP("unmap half a page without a type", 0, AT(0), PAGE / 2,
+	      TYPELESS(-EINVAL)),
+	UNMAP("unmap without a type", 0, AT(0), PAGE, TYPELESS(0),
+	      .pinned = -1),
+	UNMAP("unmap all without a type", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0,
+	      TYPELESS(0)),
 };
 
 static const struct step calls[] = {
@@ -207,9 +239,9 @@ static const struct step calls[] = {
 	CALL("extension 9999?", VFIO_CHECK_EXTENSION, 9999),
 	/* Not there, as a program must expect */
 	CALL("nesting?", VFIO_CHECK_EXTENSION, VFIO_TYPE1_NESTING_IOMMU,
-	     .differs = true, .rc = 0),
+	     DIFFERS(1, 0)),
 	CALL("update addresses?", VFIO_CHECK_EXTENSION, VFIO_UPDATE_VADDR,
-	     .differs = true, .rc = 0),
+	     DIFFERS(1, 0)),
 	CALL("set type again", VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
 	CALL("set v2 again", VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU),
 	CALL("set unknown type again", VFIO_SET_IOMMU, 9999),
@@ -245,7 +277,7 @@ static const struct step calls[] = {
 	MAP("map, update and more", VFIO_DMA_MAP_FLAG_VADDR | MAPPED,
 	    PAGE_ADDR(3), AT(3), PAGE),
 	MAP("update what is not there", VFIO_DMA_MAP_FLAG_VADDR, PAGE_ADDR(3),
-	    AT(3), PAGE, .differs = true, .rc = -EINVAL),
+	    AT(3), PAGE, DIFFERS(-ENOENT, -EINVAL)),
 	MAP("update what is valid", VFIO_DMA_MAP_FLAG_VADDR, PAGE_ADDR(0),
 	    AT(0), PAGE),
 	MAP_("map, too short", 31, MAPPED, PAGE_ADDR(3), AT(3), PAGE),
@@ -321,7 +353,7 @@ static const struct step calls[] = {
 	UNMAP_DIRTY("forget addresses, dirty", VFIO_DMA_UNMAP_FLAG_VADDR,
 		    AT(512), 512 * PAGE),
 	UNMAP("forget addresses where nothing is", VFIO_DMA_UNMAP_FLAG_VADDR,
-	      AT(0), PAGE, .differs = true, .rc = -EINVAL),
+	      AT(0), PAGE, DIFFERS(0, -EINVAL)),
 	UNMAP("unmap all", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
 	UNMAP("unmap all again", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
 	MAP("map, to unmap from 0", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
@@ -440,6 +472,36 @@ static const struct step calls[] = {
 	UNMAP("unmap at last", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
 };
 
+#define LIMIT	8UL		/* pages that may be locked */
+
+/* Over RLIMIT_MEMLOCK without CAP_IPC_LOCK, both return .rc and pin .pinned. */
+static const struct step limited_calls[] = {
+	MAP("map more than the limit", MAPPED, PAGE_ADDR(0), AT(0),
+	    (LIMIT + 1) * PAGE, .rc = -ENOMEM),
+	MAP("map much more", MAPPED, PAGE_ADDR(0), AT(0), 512 * PAGE,
+	    .rc = -ENOMEM),
+	MAP("map as much as that", MAPPED, PAGE_ADDR(0), AT(0), LIMIT * PAGE,
+	    .pinned = LIMIT),
+	MAP("map a page more", MAPPED, PAGE_ADDR(LIMIT), AT(LIMIT), PAGE,
+	    .rc = -ENOMEM),
+	MAP("map a page again", MAPPED, PAGE_ADDR(0), AT(LIMIT), PAGE,
+	    .rc = -ENOMEM),
+	MAP("map a page more for reading", VFIO_DMA_MAP_FLAG_READ,
+	    PAGE_ADDR(LIMIT), AT(LIMIT), PAGE, .rc = -ENOMEM),
+	MAP("map what is taken", MAPPED, PAGE_ADDR(LIMIT), AT(0), PAGE,
+	    .rc = -EEXIST),
+	UNMAP("unmap where what failed would be", 0, AT(LIMIT), 512 * PAGE),
+	UNMAP("unmap all of it", 0, AT(0), LIMIT * PAGE, .pinned = -(long)LIMIT),
+	MAP("map all but a page", MAPPED, PAGE_ADDR(0), AT(0),
+	    (LIMIT - 1) * PAGE, .pinned = LIMIT - 1),
+	MAP("map two pages", MAPPED, PAGE_ADDR(LIMIT), AT(LIMIT), 2 * PAGE,
+	    .rc = -ENOMEM),
+	MAP("map the last page", MAPPED, PAGE_ADDR(LIMIT), AT(LIMIT), PAGE,
+	    .pinned = 1),
+	UNMAP("unmap everything", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0,
+	      .pinned = -(long)LIMIT),
+};
+
 #define STEPS	(ARRAY_LEN(first_calls) + ARRAY_LEN(calls))
 
 /* What came of a step */
@@ -451,6 +513,8 @@ struct result {
 };
 
 static struct result stock[STEPS], ours[STEPS];
+static struct result stock_limited[ARRAY_LEN(limited_calls)];
+static struct result ours_limited[ARRAY_LEN(limited_calls)];
 
 /*
  * Where a mapping's first page is not the first of a word, type1 shifts its
@@ -510,6 +574,24 @@ static void make_calls(int fd, int type, struct result *result,
 	}
 }
 
+static int make_limited_calls(int fd, int type, struct result *result)
+{
+	const struct rlimit limit = { LIMIT * PAGE, RLIM_INFINITY };
+	unsigned int i;
+	int rc;
+
+	rc = call(fd, VFIO_SET_IOMMU, (void *)(unsigned long)type);
+	if (!rc)
+		rc = setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
+	if (!rc)
+		rc = may_lock(false);
+	if (rc)
+		return rc;
+	for (i = 0; i < ARRAY_LEN(limited_calls); i++)
+		make_call(&limited_calls[i], fd, result++);
+	return may_lock(true);
+}
+
 /* The group of a device, in a container; returns the container or -errno */
 static int open_container(const char *bdf, int *group)
 {
@@ -535,6 +617,30 @@ static int open_container(const char *bdf, int *group)
 		return -errno;
 	rc = call(*group, VFIO_GROUP_SET_CONTAINER, &container);
 	return rc ? rc : container;
+}
+
+/* The same device, attached to a compatibility IOAS; returns /dev/iommu or -errno */
+static int open_iommu(const char *bdf, int *dev)
+{
+	struct iommu_vfio_ioas vfio_ioas = {
+		.size = sizeof(vfio_ioas),
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	int fd = iommufd_open(), rc;
+	__u32 dev_id;
+
+	if (fd < 0)
+		return fd;
+	rc = ioas_alloc(fd, &vfio_ioas.ioas_id);
+	if (!rc)
+		rc = call(fd, IOMMU_VFIO_IOAS, &vfio_ioas);
+	if (rc)
+		return rc;
+	*dev = vfio_open_bound(bdf, fd, &dev_id);
+	if (*dev < 0)
+		return *dev;
+	rc = vfio_attach(*dev, vfio_ioas.ioas_id, NULL);
+	return rc ? rc : fd;
 }
 
 /* The capability with this ID, NULL without one */
@@ -638,12 +744,7 @@ FIXTURE_TEARDOWN(type1)
 
 TEST_F_TIMEOUT(type1, same_as_the_container, 120)
 {
-	struct iommu_vfio_ioas vfio_ioas = {
-		.size = sizeof(vfio_ioas),
-		.op = IOMMU_VFIO_IOAS_SET,
-	};
 	int fd, group, dev, set_iommu;
-	__u32 dev_id;
 	unsigned int i;
 
 	fd = open_container(EDU, &group);
@@ -653,13 +754,8 @@ TEST_F_TIMEOUT(type1, same_as_the_container, 120)
 	close(group);
 	close(fd);
 
-	fd = iommufd_open();
+	fd = open_iommu(EDU, &dev);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, ioas_alloc(fd, &vfio_ioas.ioas_id));
-	ASSERT_EQ(0, call(fd, IOMMU_VFIO_IOAS, &vfio_ioas));
-	dev = vfio_open_bound(EDU, fd, &dev_id);
-	ASSERT_LE(0, dev);
-	ASSERT_EQ(0, vfio_attach(dev, vfio_ioas.ioas_id, NULL));
 	make_calls(fd, variant->type, ours, &set_iommu);
 	ASSERT_EQ(0, set_iommu);
 	close(dev);
@@ -670,7 +766,13 @@ TEST_F_TIMEOUT(type1, same_as_the_container, 120)
 			&first_calls[i] : &calls[i - ARRAY_LEN(first_calls)];
 
 		if (step->differs) {
+			EXPECT_EQ(step->type1_rc, stock[i].rc)
+				TH_LOG("%s", step->what);
 			EXPECT_EQ(step->rc, ours[i].rc)
+				TH_LOG("%s", step->what);
+			EXPECT_EQ(0, stock[i].pinned)
+				TH_LOG("%s", step->what);
+			EXPECT_EQ(step->pinned, ours[i].pinned)
 				TH_LOG("%s", step->what);
 			continue;
 		}
@@ -683,6 +785,39 @@ TEST_F_TIMEOUT(type1, same_as_the_container, 120)
 		EXPECT_EQ(0, memcmp(stock[i].bitmap, ours[i].bitmap,
 				    sizeof(bitmap)))
 			TH_LOG("%s", step->what);
+	}
+}
+
+TEST_F(type1, same_over_the_limit)
+{
+	int fd, group, dev;
+	unsigned int i;
+
+	fd = open_container(EDU, &group);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, make_limited_calls(fd, variant->type,
+					stock_limited));
+	close(group);
+	close(fd);
+
+	fd = open_iommu(EDU, &dev);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, make_limited_calls(fd, variant->type,
+					ours_limited));
+	close(dev);
+	close(fd);
+
+	for (i = 0; i < ARRAY_LEN(limited_calls); i++) {
+		const struct step *step = &limited_calls[i];
+		const struct result *a = &stock_limited[i];
+		const struct result *b = &ours_limited[i];
+
+		EXPECT_EQ(step->rc, a->rc) TH_LOG("type1: %s", step->what);
+		EXPECT_EQ(step->rc, b->rc) TH_LOG("%s", step->what);
+		EXPECT_EQ(step->pinned, a->pinned)
+			TH_LOG("type1: %s", step->what);
+		EXPECT_EQ(step->pinned, b->pinned) TH_LOG("%s", step->what);
+		EXPECT_TRUE(same_arg(step, a, b)) TH_LOG("%s", step->what);
 	}
 }
 
