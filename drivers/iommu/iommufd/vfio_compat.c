@@ -332,9 +332,11 @@ struct dirty_bitmap {
 };
 
 /*
- * An iopt_range_fn: nothing tells what the devices have written, so all that is
- * mapped is dirty.  As in type1, bits before it in the same word stay and those
- * after it become 0: ranges come in ascending order.
+ * An iopt_range_fn: all that is mapped is dirty.  Page tables that track are not
+ * asked: clearing what they recorded would hide it from
+ * IOMMU_HWPT_GET_DIRTY_BITMAP.
+ * As in type1, bits before it in the same word stay and those after it become 0:
+ * ranges come in ascending order.
  */
 static int mark_dirty(unsigned long start, unsigned long last, void *arg)
 {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "../../../examples/edu.h"
-#include "common.h"
+#include "hwpt.h"
 
 #define IOVA	0x10000000ULL
 #define AT(n)	(IOVA + (n) * PAGE)
@@ -389,6 +389,57 @@ TEST_F(iommufd, tracking_is_the_ioas_own)
 	ASSERT_EQ(0, set_ioas(self->fd, id));
 	EXPECT_EQ(-EINVAL, get_dirty(self->fd, AT(0), PAGE, &bitmap));
 	EXPECT_EQ(-EINVAL, unmap_dirty(self->fd, AT(0), PAGE, &bitmap));
+}
+
+/*
+ * All page tables of the IOAS track: all that is mapped is dirty all the same,
+ * and what was written is still there for who asks the page table.
+ */
+TEST(dirty_where_page_tables_track)
+{
+	const __u64 one = 0x10;	/* the page written: AT(4) */
+	__u64 bitmap = 0, record = 0;
+	struct mock_dev dev;
+	__u32 ioas_id, id;
+	int fd;
+
+	ASSERT_EQ(0, mock_load());
+	fd = iommufd_open();
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ioas_alloc(fd, &ioas_id));
+	ASSERT_EQ(0, mock_attach(fd, ioas_id, &dev));
+	ASSERT_EQ(0, hwpt_alloc(fd, dev.dev_id, ioas_id, TRACKED, &id));
+	/* The one that the attach made goes with it */
+	ASSERT_EQ(0, mock_replace(fd, &dev, id));
+	ASSERT_EQ(0, set_ioas(fd, ioas_id));
+	ASSERT_EQ(0, map(fd, small_pages(N * PAGE), N * PAGE, IOVA));
+
+	/* Neither START nor STOP switches what the page table records */
+	ASSERT_EQ(0, start(fd));
+	EXPECT_EQ(-EINVAL, dirty_get(fd, id, 0, IOVA, N * PAGE, PAGE, &record));
+	ASSERT_EQ(0, dirty_set(fd, id, ENABLE));
+	EXPECT_EQ(0, get_dirty(fd, IOVA, N * PAGE, &bitmap));
+	EXPECT_EQ(ALL, bitmap);
+	ASSERT_EQ(0, mock_write(fd, id, AT(4)));
+	ASSERT_EQ(0, start(fd));
+	bitmap = 0;
+	EXPECT_EQ(0, get_dirty(fd, IOVA, N * PAGE, &bitmap));
+	EXPECT_EQ(ALL, bitmap);
+	ASSERT_EQ(0, dirty(fd, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP, 0, 0, NULL));
+	EXPECT_EQ(0, dirty_get(fd, id, 0, IOVA, N * PAGE, PAGE, &record));
+	EXPECT_EQ(one, record);
+	record = 0;
+	EXPECT_EQ(0, dirty_get(fd, id, 0, IOVA, N * PAGE, PAGE, &record));
+	EXPECT_EQ(0, record);
+
+	/* Nothing is written since, but all is dirty when it goes */
+	ASSERT_EQ(0, start(fd));
+	bitmap = 0;
+	EXPECT_EQ(N * PAGE, unmap_dirty(fd, IOVA, N * PAGE, &bitmap));
+	EXPECT_EQ(ALL, bitmap);
+	EXPECT_EQ(0, dirty_get(fd, id, 0, IOVA, N * PAGE, PAGE, &record));
+	EXPECT_EQ(0, record);
+	close(fd);
 }
 
 /* VFIO_TYPE1_IOMMU takes out of mappings exactly what it is told */
