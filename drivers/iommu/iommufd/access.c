@@ -47,7 +47,8 @@ struct iommufd_access {
  * Process context.  Pairs with iommufd_access_destroy(); holds a reference to
  * the context.
  *
- * Return: the access, attached to nothing, or ERR_PTR(-ENOMEM).
+ * Return: the access, attached to nothing, or ERR_PTR(-ENOMEM), or, with a
+ * warning, ERR_PTR(-EINVAL) when it pins and has no iommufd_access_ops::unmap().
  */
 struct iommufd_access *
 iommufd_access_create(struct iommufd_ctx *ictx,
@@ -189,7 +190,8 @@ EXPORT_SYMBOL_GPL(iommufd_access_attach);
  * The driver is told to drop all its pins, as by iommufd_access_detach().  Until
  * it has, the access is detached.
  *
- * Return: as iommufd_access_attach(), but -ENOENT also when not attached.
+ * Return: 0, or, with nothing changed: -ENOENT when not attached or without such
+ * an IOAS, -EADDRINUSE as iommufd_access_attach().
  */
 int iommufd_access_replace(struct iommufd_access *access, u32 ioas_id)
 {

@@ -412,3 +412,25 @@ int mock_access_replace_ioas(struct iommufd_ucmd *ucmd)
 {
 	return on_access(ucmd, replace_ioas);
 }
+
+static int attach(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	if (!cmd->access_attach.detach)
+		return iommufd_access_attach(mock->access,
+					     cmd->access_attach.ioas_id);
+	iommufd_access_detach(mock->access);
+	return 0;
+}
+
+/**
+ * mock_access_attach() - IOMMU_TEST_OP_ACCESS_ATTACH
+ * @ucmd: The ioctl.
+ *
+ * Return: 0 or an errno.
+ */
+int mock_access_attach(struct iommufd_ucmd *ucmd)
+{
+	return on_access(ucmd, attach);
+}

@@ -9,5 +9,6 @@ int mock_access_pages(struct iommufd_ucmd *ucmd);
 int mock_access_destroy_pages(struct iommufd_ucmd *ucmd);
 int mock_access_rw(struct iommufd_ucmd *ucmd);
 int mock_access_replace_ioas(struct iommufd_ucmd *ucmd);
+int mock_access_attach(struct iommufd_ucmd *ucmd);
 
 #endif

@@ -31,6 +31,7 @@ enum {
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
 	IOMMU_TEST_OP_MMIO_SET = 65,
 	IOMMU_TEST_OP_MD_CHECK_MMIO = 66,
+	IOMMU_TEST_OP_ACCESS_ATTACH = 67,
 };
 
 /* The longest region of MMIO */
@@ -175,6 +176,9 @@ enum {
  * @check_mmio.offset: Of the first byte in the region
  * @check_mmio.fd: The region's file descriptor
  * @check_mmio.write: It may also be written; it may always be read
+ * @access_attach: Attach a software device that is detached, or detach it
+ * @access_attach.ioas_id: ID of the IOAS
+ * @access_attach.detach: Detach it, from whatever it is attached to
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -259,6 +263,10 @@ struct iommu_test_cmd {
 			__u32 fd;
 			__u32 write;
 		} check_mmio;
+		struct {
+			__u32 ioas_id;
+			__u32 detach;
+		} access_attach;
 		__aligned_u64 __room[6];
 	};
 	__u32 last;

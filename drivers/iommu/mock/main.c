@@ -364,6 +364,7 @@ static const test_fn test_ops[] = {
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = test_check_mmio,
+	[IOMMU_TEST_OP_ACCESS_ATTACH] = mock_access_attach,
 };
 
 static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,

@@ -77,4 +77,25 @@ static inline int access_replace(int fd, int access, __u32 ioas_id)
 	return mock_cmd(fd, IOMMU_TEST_OP_ACCESS_REPLACE_IOAS, &cmd);
 }
 
+/* Of one that is detached */
+static inline int access_attach(int fd, int access, __u32 ioas_id)
+{
+	struct iommu_test_cmd cmd = {
+		.id = access,
+		.access_attach.ioas_id = ioas_id,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_ACCESS_ATTACH, &cmd);
+}
+
+static inline int access_detach(int fd, int access)
+{
+	struct iommu_test_cmd cmd = {
+		.id = access,
+		.access_attach.detach = 1,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_ACCESS_ATTACH, &cmd);
+}
+
 #endif
