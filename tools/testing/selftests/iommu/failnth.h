@@ -346,6 +346,23 @@ static inline int unmap_and_go_on(struct subject *self)
 	return rc;
 }
 
+/* By the user, as undoing is root's */
+static inline int map_by_user(struct subject *self)
+{
+	int rc = be(USER) ?: map(self);
+
+	return be(ROOT) ?: rc;
+}
+
+static inline int unmap_copy(struct subject *self)
+{
+	int rc = ioas_unmap(self->fd, self->ioas_id, self->copy_at,
+			    PAGES * PAGE);
+
+	go_on(&self->copy_at, COPY_AT);
+	return rc;
+}
+
 static inline int attach(struct subject *self)
 {
 	return vfio_attach(self->dev, self->ioas_id, NULL);
