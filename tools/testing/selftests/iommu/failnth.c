@@ -79,7 +79,9 @@ static int map_anywhere(struct subject *self)
 
 static int unmap_all(struct subject *self)
 {
-	return ioas_empty(self->fd, self->ioas_id) == PAGES * PAGE ? 0 : -EIO;
+	long long length = ioas_empty(self->fd, self->ioas_id);
+
+	return length < 0 ? length : length == PAGES * PAGE ? 0 : -EIO;
 }
 
 TEST_F_TIMEOUT(fail, map, 300)
@@ -118,6 +120,8 @@ TEST_F_TIMEOUT(fail, unmap, 300)
 	ASSERT_EQ(0, limit_memory(PAGES));
 	ASSERT_EQ(0, map_by_user(&self->subject));
 	walk(_metadata, &self->subject, "UNMAP, device attached", USER, unmap,
+	     map_by_user);
+	walk(_metadata, &self->subject, "UNMAP of all", USER, unmap_all,
 	     map_by_user);
 }
 
@@ -223,6 +227,8 @@ TEST_F_TIMEOUT(kernel_spared, page_table_filled_at_once, 300)
 	walk(_metadata, subject, "HWPT_ALLOC, device detached", USER,
 	     alloc_page_table, destroy_page_table);
 	ASSERT_EQ(0, alloc_page_table(subject));
+	walk_teardown(_metadata, subject, "DESTROY of a page table", USER,
+		      destroy_page_table, alloc_page_table);
 	walk(_metadata, subject, "ATTACH to a page table that is filled", USER,
 	     attach_page_table, detach);
 }
@@ -260,9 +266,17 @@ TEST_F_TIMEOUT(fail, ioas_alloc, 300)
 	walk(_metadata, &self->subject, "IOAS_ALLOC", ROOT, alloc, destroy);
 }
 
+static int alloc_and_map(struct subject *self)
+{
+	return alloc(self) ?: map_into_spare(self);
+}
+
 TEST_F_TIMEOUT(fail, destroy, 300)
 {
 	walk(_metadata, &self->subject, "DESTROY", ROOT, destroy, alloc);
+	ASSERT_EQ(0, map_into_spare(&self->subject));
+	walk_teardown(_metadata, &self->subject, "DESTROY, memory mapped", ROOT,
+		      destroy, alloc_and_map);
 }
 
 static int allow(struct subject *self)
@@ -318,10 +332,42 @@ static int is_huge(struct subject *self)
 		      self->ioas_id, &value);
 }
 
+/* In a context without objects: there it can be set */
+static int process_pays(struct subject *self)
+{
+	__u64 value = 77;
+	int rc = option(self->other, IOMMU_OPTION_OP_GET,
+			IOMMU_OPTION_RLIMIT_MODE, 0, &value);
+
+	return rc ?: (int)value;
+}
+
+static int make_process_pay(struct subject *self)
+{
+	int rc = option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 1);
+
+	/* Where that failed, nothing else will. */
+	return rc && process_pays(self) ? -EIO : rc;
+}
+
+static int make_user_pay(struct subject *self)
+{
+	return process_pays(self) != 1 ? -EIO :
+		option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 0);
+}
+
 TEST_F_TIMEOUT(fail, option, 300)
 {
-	walk(_metadata, &self->subject, "OPTION, get", ROOT, is_huge, nothing);
-	walk(_metadata, &self->subject, "OPTION, set", ROOT, only_small, huge_again);
+	struct subject *subject = &self->subject;
+
+	walk(_metadata, subject, "OPTION, get", ROOT, is_huge, nothing);
+	walk(_metadata, subject, "OPTION, set", ROOT, only_small, huge_again);
+	subject->other = iommufd_open();
+	ASSERT_LE(0, subject->other);
+	walk(_metadata, subject, "OPTION, get RLIMIT_MODE", ROOT, process_pays,
+	     nothing);
+	walk(_metadata, subject, "OPTION, set RLIMIT_MODE", ROOT,
+	     make_process_pay, make_user_pay);
 }
 
 static int bind(struct subject *self)
@@ -517,6 +563,21 @@ static int vfio_dirty_bitmap(struct subject *self)
 	return vfio_dirty(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP);
 }
 
+static int vfio_track(struct subject *self)
+{
+	int rc = vfio_dirty(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
+
+	/* Where that failed, nothing else will. */
+	return rc && vfio_dirty_bitmap(self) != -EINVAL ? -EIO : rc;
+}
+
+static int vfio_track_not(struct subject *self)
+{
+	int rc = vfio_dirty(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
+
+	return rc && vfio_dirty_bitmap(self) ? -EIO : rc;
+}
+
 TEST_F_TIMEOUT(fail, vfio_ioas, 300)
 {
 	walk(_metadata, &self->subject, "VFIO_IOAS, set", ROOT, set_vfio_ioas,
@@ -569,7 +630,11 @@ TEST_F_TIMEOUT(fail, vfio_map_and_unmap, 300)
 	ASSERT_EQ(0, vfio_map_by_user(subject));
 	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA", USER, vfio_unmap,
 	     vfio_map_by_user);
-	ASSERT_EQ(0, vfio_dirty(subject, VFIO_IOMMU_DIRTY_PAGES_FLAG_START));
+	walk(_metadata, subject, "VFIO_IOMMU_DIRTY_PAGES, start", USER,
+	     vfio_track, vfio_track_not);
+	ASSERT_EQ(0, vfio_track(subject));
+	walk(_metadata, subject, "VFIO_IOMMU_DIRTY_PAGES, stop", USER,
+	     vfio_track_not, vfio_track);
 	walk(_metadata, subject, "VFIO_IOMMU_DIRTY_PAGES", USER,
 	     vfio_dirty_bitmap, nothing);
 	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA, dirty pages", USER,

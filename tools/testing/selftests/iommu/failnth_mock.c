@@ -79,19 +79,21 @@ static int make_spare_anew(struct subject *self)
 		ioas_alloc(self->fd, &self->spare_id);
 }
 
+static int destroy_mock(struct subject *self)
+{
+	return obj_destroy(self->fd, self->mock.id);
+}
+
 TEST_F_TIMEOUT(mock, device, 300)
 {
 	ASSERT_EQ(0, limit_memory(PAGES));
 	ASSERT_EQ(0, map_by_user(&self->subject));
 	walk(_metadata, &self->subject, "MOCK_DOMAIN, memory mapped", USER,
 	     make_mock, unmake_mock);
-}
-
-/* The same frames once more in the same domain */
-static int copy_here(struct subject *self)
-{
-	return ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGES * PAGE,
-			 self->copy_at, self->at);
+	ASSERT_EQ(0, attach_mock(&self->subject));
+	walk(_metadata, &self->subject, "DESTROY of a device", USER,
+	     destroy_mock, attach_mock);
+	EXPECT_EQ(1, self->subject.failed);
 }
 
 TEST_F_TIMEOUT(mock, map_and_unmap, 300)
@@ -141,6 +143,16 @@ static int destroy_hwpt(struct subject *self)
 	return obj_destroy(self->fd, self->hwpt_id);
 }
 
+static int alloc_hwpt_of_huge(struct subject *self)
+{
+	const struct iommu_hwpt_selftest data = {
+		.pagetable_type = MOCK_IOMMUPT_HUGE,
+	};
+
+	return hwpt_alloc_data(self->fd, self->mock.dev_id, self->ioas_id,
+			       TRACKED, &data, &self->hwpt_id);
+}
+
 static int track(struct subject *self)
 {
 	return dirty_set(self->fd, self->hwpt_id, ENABLE);
@@ -176,6 +188,110 @@ static int write_by_mock(struct subject *self)
 
 	return mock_dirty(self->fd, self->hwpt_id, AT, PAGES * PAGE, PAGE,
 			  self->bitmap, &n);
+}
+
+TEST_F_TIMEOUT(mock, page_table_with_data, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, attach_mock(subject));
+	walk(_metadata, subject, "HWPT_ALLOC, with data", ROOT,
+	     alloc_hwpt_of_huge, destroy_hwpt);
+}
+
+/* A bitmap whose second page is to be allocated, for a call that clears */
+
+#define BYTES		(PAGES / 8)
+#define BYTES_BEFORE	32	/* in its first page */
+
+static char *report;
+static unsigned int partial;	/* reports of the first page only */
+
+/* What has not been cleared yet */
+static int still_dirty(struct subject *self, char *left)
+{
+	memset(left, 0, BYTES);
+	return dirty_get(self->fd, self->hwpt_id, NO_CLEAR, AT, PAGES * PAGE,
+			 PAGE, left);
+}
+
+/* Is all that was written in the report or still dirty? */
+static int check_report(struct subject *self)
+{
+	char left[BYTES];
+	unsigned int i;
+	int rc = still_dirty(self, left);
+
+	for (i = 0; !rc && i < BYTES; i++)
+		if ((report[i] | left[i]) != 0x55)
+			rc = -EIO;
+	partial += report[0] && !report[BYTES_BEFORE];
+	return rc;
+}
+
+static int write_anew(struct subject *self)
+{
+	int rc = check_report(self);
+
+	memset(report, 0, BYTES_BEFORE);
+	if (madvise(report + BYTES_BEFORE, PAGE, MADV_DONTNEED))
+		return -errno;
+	return rc ?: write_by_mock(self);
+}
+
+static int report_and_clear(struct subject *self)
+{
+	return dirty_get(self->fd, self->hwpt_id, 0, AT, PAGES * PAGE, PAGE,
+			 report);
+}
+
+static int check_all_reported(struct subject *self)
+{
+	static const char none[BYTES];
+	char left[BYTES];
+	int rc = still_dirty(self, left);
+
+	return rc ?: memcmp(report, self->bitmap, BYTES) ||
+		     memcmp(left, none, BYTES) ? -EIO : 0;
+}
+
+TEST_F_TIMEOUT(mock, dirty_pages_cleared, 300)
+{
+	struct subject *subject = &self->subject;
+	char *pages = anon(2 * PAGE);
+
+	ASSERT_NE(NULL, pages);
+	report = pages + PAGE - BYTES_BEFORE;
+	ASSERT_EQ(0, attach_mock(subject));
+	ASSERT_EQ(0, map(subject));
+	ASSERT_EQ(0, alloc_hwpt(subject));
+	ASSERT_EQ(0, track(subject));
+	memset(subject->bitmap, 0x55, sizeof(subject->bitmap));
+	ASSERT_EQ(0, write_by_mock(subject));
+	ASSERT_EQ(0, allow_user_failures(true));
+	subject->prepare = write_anew;
+	walk(_metadata, subject, "HWPT_GET_DIRTY_BITMAP, clearing", ROOT,
+	     report_and_clear, check_all_reported);
+	EXPECT_EQ(0, allow_user_failures(false));
+	EXPECT_LT(0, partial);
+}
+
+/* Unless edu has one, it is the only domain, so that all is unpinned. */
+TEST_F_TIMEOUT(mock, last_page_table, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, mock_attach(subject->fd, subject->spare_id,
+				 &subject->mock));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	ASSERT_EQ(0, alloc_hwpt(subject));
+	/* Made anew, it has the same ID. */
+	subject->mock.hwpt_id = subject->hwpt_id;
+	ASSERT_EQ(0, mock_check_map(subject->fd, subject->hwpt_id,
+				    subject->memory, subject->length, AT));
+	walk_teardown(_metadata, subject, "DESTROY of a page table", USER,
+		      destroy_hwpt, alloc_hwpt);
 }
 
 TEST_F_TIMEOUT(mock, page_table, 300)
