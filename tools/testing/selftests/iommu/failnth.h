@@ -39,6 +39,7 @@ struct subject {
 	__u32 dev_id;
 	char *memory;
 	size_t length;	/* of the memory */
+	bool process_pays;
 	struct mock_dev mock;
 	__u32 hwpt_id;
 	int access;
@@ -211,6 +212,18 @@ static inline int allow_all_failures(void)
 		write_file(DEBUGFS "failslab/cache-filter", "0");
 }
 
+/* The IOAS, and whose memory counts if it is not the user's */
+static inline int make_context(struct subject *self)
+{
+	self->fd = iommufd_open();
+	if (self->fd < 0)
+		return self->fd;
+	return (self->process_pays ?
+		option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0, 1) : 0) ?:
+		ioas_alloc(self->fd, &self->ioas_id) ?:
+		ioas_alloc(self->fd, &self->spare_id);
+}
+
 /* Two IOAS, and memory that is in no huge page */
 static inline int set_up(struct subject *self)
 {
@@ -227,11 +240,7 @@ static inline int set_up(struct subject *self)
 	self->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	if (self->nth < 0)
 		return -errno;
-	self->fd = iommufd_open();
-	if (self->fd < 0)
-		return self->fd;
-	rc = ioas_alloc(self->fd, &self->ioas_id) ?:
-		ioas_alloc(self->fd, &self->spare_id);
+	rc = make_context(self);
 	if (rc)
 		return rc;
 	self->length = PAGES * PAGE;
@@ -451,6 +460,20 @@ static inline int nothing(struct subject *self)
 static inline int attach_mock(struct subject *self)
 {
 	return mock_attach(self->fd, self->ioas_id, &self->mock);
+}
+
+static inline int move_mock_here(struct subject *self)
+{
+	struct mock_dev mock = self->mock;
+
+	return mock_replace(self->fd, &mock, self->ioas_id);
+}
+
+static inline int move_mock_away(struct subject *self)
+{
+	struct mock_dev mock = self->mock;
+
+	return mock_replace(self->fd, &mock, self->spare_id);
 }
 
 static inline int make_mock(struct subject *self)

@@ -390,20 +390,6 @@ TEST_F_TIMEOUT(arrival, page_table_filled_at_once, 300)
 	EXPECT_EQ(0, spare_kernel(false));
 }
 
-static int move_mock_here(struct subject *self)
-{
-	struct mock_dev mock = self->mock;
-
-	return mock_replace(self->fd, &mock, self->ioas_id);
-}
-
-static int move_mock_away(struct subject *self)
-{
-	struct mock_dev mock = self->mock;
-
-	return mock_replace(self->fd, &mock, self->spare_id);
-}
-
 TEST_F_TIMEOUT(arrival, moved_mock, 300)
 {
 	struct subject *subject = &self->subject;

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "mock.h"
+#include "smaps.h"
 
 #define AT		(64 * HUGE)
 #define NHUGE		3UL
@@ -33,27 +34,6 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
 #endif
-
-/* Kilobytes that smaps says of the mapping that starts at an address */
-static long smaps_kib(const void *va, const char *field)
-{
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long start, end;
-	bool inside = false;
-	char line[1024];
-	long found = -1;
-
-	if (!smaps)
-		return -1;
-	while (found < 0 && fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start <= addr(va) && addr(va) < end;
-		else if (inside && !strncmp(line, field, strlen(field)))
-			found = strtol(line + strlen(field), NULL, 10);
-	}
-	fclose(smaps);
-	return found;
-}
 
 static char *place(void)
 {
