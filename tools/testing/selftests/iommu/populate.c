@@ -27,40 +27,6 @@
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define THP		"/sys/kernel/mm/transparent_hugepage/"
 
-/* Helpers that there are, of whomever; -1 on error */
-static int helpers(void)
-{
-	DIR *dir = opendir("/proc");
-	char path[300], comm[32];
-	struct dirent *e;
-	int n = 0;
-	FILE *f;
-
-	if (!dir)
-		return -1;
-	while ((e = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		n += fgets(comm, sizeof(comm), f) &&
-		     !strncmp(comm, "iommufd/", strlen("iommufd/"));
-		fclose(f);
-	}
-	closedir(dir);
-	return n;
-}
-
-/* They end before the call does, but the kernel may still list them for a while. */
-static bool helpers_are_gone(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < 500 * time_factor() && helpers(); i++)
-		usleep(10000);
-	return !helpers();
-}
-
 /* How many pages are there, or -1 */
 static long present(char *va, size_t length)
 {
@@ -74,32 +40,6 @@ static long present(char *va, size_t length)
 		count += map[i] & 1;
 	free(map);
 	return count;
-}
-
-struct context {
-	int fd;
-	__u32 ioas_id;
-	struct mock_dev dev;
-	long pinned;
-};
-
-static int context_open(struct context *c)
-{
-	int rc = mock_load() ?: populate_with_helper("32");
-
-	c->fd = rc ? -ENODEV : iommufd_open();
-	if (c->fd < 0)
-		return c->fd;
-	c->pinned = pinned();
-	return ioas_alloc(c->fd, &c->ioas_id) ?:
-	       mock_attach(c->fd, c->ioas_id, &c->dev);
-}
-
-/* Returns whether nothing is left. */
-static bool context_close(struct context *c)
-{
-	close(c->fd);
-	return pinned() == c->pinned && helpers_are_gone();
 }
 
 static int map(struct context *c, const void *va)
