@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "../userfault.h"
 #include "mock.h"
@@ -599,6 +600,112 @@ TEST_F_TIMEOUT(populate, that_is_killed_leaves_nothing, 120)
 	}
 	ASSERT_EQ(0, map(c, self->va));
 	EXPECT_EQ(0, check(c, self->va));
+}
+
+/* So much that it does not end soon by itself */
+#define MUCH		(384 * MiB)
+#define BEGUN		((long)(MUCH / PAGE / 32))
+#define KILLS		3
+
+/* Nanoseconds */
+static long long now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* Page faults of a process with one thread, or -1 */
+static long faults_of(pid_t pid)
+{
+	char path[64];
+	long n = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	if (fscanf(f, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %ld", &n) != 1)
+		n = -1;
+	fclose(f);
+	return n;
+}
+
+/* How long does the whole take?  -1 on error */
+static long long time_whole(struct context *c, char *va)
+{
+	long long start = now(), end;
+
+	if (ioas_map(c->fd, c->ioas_id, va, MUCH, AT))
+		return -1;
+	end = now();
+	if (ioas_empty(c->fd, c->ioas_id) != (long long)MUCH ||
+	    madvise(va, MUCH, MADV_DONTNEED))
+		return -1;
+	return end - start;
+}
+
+/*
+ * How long is a process still there that is killed when it has just begun?  0 if
+ * it has come to its end, or so near that no helper was left; -1 on error.
+ */
+static long long time_kill(struct context *c, char *va)
+{
+	atomic_bool *done = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	long long start, end;
+	int status;
+	bool late;
+	pid_t pid;
+
+	if (done == MAP_FAILED)
+		return -1;
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (!pid) {
+		ioas_map(c->fd, c->ioas_id, va, MUCH, AT);
+		*done = true;
+		pause();
+	}
+	while (faults_of(pid) < BEGUN && !*done)
+		usleep(1000);
+	late = helpers() < 1;
+	start = now();
+	if (kill(pid, SIGKILL) || waitpid(pid, &status, 0) != pid ||
+	    status != SIGKILL)
+		return -1;
+	end = now();
+	return late || *done ? 0 : end - start;
+}
+
+/* Compared with what it would have taken, all rounds together */
+TEST_F_TIMEOUT(populate, that_is_killed_ends_at_once, 240)
+{
+	long long whole, killed, wholes = 0, kills = 0;
+	struct context *c = &self->context;
+	char *va = missing(MUCH);
+	int i = 0;
+
+	ASSERT_NE(NULL, va);
+	while (i < KILLS) {
+		whole = time_whole(c, va);
+		ASSERT_LT(0, whole);
+		killed = time_kill(c, va);
+		ASSERT_LE(0, killed);
+		EXPECT_LE(0, ioas_empty(c->fd, c->ioas_id));
+		EXPECT_TRUE(helpers_are_gone());
+		EXPECT_EQ(0, check_nothing(c));
+		if (!killed)
+			continue;
+		wholes += whole;
+		kills += killed;
+		i++;
+	}
+	TH_LOG("%lld of %lld ms", kills / 1000000, wholes / 1000000);
+	EXPECT_GT(wholes / 2, kills);
 }
 
 struct racer {
