@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/swap.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "mock.h"
 #include "smaps.h"
@@ -674,15 +675,25 @@ struct rival {
 	unsigned int seed;
 	unsigned int failed;
 	atomic_uint begun, seen, done;
+	atomic_long took;	/* ns, the last time */
 	atomic_bool stop;
 };
 
-static void dawdle(unsigned int *seed, int most)
+static long now_ns(void)
 {
-	int n = rand_r(seed) % most;
+	struct timespec t;
 
-	while (n--)
-		atomic_signal_fence(memory_order_seq_cst);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000L + t.tv_nsec;
+}
+
+/* Up to this long, of any length alike */
+static void dawdle(unsigned int *seed, long ns)
+{
+	long end = now_ns() + ns * (rand_r(seed) % 1024) / 1024;
+
+	while (now_ns() < end)
+		;
 }
 
 static void *rival_run(void *arg)
@@ -693,7 +704,7 @@ static void *rival_run(void *arg)
 		if (r->done == r->begun)
 			continue;
 		r->seen++;
-		dawdle(&r->seed, 16384);
+		dawdle(&r->seed, r->took / 4);
 		r->failed += !r->act(r);
 		r->done++;
 	}
@@ -706,7 +717,7 @@ static void rival_begin(struct rival *r, unsigned int *seed)
 	r->begun++;
 	while (r->seen != r->begun)
 		sched_yield();
-	dawdle(seed, 4 * 16384);
+	dawdle(seed, 2 * r->took);
 }
 
 static void rival_wait(struct rival *r)
@@ -732,6 +743,7 @@ static bool fork_once(struct rival *r)
 {
 	char *from = r->va, *end = from + HUGE;
 	pid_t parent = getpid(), pid;
+	long start = now_ns();
 	unsigned int before;
 	int status;
 
@@ -747,6 +759,7 @@ static bool fork_once(struct rival *r)
 			sched_yield();
 		_exit(sum(from, end) != before);
 	}
+	r->took = now_ns() - start;
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
@@ -787,6 +800,8 @@ TEST_F_TIMEOUT(huge, races_with_fork, 120)
 /* Take a page away, and have another one there. */
 static bool replace_once(struct rival *r)
 {
+	long start = now_ns();
+
 	if (mremap(r->page, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
 		   r->aside) != r->aside ||
 	    mmap(r->page, PAGE, PROT_READ | PROT_WRITE,
@@ -794,6 +809,7 @@ static bool replace_once(struct rival *r)
 		    r->page)
 		return false;
 	*r->page = 7;
+	r->took = now_ns() - start;
 	return true;
 }
 
