@@ -619,18 +619,11 @@ static long long now(void)
 /* Page faults of a process with one thread, or -1 */
 static long faults_of(pid_t pid)
 {
-	char path[64];
-	long n = -1;
-	FILE *f;
+	struct stat_line stat;
+	char id[16];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (fscanf(f, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %ld", &n) != 1)
-		n = -1;
-	fclose(f);
-	return n;
+	snprintf(id, sizeof(id), "%d", pid);
+	return read_stat(id, &stat) ? -1 : stat.faults;
 }
 
 /* How long does the whole take?  -1 on error */

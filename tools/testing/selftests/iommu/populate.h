@@ -36,6 +36,32 @@ static inline char *missing(size_t length)
 	return va && !madvise(va, length, MADV_NOHUGEPAGE) ? va : NULL;
 }
 
+/* What /proc/ID/stat says of a thread, or of a process with no other */
+struct stat_line {
+	long faults;
+	long nice;
+};
+
+static inline int read_stat(const char *id, struct stat_line *stat)
+{
+	long minor, major;
+	char path[300];
+	FILE *f;
+	int n;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", id);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	/* Fields 10, 12 and 19 */
+	n = fscanf(f, "%*d (%*[^)]) %*s %*s %*s %*s %*s %*s %*s %ld %*s %ld",
+		   &minor, &major);
+	n += fscanf(f, "%*s %*s %*s %*s %*s %*s %ld", &stat->nice);
+	fclose(f);
+	stat->faults = minor + major;
+	return n == 3 ? 0 : -ESRCH;
+}
+
 /* Helpers that there are, of whomever; -1 on error */
 static inline int helpers(void)
 {

@@ -16,32 +16,6 @@
 #define MOST		16	/* helpers that are looked at */
 #define ROUNDS		100
 
-/* What /proc/ID/stat says of a thread */
-struct stat_line {
-	long faults;
-	long nice;
-};
-
-static int read_stat(const char *id, struct stat_line *stat)
-{
-	long minor, major;
-	char path[300];
-	FILE *f;
-	int n;
-
-	snprintf(path, sizeof(path), "/proc/%s/stat", id);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	/* Fields 10, 12 and 19 */
-	n = fscanf(f, "%*d (%*[^)]) %*s %*s %*s %*s %*s %*s %*s %ld %*s %ld",
-		   &minor, &major);
-	n += fscanf(f, "%*s %*s %*s %*s %*s %*s %ld", &stat->nice);
-	fclose(f);
-	stat->faults = minor + major;
-	return n == 3 ? 0 : -ESRCH;
-}
-
 static int read_cpus(const char *id, char cpus[32])
 {
 	char path[300], line[256];
