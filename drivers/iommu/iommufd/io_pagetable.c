@@ -289,7 +289,7 @@ static bool find_free_above(struct iopt_map *map, unsigned long align,
 
 	if (find_free_allowed(map, iopt->above_chosen, align, offset, &steps))
 		return true;
-	/* Taken by other mappings, or nothing is left there: begin anew. */
+	/* Go on behind those that were looked at; begin anew if that was all. */
 	iopt->above_chosen = steps ? 0 : map->iova;
 
 	steps = IOPT_CHOICE_STEPS;

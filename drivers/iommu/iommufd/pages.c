@@ -511,7 +511,10 @@ static inline int batch_reserve(struct iopt_batch *batch)
 	return batch->sg ? batch_flush(batch) : batch_alloc(batch);
 }
 
-/* The list has no mark of its end: iommu_map_sg() is told where that is. */
+/*
+ * The list has no mark of its end: iommu_map_sg() is told where that is.  What it
+ * does look at is whether an entry is of a bus address, so that must be cleared.
+ */
 static inline void set_run(struct scatterlist *sg, unsigned long pfn,
 			   size_t bytes, unsigned int offset)
 {
