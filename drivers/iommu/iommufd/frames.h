@@ -95,31 +95,32 @@ static inline void iopt_run_next(struct iopt_run *run)
 }
 
 /**
- * iopt_run_singles() - Go past runs of a single page, as many as are at hand
- * @run: The run; becomes the last of them, if there are any.
- * @pfns: Set to their frames.
+ * iopt_run_singles() - Take runs of a single page together, as many as are at hand
+ * @run: The run; if it is a single page, becomes the last of them.
+ * @pfns: Set to their frames, the first that of @run.
  *
- * Those at the ends of a chunk and of the range are left to iopt_run_next().
- *
- * Return: how many there are.
+ * Return: how many there are, 0 if @run is longer.
  */
 static inline unsigned long iopt_run_singles(struct iopt_run *run,
 					     const unsigned long **pfns)
 {
-	unsigned long index = run->index + run->npages;
-	unsigned long first = index % IOPT_CHUNK_PAGES;
+	unsigned long first = run->index % IOPT_CHUNK_PAGES;
+	unsigned long last = first + run->last - run->index;
+	/* Whether the last one of a chunk is single, the next chunk tells. */
+	unsigned long limit = min(IOPT_CHUNK_PAGES - 1, last);
 	const unsigned long *chunk = run->chunk;
-	unsigned long i, end;
+	unsigned long i;
 
-	if (!first || index > run->last || xa_is_value(chunk))
+	if (run->npages > 1)
 		return 0;
-	end = min(IOPT_CHUNK_PAGES - 1, first + run->last - index);
-	for (i = first; i < end && chunk[i + 1] != chunk[i] + 1; i++)
+	*pfns = &run->pfn;
+	if (xa_is_value(chunk))
+		return 1;
+	for (i = first + 1; i < limit && chunk[i + 1] != chunk[i] + 1; i++)
 		;
-	if (i == first)
-		return 0;
-	run->index = index + i - first - 1;
-	run->npages = 1;
+	if (i == limit && i == last)
+		i++;
+	run->index += i - 1 - first;
 	run->pfn = chunk[i - 1];
 	*pfns = chunk + first;
 	return i - first;

@@ -21,7 +21,6 @@
 #include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
-#include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -30,12 +29,8 @@
 #include "populate.h"
 #include "provider.h"
 
-/* No entry of a scatter list is longer, and this keeps huge pages whole. */
-#define IOPT_BATCH_RUN_BYTES	SZ_1G
-
-/* Up to this many pages, or runs, need no memory to list them. */
+/* Up to this many pages need no memory to list them. */
 #define IOPT_STACK_PAGES	16
-#define IOPT_STACK_RUNS		16
 
 /* Of a pages object with its first area, if that is all there is */
 #define IOPT_USUAL_BYTES	256
@@ -54,10 +49,11 @@ static const struct iopt_pages_ops *ops_of(const struct iopt_pages *pages)
 	return iopt_kinds[pages->kind];
 }
 
-/* How many entries of @size bytes fit the scratch memory, at least 1? */
-static unsigned int scratch_entries(size_t size)
+/* How many pages can be listed in the scratch memory, at least 1? */
+static unsigned long scratch_pages(void)
 {
-	return max_t(size_t, READ_ONCE(iopt_scratch_bytes) / size, 1);
+	return max_t(size_t, READ_ONCE(iopt_scratch_bytes) /
+			     sizeof(struct page *), 1);
 }
 
 static int charge(struct iopt_pages *pages, unsigned long npages)
@@ -234,10 +230,11 @@ static void unpin_runs(struct iopt_pages *pages, unsigned long index,
 
 	for (iopt_run_first(&run, &pages->frames, index, last); run.npages;
 	     iopt_run_next(&run)) {
-		unpin(pages, run.pfn, run.npages);
 		n = iopt_run_singles(&run, &pfns);
 		if (n)
 			unpin_singles(pages, pfns, n);
+		else
+			unpin(pages, run.pfn, run.npages);
 		cond_resched();
 	}
 }
@@ -328,8 +325,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 		return rc;
 
 	rc = -ENOMEM;
-	room = min3(npages, IOPT_CHUNK_PAGES,
-		    (unsigned long)scratch_entries(sizeof(*list)));
+	room = min3(npages, IOPT_CHUNK_PAGES, scratch_pages());
 	if (room > ARRAY_SIZE(few)) {
 		list = kmalloc_array(room, sizeof(*list), GFP_KERNEL_ACCOUNT);
 		if (!list)
@@ -443,230 +439,86 @@ void iopt_slice_unpin(struct iopt_slice *slice)
 	mutex_unlock(&pages->lock);
 }
 
-/**
- * struct iopt_batch - Runs on their way into a domain
- * @domain: The domain.
- * @iova: Where the next byte goes that is not in @domain yet.
- * @prot: IOMMU_READ and so on.
- * @finish: Go on when the caller is killed: it may not be the user.
- * @nruns: Runs gathered in @sg.
- * @room: How many it is to have room for.
- * @bytes: Their bytes.
- * @few: Room for few runs.
- * @sg: The runs: @few, or allocated for more; NULL until there is one.
- */
-struct iopt_batch {
-	struct iommu_domain *domain;
-	unsigned long iova;
-	int prot;
-	bool finish;
-	unsigned int nruns;
-	unsigned int room;
-	size_t bytes;
-	struct scatterlist *few;
-	struct scatterlist *sg;
-};
-
-static int batch_flush(struct iopt_batch *batch)
+/* Map at once, in one piece, and have it seen. */
+static int map_at_once(struct iommu_domain *domain, unsigned long iova,
+		       phys_addr_t phys, size_t length, int prot)
 {
-	ssize_t mapped;
+	int rc = iommu_provider_map(domain, iova, phys, length, prot);
 
-	if (!batch->nruns)
-		return 0;
-	if (fatal_signal_pending(current))
-		return -EINTR;
-	cond_resched();
-
-	mapped = iommu_map_sg(batch->domain, batch->iova, batch->sg,
-			      batch->nruns, batch->prot, GFP_KERNEL_ACCOUNT);
-	if (mapped < 0) {
-		iommu_provider_sweep(batch->domain, batch->iova, batch->bytes);
-		return mapped;
-	}
-	batch->iova += mapped;
-	if (mapped != batch->bytes)
-		return -ENOMEM;
-	batch->nruns = 0;
-	batch->bytes = 0;
-	return 0;
-}
-
-static int batch_alloc(struct iopt_batch *batch)
-{
-	batch->sg = batch->few;
-	if (batch->room > IOPT_STACK_RUNS) {
-		batch->sg = kmalloc_array(batch->room, sizeof(*batch->sg),
-					  GFP_KERNEL);
-		if (!batch->sg)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-/* Have room for at least one more. */
-static inline int batch_reserve(struct iopt_batch *batch)
-{
-	if (likely(batch->sg && batch->nruns < batch->room))
-		return 0;
-	return batch->sg ? batch_flush(batch) : batch_alloc(batch);
+	return rc ?: iommu_provider_sync_map(domain, iova, length);
 }
 
 /*
- * The list has no mark of its end: iommu_map_sg() is told where that is.  What it
- * does look at is whether an entry is of a bus address, so that must be cleared.
+ * Map page by page, whatever could be mapped at once.  With @finish, go on when
+ * the caller is killed: it may not be the user.
  */
-static inline void set_run(struct scatterlist *sg, unsigned long pfn,
-			   size_t bytes, unsigned int offset)
+static int map_small(struct iommu_domain *domain, unsigned long iova,
+		     phys_addr_t phys, size_t length, int prot, bool finish)
 {
-	memset(sg, 0, sizeof(*sg));
-	sg_set_page(sg, pfn_to_page(pfn), bytes, offset);
-}
-
-static inline int batch_add_run(struct iopt_batch *batch, phys_addr_t phys,
-				size_t bytes)
-{
-	int rc = batch_reserve(batch);
-
-	if (rc)
-		return rc;
-	set_run(&batch->sg[batch->nruns++], PHYS_PFN(phys), bytes,
-		offset_in_page(phys));
-	batch->bytes += bytes;
-	return 0;
-}
-
-/* Whole pages, each of them a run */
-static int batch_add_singles(struct iopt_batch *batch,
-			     const unsigned long *pfns, unsigned long npages)
-{
-	unsigned long i, n;
-	int rc;
-
-	for (; npages; npages -= n, pfns += n) {
-		struct scatterlist *sg;
-
-		rc = batch_reserve(batch);
-		if (rc)
-			return rc;
-		n = min_t(unsigned long, npages, batch->room - batch->nruns);
-		sg = &batch->sg[batch->nruns];
-		for (i = 0; i < n; i++)
-			set_run(&sg[i], pfns[i], PAGE_SIZE, 0);
-		batch->nruns += n;
-		batch->bytes += n * PAGE_SIZE;
-	}
-	return 0;
-}
-
-/* The same for what is too long for one entry of a scatter list. */
-static int batch_add_long(struct iopt_batch *batch, phys_addr_t phys,
-			  size_t bytes)
-{
+	size_t n, done = 0;
 	int rc = 0;
 
-	while (!rc && bytes) {
-		size_t n = min_t(size_t, bytes, IOPT_BATCH_RUN_BYTES -
-				 phys % IOPT_BATCH_RUN_BYTES);
-
-		rc = batch_add_run(batch, phys, n);
-		phys += n;
-		bytes -= n;
-	}
-	return rc;
-}
-
-/* Map at once, in one piece. */
-static int map_at_once(struct iommu_domain *domain, unsigned long iova,
-		       phys_addr_t phys, size_t bytes, int prot)
-{
-	int rc = iommu_map(domain, iova, phys, bytes, prot, GFP_KERNEL_ACCOUNT);
-
-	if (rc)
-		iommu_provider_sweep(domain, iova, bytes);
-	return rc;
-}
-
-/* Map page by page, whatever could be mapped at once. */
-static int batch_map_pages(struct iopt_batch *batch, phys_addr_t phys,
-			   size_t bytes)
-{
-	int rc;
-
-	while (bytes) {
-		size_t n = min(bytes, PAGE_SIZE - offset_in_page(phys));
-
-		if (!batch->finish && fatal_signal_pending(current))
-			return -EINTR;
+	for (; done < length; done += n) {
+		if (!finish && fatal_signal_pending(current))
+			rc = -EINTR;
 		cond_resched();
-		rc = map_at_once(batch->domain, batch->iova, phys, n,
-				 batch->prot);
-		if (rc)
-			return rc;
-		batch->iova += n;
-		phys += n;
-		bytes -= n;
-	}
-	return 0;
-}
-
-static int batch_add_slice(struct iopt_batch *batch, struct iopt_slice *slice,
-			   struct iopt_run *run, bool huge_pages)
-{
-	size_t offset = slice->offset;
-	size_t left = slice->length;
-	const unsigned long *pfns;
-	unsigned long n;
-	int rc;
-
-	for (; run->npages; iopt_run_next(run)) {
-		phys_addr_t phys = PFN_PHYS(run->pfn) + offset;
-		size_t bytes = min(run->npages * PAGE_SIZE - offset, left);
-
-		if (!huge_pages)
-			rc = batch_map_pages(batch, phys, bytes);
-		else if (bytes > IOPT_BATCH_RUN_BYTES)
-			rc = batch_add_long(batch, phys, bytes);
-		else
-			rc = batch_add_run(batch, phys, bytes);
-		if (rc)
-			return rc;
-		offset = 0;
-		left -= bytes;
-
-		n = huge_pages ? iopt_run_singles(run, &pfns) : 0;
-		if (n) {
-			rc = batch_add_singles(batch, pfns, n);
-			if (rc)
-				return rc;
-			left -= n * PAGE_SIZE;
+		n = min(length - done, PAGE_SIZE - offset_in_page(phys + done));
+		rc = rc ?: iommu_provider_map(domain, iova + done, phys + done,
+					      n, prot);
+		if (rc) {
+			iommu_provider_unmap(domain, iova, done);
+			break;
 		}
 	}
-	return batch_flush(batch);
+	return rc;
+}
+
+static int map_run(struct iommu_domain *domain, unsigned long iova,
+		   phys_addr_t phys, size_t length, int prot, bool huge_pages)
+{
+	if (huge_pages)
+		return iommu_provider_map(domain, iova, phys, length, prot);
+	return map_small(domain, iova, phys, length, prot, false);
 }
 
 /* Map what is not a single run to be mapped at once. */
-static noinline int slice_map_runs(struct iopt_slice *slice,
-				   struct iopt_run *run,
-				   struct iommu_domain *domain,
-				   unsigned long iova, int prot,
-				   bool huge_pages)
+static int slice_map_runs(struct iopt_slice *slice, struct iopt_run *run,
+			  struct iommu_domain *domain, unsigned long iova,
+			  int prot, bool huge_pages)
 {
-	struct scatterlist few[IOPT_STACK_RUNS] __uninitialized;
-	struct iopt_batch batch = {
-		.domain = domain,
-		.iova = iova,
-		.prot = prot,
-		.room = min_t(unsigned long, iopt_slice_npages(slice),
-			      scratch_entries(sizeof(*few))),
-		.few = few,
-	};
-	int rc;
+	bool whole_pages = PAGE_ALIGNED(slice->offset | slice->length);
+	size_t length, offset = slice->offset, done = 0;
+	const unsigned long *pfns;
+	unsigned long n;
+	int rc = 0;
 
-	rc = batch_add_slice(&batch, slice, run, huge_pages);
-	if (batch.sg != few)
-		kfree(batch.sg);
-	if (rc)
-		iommu_provider_unmap(domain, iova, batch.iova - iova);
+	for (; run->npages; iopt_run_next(run)) {
+		if (fatal_signal_pending(current))
+			rc = -EINTR;
+		cond_resched();
+		if (rc)
+			break;
+
+		n = huge_pages && whole_pages ? iopt_run_singles(run, &pfns) : 0;
+		if (n) {
+			length = n * PAGE_SIZE;
+			rc = iommu_provider_map_pages(domain, iova + done, pfns,
+						      n, prot);
+		} else {
+			length = min(run->npages * PAGE_SIZE - offset,
+				     slice->length - done);
+			rc = map_run(domain, iova + done,
+				     PFN_PHYS(run->pfn) + offset, length, prot,
+				     huge_pages);
+		}
+		if (rc)
+			break;
+		offset = 0;
+		done += length;
+	}
+	if (!rc)
+		return iommu_provider_sync_map(domain, iova, done);
+	iommu_provider_unmap(domain, iova, done);
 	return rc;
 }
 
@@ -717,20 +569,12 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 		  phys_addr_t phys, size_t length, int prot, bool huge_pages)
 {
-	struct iopt_batch batch = {
-		.domain = domain,
-		.iova = iova,
-		.prot = prot,
-		.finish = true,
-	};
 	int rc;
 
 	if (huge_pages)
 		return map_at_once(domain, iova, phys, length, prot);
-	rc = batch_map_pages(&batch, phys, length);
-	if (rc)
-		iommu_provider_unmap(domain, iova, batch.iova - iova);
-	return rc;
+	rc = map_small(domain, iova, phys, length, prot, true);
+	return rc ?: iommu_provider_sync_map(domain, iova, length);
 }
 
 /**

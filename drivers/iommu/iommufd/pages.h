@@ -99,7 +99,7 @@ struct iopt_slice {
 	unsigned long length;
 };
 
-/* Bytes of scratch memory at a time: pointers to pages, or a scatter list */
+/* Bytes of scratch memory at a time: pointers to pages */
 #define IOPT_SCRATCH_BYTES	4096U
 
 /* Tests make it smaller, so that little memory has many borders, or larger. */

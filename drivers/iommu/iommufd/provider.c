@@ -17,10 +17,12 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pfn.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <trace/events/iommu.h>
 #include <uapi/linux/iommufd.h>
 
 #include "provider.h"
@@ -122,26 +124,173 @@ bool iommu_provider_enforce_coherency(struct iommu_domain *domain)
 }
 
 /*
- * Bytes at @iova that the kernel asks an IOMMU driver to unmap in one step:
- * pages of one size.
+ * Bytes at @iova that an IOMMU driver can be asked to map to @phys, or to unmap if
+ * that is @iova, in one step: pages of one size, *@pgsize.  Steps end at multiples
+ * of @limit, unless pages are as large.
  */
-static size_t unmap_step(struct iommu_domain *domain, unsigned long iova,
-			 size_t length)
+static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
+			      phys_addr_t phys, size_t length, size_t limit,
+			      size_t *pgsize)
 {
 	unsigned long sizes = domain->pgsize_bitmap;
 	unsigned long larger, size, head;
 
-	if (length == BIT(__ffs(sizes)))
-		return length;
-	size = BIT(__fls(sizes & GENMASK(__ffs(iova | BIT(__fls(length))), 0)));
+	size = BIT(__fls(sizes & GENMASK(__ffs(iova | phys |
+					       BIT(__fls(length))), 0)));
+	*pgsize = size;
+	length = round_down(length, size);
 	larger = sizes & ~(size | (size - 1));
 	if (larger) {
 		larger = BIT(__ffs(larger));
 		head = larger - (iova & (larger - 1));
-		if (length >= larger && head <= length - larger)
+		if (!((iova ^ phys) & (larger - 1)) && length >= larger &&
+		    head <= length - larger)
 			return head;
 	}
-	return round_down(length, size);
+	if (size < limit)
+		length = min(length, limit - (iova & (limit - 1)));
+	return length;
+}
+
+/* The same, mostly of one page.  Returns 0 when something is misaligned. */
+static inline size_t next_step(struct iommu_domain *domain, unsigned long iova,
+			       phys_addr_t phys, size_t length, size_t limit,
+			       size_t *pgsize)
+{
+	size_t smallest = BIT(__ffs(domain->pgsize_bitmap));
+
+	if ((iova | phys | length) & (smallest - 1))
+		return 0;
+	*pgsize = smallest;
+	if (length == smallest)
+		return length;
+	return next_large_step(domain, iova, phys, length, limit, pgsize);
+}
+
+/*
+ * Take out what a failed map left in a domain.  It should be nothing, but Intel's
+ * driver, when it finds no memory for a page table, leaves what it had filled
+ * before and does not tell.
+ */
+static void sweep(struct iommu_domain *domain, unsigned long iova,
+		  size_t length)
+{
+	size_t page = BIT(__ffs(domain->pgsize_bitmap));
+
+	for (; length; iova += page, length -= page) {
+		if (iommu_iova_to_phys(domain, iova))
+			iommu_unmap(domain, iova, page);
+		cond_resched();
+	}
+}
+
+/* Undo a map that failed after so many bytes in a step of so many. */
+static noinline void undo_map(struct iommu_domain *domain, unsigned long iova,
+			      size_t done, size_t step)
+{
+	iommu_provider_unmap(domain, iova, done);
+	sweep(domain, iova + done, step);
+}
+
+/* See iommu_provider_map(). */
+static __always_inline int map(struct iommu_domain *domain, unsigned long iova,
+			       phys_addr_t phys, size_t length, int prot)
+{
+	size_t step, pgsize, mapped, done = 0;
+	int rc = -EINVAL;
+
+	for (;;) {
+		mapped = 0;
+		step = next_step(domain, iova + done, phys + done,
+				 length - done, SZ_1G, &pgsize);
+		if (step)
+			rc = iommu_domain_map_pages(domain, iova + done,
+						    phys + done, pgsize,
+						    step >> __ffs(pgsize), prot,
+						    GFP_KERNEL_ACCOUNT,
+						    &mapped);
+		done += mapped;
+		if (rc)
+			break;
+		if (done == length) {
+			trace_map(iova, phys, length);
+			return 0;
+		}
+		cond_resched();
+	}
+	undo_map(domain, iova, done, step - mapped);
+	return rc;
+}
+
+/**
+ * iommu_provider_map() - Put memory into a domain
+ * @domain: The domain.
+ * @iova: Where; nothing is mapped there.
+ * @phys: First byte of the memory.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ and so on.
+ *
+ * Devices may not see it before iommu_provider_sync_map(), which is called once
+ * for all that goes side by side.  May sleep.
+ *
+ * This is iommu_map() without that, and without looking at the domain anew for
+ * each page.
+ *
+ * Return: 0, or, with nothing mapped: -EINVAL when something is no multiple of
+ * the domain's smallest page, -ENOMEM, or what the IOMMU driver says.
+ */
+int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
+		       phys_addr_t phys, size_t length, int prot)
+{
+	return map(domain, iova, phys, length, prot);
+}
+
+/**
+ * iommu_provider_map_pages() - Put pages into a domain, one after the other
+ * @domain: The domain.
+ * @iova: Where; nothing is mapped there.
+ * @pfns: Their frames.
+ * @npages: How many.
+ * @prot: IOMMU_READ and so on.
+ *
+ * As iommu_provider_map() for each of them.
+ *
+ * Return: as iommu_provider_map(), with none of them mapped.
+ */
+int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
+			     const unsigned long *pfns, unsigned long npages,
+			     int prot)
+{
+	unsigned long i;
+	int rc;
+
+	for (i = 0; i < npages; i++) {
+		rc = map(domain, iova + i * PAGE_SIZE, PFN_PHYS(pfns[i]),
+			 PAGE_SIZE, prot);
+		if (rc) {
+			iommu_provider_unmap(domain, iova, i * PAGE_SIZE);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/**
+ * iommu_provider_sync_map() - Have devices see what was mapped
+ * @domain: The domain.
+ * @iova: First byte.
+ * @length: Bytes, all of them mapped.
+ *
+ * Return: 0, or, with all of it unmapped, what the IOMMU driver says.
+ */
+int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
+			    size_t length)
+{
+	int rc = iommu_domain_sync_map(domain, iova, length);
+
+	if (rc)
+		iommu_provider_unmap(domain, iova, length);
+	return rc;
 }
 
 /**
@@ -160,34 +309,15 @@ static size_t unmap_step(struct iommu_domain *domain, unsigned long iova,
 void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
 			  size_t length)
 {
-	while (length) {
-		size_t step = unmap_step(domain, iova, length);
+	size_t step, pgsize;
 
-		step = min(step, SZ_1T - (iova & (SZ_1T - 1)));
+	while (length) {
+		step = next_step(domain, iova, iova, length, SZ_1T, &pgsize);
+		if (WARN_ON_ONCE(!step))
+			return;
 		WARN_ON_ONCE(iommu_unmap(domain, iova, step) != step);
 		iova += step;
 		length -= step;
-		cond_resched();
-	}
-}
-
-/**
- * iommu_provider_sweep() - Take out what a failed map left in a domain
- * @domain: The domain.
- * @iova: First byte that was to be mapped.
- * @length: Bytes, multiple of the smallest page of @domain.
- *
- * A map that fails should leave nothing, but Intel's driver, when it finds no
- * memory for a page table, leaves what it had filled before and does not tell.
- */
-void iommu_provider_sweep(struct iommu_domain *domain, unsigned long iova,
-			  size_t length)
-{
-	size_t page = BIT(__ffs(domain->pgsize_bitmap));
-
-	for (; length; iova += page, length -= page) {
-		if (iommu_iova_to_phys(domain, iova))
-			iommu_unmap(domain, iova, page);
 		cond_resched();
 	}
 }

@@ -72,7 +72,7 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  *	drivers adapt a domain to the hardware then.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it,
  *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
- *	Its ops are what the kernel's iommu_map() and iommu_unmap() call.
+ *	Its ops are those that IOMMU drivers have.
  *	Returns it or ERR_PTR(): -ENOMEM, -EOPNOTSUPP when it has no such flag
  *	or data, and when the data is wrong -EINVAL, -E2BIG or -EFAULT.
  * @domain_free: Free a domain that is empty and without devices.
@@ -161,9 +161,14 @@ int iommu_provider_probe(const struct iommu_provider_ops *provider,
 
 /* What works on domains of any provider */
 bool iommu_provider_enforce_coherency(struct iommu_domain *domain);
+int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
+		       phys_addr_t phys, size_t length, int prot);
+int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
+			     const unsigned long *pfns, unsigned long npages,
+			     int prot);
+int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
+			    size_t length);
 void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
-			  size_t length);
-void iommu_provider_sweep(struct iommu_domain *domain, unsigned long iova,
 			  size_t length);
 bool iommu_provider_within(struct iommu_domain *domain,
 			   const struct iommu_provider_limits *limits);

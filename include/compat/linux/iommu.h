@@ -117,6 +117,53 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
 }
 #endif
 
+/*
+ * What iommu_map() calls of an IOMMU driver: the kernel does not export these steps
+ * alone.  From 6.7 on, all drivers map any number of pages of one size, and may
+ * fail to make them visible.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline int iommu_domain_map_pages(struct iommu_domain *domain,
+					 unsigned long iova, phys_addr_t paddr,
+					 size_t pgsize, size_t pgcount,
+					 int prot, gfp_t gfp, size_t *mapped)
+{
+	const struct iommu_domain_ops *ops = domain->ops;
+	int rc;
+
+	if (ops->map_pages)
+		return ops->map_pages(domain, iova, paddr, pgsize, pgcount,
+				      prot, gfp, mapped);
+	rc = ops->map(domain, iova, paddr, pgsize, prot, gfp);
+	*mapped = rc ? 0 : pgsize;
+	return rc;
+}
+
+static inline int iommu_domain_sync_map(struct iommu_domain *domain,
+					unsigned long iova, size_t size)
+{
+	if (domain->ops->iotlb_sync_map)
+		domain->ops->iotlb_sync_map(domain, iova, size);
+	return 0;
+}
+#else
+static inline int iommu_domain_map_pages(struct iommu_domain *domain,
+					 unsigned long iova, phys_addr_t paddr,
+					 size_t pgsize, size_t pgcount,
+					 int prot, gfp_t gfp, size_t *mapped)
+{
+	return domain->ops->map_pages(domain, iova, paddr, pgsize, pgcount,
+				      prot, gfp, mapped);
+}
+
+static inline int iommu_domain_sync_map(struct iommu_domain *domain,
+					unsigned long iova, size_t size)
+{
+	return domain->ops->iotlb_sync_map ?
+		domain->ops->iotlb_sync_map(domain, iova, size) : 0;
+}
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 /* 6.11 has domains for a device.  Before, they were for all of a bus. */
 static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Frames in any order: each page of IOVA gets its own, however many of them follow
+ * one another, and wherever a mapping begins and ends.  And pages are dirty once a
+ * device may have written to them.
+ */
+#include <sys/mman.h>
+
+#include "mock.h"
+#include "smaps.h"
+
+#define AT		(64 * HUGE)
+#define NCHUNKS		3UL
+#define CHUNK		(HUGE / PAGE)		/* pages */
+#define NPAGES		(NCHUNKS * CHUNK)
+#define ROUNDS		300
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+#define KPF_DIRTY	4
+
+/*
+ * Memory of a file, mapped page by page: the offset in it says which frame it is,
+ * surely if the file is in huge pages, and mostly if not.
+ */
+FIXTURE(frames)
+{
+	int fd;
+	__u32 ioas_id;
+	struct mock_dev dev;
+	char *va;
+	long pinned;
+	unsigned int seed;
+};
+
+FIXTURE_VARIANT(frames)
+{
+	unsigned int longest;	/* run of pages that follow one another */
+	unsigned int gap;	/* every so many pages one of a longer run */
+	bool huge;		/* the file is in huge pages */
+	bool by_page;		/* those of the IOMMU are not allowed */
+};
+
+FIXTURE_VARIANT_ADD(frames, single)
+{
+	.longest = 1,
+};
+
+FIXTURE_VARIANT_ADD(frames, single_of_huge_pages)
+{
+	.longest = 1,
+	.huge = true,
+};
+
+FIXTURE_VARIANT_ADD(frames, single_and_few)
+{
+	.longest = 3,
+	.gap = 7,
+};
+
+FIXTURE_VARIANT_ADD(frames, single_and_few_of_huge_pages)
+{
+	.longest = 3,
+	.gap = 7,
+	.huge = true,
+};
+
+FIXTURE_VARIANT_ADD(frames, pairs_of_huge_pages)
+{
+	.longest = 2,
+	.gap = 1,
+	.huge = true,
+};
+
+FIXTURE_VARIANT_ADD(frames, runs)
+{
+	.longest = 40,
+	.gap = 1,
+};
+
+FIXTURE_VARIANT_ADD(frames, runs_of_huge_pages)
+{
+	.longest = 40,
+	.gap = 1,
+	.huge = true,
+};
+
+FIXTURE_VARIANT_ADD(frames, runs_mapped_by_page)
+{
+	.longest = 40,
+	.gap = 1,
+	.by_page = true,
+};
+
+static unsigned int pick(unsigned int *seed, unsigned int n)
+{
+	return rand_r(seed) % n;
+}
+
+static int remap(char *va, int file, unsigned long page, unsigned long frame)
+{
+	return mmap(va + page * PAGE, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, file, frame * PAGE) == MAP_FAILED ?
+		       -errno : 0;
+}
+
+/* Backwards, but for runs that go forward */
+static char *lay_out(unsigned int longest, unsigned int gap, bool in_huge_pages,
+		     unsigned int *seed)
+{
+	unsigned long end = NPAGES, page = 0, i, n;
+	char *va = anon_aligned(NPAGES * PAGE, HUGE);
+	int file = memfd_create("frames", MFD_CLOEXEC);
+
+	if (!va || file < 0 || ftruncate(file, NPAGES * PAGE) ||
+	    write_file(SHMEM_ENABLED, in_huge_pages ? "advise" : "never"))
+		return NULL;
+	if (mmap(va, NPAGES * PAGE, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, file, 0) != va ||
+	    madvise(va, NPAGES * PAGE, MADV_HUGEPAGE))
+		return NULL;
+	for (i = 0; i < NPAGES; i++)
+		va[i * PAGE] = 1;
+	if (in_huge_pages &&
+	    smaps_kib(va, "ShmemPmdMapped:") != NPAGES * PAGE / 1024)
+		return NULL;
+	while (end) {
+		n = gap && !pick(seed, gap) ? 1 + pick(seed, longest) : 1;
+		if (n > end)
+			n = end;
+		end -= n;
+		for (i = 0; i < n; i++)
+			if (remap(va, file, page++, end + i))
+				return NULL;
+	}
+	close(file);
+	return va;
+}
+
+FIXTURE_SETUP(frames)
+{
+	self->seed = 1;
+	ASSERT_EQ(0, mock_load());
+	self->va = lay_out(variant->longest, variant->gap, variant->huge,
+			   &self->seed);
+	ASSERT_NE(NULL, self->va);
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				self->ioas_id, !variant->by_page));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
+}
+
+FIXTURE_TEARDOWN(frames)
+{
+	EXPECT_EQ(0, mock_limit(self->fd, SCRATCH));
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_unload());
+	EXPECT_EQ(0, write_file(SHMEM_ENABLED, "never"));
+}
+
+/*
+ * Bytes from @start on, mapped and unmapped.  Returns 0 or a line number.  The pins
+ * of one page can be counted if it is small.
+ */
+static int map_and_unmap(int fd, __u32 ioas_id, __u32 hwpt_id, const char *va,
+			 size_t start, size_t length, bool huge, long before)
+{
+	long npages = (start + length + PAGE - 1) / PAGE - start / PAGE;
+	__u64 iova = AT + start;
+
+	if (ioas_map(fd, ioas_id, va + start, length, iova))
+		return __LINE__;
+	if (mock_check_map(fd, hwpt_id, va + start, length, iova))
+		return __LINE__;
+	if (!huge && mock_refs_of(fd, va + start, length, 1))
+		return __LINE__;
+	if (pinned() - before != npages)
+		return __LINE__;
+	if (ioas_unmap(fd, ioas_id, iova, length))
+		return __LINE__;
+	if (!huge && mock_refs_of(fd, va + start, length, 0))
+		return __LINE__;
+	return pinned() == before ? 0 : __LINE__;
+}
+
+#define MAP_AND_UNMAP(start, length)                                         \
+	map_and_unmap(self->fd, self->ioas_id, self->dev.hwpt_id, self->va,   \
+		      start, length, variant->huge, self->pinned)
+
+TEST_F(frames, around_where_a_chunk_ends)
+{
+	size_t first, last;
+
+	for (first = CHUNK - 4; first < CHUNK + 3; first++)
+		for (last = first; last < CHUNK + 3; last++)
+			ASSERT_EQ(0, MAP_AND_UNMAP(first * PAGE,
+						   (last + 1 - first) * PAGE))
+				TH_LOG("pages %zu to %zu", first, last);
+}
+
+TEST_F(frames, from_chunk_to_chunk)
+{
+	size_t n;
+
+	for (n = 1; n <= NCHUNKS; n++)
+		EXPECT_EQ(0, MAP_AND_UNMAP(0, n * HUGE));
+	EXPECT_EQ(0, MAP_AND_UNMAP(HUGE - PAGE, HUGE + 2 * PAGE));
+	EXPECT_EQ(0, MAP_AND_UNMAP(HUGE - HALF, HUGE + PAGE));
+}
+
+TEST_F_TIMEOUT(frames, anywhere, 120)
+{
+	unsigned int i, most;
+	size_t start, length;
+
+	for (i = 0; i < ROUNDS; i++) {
+		/* Half of them less than 20 pages, in units of half a page */
+		most = i % 2 ? 40 : NPAGES * 2;
+		length = 1 + pick(&self->seed, most);
+		start = pick(&self->seed, NPAGES * 2 - length + 1);
+		ASSERT_EQ(0, mock_limit(self->fd, i % 3 ? SCRATCH : 100));
+		ASSERT_EQ(0, MAP_AND_UNMAP(start * HALF, length * HALF))
+			TH_LOG("%zu half pages from %zu on", length, start);
+	}
+}
+
+/* What a copy shares is unpinned with the last that has it, page by page. */
+TEST_F(frames, unpinned_in_parts)
+{
+	const size_t length = 2 * HUGE, part = 100 * PAGE;
+	struct mock_dev dev;
+	__u32 other;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, mock_attach(self->fd, other, &dev));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->va, length, AT));
+	ASSERT_EQ(0, ioas_copy(self->fd, other, self->ioas_id, part, AT,
+			       AT + HUGE - part / 2));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, length));
+	EXPECT_EQ((long)(part / PAGE), pinned() - self->pinned);
+	if (!variant->huge) {
+		EXPECT_EQ(0, mock_check_refs(self->fd, self->va,
+					     HUGE - part / 2, 0));
+		EXPECT_EQ(0, mock_check_refs(self->fd,
+					     self->va + HUGE - part / 2, part,
+					     1));
+		EXPECT_EQ(0, mock_check_refs(self->fd,
+					     self->va + HUGE + part / 2,
+					     HUGE - part / 2, 0));
+	}
+	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id,
+				    self->va + HUGE - part / 2, part, AT));
+	EXPECT_EQ(0, ioas_unmap(self->fd, other, AT, part));
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+/* Small pages that nobody has marked dirty so far */
+FIXTURE(dirtied)
+{
+	int fd;
+	__u32 ioas_id;
+	struct mock_dev dev;
+	char *va;
+	long pinned;
+};
+
+FIXTURE_VARIANT(dirtied)
+{
+	size_t npages;
+};
+
+FIXTURE_VARIANT_ADD(dirtied, one_page) { 1 };
+FIXTURE_VARIANT_ADD(dirtied, some_pages) { 16 };
+FIXTURE_VARIANT_ADD(dirtied, many_pages) { 1000 };
+
+FIXTURE_SETUP(dirtied)
+{
+	size_t length = variant->npages * PAGE, i;
+
+	ASSERT_EQ(0, mock_load());
+	self->va = anon(length);
+	ASSERT_NE(NULL, self->va);
+	ASSERT_EQ(0, madvise(self->va, length, MADV_NOHUGEPAGE));
+	/* The kernel hands out frames in order: so that not all are adjacent */
+	for (i = 0; i < length; i += 2 * PAGE)
+		self->va[i] = 1;
+	for (i = PAGE; i < length; i += 2 * PAGE)
+		self->va[i] = 1;
+	self->fd = iommufd_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
+	self->pinned = pinned();
+	ASSERT_LE(0, self->pinned);
+}
+
+FIXTURE_TEARDOWN(dirtied)
+{
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_unload());
+}
+
+static __u64 read_u64(const char *path, __u64 index)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	__u64 value = 0;
+
+	if (pread(fd, &value, sizeof(value), index * sizeof(value)) !=
+	    sizeof(value))
+		value = 0;
+	close(fd);
+	return value;
+}
+
+/* How many pages the kernel holds to be dirty */
+static size_t count_dirty(const char *va, size_t npages)
+{
+	size_t n = 0;
+	__u64 entry;
+
+	for (; npages--; va += PAGE) {
+		entry = read_u64("/proc/self/pagemap", addr(va) / PAGE);
+		if (!(entry >> 63))
+			return -1;
+		n += read_u64("/proc/kpageflags",
+			      entry & ((1ULL << 55) - 1)) >> KPF_DIRTY & 1;
+	}
+	return n;
+}
+
+TEST_F(dirtied, if_a_device_could_write)
+{
+	const size_t length = variant->npages * PAGE;
+	__u64 iova = AT;
+	unsigned int i;
+
+	ASSERT_EQ(0, count_dirty(self->va, variant->npages));
+	ASSERT_EQ(0, ioas_map_flags(self->fd, self->ioas_id, FIXED | READABLE,
+				    self->va, length, &iova));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, length));
+	EXPECT_EQ(0, count_dirty(self->va, variant->npages));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->va, length, 0));
+
+	/* Then those that are dirty already are unpinned again. */
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->va, length,
+				      AT));
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, length));
+		EXPECT_EQ(variant->npages,
+			  count_dirty(self->va, variant->npages));
+		EXPECT_EQ(0, mock_check_refs(self->fd, self->va, length, 0));
+		EXPECT_EQ(self->pinned, pinned());
+	}
+}
+
+TEST_HARNESS_MAIN
