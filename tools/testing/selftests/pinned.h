@@ -8,22 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * Returns -1 if it cannot be told.  The kernel counts per CPU; writing to
- * stat_refresh makes it sum up first, so the difference of two calls is exact.
- */
-static inline long pinned(void)
+/* As a file like /proc/vmstat has it, or -1 if it cannot be told */
+static inline long pinned_of(const char *path)
 {
-	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
 	long acquired = -1, released = -1;
+	FILE *f = fopen(path, "re");
 	unsigned long value;
-	ssize_t refreshed;
 	char name[64];
-	FILE *f;
 
-	refreshed = write(fd, "1", 1);
-	close(fd);
-	f = refreshed == 1 ? fopen("/proc/vmstat", "re") : NULL;
 	if (!f)
 		return -1;
 	while (fscanf(f, "%63s %lu", name, &value) == 2) {
@@ -34,6 +26,19 @@ static inline long pinned(void)
 	}
 	fclose(f);
 	return acquired < 0 || released < 0 ? -1 : acquired - released;
+}
+
+/*
+ * Returns -1 if it cannot be told.  The kernel counts per CPU; writing to
+ * stat_refresh makes it sum up first, so the difference of two calls is exact.
+ */
+static inline long pinned(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	ssize_t refreshed = write(fd, "1", 1);
+
+	close(fd);
+	return refreshed == 1 ? pinned_of("/proc/vmstat") : -1;
 }
 
 #endif
