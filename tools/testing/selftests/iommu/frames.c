@@ -13,7 +13,7 @@
 #define NCHUNKS		3UL
 #define CHUNK		(HUGE / PAGE)		/* pages */
 #define NPAGES		(NCHUNKS * CHUNK)
-#define ROUNDS		300
+#define ROUNDS		60
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 #define KPF_DIRTY	4
@@ -218,8 +218,8 @@ TEST_F_TIMEOUT(frames, anywhere, 120)
 	size_t start, length;
 
 	for (i = 0; i < ROUNDS; i++) {
-		/* Half of them less than 20 pages, in units of half a page */
-		most = i % 2 ? 40 : NPAGES * 2;
+		/* In units of half a page; most of them are small, for they are fast. */
+		most = i % 4 ? 40 : NPAGES * 2;
 		length = 1 + pick(&self->seed, most);
 		start = pick(&self->seed, NPAGES * 2 - length + 1);
 		ASSERT_EQ(0, mock_limit(self->fd, i % 3 ? SCRATCH : 100));
