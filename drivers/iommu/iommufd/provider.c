@@ -281,13 +281,22 @@ int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
  * @iova: First byte.
  * @length: Bytes, all of them mapped.
  *
+ * In steps that Intel's driver of 6.1 can count, as in iommu_provider_unmap().
+ *
  * Return: 0, or, with all of it unmapped, what the IOMMU driver says.
  */
 int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
 			    size_t length)
 {
-	int rc = iommu_domain_sync_map(domain, iova, length);
+	size_t step, done = 0;
+	int rc;
 
+	do {
+		step = min(length - done,
+			   SZ_1T - ((iova + done) & (SZ_1T - 1)));
+		rc = iommu_domain_sync_map(domain, iova + done, step);
+		done += step;
+	} while (!rc && done < length);
 	if (rc)
 		iommu_provider_unmap(domain, iova, length);
 	return rc;
@@ -304,18 +313,21 @@ int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
  * The kernel would take any range, but on 6.1 Intel's driver frees page tables
  * that a device may still walk when steps of different size are flushed as one,
  * and counts the pages of a flush in 32 bits.  So each step is a call here,
- * which costs nothing: such steps are flushed one by one anyway.
+ * which costs nothing: such steps are flushed one by one anyway.  An IOMMU that can
+ * only undo a map as a whole takes more at once.
  */
 void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
 			  size_t length)
 {
-	size_t step, pgsize;
+	size_t step, pgsize, unmapped;
 
 	while (length) {
 		step = next_step(domain, iova, iova, length, SZ_1T, &pgsize);
 		if (WARN_ON_ONCE(!step))
 			return;
-		WARN_ON_ONCE(iommu_unmap(domain, iova, step) != step);
+		unmapped = iommu_unmap(domain, iova, step);
+		WARN_ON_ONCE(unmapped < step || unmapped > length);
+		step = clamp(unmapped, step, length);
 		iova += step;
 		length -= step;
 		cond_resched();
