@@ -4,7 +4,8 @@
  *
  * They warn of everything that a real IOMMU might not: what is mapped twice or
  * unmapped without having been mapped, half a huge page unmapped, a domain
- * freed while it maps something or has devices.
+ * freed while it maps something or has devices, devices made to see what is not
+ * mapped.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -43,6 +44,13 @@ static int mock_pte_prot(void *pte)
 static void *load_pte(struct mock_domain *mock, unsigned long iova)
 {
 	return xa_load(&mock->ptes, iova / MOCK_PAGE_SIZE);
+}
+
+/* The same as a device has it, which may not see it yet */
+static void *seen_pte(struct mock_domain *mock, unsigned long iova)
+{
+	return xa_get_mark(&mock->ptes, iova / MOCK_PAGE_SIZE, MOCK_PTE_SEEN) ?
+		       load_pte(mock, iova) : NULL;
 }
 
 static bool in_aperture(unsigned long iova, size_t size)
@@ -116,6 +124,26 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
+static iotlb_sync_map_t mock_sync_map(struct iommu_domain *domain,
+				      unsigned long iova, size_t size)
+{
+	struct mock_domain *mock = to_mock_domain(domain);
+	unsigned long index = iova / MOCK_PAGE_SIZE;
+	unsigned long last = index + size / MOCK_PAGE_SIZE - 1;
+	XA_STATE(xas, &mock->ptes, index);
+	unsigned long n = 0;
+	void *pte;
+
+	xas_lock(&xas);
+	xas_for_each(&xas, pte, last) {
+		xas_set_mark(&xas, MOCK_PTE_SEEN);
+		n++;
+	}
+	xas_unlock(&xas);
+	WARN_ON(n != size / MOCK_PAGE_SIZE);
+	return iotlb_sync_map_done;
+}
+
 /* Is the border of an unmap at @iova inside a huge page? */
 static bool splits_huge_page(struct mock_domain *mock, unsigned long iova)
 {
@@ -152,6 +180,7 @@ static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
 static const struct iommu_domain_ops mock_domain_ops = {
 	.map_pages = mock_map_pages,
 	.unmap_pages = mock_unmap_pages,
+	.iotlb_sync_map = mock_sync_map,
 	.iova_to_phys = mock_iova_to_phys,
 };
 
@@ -200,7 +229,8 @@ void mock_domain_free(struct mock_domain *mock)
  * @length: Number of bytes; the range does not wrap.
  * @uaddr: First user address; all three are multiples of MOCK_PAGE_SIZE.
  *
- * Return: 0, -EINVAL when some of it is not mapped or other memory is there,
+ * Return: 0, -EINVAL when some of it is not mapped, devices may not see it yet, or
+ * other memory is there,
  * -EFAULT when there is no memory at the user address, -EINTR when killed.
  */
 int mock_domain_check(struct mock_domain *mock, unsigned long iova,
@@ -219,7 +249,7 @@ int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		phys = page_to_phys(page) + offset_in_page(uaddr);
 		put_page(page);
 
-		pte = load_pte(mock, iova);
+		pte = seen_pte(mock, iova);
 		if (!pte || mock_pte_phys(pte) != phys ||
 		    !(mock_pte_prot(pte) & IOMMU_CACHE))
 			return -EINVAL;
@@ -257,7 +287,7 @@ int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
 	if (is_empty(mock, iova, length))
 		return -ENOENT;
 	for (; length; length -= MOCK_PAGE_SIZE) {
-		pte = load_pte(mock, iova);
+		pte = seen_pte(mock, iova);
 		if (!pte || mock_pte_phys(pte) != phys ||
 		    mock_pte_prot(pte) != prot)
 			return -EINVAL;

@@ -9,6 +9,7 @@ struct iommu_provider_dirty;
 
 /* Of a page in mock_domain::ptes: a device has written there. */
 #define MOCK_PTE_DIRTY	XA_MARK_0
+#define MOCK_PTE_SEEN	XA_MARK_1	/* devices see it */
 
 /**
  * struct mock_domain - A page table of the mock IOMMU

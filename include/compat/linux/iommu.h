@@ -123,6 +123,10 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
  * fail to make them visible.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+/* What iommu_domain_ops.iotlb_sync_map() returns, and that it succeeds */
+#define iotlb_sync_map_t	void
+#define iotlb_sync_map_done
+
 static inline int iommu_domain_map_pages(struct iommu_domain *domain,
 					 unsigned long iova, phys_addr_t paddr,
 					 size_t pgsize, size_t pgcount,
@@ -147,6 +151,9 @@ static inline int iommu_domain_sync_map(struct iommu_domain *domain,
 	return 0;
 }
 #else
+#define iotlb_sync_map_t	int
+#define iotlb_sync_map_done	0
+
 static inline int iommu_domain_map_pages(struct iommu_domain *domain,
 					 unsigned long iova, phys_addr_t paddr,
 					 size_t pgsize, size_t pgcount,
