@@ -31,7 +31,7 @@ enum iopt_kind {
  *	how many, at least 1, or an errno.  Sets *@adjacent if it has listed only
  *	the first, since the others follow it; before, that tells whether the
  *	pages before @index were such.  Called with iopt_pages::lock held, may
- *	sleep.  unpin_user_pages() and its kin undo it.
+ *	sleep.  Each page has a pin, as pin_user_pages() counts them.
  * @release: Drop what iopt_pages_private() holds.  Nothing is pinned.  May be
  *	NULL.
  */

@@ -17,7 +17,7 @@
 
 #define ROOT	0
 #define USER	12345		/* somebody whose memory is limited */
-#define PAGES	600UL		/* needs two page tables, and two batches */
+#define PAGES	600UL		/* needs two page tables, and two steps */
 #define AT	(64 * HUGE - 100 * PAGE)
 #define COPY_AT	(384 * HUGE - 100 * PAGE)
 #define DEBUGFS	"/sys/kernel/debug/"

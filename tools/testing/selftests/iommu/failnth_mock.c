@@ -31,7 +31,7 @@ FIXTURE_VARIANT_ADD(mock, with_edu)
 /* Each page is a step of its own */
 FIXTURE_VARIANT_ADD(mock, tiny_steps)
 {
-	.scratch = 16,
+	.scratch = 12,
 };
 
 FIXTURE_SETUP(mock)
