@@ -11,7 +11,8 @@
  * kernel, pinning, the page table, its flush, unpinning.  The memory is faulted
  * in before.  The floor is the cost of an ioctl that does nothing and of each
  * step by itself, see floor/floor.c, whose module is loaded for BDF.  Exits with
- * 1 when /dev/iommu is slower than type1 in any case.
+ * 1 when /dev/iommu is slower than type1 in any case, or than it may be: see
+ * print_findings().
  */
 #include <err.h>
 #include <errno.h>
