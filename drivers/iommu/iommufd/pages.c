@@ -215,6 +215,12 @@ static bool pin_is_references(struct page *page)
 	       !is_zero_pfn(page_to_pfn(page));
 }
 
+static void count_unpinned(struct pglist_data *node, long npages)
+{
+	if (npages)
+		mod_node_page_state(node, NR_FOLL_PIN_RELEASED, npages);
+}
+
 /*
  * Unpin pages that do not follow one another.  The kernel's own way to do that,
  * which unpin() takes, spends most of its time to count each in the statistics.
@@ -234,17 +240,14 @@ static void unpin_singles(struct iopt_pages *pages, const unsigned long *pfns,
 			continue;
 		}
 		if (page_pgdat(page) != node) {
-			if (counted)
-				mod_node_page_state(node, NR_FOLL_PIN_RELEASED,
-						    counted);
+			count_unpinned(node, counted);
 			node = page_pgdat(page);
 			counted = 0;
 		}
 		counted++;
 		folio_put_refs(page_folio(page), GUP_PIN_COUNTING_BIAS);
 	}
-	if (counted)
-		mod_node_page_state(node, NR_FOLL_PIN_RELEASED, counted);
+	count_unpinned(node, counted);
 }
 
 static void unpin_runs(struct iopt_pages *pages, unsigned long index,
@@ -465,15 +468,6 @@ void iopt_slice_unpin(struct iopt_slice *slice)
 	mutex_unlock(&pages->lock);
 }
 
-/* Map at once, in one piece, and have it seen. */
-static int map_at_once(struct iommu_domain *domain, unsigned long iova,
-		       phys_addr_t phys, size_t length, int prot)
-{
-	int rc = iommu_provider_map(domain, iova, phys, length, prot);
-
-	return rc ?: iommu_provider_sync_map(domain, iova, length);
-}
-
 /*
  * Map page by page, whatever could be mapped at once.  With @finish, go on when
  * the caller is killed: it may not be the user.
@@ -481,33 +475,28 @@ static int map_at_once(struct iommu_domain *domain, unsigned long iova,
 static int map_small(struct iommu_domain *domain, unsigned long iova,
 		     phys_addr_t phys, size_t length, int prot, bool finish)
 {
-	size_t n, done = 0;
-	int rc = 0;
+	size_t n, done;
+	int rc;
 
-	for (; done < length; done += n) {
+	for (done = 0; done < length; done += n) {
+		rc = -EINTR;
 		if (!finish && fatal_signal_pending(current))
-			rc = -EINTR;
+			goto err_unmap;
 		cond_resched();
 		n = min(length - done, PAGE_SIZE - offset_in_page(phys + done));
-		rc = rc ?: iommu_provider_map(domain, iova + done, phys + done,
-					      n, prot);
-		if (rc) {
-			iommu_provider_unmap(domain, iova, done);
-			break;
-		}
+		rc = iommu_provider_map(domain, iova + done, phys + done, n,
+					prot);
+		if (rc)
+			goto err_unmap;
 	}
+	return 0;
+
+err_unmap:
+	iommu_provider_unmap(domain, iova, done);
 	return rc;
 }
 
-static int map_run(struct iommu_domain *domain, unsigned long iova,
-		   phys_addr_t phys, size_t length, int prot, bool huge_pages)
-{
-	if (huge_pages)
-		return iommu_provider_map(domain, iova, phys, length, prot);
-	return map_small(domain, iova, phys, length, prot, false);
-}
-
-/* Map what is not a single run to be mapped at once. */
+/* Map runs, one after the other. */
 static int slice_map_runs(struct iopt_slice *slice, struct iopt_run *run,
 			  struct iommu_domain *domain, unsigned long iova,
 			  int prot, bool huge_pages)
@@ -516,34 +505,37 @@ static int slice_map_runs(struct iopt_slice *slice, struct iopt_run *run,
 	size_t length, offset = slice->offset, done = 0;
 	const unsigned long *pfns;
 	unsigned long n;
-	int rc = 0;
+	int rc;
 
 	for (; run->npages; iopt_run_next(run)) {
-		if (fatal_signal_pending(current))
-			rc = -EINTR;
-		cond_resched();
-		if (rc)
-			break;
+		phys_addr_t phys = PFN_PHYS(run->pfn) + offset;
+		unsigned long at = iova + done;
 
+		rc = -EINTR;
+		if (fatal_signal_pending(current))
+			goto err_unmap;
+		cond_resched();
+
+		length = min(run->npages * PAGE_SIZE - offset,
+			     slice->length - done);
 		n = huge_pages && whole_pages ? iopt_run_singles(run, &pfns) : 0;
 		if (n) {
 			length = n * PAGE_SIZE;
-			rc = iommu_provider_map_pages(domain, iova + done, pfns,
-						      n, prot);
+			rc = iommu_provider_map_pages(domain, at, pfns, n,
+						      prot);
+		} else if (huge_pages) {
+			rc = iommu_provider_map(domain, at, phys, length, prot);
 		} else {
-			length = min(run->npages * PAGE_SIZE - offset,
-				     slice->length - done);
-			rc = map_run(domain, iova + done,
-				     PFN_PHYS(run->pfn) + offset, length, prot,
-				     huge_pages);
+			rc = map_small(domain, at, phys, length, prot, false);
 		}
 		if (rc)
-			break;
+			goto err_unmap;
 		offset = 0;
 		done += length;
 	}
-	if (!rc)
-		return iommu_provider_sync_map(domain, iova, done);
+	return 0;
+
+err_unmap:
 	iommu_provider_unmap(domain, iova, done);
 	return rc;
 }
@@ -568,13 +560,16 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 	mutex_lock(&slice->pages->lock);
 	iopt_run_first(&run, &slice->pages->frames, slice->user.start,
 		       slice->user.last);
+	/* Most of what is small is a single run. */
 	if (huge_pages && run.npages == iopt_slice_npages(slice))
-		rc = map_at_once(domain, iova,
-				 PFN_PHYS(run.pfn) + slice->offset,
-				 slice->length, prot);
+		rc = iommu_provider_map(domain, iova,
+					PFN_PHYS(run.pfn) + slice->offset,
+					slice->length, prot);
 	else
 		rc = slice_map_runs(slice, &run, domain, iova, prot,
 				    huge_pages);
+	if (!rc)
+		rc = iommu_provider_sync_map(domain, iova, slice->length);
 	mutex_unlock(&slice->pages->lock);
 	return rc;
 }
@@ -598,8 +593,9 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 	int rc;
 
 	if (huge_pages)
-		return map_at_once(domain, iova, phys, length, prot);
-	rc = map_small(domain, iova, phys, length, prot, true);
+		rc = iommu_provider_map(domain, iova, phys, length, prot);
+	else
+		rc = map_small(domain, iova, phys, length, prot, true);
 	return rc ?: iommu_provider_sync_map(domain, iova, length);
 }
 
