@@ -14,8 +14,6 @@
 #define CHUNK		(HUGE / PAGE)		/* pages */
 #define NPAGES		(NCHUNKS * CHUNK)
 #define ROUNDS		40
-#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-
 #define KPF_DIRTY	4
 
 /*
@@ -41,56 +39,14 @@ FIXTURE_VARIANT(frames)
 	bool by_page;		/* those of the IOMMU are not allowed */
 };
 
-FIXTURE_VARIANT_ADD(frames, single)
-{
-	.longest = 1,
-};
-
-FIXTURE_VARIANT_ADD(frames, single_of_huge_pages)
-{
-	.longest = 1,
-	.huge = true,
-};
-
-FIXTURE_VARIANT_ADD(frames, single_and_few)
-{
-	.longest = 3,
-	.gap = 7,
-};
-
-FIXTURE_VARIANT_ADD(frames, single_and_few_of_huge_pages)
-{
-	.longest = 3,
-	.gap = 7,
-	.huge = true,
-};
-
-FIXTURE_VARIANT_ADD(frames, pairs_of_huge_pages)
-{
-	.longest = 2,
-	.gap = 1,
-	.huge = true,
-};
-
-FIXTURE_VARIANT_ADD(frames, runs)
-{
-	.longest = 40,
-	.gap = 1,
-};
-
-FIXTURE_VARIANT_ADD(frames, runs_of_huge_pages)
-{
-	.longest = 40,
-	.gap = 1,
-	.huge = true,
-};
-
-FIXTURE_VARIANT_ADD(frames, runs_mapped_by_page)
-{
-	.longest = 40,
-	.gap = 1,
-	.by_page = true,
-};
+FIXTURE_VARIANT_ADD(frames, single) { .longest = 1 };
+FIXTURE_VARIANT_ADD(frames, single_of_huge_pages) { 1, .huge = true };
+FIXTURE_VARIANT_ADD(frames, single_and_few) { 3, 7 };
+FIXTURE_VARIANT_ADD(frames, single_and_few_of_huge_pages) { 3, 7, .huge = true };
+FIXTURE_VARIANT_ADD(frames, pairs_of_huge_pages) { 2, 1, .huge = true };
+FIXTURE_VARIANT_ADD(frames, runs) { 40, 1 };
+FIXTURE_VARIANT_ADD(frames, runs_of_huge_pages) { 40, 1, .huge = true };
+FIXTURE_VARIANT_ADD(frames, runs_mapped_by_page) { 40, 1, .by_page = true };
 
 static unsigned int pick(unsigned int *seed, unsigned int n)
 {
@@ -171,12 +127,10 @@ FIXTURE_TEARDOWN(frames)
 /*
  * Map bytes from @start on, or copy them from the IOAS @from, look, and unmap them.
  * Only what is mapped from a border of chunks on, and not short, has its chunks
- * where the memory has.  The pins of one page can be counted if it is small.  Returns
- * 0 or a line number.
+ * where the memory has.  Returns 0 or a line number.
  */
 static int go_through(int fd, __u32 ioas_id, __u32 from, __u32 hwpt_id,
-		      const char *va, size_t start, size_t length, bool huge,
-		      long before)
+		      const char *va, size_t start, size_t length, long before)
 {
 	long npages = (start + length + PAGE - 1) / PAGE - start / PAGE;
 	__u64 iova = AT + start;
@@ -186,20 +140,20 @@ static int go_through(int fd, __u32 ioas_id, __u32 from, __u32 hwpt_id,
 		return __LINE__;
 	if (mock_check_map(fd, hwpt_id, va + start, length, iova))
 		return __LINE__;
-	if (!huge && mock_refs_of(fd, va + start, length, 1))
+	if (mock_refs_of(fd, va + start, length, 1))
 		return __LINE__;
 	if (pinned() - before != npages)
 		return __LINE__;
 	if (ioas_unmap(fd, ioas_id, iova, length))
 		return __LINE__;
-	if (!huge && mock_refs_of(fd, va + start, length, 0))
+	if (mock_refs_of(fd, va + start, length, 0))
 		return __LINE__;
 	return pinned() == before ? 0 : __LINE__;
 }
 
 #define GO_THROUGH(from, start, length)                                      \
 	go_through(self->fd, self->ioas_id, from, self->dev.hwpt_id,          \
-		   self->va, start, length, variant->huge, self->pinned)
+		   self->va, start, length, self->pinned)
 
 TEST_F(frames, around_where_a_chunk_ends)
 {
@@ -254,16 +208,11 @@ TEST_F(frames, unpinned_in_parts)
 			       AT + HUGE - part / 2));
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, length));
 	EXPECT_EQ((long)(part / PAGE), pinned() - self->pinned);
-	if (!variant->huge) {
-		EXPECT_EQ(0, mock_check_refs(self->fd, self->va,
-					     HUGE - part / 2, 0));
-		EXPECT_EQ(0, mock_check_refs(self->fd,
-					     self->va + HUGE - part / 2, part,
-					     1));
-		EXPECT_EQ(0, mock_check_refs(self->fd,
-					     self->va + HUGE + part / 2,
-					     HUGE - part / 2, 0));
-	}
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->va, HUGE - part / 2, 0));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->va + HUGE - part / 2, part,
+				     1));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->va + HUGE + part / 2,
+				     HUGE - part / 2, 0));
 	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id,
 				    self->va + HUGE - part / 2, part, AT));
 	EXPECT_EQ(0, ioas_unmap(self->fd, other, AT, part));
@@ -317,30 +266,17 @@ FIXTURE_TEARDOWN(dirtied)
 	EXPECT_EQ(0, mock_unload());
 }
 
-static __u64 read_u64(const char *path, __u64 index)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	__u64 value = 0;
-
-	if (pread(fd, &value, sizeof(value), index * sizeof(value)) !=
-	    sizeof(value))
-		value = 0;
-	close(fd);
-	return value;
-}
-
-/* How many pages the kernel holds to be dirty */
+/* How many pages the kernel holds to be dirty, -1 if some are not there */
 static size_t count_dirty(const char *va, size_t npages)
 {
 	size_t n = 0;
-	__u64 entry;
+	__u64 frame;
 
 	for (; npages--; va += PAGE) {
-		entry = read_u64("/proc/self/pagemap", addr(va) / PAGE);
-		if (!(entry >> 63))
+		frame = frame_of(va);
+		if (!frame)
 			return -1;
-		n += read_u64("/proc/kpageflags",
-			      entry & ((1ULL << 55) - 1)) >> KPF_DIRTY & 1;
+		n += proc_word("/proc/kpageflags", frame) >> KPF_DIRTY & 1;
 	}
 	return n;
 }

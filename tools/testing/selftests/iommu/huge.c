@@ -23,7 +23,6 @@
 #define MEMORY		(NHUGE * HUGE)
 #define NPAGES		(MEMORY / PAGE)
 #define NOBODY		65534
-#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define NO_HINT		"/sys/module/" MOCK_MODULE "/parameters/no_huge_hint"
 
@@ -508,19 +507,6 @@ TEST_F(huge, is_not_swapped_out)
 	EXPECT_EQ(0, page_out(self->va));
 	EXPECT_LT(0, smaps_kib(self->va, "Swap:"));
 	EXPECT_EQ(0, swap_off());
-}
-
-/* Frame of a page, 0 if there is none */
-static __u64 frame_of(const char *va)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	__u64 entry = 0;
-
-	if (pread(fd, &entry, sizeof(entry), addr(va) / PAGE * sizeof(entry)) !=
-	    sizeof(entry))
-		entry = 0;
-	close(fd);
-	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
 }
 
 /* Map it by pages, and have the kernel make a huge page of them: a new one. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What kind of pages memory is in */
+/* What kind of pages memory is in, and which */
 #ifndef IOMMU_SMAPS_H
 #define IOMMU_SMAPS_H
 
@@ -8,6 +8,30 @@
 #include <string.h>
 
 #include "common.h"
+
+/* Whether shmem may be in huge pages: "advise", or "never", as after boot */
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+/* One of the words that a file in /proc consists of, 0 if there is none */
+static inline __u64 proc_word(const char *path, __u64 index)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	__u64 word = 0;
+
+	if (pread(fd, &word, sizeof(word), index * sizeof(word)) !=
+	    sizeof(word))
+		word = 0;
+	close(fd);
+	return word;
+}
+
+/* Frame of a page, 0 if there is none */
+static inline __u64 frame_of(const void *va)
+{
+	__u64 entry = proc_word("/proc/self/pagemap", addr(va) / PAGE);
+
+	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
+}
 
 /* Kilobytes that smaps says of the mapping that starts at an address */
 static inline long smaps_kib(const void *va, const char *field)
