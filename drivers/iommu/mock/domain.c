@@ -8,6 +8,7 @@
  * mapped.
  */
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -15,6 +16,10 @@
 #include "../iommufd/provider.h"
 #include "domain.h"
 #include "iommufd_test.h"
+
+static bool fail_sync;
+module_param(fail_sync, bool, 0644);
+MODULE_PARM_DESC(fail_sync, "Fail to make visible what is mapped, where one can");
 
 /* From its lowest bit on: huge, the protection, the address */
 #define MOCK_PTE_PROT	6	/* bits: IOMMU_READ to IOMMU_PRIV */
@@ -134,6 +139,8 @@ static iotlb_sync_map_t mock_sync_map(struct iommu_domain *domain,
 	unsigned long n = 0;
 	void *pte;
 
+	if (READ_ONCE(fail_sync))
+		return iotlb_sync_map_rc(-ENOMEM);
 	xas_lock(&xas);
 	xas_for_each(&xas, pte, last) {
 		xas_set_mark(&xas, MOCK_PTE_SEEN);
@@ -141,7 +148,7 @@ static iotlb_sync_map_t mock_sync_map(struct iommu_domain *domain,
 	}
 	xas_unlock(&xas);
 	WARN_ON(n != size / MOCK_PAGE_SIZE);
-	return iotlb_sync_map_done;
+	return iotlb_sync_map_rc(0);
 }
 
 /* Is the border of an unmap at @iova inside a huge page? */
@@ -184,6 +191,38 @@ static const struct iommu_domain_ops mock_domain_ops = {
 	.iova_to_phys = mock_iova_to_phys,
 };
 
+#ifdef IOMMU_DRIVER_MAY_MAP_ONE
+static bool map_one;
+module_param(map_one, bool, 0644);
+MODULE_PARM_DESC(map_one, "Map one page in a call, in new page tables");
+
+static int mock_map(struct iommu_domain *domain, unsigned long iova,
+		    phys_addr_t phys, size_t pgsize, int prot, gfp_t gfp)
+{
+	size_t mapped = 0;
+
+	return mock_map_pages(domain, iova, phys, pgsize, 1, prot, gfp,
+			      &mapped);
+}
+
+static const struct iommu_domain_ops mock_map_one_ops = {
+	.map = mock_map,
+	.unmap_pages = mock_unmap_pages,
+	.iotlb_sync_map = mock_sync_map,
+	.iova_to_phys = mock_iova_to_phys,
+};
+
+static const struct iommu_domain_ops *mock_ops(void)
+{
+	return READ_ONCE(map_one) ? &mock_map_one_ops : &mock_domain_ops;
+}
+#else
+static const struct iommu_domain_ops *mock_ops(void)
+{
+	return &mock_domain_ops;
+}
+#endif
+
 /**
  * mock_domain_alloc() - Make an empty page table
  * @dirty: It can tell what devices write.
@@ -202,7 +241,7 @@ struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type)
 	mock->huge_dirty = pagetable_type == MOCK_IOMMUPT_HUGE;
 	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);
 	mock->domain.type = IOMMU_DOMAIN_UNMANAGED;
-	mock->domain.ops = &mock_domain_ops;
+	mock->domain.ops = mock_ops();
 	mock->domain.pgsize_bitmap = MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
 	mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
 	mock->domain.geometry.aperture_end = MOCK_APERTURE_LAST;
@@ -229,9 +268,9 @@ void mock_domain_free(struct mock_domain *mock)
  * @length: Number of bytes; the range does not wrap.
  * @uaddr: First user address; all three are multiples of MOCK_PAGE_SIZE.
  *
- * Return: 0, -EINVAL when some of it is not mapped, devices may not see it yet, or
- * other memory is there,
- * -EFAULT when there is no memory at the user address, -EINTR when killed.
+ * Return: 0, -EINVAL when some of it is not mapped, may not be seen by devices yet,
+ * or is other memory, -EFAULT when there is none at the user address, -EINTR when
+ * killed.
  */
 int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		      unsigned long length, unsigned long uaddr)

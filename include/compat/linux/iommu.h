@@ -123,25 +123,10 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
  * fail to make them visible.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-/* What iommu_domain_ops.iotlb_sync_map() returns, and that it succeeds */
+#define IOMMU_DRIVER_MAY_MAP_ONE
+/* What iommu_domain_ops.iotlb_sync_map() returns, of a value that it cannot */
 #define iotlb_sync_map_t	void
-#define iotlb_sync_map_done
-
-static inline int iommu_domain_map_pages(struct iommu_domain *domain,
-					 unsigned long iova, phys_addr_t paddr,
-					 size_t pgsize, size_t pgcount,
-					 int prot, gfp_t gfp, size_t *mapped)
-{
-	const struct iommu_domain_ops *ops = domain->ops;
-	int rc;
-
-	if (ops->map_pages)
-		return ops->map_pages(domain, iova, paddr, pgsize, pgcount,
-				      prot, gfp, mapped);
-	rc = ops->map(domain, iova, paddr, pgsize, prot, gfp);
-	*mapped = rc ? 0 : pgsize;
-	return rc;
-}
+#define iotlb_sync_map_rc(rc)	((void)(rc))
 
 static inline int iommu_domain_sync_map(struct iommu_domain *domain,
 					unsigned long iova, size_t size)
@@ -152,16 +137,7 @@ static inline int iommu_domain_sync_map(struct iommu_domain *domain,
 }
 #else
 #define iotlb_sync_map_t	int
-#define iotlb_sync_map_done	0
-
-static inline int iommu_domain_map_pages(struct iommu_domain *domain,
-					 unsigned long iova, phys_addr_t paddr,
-					 size_t pgsize, size_t pgcount,
-					 int prot, gfp_t gfp, size_t *mapped)
-{
-	return domain->ops->map_pages(domain, iova, paddr, pgsize, pgcount,
-				      prot, gfp, mapped);
-}
+#define iotlb_sync_map_rc(rc)	(rc)
 
 static inline int iommu_domain_sync_map(struct iommu_domain *domain,
 					unsigned long iova, size_t size)
@@ -170,6 +146,24 @@ static inline int iommu_domain_sync_map(struct iommu_domain *domain,
 		domain->ops->iotlb_sync_map(domain, iova, size) : 0;
 }
 #endif
+
+static inline int iommu_domain_map_pages(struct iommu_domain *domain,
+					 unsigned long iova, phys_addr_t paddr,
+					 size_t pgsize, size_t pgcount,
+					 int prot, gfp_t gfp, size_t *mapped)
+{
+#ifdef IOMMU_DRIVER_MAY_MAP_ONE
+	if (!domain->ops->map_pages) {
+		int rc = domain->ops->map(domain, iova, paddr, pgsize, prot,
+					  gfp);
+
+		*mapped = rc ? 0 : pgsize;
+		return rc;
+	}
+#endif
+	return domain->ops->map_pages(domain, iova, paddr, pgsize, pgcount,
+				      prot, gfp, mapped);
+}
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 /* 6.11 has domains for a device.  Before, they were for all of a bus. */

@@ -4,7 +4,9 @@
  * one another, and wherever a mapping begins and ends.  And pages are dirty once a
  * device may have written to them.
  */
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "mock.h"
 #include "smaps.h"
@@ -14,7 +16,9 @@
 #define CHUNK		(HUGE / PAGE)		/* pages */
 #define NPAGES		(NCHUNKS * CHUNK)
 #define ROUNDS		40
+#define KILLS		20
 #define KPF_DIRTY	4
+#define PARAMETERS	"/sys/module/" MOCK_MODULE "/parameters/"
 
 /*
  * Memory of a file, mapped page by page: the offset in it says which frame it is,
@@ -217,6 +221,79 @@ TEST_F(frames, unpinned_in_parts)
 				    self->va + HUGE - part / 2, part, AT));
 	EXPECT_EQ(0, ioas_unmap(self->fd, other, AT, part));
 	EXPECT_EQ(self->pinned, pinned());
+}
+
+/* A map that is killed in between has mapped all, or nothing is left of it. */
+TEST_F_TIMEOUT(frames, killed_in_the_middle, 120)
+{
+	const size_t length = NPAGES * PAGE;
+	long long left;
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < KILLS; i++) {
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid) {
+			while (!ioas_map(self->fd, self->ioas_id, self->va,
+					 length, AT) &&
+			       !ioas_unmap(self->fd, self->ioas_id, AT, length))
+				;
+			_exit(1);
+		}
+		usleep(1000 + i * 1700);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status));
+		left = ioas_empty(self->fd, self->ioas_id);
+		EXPECT_TRUE(!left || left == (long long)length);
+		EXPECT_EQ(self->pinned, pinned());
+		ASSERT_EQ(0, GO_THROUGH(0, 0, length));
+	}
+}
+
+/* What devices cannot be made to see is not mapped, in whatever step it fails. */
+TEST_F(frames, not_seen_is_not_mapped)
+{
+	const size_t length = NPAGES * PAGE;
+	struct mock_dev dev;
+
+	if (!access(PARAMETERS "map_one", F_OK))
+		SKIP(return, "before 6.7 it cannot fail");
+	ASSERT_EQ(0, write_file(PARAMETERS "fail_sync", "1"));
+	EXPECT_EQ(-ENOMEM, ioas_map(self->fd, self->ioas_id, self->va, length,
+				    AT));
+	EXPECT_EQ(-ENOMEM, ioas_map(self->fd, self->ioas_id, self->va, PAGE,
+				    AT));
+	EXPECT_EQ(-ENOMEM, mock_attach(self->fd, self->all, &dev));
+	EXPECT_EQ(0, write_file(PARAMETERS "fail_sync", "0"));
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_refs_of(self->fd, self->va, length, 0));
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, GO_THROUGH(0, 0, length));
+	EXPECT_EQ(0, mock_attach(self->fd, self->all, &dev));
+	EXPECT_EQ(0, mock_check_map(self->fd, dev.hwpt_id, self->va, length,
+				    AT));
+}
+
+TEST_F(frames, by_an_iommu_that_maps_one_page)
+{
+	struct mock_dev dev;
+	__u32 other;
+
+	if (access(PARAMETERS "map_one", F_OK))
+		SKIP(return, "from 6.7 on there is none");
+	ASSERT_EQ(0, write_file(PARAMETERS "map_one", "1"));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	EXPECT_EQ(0, mock_attach(self->fd, other, &dev));
+	EXPECT_EQ(0, write_file(PARAMETERS "map_one", "0"));
+	EXPECT_EQ(0, go_through(self->fd, other, 0, dev.hwpt_id, self->va,
+				HALF, HUGE + PAGE, self->pinned));
+	EXPECT_EQ(0, go_through(self->fd, other, self->all, dev.hwpt_id,
+				self->va, HUGE - 3 * PAGE, 6 * PAGE,
+				self->pinned));
+	EXPECT_EQ(0, go_through(self->fd, other, 0, dev.hwpt_id, self->va, 0,
+				PAGE, self->pinned));
 }
 
 /* Small pages that nobody has marked dirty so far */
