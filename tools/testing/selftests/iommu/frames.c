@@ -18,7 +18,6 @@
 #define ROUNDS		40
 #define KILLS		20
 #define KPF_DIRTY	4
-#define PARAMETERS	"/sys/module/" MOCK_MODULE "/parameters/"
 
 /*
  * Memory of a file, mapped page by page: the offset in it says which frame it is,
@@ -258,15 +257,15 @@ TEST_F(frames, not_seen_is_not_mapped)
 	const size_t length = NPAGES * PAGE;
 	struct mock_dev dev;
 
-	if (!access(PARAMETERS "map_one", F_OK))
+	if (!access(MOCK_PARAMETERS "map_one", F_OK))
 		SKIP(return, "before 6.7 it cannot fail");
-	ASSERT_EQ(0, write_file(PARAMETERS "fail_sync", "1"));
+	ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_sync", "1"));
 	EXPECT_EQ(-ENOMEM, ioas_map(self->fd, self->ioas_id, self->va, length,
 				    AT));
 	EXPECT_EQ(-ENOMEM, ioas_map(self->fd, self->ioas_id, self->va, PAGE,
 				    AT));
 	EXPECT_EQ(-ENOMEM, mock_attach(self->fd, self->all, &dev));
-	EXPECT_EQ(0, write_file(PARAMETERS "fail_sync", "0"));
+	EXPECT_EQ(0, write_file(MOCK_PARAMETERS "fail_sync", "0"));
 	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, mock_refs_of(self->fd, self->va, length, 0));
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
@@ -281,12 +280,12 @@ TEST_F(frames, by_an_iommu_that_maps_one_page)
 	struct mock_dev dev;
 	__u32 other;
 
-	if (access(PARAMETERS "map_one", F_OK))
+	if (access(MOCK_PARAMETERS "map_one", F_OK))
 		SKIP(return, "from 6.7 on there is none");
-	ASSERT_EQ(0, write_file(PARAMETERS "map_one", "1"));
+	ASSERT_EQ(0, write_file(MOCK_PARAMETERS "map_one", "1"));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
 	EXPECT_EQ(0, mock_attach(self->fd, other, &dev));
-	EXPECT_EQ(0, write_file(PARAMETERS "map_one", "0"));
+	EXPECT_EQ(0, write_file(MOCK_PARAMETERS "map_one", "0"));
 	EXPECT_EQ(0, go_through(self->fd, other, 0, dev.hwpt_id, self->va,
 				HALF, HUGE + PAGE, self->pinned));
 	EXPECT_EQ(0, go_through(self->fd, other, self->all, dev.hwpt_id,

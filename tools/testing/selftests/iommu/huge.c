@@ -24,7 +24,7 @@
 #define NPAGES		(MEMORY / PAGE)
 #define NOBODY		65534
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
-#define NO_HINT		"/sys/module/" MOCK_MODULE "/parameters/no_huge_hint"
+#define NO_HINT		MOCK_PARAMETERS "no_huge_hint"
 
 /* A disk that no other test of this profile uses, of 64 MiB */
 #define DISK		"0000:00:05.0"

@@ -107,6 +107,27 @@ TEST_F(mmio, page_by_page)
 	EXPECT_EQ(0, check(dev.hwpt_id));
 }
 
+/* What devices cannot be made to see is not mapped, at once or page by page. */
+TEST_F(mmio, not_seen_is_not_mapped)
+{
+	int huge;
+
+	if (!access(MOCK_PARAMETERS "map_one", F_OK))
+		SKIP(return, "before 6.7 it cannot fail");
+	for (huge = 1; huge >= 0; huge--) {
+		ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+					self->ioas, huge));
+		ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_sync", "1"));
+		EXPECT_EQ(-ENOMEM, map_all());
+		EXPECT_EQ(0, write_file(MOCK_PARAMETERS "fail_sync", "0"));
+		EXPECT_EQ(-ENOENT, check(self->dev.hwpt_id));
+		EXPECT_EQ(0, ioas_empty(self->fd, self->ioas));
+		EXPECT_EQ(0, map_all());
+		EXPECT_EQ(0, check(self->dev.hwpt_id));
+		EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas, AT, LENGTH));
+	}
+}
+
 TEST_F(mmio, goes_from_all_page_tables_and_comes_back)
 {
 	__u32 hwpt[3], i;

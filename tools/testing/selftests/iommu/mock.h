@@ -9,6 +9,7 @@
 #include "iommufd_test.h"
 
 #define MOCK_MODULE	"iommufd_mock"
+#define MOCK_PARAMETERS	"/sys/module/" MOCK_MODULE "/parameters/"
 #define HALF		2048UL		/* the mock's page: half of the CPU's */
 #define MiB		(HUGE / 2)
 #define TAINT_TEST	18
