@@ -5,15 +5,26 @@
 #            everything else, for the stock kernel that the tests boot.
 # KERNEL     that stock kernel: a name in tools/testing/vm/kernels.  By default
 #            the first of KERNELS; check and style take them all.
+#
+# All but modules, install and clean run in the toolbox, a Debian of its own that
+# is the same on each system: see tools/testing/toolbox.
 
-KERNELS	:= 6.1 6.12
+KERNELS	:= 6.12 6.1
 KERNEL	?= $(firstword $(KERNELS))
 cache	:= $(or $(IOMMUFD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iommufd)
 stock	:= $(cache)/$(KERNEL)/headers
 running	:= $(patsubst %/Makefile,%,$(wildcard \
 	/lib/modules/$(shell uname -r)/build/Makefile))
 vm	:= tools/testing/vm
-kselftest := $(cache)/$(KERNEL)/source/tools/testing/selftests
+toolbox	:= tools/testing/toolbox
+kselftest := $(cache)/source/source/tools/testing/selftests
+# Tests are built with the kernel's headers for programs of Linux 6.1, which know
+# the least, so with all that uapi/ adds
+old_headers = export C_INCLUDE_PATH=$(cache)/source/include \
+	CPLUS_INCLUDE_PATH=$(cache)/source/include
+# A stock kernel's modules are built with the compiler that its suite has
+suite	= $(shell sed -nE 's/^$(KERNEL) +[^ ]+ +[^ ]+ +([a-z]+).*/\1/p' $(vm)/kernels)
+builder	= $(if $(filter $(stock),$(KERNELDIR)),$(toolbox) -s $(suite) --)
 programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
 	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile \
 	tools/testing/fuzz/Makefile))
@@ -47,17 +58,10 @@ modules: ## build iommufd.ko, vfio-pci.ko, and iommufd_mock.ko for tests
 build-modules:
 	@[ $(KERNELDIR) != $(stock) ] || $(vm)/fetch -k $(KERNEL) build
 	@[ "$$(cat .kerneldir 2>/dev/null)" = $(KERNELDIR) ] || \
-		$(MAKE) -s -C $(KERNELDIR) M=$(CURDIR) clean
+		$(builder) $(MAKE) -s -C $(KERNELDIR) M=$(CURDIR) clean
 	@echo $(KERNELDIR) >.kerneldir
-	@$(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) \
+	@$(builder) $(MAKE) -s $(jobs) -C $(KERNELDIR) M=$(CURDIR) $(nobtf) \
 		$(kcov) modules
-
-# Test programs, examples and benchmarks
-programs:
-	@$(vm)/fetch -k $(KERNEL) source
-	@set -e; for d in $(programs); do \
-		$(MAKE) -s $(jobs) -C $$d KSELFTEST_DIR=$(kselftest); \
-	done
 
 # Below DESTDIR for a package (which has to run depmod), or INSTALL_MOD_PATH
 install: root = $(or $(DESTDIR),$(INSTALL_MOD_PATH))
@@ -77,28 +81,50 @@ install: ## install the modules for the running kernel, or KERNELDIR's (as root)
 	@echo "vfio-pci.ko now takes the place of the kernel's own; if the"
 	@echo "initramfs has that one, renew it: update-initramfs -u"
 
+# What runs in the toolbox
+ifndef IOMMUFD_TOOLBOX
 demo: ## boot a VM and show a disk read by DMA through /dev/iommu
+check: ## run all tests, in VMs, on each kernel
+check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
+check-debug: ## run the tests in a kernel that looks for mistakes (slow)
+fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
+bench: ## compare speed with VFIO type1 and the floor, on each kernel
+bench-doc: ## draw what bench prints, as Documentation/performance.svg
+style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
+vm: ## a shell in a VM with the modules loaded (leave it with exit)
+demo check check-vmm check-debug fuzz bench bench-doc style vm programs:
+	@$(toolbox) -- $(MAKE) --no-print-directory $@
+else
+
+# Test programs, examples and benchmarks
+programs:
+	@$(vm)/fetch source
+	@set -e; $(old_headers); for d in $(programs); do \
+		$(MAKE) -s $(jobs) -C $$d KSELFTEST_DIR=$(kselftest); \
+	done
+
+demo:
 	@$(tests) modules
 	@$(MAKE) -s -C tools/examples
 	@echo "Booting a VM (a few seconds)"
 	@$(vm)/run -k $(KERNEL) -- tools/examples/demo.sh
 
-check: ## run all tests, in VMs, on each kernel
+check:
 	@$(MAKE) --no-print-directory programs
 	@tools/testing/check $(addprefix -k ,$(chosen))
 
-check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
+check-vmm:
 	@tools/testing/check $(addprefix -k ,$(chosen)) vmm
 
-check-debug: ## run the tests in a kernel that looks for mistakes (slow)
+check-debug:
 	@$(MAKE) --no-print-directory check KERNEL=debug
 
-fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
+fuzz:
 	@$(MAKE) --no-print-directory modules KERNEL=debug KERNELDIR=
 	@$(MAKE) -s -C tools/testing/fuzz
 	@tools/testing/fuzz/run $(FUZZ_SECONDS) $(addprefix -s ,$(FUZZ_SEED))
 
-bench: ## compare speed with VFIO type1 and the floor, on each kernel
+bench:
 	@rc=0; for k in $(chosen); do \
 		$(MAKE) --no-print-directory bench-kernel KERNEL=$$k || rc=1; \
 	done; exit $$rc
@@ -108,16 +134,17 @@ bench-kernel:
 	@$(MAKE) -s -C tools/testing/bench
 	@tools/testing/bench/run -k $(KERNEL)
 
-bench-doc: ## draw what bench prints, as Documentation/performance.svg
+bench-doc:
 	@$(MAKE) --no-print-directory bench >.bench.out
 	@tools/testing/bench/chart <.bench.out >Documentation/performance.svg
 
-style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
+style:
 	@tools/testing/style $(addprefix -k ,$(chosen))
 
-vm: ## a shell in a VM with the modules loaded (leave it with exit)
+vm:
 	@$(tests) modules
 	@$(vm)/run -k $(KERNEL)
+endif
 
 clean: ## remove what was built here (the cache stays)
 	@find drivers tools/testing/bench/floor \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \

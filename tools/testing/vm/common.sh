@@ -1,18 +1,81 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the scripts beside it.  $here is their directory.
+# Sourced by the scripts beside it and those above.  $here is this directory.
+# shellcheck disable=SC2034 # what is set here is used there
 top=$(cd "$here/../../.." && pwd)
 cache=${IOMMUFD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/iommufd}
 
 say() { echo "$*" >&2; }
 die() { say "$0: $*"; exit 1; }
 
-# kernel_line NAME: set image, headers, source, factor (how many times as much
-# time tests need with it) and suite from the table of kernels
+# enter_toolbox ARG...: run this script there, if it does not run there yet
+enter_toolbox() {
+	[ "${IOMMUFD_TOOLBOX:-}" ] ||
+		exec "$top/tools/testing/toolbox" -- "$(realpath "$0")" "$@"
+}
+
+# builder COMMAND...: with the compiler that $suite has for its kernel
+builder() { "$top/tools/testing/toolbox" -s "${suite%%-*}" -- "$@"; }
+
+# kernel_line NAME: set series, flavour, suite and factor (how many times as much
+# time tests need with it) from the table of kernels
 kernel_line() {
 	line=$(awk -v k="$1" '$1 == k { $1 = ""; print }' "$here/kernels")
 	[ "$line" ] || die "no kernel '$1' in $here/kernels"
-	read -r image headers source factor suite <<-EOF
+	read -r series flavour suite factor <<-EOF
 	$line
 	EOF
 	kdir=$cache/$1
+}
+
+# mirrors: set mirror and security, from where this system's apt takes Debian's
+# packages.  Its sources may name suites of other makers too.  apt knows nothing of
+# sources before their first update.
+mirrors() {
+	mirror=${IOMMUFD_MIRROR:-$(mirror_of '')}
+	if [ -z "$mirror" ]; then
+		say "Updating the package lists"
+		apt-get update -qq >&2 || true
+		mirror=$(mirror_of '')
+	fi
+	security=${IOMMUFD_SECURITY_MIRROR:-$(mirror_of -security)}
+	[ "$mirror" ] ||
+		die "apt has no mirror of Debian: set IOMMUFD_MIRROR to the address of one"
+}
+
+# mirror_of SUFFIX: of suites of that suffix
+mirror_of() {
+	suites='\(bookworm\|trixie\|forky\|sid\|oldstable\|stable\|testing\|unstable\)'
+	# shellcheck disable=SC2016 # variables of apt
+	apt-get indextargets 'Created-By: Packages' 'Component: main' \
+		--format '$(RELEASE) $(REPO_URI)' |
+		sed -n "s/^$suites$1 \([^ ]*\).*/\2/p" | head -n 1
+}
+
+# sources SUITE...: lines of sources.list, after mirrors; not all suites have updates
+# for security
+sources() {
+	for s; do
+		echo "deb $mirror $s main"
+		case $s in
+		bookworm | trixie)
+			[ -z "$security" ] || echo "deb $security $s-security main"
+			;;
+		esac
+	done
+}
+
+# In a kernel's log, each is its complaint about a bug
+complaints='BUG:|BUG [-a-z0-9_]+ \(|WARNING:|Oops|Kernel panic|Call Trace|general protection fault'
+complaints="$complaints|unable to handle|KASAN|UBSAN|kmemleak: [0-9]+ new"
+complaints="$complaints|possible (recursive|circular) locking|INFO: (task|rcu|trying)"
+complaints="$complaints|self-detected stall|soft lockup|hung_task|refcount_t:"
+complaints="$complaints|DMA PTE for vPFN|Bad page state|scheduling while atomic"
+complaints="$complaints|leak detector disabled|ODEBUG|correctness validator"
+complaints="$complaints|Slab cache still has objects|sysfs: cannot create duplicate"
+
+# complaints_in LOG: print them, with what follows; fails if there is none.  A CPU
+# that is emulated has no microcode for what this one warning is about.
+complaints_in() {
+	grep -v 'Speculative Return Stack Overflow: WARNING' "$1" |
+		grep -E -A 25 "$complaints" | head -n 100 | grep .
 }

@@ -38,8 +38,12 @@ echo "TAP version 13"
 headers=$(cd $uapi/linux && ls)
 reverse=$(cd $uapi/linux && ls -r)
 
+# With the headers of Linux 6.1, if C_INCLUDE_PATH says so, and the system's own
 for set in $headers "$headers" "$reverse" "vfio.h $headers" "$headers vfio.h"
 do
+	compile "$(echo $set) with this system's headers" \
+		"$(printf '#include <linux/%s>\n' $set)" \
+		env -u C_INCLUDE_PATH "${CC:-cc}" -x c -std=c11 -pedantic
 	title=$(echo $set)
 	source=$(printf '#include <linux/%s>\n' $set)
 	compile "$title as C90" "$source" "${CC:-cc}" -x c -std=c90

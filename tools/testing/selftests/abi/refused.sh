@@ -5,15 +5,15 @@
 set -eu
 here=$(cd ../../vm && pwd)
 . "$here/common.sh"
-kernel_line "${KERNEL:-6.1}"
-"$here/fetch" -k "${KERNEL:-6.1}" build
+kernel_line "${KERNEL:-6.12}"
+"$here/fetch" -k "${KERNEL:-6.12}" build
 n=0 failed=0
 
 echo "TAP version 13"
 echo "1..2"
 for value in y m; do
 	n=$((n + 1))
-	out=$(make -s -C "$kdir/headers" M="$top" CONFIG_IOMMUFD=$value \
+	out=$(builder make -s -C "$kdir/headers" M="$top" CONFIG_IOMMUFD=$value \
 		modules 2>&1) && rc=0 || rc=$?
 	if [ $rc != 0 ] && [ "$(echo "$out" | grep -c '^/.*: \*\*\* .*CONFIG_IOMMUFD.*Stop')" = 1 ]; then
 		echo "ok $n CONFIG_IOMMUFD=$value is refused"
