@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "test.h"
+#include "parked.h"
 
 #define OTHER_FLAG 0x80000000u
 
@@ -113,60 +113,17 @@ FIXTURE_TEARDOWN(parked)
 
 TEST_F(parked, refuses_every_ioctl)
 {
-	static const unsigned int cmds[] = {
-		VFIO_DEVICE_GET_INFO,
-		VFIO_DEVICE_GET_REGION_INFO,
-		VFIO_DEVICE_GET_IRQ_INFO,
-		VFIO_DEVICE_SET_IRQS,
-		VFIO_DEVICE_RESET,
-		VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
-		VFIO_DEVICE_PCI_HOT_RESET,
-		VFIO_DEVICE_QUERY_GFX_PLANE,
-		VFIO_DEVICE_GET_GFX_DMABUF,
-		VFIO_DEVICE_IOEVENTFD,
-		VFIO_DEVICE_FEATURE,
-		VFIO_DEVICE_ATTACH_IOMMUFD_PT,
-		VFIO_DEVICE_DETACH_IOMMUFD_PT,
-		VFIO_GET_API_VERSION,
-		VFIO_GROUP_GET_STATUS,
-		0,
-		0x3bff,
-	};
-	__u32 arg[1024];
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
-		memset(arg, 0, sizeof(arg));
-		arg[0] = 64;	/* argsz */
-		EXPECT_EQ(-EINVAL, ERR(ioctl(self->dev, cmds[i], arg)))
-			TH_LOG("ioctl %#x", cmds[i]);
-	}
+	EXPECT_EQ(-1, parked_ioctl_taken(self->dev));
 }
 
 TEST_F(parked, refuses_read_and_write)
 {
-	/* Where vfio-pci has BAR 0 and the configuration space */
-	static const off_t offsets[] = { 0, 7ULL << 40 };
-	char byte = 0;
-	size_t i;
-
-	EXPECT_EQ(-EINVAL, ERR(read(self->dev, &byte, 1)));
-	EXPECT_EQ(-EINVAL, ERR(write(self->dev, &byte, 1)));
-	for (i = 0; i < 2; i++) {
-		EXPECT_EQ(-EINVAL, ERR(pread(self->dev, &byte, 1, offsets[i])));
-		EXPECT_EQ(-EINVAL,
-			  ERR(pwrite(self->dev, &byte, 1, offsets[i])));
-	}
+	EXPECT_EQ(-1, parked_offset_taken(self->dev));
 }
 
 TEST_F(parked, refuses_mmap)
 {
-	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ, MAP_SHARED,
-				    self->dev, 0)));
-	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-				    MAP_SHARED, self->dev, 0)));
-	EXPECT_EQ(-EINVAL, ERR(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE,
-				    self->dev, 0)));
+	EXPECT_TRUE(parked_mmap_refused(self->dev));
 }
 
 TEST_F(parked, refuses_again_after_a_failed_bind)

@@ -19,6 +19,17 @@ static inline int group_open(const char *bdf)
 	return ERR(open(path, O_RDWR | O_CLOEXEC));
 }
 
+/* Whether nobody owns the DMA of the device's group */
+static inline bool group_is_viable(const char *bdf)
+{
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	int group = group_open(bdf);
+	int rc = ioctl(group, VFIO_GROUP_GET_STATUS, &status);
+
+	close(group);
+	return !rc && (status.flags & VFIO_GROUP_FLAGS_VIABLE);
+}
+
 /* As far as the device, which takes the right name: its address at least */
 static inline int group_user_start(struct group_user *user, const char *bdf)
 {

@@ -3,10 +3,8 @@
  * A disk goes from the host's own driver to a user of its device file and back:
  * each finds it, and the IOMMU, as the other had never been there.
  */
-#include "test.h"
+#include "disk.h"
 
-#define DISK	"/dev/nvme0n1"	/* the only NVMe disk of the VM */
-#define MIB	0x100000UL
 #define IOVA	0x100000000ULL
 
 FIXTURE(disk)
@@ -17,18 +15,9 @@ FIXTURE(disk)
 
 FIXTURE_SETUP(disk)
 {
-	const char *path = getenv("IOMMUFD_DISK");
-	int fd;
-
-	ASSERT_NE(NULL, path);
-	self->image = anon_pages(MIB / PAGE);
+	self->image = disk_image();
+	ASSERT_NE(NULL, self->image);
 	self->memory = anon_pages(MIB / PAGE);
-	fd = open(path, O_RDONLY);
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(MIB, read(fd, self->image, MIB));
-	close(fd);
-	if (access("/sys/bus/pci/drivers/nvme", F_OK))
-		ASSERT_EQ(0, system("modprobe nvme"));
 }
 
 FIXTURE_TEARDOWN(disk)
@@ -36,32 +25,7 @@ FIXTURE_TEARDOWN(disk)
 	EXPECT_EQ(0, pci_bind(NVME, NULL));
 }
 
-/* 0 if the host's driver reads what it should */
-static int read_by_host(const char *image, char *memory)
-{
-	int i, fd = -1, rc;
-
-	rc = pci_bind(NVME, "nvme");
-	if (rc)
-		return rc;
-	/* The driver looks for the disk in the background */
-	for (i = 0; i < 300 && fd < 0; i++) {
-		fd = open(DISK, O_RDONLY | O_DIRECT);
-		if (fd < 0)
-			usleep(100000);
-	}
-	if (fd < 0)
-		return -errno;
-	memset(memory, 0, MIB);
-	if (read(fd, memory, MIB) != (ssize_t)MIB)
-		rc = -EIO;
-	else if (memcmp(memory, image, MIB))
-		rc = -EBADMSG;
-	close(fd);
-	return rc;
-}
-
-/* The same for ourselves; steps that fail have names of their own */
+/* Read it ourselves: 0 if that gives what it should */
 static int read_by_user(const char *image, char *memory)
 {
 	int iommu = iommu_open(), dev, rc;
@@ -96,10 +60,10 @@ TEST_F_TIMEOUT(disk, changes_hands, PATIENCE)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, read_by_host(self->image, self->memory));
+		ASSERT_EQ(0, disk_read_by_host(self->image, self->memory));
 		ASSERT_EQ(0, read_by_user(self->image, self->memory));
 	}
-	ASSERT_EQ(0, read_by_host(self->image, self->memory));
+	ASSERT_EQ(0, disk_read_by_host(self->image, self->memory));
 }
 
 TEST_F_TIMEOUT(disk, has_no_device_file_with_its_host_driver, PATIENCE)
@@ -107,7 +71,7 @@ TEST_F_TIMEOUT(disk, has_no_device_file_with_its_host_driver, PATIENCE)
 	char path[PATH_MAX];
 	dev_t dev;
 
-	ASSERT_EQ(0, read_by_host(self->image, self->memory));
+	ASSERT_EQ(0, disk_read_by_host(self->image, self->memory));
 	EXPECT_EQ(-ENODEV, vfio_find(NVME, path, &dev));
 }
 
@@ -136,7 +100,7 @@ TEST_F_TIMEOUT(disk, from_a_user_who_died, PATIENCE)
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_EQ(0, status);
-	EXPECT_EQ(0, read_by_host(self->image, self->memory));
+	EXPECT_EQ(0, disk_read_by_host(self->image, self->memory));
 }
 
 TEST_HARNESS_MAIN

@@ -4,7 +4,7 @@
  * mapping would be the user's to remove, so the device cannot be bound, unless
  * its kind is known to need the mapping only while firmware drives it.
  */
-#include "test.h"
+#include "group.h"
 
 #define USB	"0000:00:09.0"	/* firmware wants memory mapped for it, too */
 
@@ -25,20 +25,6 @@ static bool group_has(int group, const char *type)
 	if (file)
 		fclose(file);
 	return found;
-}
-
-/* Whether nobody owns the DMA of a group */
-static bool group_is_viable(int group)
-{
-	struct vfio_group_status status = { .argsz = sizeof(status) };
-	char path[64];
-	int fd, rc;
-
-	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
-	fd = open(path, O_RDWR);
-	rc = ioctl(fd, VFIO_GROUP_GET_STATUS, &status);
-	close(fd);
-	return !rc && (status.flags & VFIO_GROUP_FLAGS_VIABLE);
 }
 
 FIXTURE(rmrr)
@@ -66,7 +52,7 @@ TEST_F(rmrr, device_cannot_be_bound)
 	EXPECT_EQ(-EINVAL, get_info(dev));
 	EXPECT_EQ(0, close(dev));
 	/* Nor does the context that was refused hold the group */
-	EXPECT_TRUE(group_is_viable(pci_group(EDU)));
+	EXPECT_TRUE(group_is_viable(EDU));
 	EXPECT_EQ(0, pci_bind(EDU, NULL));
 }
 
