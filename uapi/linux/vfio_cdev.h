@@ -100,8 +100,8 @@
  * the device is bound already, by this file or another; @flags has a bit that
  * is not known.  EPERM, EBUSY the group is in use by a driver of the host, by
  * another context or through /dev/vfio/GROUP; a hot reset of the device is
- * under way.  EACCES the device needs a token.  ENODEV the device is gone or
- * going.
+ * under way.  EPERM interrupts of the device are not isolated.  EACCES the
+ * device needs a token.  ENODEV the device is gone or going.
  */
 struct vfio_device_bind_iommufd {
 	__u32 argsz;
@@ -137,9 +137,8 @@ struct vfio_device_bind_iommufd {
  * Errors: EINVAL @flags has a bit that is not known; the group is attached
  * elsewhere by another device; the page table does not suit the device.
  * ENOENT @pt_id is not the ID of an IOAS or HWPT.  EADDRINUSE something is
- * mapped where the device reserves IOVA.  EPERM interrupts of the device are
- * not isolated.  ENOMEM.  EFAULT the argument, or the memory to be mapped,
- * cannot be accessed.
+ * mapped where the device reserves IOVA.  ENOMEM.  EFAULT the argument, or the
+ * memory to be mapped, cannot be accessed.
  */
 struct vfio_device_attach_iommufd_pt {
 	__u32 argsz;

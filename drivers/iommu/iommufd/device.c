@@ -24,12 +24,33 @@
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
 MODULE_PARM_DESC(allow_unsafe_interrupts,
-		 "Attach devices although they may raise each other's interrupts: the platform does not isolate MSIs (default: false)");
+		 "Bind devices although they may raise interrupts that are not theirs: the platform does not isolate MSIs (default: false)");
 
 /* Firmware or a device needs this memory at this very address, always. */
 static int refuse_direct(const struct iommu_resv_region *region, void *arg)
 {
 	return region->type == IOMMU_RESV_DIRECT ? -EPERM : 0;
+}
+
+/*
+ * Where interrupts are not isolated, the user of a bound device can raise any
+ * interrupt: he turns on bus mastering and has the device write to the interrupt
+ * window.  A group that is blocked from DMA is not blocked there.  So each bind
+ * takes the administrator's consent.  Attach does not, as it lets nobody do more
+ * to interrupts: a device that was bound before consent was withdrawn stays
+ * bound, and can be attached.
+ */
+static int check_interrupts(const struct iommu_provider_ops *provider,
+			    struct iommu_group *group)
+{
+	if (provider->msi_isolated(group))
+		return 0;
+	if (!allow_unsafe_interrupts) {
+		pr_warn_once("iommufd: interrupts are not isolated here; to bind devices nonetheless set allow_unsafe_interrupts\n");
+		return -EPERM;
+	}
+	pr_warn_once("iommufd: binding devices although interrupts are not isolated\n");
+	return 0;
 }
 
 static struct iommufd_group *
@@ -113,7 +134,8 @@ group_get_of(struct iommufd_ctx *ictx,
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = provider->walk_reserved(group, refuse_direct, NULL);
+	rc = provider->walk_reserved(group, refuse_direct, NULL) ?:
+	     check_interrupts(provider, group);
 	igroup = rc ? ERR_PTR(rc) : group_get(ictx, provider, group);
 	iommu_group_put(group);
 	return igroup;
@@ -174,8 +196,9 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, IOMMUFD_TEST);
  * Return: the binding, or ERR_PTR(): -EINVAL when no IOMMU translates for the
  * device, or its DMA is not coherent with the CPU's caches, -EPERM when the
  * group has memory that firmware needs mapped, is used by a host driver or
- * owned by another context, -EBUSY when it has a domain of its own, -EOPNOTSUPP
- * when this kernel cannot isolate the group, -ENOMEM.
+ * owned by another context, or when its interrupts are not isolated and the
+ * module parameter allow_unsafe_interrupts is off, -EBUSY when it has a domain
+ * of its own, -EOPNOTSUPP when this kernel cannot isolate the group, -ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)
@@ -285,18 +308,6 @@ static int group_map_msi(struct iommufd_group *igroup,
 	if (rc || start == PHYS_ADDR_MAX)
 		return rc;
 	return igroup->provider->map_msi(domain, start);
-}
-
-static int check_interrupts(struct iommufd_group *igroup)
-{
-	if (igroup->provider->msi_isolated(igroup->group))
-		return 0;
-	if (!allow_unsafe_interrupts) {
-		pr_warn_once("iommufd: interrupts are not isolated here; to attach devices nonetheless set allow_unsafe_interrupts\n");
-		return -EPERM;
-	}
-	pr_warn_once("iommufd: attaching devices although interrupts are not isolated\n");
-	return 0;
 }
 
 /*
@@ -514,9 +525,6 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	bool at_once = old && igroup->provider->replace;
 	int rc;
 
-	rc = check_interrupts(igroup);
-	if (rc)
-		return rc;
 	if (reserve) {
 		rc = group_reserve(igroup, &target->ioas->iopt);
 		if (rc)
@@ -624,10 +632,9 @@ out_put:
  *
  * Return: 0, or, with nothing changed: -EINVAL when attached already, when
  * another device of the group is attached elsewhere, or when the IOMMU cannot,
- * -ENOENT without such an object, -EPERM when interrupts are not isolated,
- * -EADDRINUSE when something is mapped, or to be kept usable, where the device
- * or its IOMMU has a reserved region, -EFAULT when memory that is mapped is
- * gone, -EINTR when killed, -ENOMEM.
+ * -ENOENT without such an object, -EADDRINUSE when something is mapped, or to
+ * be kept usable, where the device or its IOMMU has a reserved region, -EFAULT
+ * when memory that is mapped is gone, -EINTR when killed, -ENOMEM.
  */
 int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
 {

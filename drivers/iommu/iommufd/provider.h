@@ -52,7 +52,7 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * @enforces_coherency: Can a domain be made to snoop all DMA of a device, also
  *	what asks not to be?  NULL: no.
  * @msi_isolated: Are a group's interrupts its own?  Whether no device of the
- *	group can raise another's interrupt.
+ *	group can raise another's interrupt.  Asked before @claim.
  * @walk_reserved: Look at a group's reserved regions: call a function with each
  *	and its argument, without locks, until it returns an error.  Returns 0,
  *	what the function returned, or -ENOMEM.

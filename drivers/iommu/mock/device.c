@@ -48,7 +48,7 @@ static bool mock_is_coherent(struct device *dev)
 
 static bool mock_msi_isolated(struct iommu_group *group)
 {
-	return true;
+	return !(group_to_mock(group)->flags & MOCK_FLAGS_DEVICE_UNSAFE_MSI);
 }
 
 static int mock_walk_reserved(struct iommu_group *group,

@@ -83,6 +83,9 @@ struct iommu_test_hw_info {
 enum {
 	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
+
+	/* Of this driver only: its interrupts are not isolated */
+	MOCK_FLAGS_DEVICE_UNSAFE_MSI = 1 << 16,
 };
 
 /* Bits of a PASID, for a device that can have them */

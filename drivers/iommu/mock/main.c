@@ -153,7 +153,8 @@ static int test_mock_domain_flags(struct iommufd_ucmd *ucmd)
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u32 flags = cmd->mock_domain_flags.dev_flags;
 
-	if (flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID))
+	if (flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID |
+		      MOCK_FLAGS_DEVICE_UNSAFE_MSI))
 		return -EOPNOTSUPP;
 	return mock_domain(ucmd, flags);
 }

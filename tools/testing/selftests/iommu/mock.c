@@ -155,6 +155,34 @@ TEST_F(device, flags)
 	EXPECT_EQ(4, mock_devices());
 }
 
+#define UNSAFE	"/sys/module/iommufd/parameters/allow_unsafe_interrupts"
+
+/* Bind is refused to drivers too; the mock warns if it was claimed all the same */
+TEST_F(device, interrupts_that_are_not_isolated)
+{
+	const __u32 flags = MOCK_FLAGS_DEVICE_UNSAFE_MSI;
+	struct mock_dev dev, second;
+
+	EXPECT_EQ(-EPERM, mock_attach_flags(self->fd, self->other_id, flags,
+					    &dev));
+	EXPECT_EQ(1, mock_devices());
+	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
+	ASSERT_EQ(0, write_file(UNSAFE, "Y"));
+	EXPECT_EQ(0, mock_attach_flags(self->fd, self->other_id, flags, &dev));
+	ASSERT_EQ(0, write_file(UNSAFE, "N"));
+	EXPECT_EQ(-EPERM, mock_attach_flags(self->fd, self->other_id, flags,
+					    &second));
+	EXPECT_EQ(2, mock_devices());
+
+	/* What is bound stays bound, and can be attached to something else */
+	EXPECT_EQ(0, mock_replace(self->fd, &dev, self->ioas_id));
+	EXPECT_EQ(dev.hwpt_id, self->dev.hwpt_id);
+	EXPECT_EQ(0, obj_destroy(self->fd, dev.id));
+	EXPECT_EQ(1, mock_devices());
+}
+
 TEST_F(device, attach_to_nothing)
 {
 	struct mock_dev dev;
