@@ -45,7 +45,6 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 #include <linux/xarray.h>
@@ -131,7 +130,7 @@ static struct vfio_device *vfio_cdev_claim(struct vfio_cdev *cdev)
 		vdev = ERR_PTR(-ENODEV);
 	} else if (cdev->claimed) {
 		vdev = ERR_PTR(-EINVAL);
-	} else if (!refcount_inc_not_zero(&cdev->vdev->refcount)) {
+	} else if (!vfio_device_try_get_registration(cdev->vdev)) {
 		vdev = ERR_PTR(-ENODEV);
 	} else {
 		cdev->claimed = true;
@@ -148,32 +147,7 @@ static void vfio_cdev_unclaim(struct vfio_cdev *cdev, struct vfio_device *vdev)
 	cdev->claimed = false;
 	mutex_unlock(&cdev->lock);
 
-	if (refcount_dec_and_test(&vdev->refcount))
-		complete(&vdev->comp);
-}
-
-/*
- * Whether a user who shows nothing but the device's name may have it.  For a
- * PCI function whose users must know a VF token the answer is EACCES, the same
- * as on the group interface.
- */
-static int vfio_cdev_authorize(struct vfio_device *vdev)
-{
-	char *name;
-	int ret;
-
-	if (!vdev->ops->match)
-		return 0;
-
-	name = kstrdup(dev_name(vdev->dev), GFP_KERNEL);
-	if (!name)
-		return -ENOMEM;
-	ret = vdev->ops->match(vdev, name);
-	kfree(name);
-
-	if (ret < 0)
-		return ret;
-	return ret ? 0 : -EACCES;
+	vfio_device_put_registration(vdev);
 }
 
 /* The driver finds in @vdev the VM that its user belongs to, if to any. */
@@ -250,7 +224,11 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 
 	lockdep_assert_held(&df->lock);
 
-	ret = vfio_cdev_authorize(vdev);
+	/*
+	 * For a PCI function whose users must know a VF token the answer is EACCES,
+	 * the same as on the group interface.
+	 */
+	ret = vfio_device_match_no_token(vdev);
 	if (ret)
 		return ret;
 
@@ -534,6 +512,9 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 	case VFIO_DEVICE_FEATURE:
 		ret = vfio_cdev_feature(vdev, uarg);
 		break;
+	case VFIO_DEVICE_GET_REGION_INFO:
+		ret = vfio_device_region_info(vdev, uarg);
+		break;
 	default:
 		ret = vdev->ops->ioctl(vdev, cmd, arg);
 		break;
@@ -583,7 +564,7 @@ vfio_cdev_fops_get_unmapped_area(struct file *filp, unsigned long addr,
 {
 	if (!vfio_cdev_bound(filp))
 		return -EINVAL;
-	return mm_get_unmapped_area(current->mm, filp, addr, len, pgoff, flags);
+	return mm_get_unmapped_area(filp, addr, len, pgoff, flags);
 }
 
 /* A mapping holds the file, so the device stays bound until it is gone. */

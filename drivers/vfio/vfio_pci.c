@@ -167,7 +167,11 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 
 static int vfio_pci_init_dev(struct vfio_device *vdev)
 {
-	vfio_pci_bars_init(to_vfio_pci(vdev));
+	struct vfio_pci_device *pci = to_vfio_pci(vdev);
+
+	vfio_pci_bars_init(pci);
+	vfio_pci_core_init_params(&pci->core, nointxmask, disable_vga,
+				  disable_idle_d3);
 	return vfio_pci_core_init_dev(vdev);
 }
 
@@ -191,6 +195,12 @@ const struct vfio_device_ops vfio_pci_ops = {
 	.mmap = vfio_pci_core_mmap,
 	.request = vfio_pci_core_request,
 	.match = vfio_pci_core_match,
+#ifdef HAVE_VFIO_MATCH_TOKEN_UUID
+	.match_token_uuid = vfio_pci_core_match_token_uuid,
+#endif
+#ifdef HAVE_VFIO_REGION_INFO_CAPS
+	.get_region_info_caps = vfio_pci_ioctl_get_region_info,
+#endif
 };
 
 static int vfio_pci_cdev_opened(struct vfio_device *vdev,

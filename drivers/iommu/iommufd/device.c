@@ -177,7 +177,7 @@ struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 	iommufd_object_publish(ictx, &idev->obj);
 	return idev;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, "IOMMUFD_TEST");
 
 /**
  * iommufd_device_bind() - Put a device under the control of a context
@@ -234,7 +234,7 @@ void iommufd_device_unbind_owned(struct iommufd_device *idev)
 	WARN_ON(idev->attached);
 	iommufd_object_destroy_last(idev->ictx, &idev->obj);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, "IOMMUFD_TEST");
 
 /**
  * iommufd_device_unbind() - Undo iommufd_device_bind()

@@ -20,7 +20,7 @@
 #include "huge.h"
 
 bool iopt_no_huge_hint;
-EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, "IOMMUFD_TEST");
 
 /*
  * The frame that one entry of the page table, for at least all of a huge page,
@@ -48,7 +48,7 @@ static unsigned long huge_pfn(unsigned long uaddr)
 		goto out_restore;
 	pudp = pud_offset_lockless(p4dp, p4d, uaddr);
 	pud = READ_ONCE(*pudp);
-	if (pud_none(pud) || pud_devmap(pud))
+	if (pud_none(pud) || pud_special(pud))
 		goto out_restore;
 	if (pud_leaf(pud)) {
 		if (pud_access_permitted(pud, true))
@@ -59,7 +59,7 @@ static unsigned long huge_pfn(unsigned long uaddr)
 	if (pud_bad(pud))
 		goto out_restore;
 	pmd = READ_ONCE(*pmd_offset_lockless(pudp, pud, uaddr));
-	if (pmd_leaf(pmd) && !pmd_devmap(pmd) &&
+	if (pmd_leaf(pmd) && !pmd_special(pmd) &&
 	    pmd_access_permitted(pmd, true))
 		pfn = pmd_pfn(pmd);
 out_restore:

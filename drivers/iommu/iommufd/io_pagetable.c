@@ -1163,7 +1163,7 @@ int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 	up_write(&iopt->iova_lock);
 	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iopt_reserve, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iopt_reserve, "IOMMUFD_TEST");
 
 /**
  * iopt_unreserve() - Give back all ranges of an owner

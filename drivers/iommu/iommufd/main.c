@@ -219,4 +219,4 @@ module_misc_device(iommufd_misc_dev);
 
 MODULE_DESCRIPTION("I/O address spaces managed by user space");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(IOMMUFD_INTERNAL);
+MODULE_IMPORT_NS("IOMMUFD_INTERNAL");

@@ -74,7 +74,7 @@ struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,
 	}
 	return obj;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_object_alloc_elm, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_object_alloc_elm, "IOMMUFD_TEST");
 
 /**
  * iommufd_object_abort() - Undo iommufd_object_alloc()
@@ -86,7 +86,7 @@ void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	xa_erase(&ictx->objects, obj->id);
 	kfree(obj);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_object_abort, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_object_abort, "IOMMUFD_TEST");
 
 /**
  * iommufd_object_publish() - Let lookups find an object
@@ -132,7 +132,7 @@ struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 	xas_unlock(&xas);
 	return obj;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_object_get, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_object_get, "IOMMUFD_TEST");
 
 /**
  * __iommufd_object_hold() - Hold for a call an object that was not found by ID
@@ -164,7 +164,7 @@ void iommufd_object_put(struct iommufd_object *obj)
 	if (atomic_dec_and_test(&obj->calls))
 		wake_up_var(&obj->calls);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_object_put, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_object_put, "IOMMUFD_TEST");
 
 static void hide(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {

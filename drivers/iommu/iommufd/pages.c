@@ -36,7 +36,7 @@
 #define IOPT_USUAL_BYTES	256
 
 unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
-EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, "IOMMUFD_TEST");
 
 static const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS] = {
 	[IOPT_USER] = &iopt_user_ops,

@@ -354,10 +354,53 @@ static void generic_detach(struct iommu_domain *domain,
 	iommu_detach_group(domain, group);
 }
 
+/*
+ * Each attachment has a handle of its own, by which an IOMMU driver would find whom
+ * page faults of the group concern.  The kernel keeps it for us.
+ */
+static struct iommu_attach_handle *final_handle(struct iommu_group *group)
+{
+	struct iommu_attach_handle *handle;
+
+	handle = iommu_attach_handle_get(group, IOMMU_NO_PASID, 0);
+	return IS_ERR(handle) ? NULL : handle;
+}
+
+static int final_attach(struct iommu_domain *domain, struct iommu_group *group)
+{
+	struct iommu_attach_handle *handle;
+	int rc;
+
+	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return -ENOMEM;
+	rc = iommu_attach_group_handle(domain, group, handle);
+	if (rc)
+		kfree(handle);
+	return rc;
+}
+
+static void final_detach(struct iommu_domain *domain, struct iommu_group *group)
+{
+	struct iommu_attach_handle *handle = final_handle(group);
+
+	iommu_detach_group_handle(domain, group);
+	kfree(handle);
+}
+
 static int final_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			 struct iommu_group *group)
 {
-	return iommu_group_replace_domain(group, domain);
+	struct iommu_attach_handle *old_handle = final_handle(group);
+	struct iommu_attach_handle *handle;
+	int rc;
+
+	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return -ENOMEM;
+	rc = iommu_replace_group_handle(group, domain, handle);
+	kfree(rc ? handle : old_handle);
+	return rc;
 }
 
 static const struct iommu_provider_ops generic_provider = {
@@ -390,8 +433,8 @@ static const struct iommu_provider_ops final_provider = {
 	.domain_alloc = final_domain_alloc,
 	.domain_free = generic_domain_free,
 	.map_msi = generic_map_msi,
-	.attach = generic_attach,
-	.detach = generic_detach,
+	.attach = final_attach,
+	.detach = final_detach,
 	.replace = final_replace,
 };
 
@@ -418,7 +461,7 @@ int iommu_provider_register(const struct iommu_provider_ops *provider)
 	mutex_unlock(&bus_provider_lock);
 	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_register, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommu_provider_register, "IOMMUFD_TEST");
 
 /**
  * iommu_provider_unregister() - Undo iommu_provider_register()
@@ -432,7 +475,7 @@ void iommu_provider_unregister(const struct iommu_provider_ops *provider)
 	bus_provider = NULL;
 	mutex_unlock(&bus_provider_lock);
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_unregister, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommu_provider_unregister, "IOMMUFD_TEST");
 
 /**
  * iommu_provider_get() - Find the provider for a device
@@ -529,7 +572,7 @@ int iommu_provider_copy_data(const struct iommu_provider_data *data, void *to,
 		return -EINVAL;
 	return copy_struct_from_user(to, size, data->uptr, data->length);
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_copy_data, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommu_provider_copy_data, "IOMMUFD_TEST");
 
 /**
  * iommu_provider_set_dirty() - Report what devices have written
@@ -557,4 +600,4 @@ void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
 	bitmap_set(dirty->bits, dirty->first + bit,
 		   ((last - dirty->start) >> dirty->shift) - bit + 1);
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_set_dirty, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommu_provider_set_dirty, "IOMMUFD_TEST");

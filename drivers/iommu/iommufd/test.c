@@ -35,7 +35,7 @@ int iommufd_test_register(const struct iommufd_test_ops *ops)
 	mutex_unlock(&test_lock);
 	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_test_register, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_test_register, "IOMMUFD_TEST");
 
 /**
  * iommufd_test_unregister() - Undo iommufd_test_register()
@@ -49,7 +49,7 @@ void iommufd_test_unregister(const struct iommufd_test_ops *ops)
 	test_ops = NULL;
 	mutex_unlock(&test_lock);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_test_unregister, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_test_unregister, "IOMMUFD_TEST");
 
 /**
  * iommufd_test_publish() - Let lookups find an object of the test module
@@ -64,7 +64,7 @@ void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	__module_get(test_ops->owner);
 	iommufd_object_publish(ictx, obj);
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, IOMMUFD_TEST);
+EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, "IOMMUFD_TEST");
 
 /**
  * iommufd_test_destroy() - Release what an object of the test module holds

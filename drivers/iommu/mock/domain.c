@@ -191,7 +191,7 @@ static const struct iommu_domain_ops mock_domain_ops = {
 	.iova_to_phys = mock_iova_to_phys,
 };
 
-#ifdef IOMMU_DRIVER_MAY_MAP_ONE
+#ifdef HAVE_IOMMU_MAP_ONE
 static bool map_one;
 module_param(map_one, bool, 0644);
 MODULE_PARM_DESC(map_one, "Map one page in a call, in new page tables");

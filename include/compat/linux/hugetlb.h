@@ -7,7 +7,7 @@
 #include <linux/pagemap.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+#ifndef HAVE_FILEMAP_LOCK_HUGETLB_FOLIO
 /* Before 6.7 hugetlbfs counts its page cache in huge pages. */
 static inline struct folio *
 filemap_lock_hugetlb_folio(struct hstate *h, struct address_space *mapping,
@@ -19,7 +19,8 @@ filemap_lock_hugetlb_folio(struct hstate *h, struct address_space *mapping,
 
 /*
  * Before 6.6 a lasting pin of a huge page that may not stay where it is fails,
- * with a warning in the log.  With CMA one cannot tell before.
+ * with a warning in the log.  With CMA one cannot tell before.  Nor do headers
+ * tell what mm/gup.c does.
  */
 static inline bool longterm_pin_moves_hugetlb(void)
 {

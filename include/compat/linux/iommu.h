@@ -2,6 +2,9 @@
 #ifndef __COMPAT_LINUX_IOMMU_H
 #define __COMPAT_LINUX_IOMMU_H
 
+/* linux/iommu.h names it, as the user ABI has it, which here is ours. */
+enum iommu_viommu_type;
+
 #include <linux/bits.h>
 #include <linux/device.h>
 #include <linux/err.h>
@@ -14,8 +17,11 @@
 #include <linux/string.h>
 #include <linux/version.h>
 #include <uapi/linux/iommufd.h>
+#ifdef HAVE_GENERIC_PT
+#include <linux/generic_pt/iommu.h>
+#endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+#ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
 /* An attribute in the group @group of an IOMMU in sysfs, NULL if it has none */
 static inline struct device_attribute *
 compat_iommu_attribute(struct device *iommu, const char *group,
@@ -78,7 +84,7 @@ static inline bool compat_device_iommu_capable(struct device *dev,
 #define device_iommu_capable compat_device_iommu_capable
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#ifndef HAVE_IOMMU_MAP_GFP
 /* 6.3 lets the caller choose how page tables are allocated. */
 static inline int compat_iommu_map(struct iommu_domain *domain,
 				   unsigned long iova, phys_addr_t paddr,
@@ -99,7 +105,9 @@ static inline ssize_t compat_iommu_map_sg(struct iommu_domain *domain,
 }
 
 #define iommu_map_sg compat_iommu_map_sg
+#endif
 
+#ifndef HAVE_IOMMU_GROUP_ISOLATED_MSI
 /*
  * 6.3 asks each device whether its interrupts are isolated.  Before, that was
  * a property of the platform's MSI domains or of the device's IOMMU.
@@ -120,10 +128,10 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
 /*
  * What iommu_map() calls of an IOMMU driver: the kernel does not export these steps
  * alone.  From 6.7 on, all drivers map any number of pages of one size, and may
- * fail to make them visible.
+ * fail to make them visible.  In 7.x most have their page tables from a library,
+ * which maps any range.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-#define IOMMU_DRIVER_MAY_MAP_ONE
+#ifndef HAVE_IOTLB_SYNC_MAP_RC
 /* What iommu_domain_ops.iotlb_sync_map() returns, of a value that it cannot */
 #define iotlb_sync_map_t	void
 #define iotlb_sync_map_rc(rc)	((void)(rc))
@@ -152,7 +160,14 @@ static inline int iommu_domain_map_pages(struct iommu_domain *domain,
 					 size_t pgsize, size_t pgcount,
 					 int prot, gfp_t gfp, size_t *mapped)
 {
-#ifdef IOMMU_DRIVER_MAY_MAP_ONE
+#ifdef HAVE_GENERIC_PT
+	struct pt_iommu *pt = iommupt_from_domain(domain);
+
+	if (pt)
+		return pt->ops->map_range(pt, iova, paddr, pgsize * pgcount,
+					  prot, gfp, mapped);
+#endif
+#ifdef HAVE_IOMMU_MAP_ONE
 	if (!domain->ops->map_pages) {
 		int rc = domain->ops->map(domain, iova, paddr, pgsize, prot,
 					  gfp);
@@ -165,7 +180,7 @@ static inline int iommu_domain_map_pages(struct iommu_domain *domain,
 				      prot, gfp, mapped);
 }
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#ifndef HAVE_IOMMU_PAGING_DOMAIN_ALLOC
 /* 6.11 has domains for a device.  Before, they were for all of a bus. */
 static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 {
@@ -174,43 +189,14 @@ static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 #endif
 
 /*
- * Newer IOMMU drivers make a domain for a device, with flags, that is final at
- * once, and tell of their hardware.  There are no functions to ask them by, and
- * from 6.13 on the first is one.
+ * Some IOMMU drivers make a domain for a device, with flags, that is final at once,
+ * and tell of their hardware.  In 7.x there is a function to ask them for a domain,
+ * in 6.12 there is none, and before, such domains are not asked for.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-static inline bool iommu_has_final_domains(struct device *dev)
-{
-	return false;
-}
-
-static inline struct iommu_domain *
-iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static inline int iommu_group_replace_domain(struct iommu_group *group,
-					     struct iommu_domain *domain)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
-{
-	return NULL;
-}
-
-static inline u8 iommu_pasid_bits(struct device *dev)
-{
-	return 0;
-}
-#else
-static inline bool iommu_has_final_domains(struct device *dev)
-{
-	return dev->iommu && dev->iommu->iommu_dev &&
-	       dev->iommu->iommu_dev->ops->domain_alloc_user;
-}
+#if defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
+#define compat_domain_alloc_op	domain_alloc_paging_flags
+#elif defined(HAVE_DOMAIN_ALLOC_USER)
+#define compat_domain_alloc_op	domain_alloc_user
 
 /* Not all drivers say whose the domain is. */
 static inline struct iommu_domain *
@@ -224,16 +210,44 @@ iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
 		domain->owner = ops;
 	return domain;
 }
+#endif
+
+#ifdef compat_domain_alloc_op
+static inline bool iommu_has_final_domains(struct device *dev)
+{
+	return dev->iommu && dev->iommu->iommu_dev &&
+	       dev->iommu->iommu_dev->ops->compat_domain_alloc_op;
+}
 
 /* Exported, for who imports IOMMUFD_INTERNAL, and in no public header */
-int iommu_group_replace_domain(struct iommu_group *group,
-			       struct iommu_domain *domain);
+struct iommu_attach_handle *iommu_attach_handle_get(struct iommu_group *group,
+						    ioasid_t pasid,
+						    unsigned int type);
+int iommu_attach_group_handle(struct iommu_domain *domain,
+			      struct iommu_group *group,
+			      struct iommu_attach_handle *handle);
+void iommu_detach_group_handle(struct iommu_domain *domain,
+			       struct iommu_group *group);
+int iommu_replace_group_handle(struct iommu_group *group,
+			       struct iommu_domain *domain,
+			       struct iommu_attach_handle *handle);
 
+/* The type is what is asked for, and what there is. */
 static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 {
 	const struct iommu_ops *ops = dev->iommu->iommu_dev->ops;
+#ifdef HAVE_HW_INFO_ENUM
+	enum iommu_hw_info_type hw_type = *type;
+#else
+	u32 hw_type = *type;
+#endif
+	void *info;
 
-	return ops->hw_info ? ops->hw_info(dev, length, type) : NULL;
+	if (!ops->hw_info)
+		return NULL;
+	info = ops->hw_info(dev, length, &hw_type);
+	*type = hw_type;
+	return info;
 }
 
 static inline u8 iommu_pasid_bits(struct device *dev)
@@ -242,16 +256,73 @@ static inline u8 iommu_pasid_bits(struct device *dev)
 
 	return pasids ? ilog2(pasids) : 0;
 }
+#else
+#define IOMMU_NO_PASID	0
+
+struct iommu_attach_handle {
+	struct iommu_domain *domain;
+};
+
+static inline bool iommu_has_final_domains(struct device *dev)
+{
+	return false;
+}
+
+static inline struct iommu_domain *
+iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline struct iommu_attach_handle *
+iommu_attach_handle_get(struct iommu_group *group, ioasid_t pasid,
+			unsigned int type)
+{
+	return ERR_PTR(-ENOENT);
+}
+
+static inline int iommu_attach_group_handle(struct iommu_domain *domain,
+					    struct iommu_group *group,
+					    struct iommu_attach_handle *handle)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void iommu_detach_group_handle(struct iommu_domain *domain,
+					     struct iommu_group *group)
+{
+}
+
+static inline int iommu_replace_group_handle(struct iommu_group *group,
+					     struct iommu_domain *domain,
+					     struct iommu_attach_handle *handle)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
+{
+	return NULL;
+}
+
+static inline u8 iommu_pasid_bits(struct device *dev)
+{
+	return 0;
+}
 #endif
 
 /*
- * Since 6.11 Intel's driver, when a device gets another page table, has the
- * IOMMU forget the former one for the device's own requester ID only, except in
- * scalable mode.  A device whose requests bear another ID, like those behind a
- * PCIe-to-PCI bridge, would go on with what it had before: the host's mappings,
- * or a page table that was freed.
+ * From 6.11 on Intel's driver, when a device gets another page table, has the IOMMU
+ * forget the former one for the device's own requester ID only, except in scalable
+ * mode.  A device whose requests bear another ID, like those behind a PCIe-to-PCI
+ * bridge, would go on with what it had before: the host's mappings, or a page table
+ * that was freed.  Corrected in 7.2 and in 6.12.114 (CVE-2026-90240), inside that
+ * driver, of which no header tells.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0) || \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0) || \
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 114) && \
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0))
 static inline bool iommu_forgets_aliases(struct device *dev)
 {
 	return true;
@@ -276,12 +347,12 @@ static inline bool compat_has_other_id(struct pci_dev *pdev)
 static inline bool compat_is_intel_legacy(struct device *dev)
 {
 	struct iommu_device *iommu = dev->iommu->iommu_dev;
-	u32 length, type;
+	u32 length, type = IOMMU_HW_INFO_TYPE_DEFAULT;
 	void *info;
 
 	if (!iommu->ops->hw_info || iommu->max_pasids)
 		return false;
-	info = iommu->ops->hw_info(dev, &length, &type);
+	info = iommu_hw_info(dev, &length, &type);
 	if (IS_ERR(info))
 		return true;
 	kfree(info);

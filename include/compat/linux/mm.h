@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
+/* No header tells which of the two mm/gup.c does. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 /*
  * Since 6.2 a lasting pin for reading gives a private mapping its own page
@@ -64,7 +65,7 @@ static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
 #define pin_user_pages_fast compat_pin_user_pages_fast
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+#ifdef HAVE_GUP_VMAS
 /* Before 6.5 it can list VMAs as well. */
 static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 						unsigned long start,
@@ -80,7 +81,7 @@ static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 #define get_user_pages_remote compat_get_user_pages_remote
 #endif
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#ifndef HAVE_FOLIO_ADD_PINS
 /*
  * 6.13 exports a way to pin a folio that the caller has a reference to.  As in
  * the kernel's own: a large folio has a count of its pins, in a small one a pin
@@ -93,7 +94,7 @@ static inline int folio_add_pins(struct folio *folio, unsigned int pins)
 		return -ENOMEM;
 	if (folio_test_large(folio)) {
 		folio_ref_add(folio, pins);
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+#ifdef HAVE_FOLIO_PINCOUNT_PTR
 		atomic_add(pins, folio_pincount_ptr(folio));
 #else
 		atomic_add(pins, &folio->_pincount);

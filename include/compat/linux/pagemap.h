@@ -4,10 +4,10 @@
 
 #include <linux/err.h>
 #include <linux/pagemap.h>
-#include <linux/version.h>
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-/* 6.4 tells by an errno that there is no folio. */
+/*
+ * 6.4 tells by an errno that there is no folio.  No header tells whether this is
+ * needed, but it never harms.
+ */
 static inline struct folio *
 compat_filemap_get_folio(struct address_space *mapping, pgoff_t index)
 {
@@ -15,6 +15,5 @@ compat_filemap_get_folio(struct address_space *mapping, pgoff_t index)
 }
 
 #define filemap_get_folio compat_filemap_get_folio
-#endif
 
 #endif

@@ -5,9 +5,8 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/shmem_fs.h>
-#include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#ifndef HAVE_SHMEM_READ_FOLIO
 /* 6.4 gives the folio instead of one of its pages. */
 static inline struct folio *shmem_read_folio(struct address_space *mapping,
 					     pgoff_t index)

@@ -2,8 +2,11 @@
 #ifndef __COMPAT_LINUX_VFIO_H
 #define __COMPAT_LINUX_VFIO_H
 
+#include <linux/device.h>
 #include <linux/fs.h>
-#include <linux/version.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
 #include <linux/vfio.h>
 
 /*
@@ -13,16 +16,107 @@
 static inline struct address_space *
 vfio_device_mapping(struct vfio_device *vdev, struct file *filp)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
-	return filp->f_mapping;
-#else
+#ifdef HAVE_VFIO_DEVICE_INODE
 	return vdev->inode->i_mapping;
+#else
+	return filp->f_mapping;
 #endif
 }
 
 /* Until 6.6 KVM takes files of groups only, and asks for just that. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#ifndef HAVE_VFIO_FILE_IS_VALID
 #define vfio_file_is_valid vfio_file_is_group
 #endif
+
+/* 7.x exports what keeps a device registered. */
+#ifndef HAVE_VFIO_TRY_GET_REGISTRATION
+static inline bool vfio_device_try_get_registration(struct vfio_device *vdev)
+{
+	return refcount_inc_not_zero(&vdev->refcount);
+}
+
+static inline void vfio_device_put_registration(struct vfio_device *vdev)
+{
+	if (refcount_dec_and_test(&vdev->refcount))
+		complete(&vdev->comp);
+}
+#endif
+
+/*
+ * Whether a user who shows no token may have a device: 0 or -EACCES.  Before 7.x
+ * a token can only follow the name of the device.
+ */
+static inline int vfio_device_match_no_token(struct vfio_device *vdev)
+{
+#ifdef HAVE_VFIO_MATCH_TOKEN_UUID
+	if (!vdev->ops->match_token_uuid)
+		return 0;
+	return vdev->ops->match_token_uuid(vdev, NULL);
+#else
+	char *name;
+	int ret;
+
+	if (!vdev->ops->match)
+		return 0;
+
+	name = kstrdup(dev_name(vdev->dev), GFP_KERNEL);
+	if (!name)
+		return -ENOMEM;
+	ret = vdev->ops->match(vdev, name);
+	kfree(name);
+
+	if (ret < 0)
+		return ret;
+	return ret ? 0 : -EACCES;
+#endif
+}
+
+/*
+ * VFIO_DEVICE_GET_REGION_INFO.  In 7.x the VFIO core asks the driver, and talks to
+ * the user itself; it does not export that.
+ */
+static inline long
+vfio_device_region_info(struct vfio_device *vdev,
+			struct vfio_region_info __user *arg)
+{
+#ifdef HAVE_VFIO_REGION_INFO_CAPS
+	const size_t minsz = offsetofend(struct vfio_region_info, offset);
+	struct vfio_region_info info = {};
+	struct vfio_info_cap caps = {};
+	long ret;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+
+	ret = vdev->ops->get_region_info_caps(vdev, &info, &caps);
+	if (ret)
+		goto out_free;
+
+	if (caps.size) {
+		u32 argsz = info.argsz;
+
+		info.flags |= VFIO_REGION_INFO_FLAG_CAPS;
+		info.argsz = sizeof(info) + caps.size;
+		info.cap_offset = 0;
+		if (argsz >= info.argsz) {
+			info.argsz = argsz;
+			info.cap_offset = sizeof(info);
+			vfio_info_cap_shift(&caps, sizeof(info));
+			if (copy_to_user(arg + 1, caps.buf, caps.size))
+				ret = -EFAULT;
+		}
+	}
+	if (!ret && copy_to_user(arg, &info, minsz))
+		ret = -EFAULT;
+out_free:
+	kfree(caps.buf);
+	return ret;
+#else
+	return vdev->ops->ioctl(vdev, VFIO_DEVICE_GET_REGION_INFO,
+				(unsigned long)arg);
+#endif
+}
 
 #endif

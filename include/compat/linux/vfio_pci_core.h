@@ -5,7 +5,6 @@
 #include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/pfn.h>
-#include <linux/version.h>
 #include <linux/vfio_pci_core.h>
 
 /*
@@ -14,7 +13,7 @@
  * the list too, and keep faults away meanwhile.  From 6.10 on all is in the
  * page tables, and unmap_mapping_range() does it.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#ifdef HAVE_VFIO_PCI_VMA_LIST
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mm_types.h>
@@ -130,13 +129,13 @@ compat_vfio_pci_unlock_vmas(struct vfio_device_set *dev_set)
 
 /*
  * The physical address that a mapping of a BAR begins with; PHYS_ADDR_MAX of
- * something else.  Until 6.10 a mapping's offset is that address; after, it is
- * the one in the device file.
+ * something else.  With the list, a mapping's offset is that address; without, it
+ * is the one in the device file, by which unmap_mapping_range() finds it.
  */
 static inline phys_addr_t vfio_pci_vma_start(struct vfio_pci_core_device *core,
 					     struct vm_area_struct *vma)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#ifdef HAVE_VFIO_PCI_VMA_LIST
 	return PFN_PHYS(vma->vm_pgoff);
 #else
 	u64 pos = (u64)vma->vm_pgoff << PAGE_SHIFT;
@@ -148,5 +147,32 @@ static inline phys_addr_t vfio_pci_vma_start(struct vfio_pci_core_device *core,
 	       (pos & VFIO_PCI_OFFSET_MASK);
 #endif
 }
+
+/*
+ * In 7.2 each device has the parameters as they were when it was initialized.
+ * Before, the core has them for all, and may not be told of others while there
+ * are devices.
+ */
+#ifdef HAVE_VFIO_PCI_SET_PARAMS
+static inline void vfio_pci_core_init_params(struct vfio_pci_core_device *core,
+					     bool nointxmask, bool disable_vga,
+					     bool disable_idle_d3)
+{
+}
+#else
+static inline void vfio_pci_core_set_params(bool nointxmask, bool disable_vga,
+					    bool disable_idle_d3)
+{
+}
+
+static inline void vfio_pci_core_init_params(struct vfio_pci_core_device *core,
+					     bool nointxmask, bool disable_vga,
+					     bool disable_idle_d3)
+{
+	core->nointxmask = nointxmask;
+	core->disable_vga = disable_vga;
+	core->disable_idle_d3 = disable_idle_d3;
+}
+#endif
 
 #endif
