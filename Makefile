@@ -9,7 +9,7 @@
 # All but modules, install and clean run in the toolbox, a Debian of its own that
 # is the same on each system: see tools/testing/toolbox.
 
-KERNELS	:= 6.12 6.1
+KERNELS	:= 6.12 6.1 7.3
 KERNEL	?= $(firstword $(KERNELS))
 cache	:= $(or $(IOMMUFD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iommufd)
 stock	:= $(cache)/$(KERNEL)/headers
