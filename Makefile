@@ -23,8 +23,7 @@ kselftest := $(cache)/source/source/tools/testing/selftests
 old_headers = export C_INCLUDE_PATH=$(cache)/source/include \
 	CPLUS_INCLUDE_PATH=$(cache)/source/include
 # A stock kernel's modules are built with the compiler that its suite has
-suite	= $(shell sed -nE 's/^$(KERNEL) +[^ ]+ +[^ ]+ +([a-z]+).*/\1/p' $(vm)/kernels)
-builder	= $(if $(filter $(stock),$(KERNELDIR)),$(toolbox) -s $(suite) --)
+builder	= $(if $(filter $(stock),$(KERNELDIR)),$(toolbox) -k $(KERNEL) --)
 programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
 	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile \
 	tools/testing/fuzz/Makefile))

@@ -17,14 +17,34 @@ enter_toolbox() {
 builder() { "$top/tools/testing/toolbox" -s "${suite%%-*}" -- "$@"; }
 
 # kernel_line NAME: set series, flavour, suite and factor (how many times as much
-# time tests need with it) from the table of kernels
+# time tests need with it) from the table of kernels.  What is not in it can be
+# named by SUITE/SERIES/FLAVOUR.
 kernel_line() {
 	line=$(awk -v k="$1" '$1 == k { $1 = ""; print }' "$here/kernels")
-	[ "$line" ] || die "no kernel '$1' in $here/kernels"
+	case $line$1 in
+	*/*/*) line=$(echo "$1" | awk -F / '{ print $2, $3, $1, 1 }') ;;
+	"$1") die "no kernel '$1' in $here/kernels" ;;
+	esac
 	read -r series flavour suite factor <<-EOF
 	$line
 	EOF
 	kdir=$cache/$1
+}
+
+# copy_modules ROOT MODULE...: of the kernel in $kdir, whose release is $rel, with
+# what they depend on, into a guest's file system; uncompressed
+copy_modules() {
+	root=$1; shift
+	for m; do
+		modprobe -d "$kdir" -S "$rel" --show-depends "$m"
+	done | sed -n 's/^insmod \(.*\.ko[.a-z]*\).*/\1/p' | sort -u |
+		while read -r m; do
+			to=$root/lib/${m#"$kdir"/lib/}
+			install -D -m 644 "$m" "$to"
+			[ "$to" = "${to%.xz}" ] || xz -d "$to"
+		done
+	cp "$kdir/lib/modules/$rel"/modules.builtin* "$root/lib/modules/$rel"
+	: >"$root/lib/modules/$rel/modules.order"
 }
 
 # mirrors: set mirror and security, from where this system's apt takes Debian's

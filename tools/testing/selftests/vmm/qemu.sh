@@ -56,14 +56,7 @@ make_initrd() {
 	mkdir -p "$root/bin"
 	cp /bin/busybox "$root/bin"
 	cp guest-init "$root/init"
-	for m in nvme e1000e; do
-		modprobe -d "$kdir" -S "$rel" --show-depends "$m"
-	done | sed -n 's/^insmod \(.*\.ko[.a-z]*\).*/\1/p' | sort -u |
-		while read -r m; do
-			install -D -m 644 "$m" "$root/lib/${m#"$kdir"/lib/}"
-		done
-	cp "$kdir/lib/modules/$rel"/modules.builtin* "$root/lib/modules/$rel"
-	: >"$root/lib/modules/$rel/modules.order"
+	copy_modules "$root" nvme e1000e
 	depmod -b "$root" "$rel"
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$initrd"
 }
