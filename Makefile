@@ -31,6 +31,7 @@ programs := $(patsubst %/Makefile,%,$(wildcard tools/examples/Makefile \
 nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),\
 	,CONFIG_DEBUG_INFO_BTF_MODULES=)
 jobs	:= -j$(shell nproc)
+version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 # The kernel "debug" can tell where in our modules it has been
 kcov	= $(if $(filter debug,$(KERNEL)),KCOV_INSTRUMENT=y)
 FUZZ_SECONDS := 60
@@ -47,7 +48,7 @@ help: ## this list
 	@echo "make [KERNELDIR=headers of a kernel] modules or install"
 	@sed -n 's/^\([-a-z]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST))
 	@echo "To have DKMS build and install the modules for each new kernel:"
-	@echo "  dkms add . && dkms install iommufd/0.1"
+	@echo "  dkms add . && dkms install iommufd/$(version)"
 
 modules: ## build iommufd.ko, vfio-pci.ko, and iommufd_mock.ko for tests
 	@flock .modules.lock $(MAKE) --no-print-directory build-modules \

@@ -421,4 +421,5 @@ static void __exit vfio_pci_exit(void)
 module_exit(vfio_pci_exit);
 
 MODULE_LICENSE("GPL");
+MODULE_VERSION(IOMMUFD_VERSION);
 MODULE_DESCRIPTION("VFIO PCI - User Level meta-driver, with /dev/vfio/devices");

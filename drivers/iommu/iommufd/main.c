@@ -219,4 +219,5 @@ module_misc_device(iommufd_misc_dev);
 
 MODULE_DESCRIPTION("I/O address spaces managed by user space");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(IOMMUFD_VERSION);
 MODULE_IMPORT_NS("IOMMUFD_INTERNAL");

@@ -430,6 +430,7 @@ module_exit(mock_exit);
 
 MODULE_DESCRIPTION("Mock IOMMU and mock devices, to test /dev/iommu");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(IOMMUFD_VERSION);
 MODULE_IMPORT_NS("IOMMUFD_TEST");
 /* Taints the kernel as running test code. */
 MODULE_INFO(test, "Y");

@@ -277,3 +277,4 @@ module_misc_device(floor_misc);
 
 MODULE_DESCRIPTION("The cheapest way to map memory for a device, to compare with");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(IOMMUFD_VERSION);
