@@ -50,7 +50,23 @@ help: ## this list
 	@echo "To have DKMS build and install the modules for each new kernel:"
 	@echo "  dkms add . && dkms install iommufd/$(version)"
 
+# Whatever is built or installed for
+target	= $(or $(KERNELDIR),$(running))
+release	= $(if $(target),$(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	$(target)/include/generated/utsrelease.h),$(shell uname -r))
+# $(call headers,DIRECTORY): stop with one line if it has no headers
+headers	= $(if $(wildcard $(1)/include/generated/utsrelease.h),,$(error \
+	$(if $(1),$(1) has no headers of a kernel: give KERNELDIR=/lib/modules/VERSION/build,the \
+	kernel that runs has no headers here: apt install linux-headers-$(shell uname -r)$(,) \
+	or give KERNELDIR)))
+# Stop with one line if this user cannot write where it is installed
+root	= $(or $(DESTDIR),$(INSTALL_MOD_PATH))
+writable = $(if $(root)$(filter 0,$(shell id -u)),,$(error \
+	only root can do that$(,) or whoever gives a DESTDIR: sudo make $@))
+, := ,
+
 modules: ## build iommufd.ko, vfio-pci.ko, and iommufd_mock.ko for tests
+	$(if $(filter-out $(stock),$(target)),$(call headers,$(target)))
 	@flock .modules.lock $(MAKE) --no-print-directory build-modules \
 		KERNELDIR=$(or $(KERNELDIR),$(running),$(stock))
 
@@ -64,22 +80,34 @@ build-modules:
 		$(kcov) modules
 
 # Below DESTDIR for a package (which has to run depmod), or INSTALL_MOD_PATH
-install: root = $(or $(DESTDIR),$(INSTALL_MOD_PATH))
 install: ## install the modules for the running kernel, or KERNELDIR's (as root)
-	@[ $(or $(KERNELDIR),$(running),none) != none ] || \
-		{ echo "no headers of $$(uname -r): install them or give KERNELDIR"; \
-		exit 1; } >&2
-	$(MAKE) modules KERNELDIR=$(or $(KERNELDIR),$(running)) IOMMUFD_MOCK=n
-	$(MAKE) -C $(or $(KERNELDIR),$(running)) M=$(CURDIR) modules_install \
+	$(writable)$(call headers,$(target))
+	$(MAKE) modules KERNELDIR=$(target) IOMMUFD_MOCK=n
+	$(MAKE) -C $(target) M=$(CURDIR) modules_install \
 		INSTALL_MOD_PATH=$(root) \
 		INSTALL_MOD_DIR=updates
-	[ "$(DESTDIR)" ] || depmod $(patsubst %,-b %,$(INSTALL_MOD_PATH)) \
-		$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
-		$(or $(KERNELDIR),$(running))/include/generated/utsrelease.h)
-	install -d $(root)/etc/modules-load.d
-	echo iommufd >$(root)/etc/modules-load.d/iommufd.conf
+	[ "$(DESTDIR)" ] || depmod $(patsubst %,-b %,$(root)) $(release)
+	install -D -m 644 tools/system/iommufd.conf \
+		$(root)/etc/modules-load.d/iommufd.conf
+	install -D -m 644 tools/system/60-iommufd.rules \
+		$(root)/etc/udev/rules.d/60-iommufd.rules
 	@echo "vfio-pci.ko now takes the place of the kernel's own; if the"
 	@echo "initramfs has that one, renew it: update-initramfs -u"
+
+uninstall: updates = lib/modules/$(release)/updates/drivers
+uninstall: ## undo "make install", given the same variables
+	$(writable)$(if $(KERNELDIR),$(call headers,$(target)))
+	cd $(root)/ && rm -f $(updates)/iommu/iommufd/iommufd.ko* \
+		$(updates)/vfio/vfio-pci.ko* etc/modules-load.d/iommufd.conf \
+		etc/udev/rules.d/60-iommufd.rules
+	@cd $(root)/ && for d in $(updates)/iommu/iommufd $(updates)/vfio \
+		$(if $(root),etc/modules-load.d etc/udev/rules.d); do \
+		[ ! -d $$d ] || rmdir -p --ignore-fail-on-non-empty $$d; \
+	done
+	[ "$(DESTDIR)" ] || depmod $(patsubst %,-b %,$(root)) $(release)
+	@echo "The kernel's own vfio-pci is used after a reboot, or after:"
+	@echo "modprobe -r vfio-pci iommufd; if the initramfs has ours, renew it:"
+	@echo "update-initramfs -u"
 
 # What runs in the toolbox
 ifndef IOMMUFD_TOOLBOX
@@ -147,11 +175,11 @@ vm:
 endif
 
 clean: ## remove what was built here (the cache stays)
-	@find drivers tools/testing/bench/floor \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
+	@find $(wildcard drivers tools/testing/bench/floor) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs install demo check check-vmm \
+.PHONY: help modules build-modules programs install uninstall demo check check-vmm \
 	check-debug fuzz bench bench-kernel bench-doc style vm clean
