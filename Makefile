@@ -120,7 +120,8 @@ bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
-demo check check-vmm check-debug fuzz bench bench-doc style vm programs:
+deb: ## build the Debian package iommufd-dkms, in deb/
+demo check check-vmm check-debug fuzz bench bench-doc style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -172,6 +173,9 @@ style:
 vm:
 	@$(tests) modules
 	@$(vm)/run -k $(KERNEL)
+
+deb:
+	@debian/build
 endif
 
 clean: ## remove what was built here (the cache stays)
@@ -179,7 +183,8 @@ clean: ## remove what was built here (the cache stays)
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out
+	@rm -rf deb
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs install uninstall demo check check-vmm \
+.PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
 	check-debug fuzz bench bench-kernel bench-doc style vm clean

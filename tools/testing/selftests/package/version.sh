@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The version in dkms.conf is the version of everything.  Prints TAP.
+set -eu
+. ./tap.sh
+cd "$top"
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+
+check "dkms.conf has one" [ "$version" ]
+check "debian/changelog has it" \
+	same "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" "$version"
+check "make help has it" sh -c 'make help | grep -q "iommufd/$0\$"' "$version"
+for module in drivers/iommu/iommufd/iommufd drivers/iommu/mock/iommufd_mock \
+	drivers/vfio/vfio-pci tools/testing/bench/floor/iommufd_floor; do
+	check "$module.ko has it" \
+		same "$(modinfo -F version "./$module.ko" 2>&1)" "$version"
+done
+check "no document has another" same "$(grep -rhoE 'iommufd/[0-9]+[.][0-9.]+' \
+	README.md Documentation | grep -vx "iommufd/$version" || true)" ''
+finish
