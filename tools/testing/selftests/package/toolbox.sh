@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What the toolbox and fetch say when something is missing, one line, and that the
+# next run heals what another left half done.  Prints TAP.
+set -eu
+. ./tap.sh
+export IOMMUFD_CACHE="$tmp/cache"
+mkdir "$IOMMUFD_CACHE"
+toolbox=$top/tools/testing/toolbox fetch=$here/fetch
+
+# fails_with TEXT COMMAND...: exit code 1, and one line of complaint, which has TEXT
+fails_with() {
+	text=$1; shift
+	rc=0
+	"$@" >"$tmp/said" 2>&1 || rc=$?
+	[ $rc = 1 ] && [ "$(grep -c "^/.*: " "$tmp/said")" = 1 ] &&
+		grep -q "^/.*: .*$text" "$tmp/said" && return
+	echo "exit code $rc:"
+	cat "$tmp/said"
+	return 1
+}
+
+# on_disk_of SIZE COMMAND...: the cache is on a file system of that size
+on_disk_of() {
+	# shellcheck disable=SC2016 # expanded by that shell
+	unshare --mount sh -euc 'mount -t tmpfs -o "size=$0" tmpfs "$IOMMUFD_CACHE"
+		"$@"' "$@"
+}
+
+# killed SECONDS COMMAND...: by a signal that lets nobody tidy up
+killed() {
+	rc=0
+	timeout -s KILL "$@" || rc=$?
+	same $rc 137
+}
+
+check "a suite that is not known" fails_with "no toolbox 'potato'" \
+	"$toolbox" -s potato true
+check "no command" fails_with "no command" "$toolbox"
+check "a kernel that is not known" fails_with "no kernel '2.4'" \
+	"$fetch" -k 2.4 build
+check "a user that is not root" fails_with "needs root" \
+	setpriv --reuid 65534 --clear-groups "$toolbox" -s bookworm true
+check "no room for a toolbox" fails_with "MiB free.*set IOMMUFD_CACHE" \
+	on_disk_of 100m "$toolbox" -s bookworm true
+check "no room for a download" fails_with "could not.*room in" \
+	on_disk_of 20m "$fetch" -k 6.12 build
+check "no network for a toolbox" fails_with "could not make.*network" \
+	unshare --net "$toolbox" -s bookworm true
+check "no network for package lists" fails_with "could not.*network" \
+	unshare --net "$fetch" -k 6.12 build
+check "nothing was made by any of these" \
+	same "$(find "$IOMMUFD_CACHE" -name headers -o -name .recipe)" ""
+
+check "a toolbox is begun" killed 4 "$toolbox" -s bookworm true
+check "and not there yet" [ ! -e "$IOMMUFD_CACHE/toolbox/bookworm" ]
+check "the next run makes it" \
+	same "$("$toolbox" -s bookworm sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null)" \
+	bookworm
+check "a download is begun" killed 3 "$fetch" -k 6.12 build
+check "the next run completes it" "$fetch" -k 6.12 build
+check "and there are the headers" \
+	[ -e "$IOMMUFD_CACHE/6.12/headers/include/generated/utsrelease.h" ]
+finish
