@@ -181,11 +181,33 @@ out_fput:
 	return n;
 }
 
+/*
+ * Pin what may have to be moved first.  Of a large folio it is enough that the
+ * kernel pins a page: then all of it stays.
+ */
+static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
+			bool large, struct page **list, bool *adjacent)
+{
+	struct page *page;
+	long n;
+
+	if (!large)
+		return pin_mapped(file, pgoff, npages, list);
+	n = pin_mapped(file, pgoff, 1, list);
+	if (n != 1)
+		return n;
+	page = list[0];
+	n = pin_folio(page_folio(page), pgoff, npages, list, adjacent);
+	unpin_user_page(page);
+	return n;
+}
+
 /* Pin pages, as many as are easy, but at least 1. */
 static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 		      struct page **list, bool *adjacent)
 {
 	struct folio *folio;
+	bool large;
 	long n;
 
 	folio = find_folio(file, pgoff);
@@ -199,11 +221,12 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 		folio_put(folio);
 		return n;
 	}
+	large = folio_test_large(folio);
 	/* What others refer to cannot be moved. */
 	folio_put(folio);
 	if (is_hugetlbfs(file) && !longterm_pin_moves_hugetlb())
 		return -ENOMEM;
-	return pin_mapped(file, pgoff, npages, list);
+	return pin_movable(file, pgoff, npages, large, list, adjacent);
 }
 
 static long file_pin(struct iopt_pages *pages, unsigned long index,
