@@ -32,11 +32,13 @@ kernel_line() {
 }
 
 # copy_modules ROOT MODULE...: of the kernel in $kdir, whose release is $rel, with
-# what they depend on, into a guest's file system; uncompressed
+# what they depend on, into a guest's file system; uncompressed.  What the kernel
+# lacks, a guest will miss if it needs it.
 copy_modules() {
 	root=$1; shift
+	mkdir -p "$root/lib/modules/$rel"
 	for m; do
-		modprobe -d "$kdir" -S "$rel" --show-depends "$m"
+		modprobe -d "$kdir" -S "$rel" -q --show-depends "$m" || true
 	done | sed -n 's/^insmod \(.*\.ko[.a-z]*\).*/\1/p' | sort -u |
 		while read -r m; do
 			to=$root/lib/${m#"$kdir"/lib/}
