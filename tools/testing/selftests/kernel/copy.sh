@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The shortest program, tools/examples/copy, does what it says.  Prints TAP.
+set -eu
+. ../package/tap.sh
+edu=0000:00:04.0
+
+check "a device is bound to vfio-pci" "$top/tools/testing/vm/bind" vfio-pci $edu
+check "it copies from memory to memory" \
+	same "$("$top/tools/examples/copy" $edu 2>&1)" "2048 bytes copied"
+check "it can be used again" \
+	same "$("$top/tools/examples/copy" $edu 2>&1)" "2048 bytes copied"
+check "vfio-pci gives it back" "$top/tools/testing/vm/bind" - $edu
+check "then it is not there any more" \
+	same "$("$top/tools/examples/copy" $edu 2>&1)" \
+	"copy: open the device: No such device"
+check "KVM has been told of device files" \
+	same "$(cat /sys/module/vfio_pci/parameters/kvm)" Y
+finish

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What include/compat has copied from the kernel is as the kernel that runs has it, by
+# its BTF: a struct that is private to vfio-pci-core, and functions that are exported,
+# but in no public header.  And the callers in KVM that drivers/vfio/kvm.c knows by
+# name have that name.  Prints TAP.
+set -eu
+. ../package/tap.sh
+compat=$top/include/compat/linux
+btf=/sys/kernel/btf
+core=vfio_pci_core_device entry=vfio_pci_mmap_vma
+
+# plain: C on standard input without comments and optional white space, in one line;
+# prints nothing of nothing
+plain() {
+	sed 's,/\*.*\*/,,g' | tr -s '\n\t ' ' ' |
+		sed 's/ *\([][*,;(){}]\) */\1/g; s/^ //; s/ $//'
+}
+
+# of_core STRUCT: as vfio-pci-core has it
+of_core() {
+	pahole -F btf --btf_base $btf/vmlinux -C "$1" $btf/vfio_pci_core \
+		2>/dev/null | plain
+}
+
+ours() {
+	sed -n "/^struct compat_$entry {/,/^};/p" "$compat/vfio_pci_core.h" |
+		sed 's/compat_//' | plain
+}
+
+# prototypes: those in the one block below the words "in no public header"
+prototypes() {
+	sed -n '/in no public header/,/^$/p' "$compat/iommu.h" | plain |
+		tr ';' '\n' | grep .
+}
+
+# unnamed: the prototype without names of parameters
+unnamed() { sed 's/\([ *]\)[a-z_]*\([,)]\)/\1\2/g' | plain; }
+
+# of_kernel FUNCTION: its prototype; to read BTF takes long
+of_kernel() {
+	[ -e "$tmp/functions" ] || pfunct -F btf -P --no_parm_names $btf/vmlinux \
+		>"$tmp/functions" 2>/dev/null
+	grep "[ *]$1(" "$tmp/functions" | plain | tr -d ';'
+}
+
+exported() { grep -q " __ksymtab_$1\$" /proc/kallsyms; }
+
+if [ ! -e $btf/vmlinux ] || [ ! -e $btf/vfio_pci_core ]; then
+	echo "1..0 # SKIP this kernel has no BTF of itself and its modules"
+	exit 4
+fi
+
+has=$(of_core $core)
+check "BTF tells of $core" \
+	sh -c 'case $0 in *"struct vfio_device vdev;"*) ;; *) exit 1 ;; esac' "$has"
+case $has in
+*"struct list_head vma_list;"*)
+	check "$entry is laid out like ours" same "$(ours)" "$(of_core $entry)"
+	;;
+*)
+	check "$entry is gone, with the list of them" same "$(of_core $entry)" ''
+	;;
+esac
+
+check "we have prototypes of our own" [ "$(prototypes | wc -l)" -ge 4 ]
+for p in $(prototypes | sed 's/(.*//; s/.*[ *]//'); do
+	if exported "$p"; then
+		check "$p() has the prototype that we have" same \
+			"$(prototypes | grep "[ *]$p(" | unnamed)" "$(of_kernel "$p")"
+	else # the module that is loaded needs no symbol that there is not
+		check "$p() is not there, and not needed" [ -d /sys/module/iommufd ]
+	fi
+done
+
+modprobe kvm
+for caller in $(sed -n 's/^#define KVM_VFIO_PREFIX "\(.*\)"/\1/p' \
+	"$top/drivers/vfio/kvm.c"); do
+	# What a VM's files are given and taken by, when the VM ends
+	for name in set_attr release; do
+		check "KVM's VFIO device has a function $caller$name" \
+			grep -q " t $caller$name[[:space:]]*\[kvm\]" /proc/kallsyms
+	done
+	check "nothing else is named $caller..." same "$(awk -v p="$caller" \
+		'$2 ~ /[tT]/ && index($3, p) == 1 && $4 != "[kvm]"' /proc/kallsyms)" ''
+done
+finish
