@@ -115,13 +115,14 @@ demo: ## boot a VM and show a disk read by DMA through /dev/iommu
 check: ## run all tests, in VMs, on each kernel
 check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
+build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
 deb: ## build the Debian package iommufd-dkms, in deb/
-demo check check-vmm check-debug fuzz bench bench-doc style vm deb programs:
+demo check check-vmm check-debug build-all fuzz bench bench-doc style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -147,6 +148,9 @@ check-vmm:
 
 check-debug:
 	@$(MAKE) --no-print-directory check KERNEL=debug
+
+build-all:
+	@tools/testing/build-all
 
 fuzz:
 	@$(MAKE) --no-print-directory modules KERNEL=debug KERNELDIR=
@@ -187,4 +191,4 @@ clean: ## remove what was built here (the cache stays)
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
-	check-debug fuzz bench bench-kernel bench-doc style vm clean
+	check-debug build-all fuzz bench bench-kernel bench-doc style vm clean
