@@ -87,7 +87,7 @@ install: ## install the modules for the running kernel, or KERNELDIR's (as root)
 		INSTALL_MOD_PATH=$(root) \
 		INSTALL_MOD_DIR=updates
 	[ "$(DESTDIR)" ] || depmod $(patsubst %,-b %,$(root)) $(release)
-	install -D -m 644 tools/system/iommufd.conf \
+	install -D -m 644 tools/system/modules-load.conf \
 		$(root)/etc/modules-load.d/iommufd.conf
 	install -D -m 644 tools/system/60-iommufd.rules \
 		$(root)/etc/udev/rules.d/60-iommufd.rules
@@ -106,7 +106,7 @@ uninstall: ## undo "make install", given the same variables
 	done
 	[ "$(DESTDIR)" ] || depmod $(patsubst %,-b %,$(root)) $(release)
 	@echo "The kernel's own vfio-pci is used after a reboot, or after:"
-	@echo "modprobe -r vfio-pci iommufd; if the initramfs has ours, renew it:"
+	@echo "rmmod vfio_pci iommufd; if the initramfs has ours, renew it:"
 	@echo "update-initramfs -u"
 
 # What runs in the toolbox

@@ -44,6 +44,7 @@ check "nothing was installed by any of these" same "$(find "$root")" "$root"
 printf '#!/bin/sh\necho 1000\n' >"$tmp/bin/id"
 chmod +x "$tmp/bin/id"
 for target in install uninstall; do
+	# shellcheck disable=SC2016 # expanded by that shell
 	check "make $target by a user says that it needs root" env PATH="$tmp/bin:$PATH" \
 		sh -c 'out=$(make --no-print-directory "$1" KERNELDIR="$2" 2>&1) &&
 			exit 1

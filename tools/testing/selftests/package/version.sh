@@ -9,6 +9,7 @@ version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 check "dkms.conf has one" [ "$version" ]
 check "debian/changelog has it" \
 	same "$(sed -n '1s/.*(\(.*\)).*/\1/p' debian/changelog)" "$version"
+# shellcheck disable=SC2016 # expanded by that shell
 check "make help has it" sh -c 'make help | grep -q "iommufd/$0\$"' "$version"
 for module in drivers/iommu/iommufd/iommufd drivers/iommu/mock/iommufd_mock \
 	drivers/vfio/vfio-pci tools/testing/bench/floor/iommufd_floor; do

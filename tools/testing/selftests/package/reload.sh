@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What the package does with loaded modules when it has been installed or removed:
+# tools/system/reload, with the kernel's own vfio-pci and ours.  For a VM.  Prints TAP.
+set -eu
+. ./tap.sh
+rel=$(uname -r)
+updates=/lib/modules/$rel/updates
+bdf=0000:00:04.0
+[ "$(find "/lib/modules/$rel/kernel" -name 'vfio-pci.ko*')" ] || { echo "1..0 # SKIP this kernel is built without a vfio-pci"; exit; }
+mkdir -p "$tmp/bin" "$tmp/away"
+
+# Everything here is a chroot: it is said not to be one
+echo "#!/bin/sh
+exit \$(cat $tmp/ischroot)" >"$tmp/bin/ischroot"
+chmod +x "$tmp/bin/ischroot"
+echo 1 >"$tmp/ischroot"
+
+bind() { "$here/bind" "$@"; }
+
+# now_installed, now_removed: the package's modules are there for modprobe, or not
+now_installed() { mv "$tmp"/away/* "$updates"; depmod "$rel"; }
+now_removed() { mv "$updates"/iommufd.ko "$updates"/vfio-pci.ko "$tmp/away"; depmod "$rel"; }
+
+# state: the loaded modules
+state() {
+	if [ -e /sys/module/vfio_pci/version ]; then printf 'our vfio-pci, '
+	elif [ -e /sys/module/vfio_pci ]; then printf 'stock vfio-pci, '
+	else printf 'no vfio-pci, '
+	fi
+	if [ -e /sys/module/iommufd ]; then echo iommufd; else echo 'no iommufd'; fi
+}
+
+# told EXITCODE TEXT
+told() { echo "$2"; return "$1"; }
+
+# reload NAME STATE TEXT: after it the state is STATE; what it says is a line with
+# TEXT, or nothing; and it does not fail
+reload() {
+	out=$(PATH="$tmp/bin:$PATH" "$top/tools/system/reload" 2>&1) && rc=0 || rc=$?
+	check "$1" same "$rc, $(state)" "0, $2"
+	case "$(echo "$out" | wc -l) $out" in
+	"1 $3") rc=0 ;;
+	"1 iommufd: "*"$3"*) [ "$3" ] && rc=0 || rc=1 ;;
+	*) rc=1 ;;
+	esac
+	check "$1: says ${3:-nothing}" told "$rc" "$out"
+}
+
+now_removed
+bind vfio-pci $bdf
+reload "removed, a device is bound to ours: both stay" "our vfio-pci, iommufd" \
+	"vfio-pci is in use"
+check "the device stays bound" \
+	same "$(readlink /sys/bus/pci/devices/$bdf/driver)" ../../../bus/pci/drivers/vfio-pci
+bind - $bdf
+exec 3<>/dev/iommu
+reload "removed, /dev/iommu is open: both stay" "our vfio-pci, iommufd" "in use"
+exec 3>&-
+echo 0 >"$tmp/ischroot"
+reload "removed in a chroot: both stay" "our vfio-pci, iommufd" ""
+echo 1 >"$tmp/ischroot"
+reload "removed: the stock one is back" "stock vfio-pci, no iommufd" ""
+reload "removed again: nothing changes" "stock vfio-pci, no iommufd" ""
+
+now_installed
+bind vfio-pci $bdf
+reload "installed, a device is bound to the stock one: it stays, iommufd is loaded" \
+	"stock vfio-pci, iommufd" "vfio-pci is in use"
+bind - $bdf
+reload "installed: ours takes its place" "our vfio-pci, iommufd" ""
+reload "installed again: nothing changes" "our vfio-pci, iommufd" ""
+rmmod vfio_pci iommufd
+reload "installed, nothing was loaded: iommufd is" "no vfio-pci, iommufd" ""
+rmmod iommufd
+now_removed
+reload "removed, nothing was loaded: nothing is" "no vfio-pci, no iommufd" ""
+
+modprobe vfio-pci
+cp "$tmp/away/iommufd.ko" "$tmp/iommufd.ko"
+LC_ALL=C sed 's/ mod_unload / not_unload /' "$tmp/iommufd.ko" >"$tmp/away/iommufd.ko"
+now_installed
+reload "installed, the kernel does not take ours: the stock one stays" \
+	"stock vfio-pci, no iommufd" "could not insert 'iommufd'"
+
+# As it was
+rmmod vfio_pci
+mv "$tmp/iommufd.ko" "$updates"
+depmod "$rel"
+finish
