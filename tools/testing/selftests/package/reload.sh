@@ -83,8 +83,34 @@ now_installed
 reload "installed, the kernel does not take ours: the stock one stays" \
 	"stock vfio-pci, no iommufd" "could not insert 'iommufd'"
 
+# The same with modprobe, as tools/system/modprobe.conf has it
+sed "s,/usr/lib/iommufd,$top/tools/system," "$top/tools/system/modprobe.conf" \
+	>"$tmp/modprobe.conf"
+echo "options vfio-pci nointxmask=1" >>"$tmp/modprobe.conf"
+export MODPROBE_OPTIONS="-C $tmp/modprobe.conf"
+rmmod vfio_pci
+# parameters: of the loaded vfio-pci
+parameters() {
+	cd /sys/module/vfio_pci/parameters
+	echo "nointxmask=$(cat nointxmask) disable_idle_d3=$(cat disable_idle_d3)"
+}
+check "modprobe vfio-pci works then" modprobe vfio-pci disable_idle_d3=1
+check "it loads the stock one" same "$(state)" "stock vfio-pci, no iommufd"
+check "with the parameters of modprobe.d and of its command" \
+	same "$(parameters)" "nointxmask=Y disable_idle_d3=Y"
+check "the kernel's log says so in one line" same \
+	"$(dmesg | grep -c 'iommufd: the kernel has not taken our vfio-pci')" 1
+check "modprobe iommufd loads none" sh -c 'modprobe iommufd; [ ! -e /sys/module/iommufd ]'
+rmmod vfio_pci
+cp "$tmp/iommufd.ko" "$updates"
+check "modprobe vfio-pci works where the kernel takes ours" \
+	modprobe vfio-pci disable_idle_d3=1
+check "it loads ours" same "$(state)" "our vfio-pci, iommufd"
+check "with the parameters, too" \
+	same "$(parameters)" "nointxmask=Y disable_idle_d3=Y"
+unset MODPROBE_OPTIONS
+
 # As it was
 rmmod vfio_pci
-mv "$tmp/iommufd.ko" "$updates"
 depmod "$rel"
 finish
