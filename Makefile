@@ -81,7 +81,9 @@ build-modules:
 
 # Below DESTDIR for a package (which has to run depmod), or INSTALL_MOD_PATH
 install: ## install the modules for the running kernel, or KERNELDIR's (as root)
-	$(writable)$(call headers,$(target))
+	$(writable)$(call headers,$(target))$(if \
+		$(wildcard $(root)/lib/modules/$(release)/updates/dkms/iommufd.ko*),$(error \
+		DKMS has installed the modules for $(release): apt remove iommufd-dkms first))
 	$(MAKE) modules KERNELDIR=$(target) IOMMUFD_MOCK=n
 	$(MAKE) -C $(target) M=$(CURDIR) modules_install \
 		INSTALL_MOD_PATH=$(root) \

@@ -59,6 +59,12 @@ done
 ln -s "$kdir/headers" "$tmp/headers"
 release=$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 	"$kdir/headers/include/generated/utsrelease.h")
+mkdir -p "$root/lib/modules/$release/updates/dkms"
+: >"$root/lib/modules/$release/updates/dkms/iommufd.ko.xz"
+check "make install beside the package's modules says to remove the package" \
+	refused "apt remove iommufd-dkms" install KERNELDIR="$tmp/headers" DESTDIR="$root"
+rm -r "$root"
+
 for var in DESTDIR INSTALL_MOD_PATH; do
 	# A system with a kernel
 	mkdir -p "$root/lib/modules/$release/kernel/drivers/vfio/pci" "$root/etc"
