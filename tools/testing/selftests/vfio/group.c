@@ -43,13 +43,7 @@ FIXTURE_VARIANT_ADD(group, behind_a_bridge)
 	.conventional = true,
 };
 
-/*
- * From 6.11 on, the kernel's VT-d driver leaves a device that bears a bridge's
- * requester ID with the page table that it had before, so that no user may
- * have it.
- */
-#define BRIDGE_ISOLATES	kernel_before(6, 11)
-#define ISOLATED	(!variant->conventional || BRIDGE_ISOLATES)
+#define ISOLATED	(!variant->conventional || bridge_isolates())
 
 /* Each test asks: not every harness skips a test in its set-up */
 #define NOT_ISOLATED	"this kernel does not isolate what is behind a bridge"
@@ -424,9 +418,9 @@ TEST(bind_behind_a_bridge)
 	ASSERT_EQ(0, pci_bind(bdf, "vfio-pci"));
 	iommu = open_iommu(&ioas);
 	dev = open_vfio(bdf);
-	EXPECT_EQ(BRIDGE_ISOLATES ? 0 : -EOPNOTSUPP,
+	EXPECT_EQ(bridge_isolates() ? 0 : -EOPNOTSUPP,
 		  vfio_bind(dev, iommu, NULL));
-	EXPECT_EQ(BRIDGE_ISOLATES ? 0 : -EINVAL, get_info(dev));
+	EXPECT_EQ(bridge_isolates() ? 0 : -EINVAL, get_info(dev));
 	close(dev);
 	close(iommu);
 }

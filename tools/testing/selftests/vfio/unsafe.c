@@ -213,8 +213,7 @@ TEST_F_TIMEOUT(unsafe, any_device_can_be_bound_with_consent, PATIENCE)
 
 	ASSERT_EQ(0, allow("Y"));
 	for (i = 0; i < ARRAY_SIZE(devices); i++) {
-		/* See group.c for what later kernels cannot isolate */
-		bool isolated = !atoi(devices[i]) || kernel_before(6, 11);
+		bool isolated = !atoi(devices[i]) || bridge_isolates();
 		__u32 pt = self->ioas;
 		char behind[BDF_LEN];
 		const char *bdf = device(i, behind);
