@@ -9,9 +9,11 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/iommufd.h>
+#include <linux/ioport.h>
 #include <linux/moduleparam.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
@@ -29,7 +31,44 @@ MODULE_PARM_DESC(allow_unsafe_interrupts,
 /* Firmware or a device needs this memory at this very address, always. */
 static int refuse_direct(const struct iommu_resv_region *region, void *arg)
 {
-	return region->type == IOMMU_RESV_DIRECT ? -EPERM : 0;
+	struct resource mem = DEFINE_RES_MEM(region->start, region->length);
+	struct device *dev = arg;
+
+	if (region->type != IOMMU_RESV_DIRECT)
+		return 0;
+	dev_warn_ratelimited(dev, "cannot be bound: firmware needs %pR mapped for its IOMMU group\n",
+			     &mem);
+	return -EPERM;
+}
+
+/*
+ * Name a device of a group whose driver uses it for DMA of the host.  Returns 0 if
+ * this is none, an errno if that cannot be told: whoever holds the lock of the
+ * device may wait for that of the group, which iommu_group_for_each_dev() holds.
+ */
+static int tell_host_driver(struct device *mate, void *arg)
+{
+	struct device *dev = arg;
+	int rc = 0;
+
+	if (!dev_is_pci(mate))
+		return -ENODEV;
+	if (!device_trylock(mate))
+		return -EBUSY;
+	if (mate->driver && !to_pci_driver(mate->driver)->driver_managed_dma) {
+		dev_warn_ratelimited(dev, "cannot be bound: %s of its IOMMU group has the host driver %s\n",
+				     dev_name(mate), mate->driver->name);
+		rc = 1;
+	}
+	device_unlock(mate);
+	return rc;
+}
+
+/* A bind has failed because the group's DMA is somebody else's: tell whose. */
+static void tell_owner(struct device *dev, struct iommu_group *group)
+{
+	if (!iommu_group_for_each_dev(group, dev, tell_host_driver))
+		dev_info_ratelimited(dev, "cannot be bound: another user has its IOMMU group\n");
 }
 
 /*
@@ -134,9 +173,11 @@ group_get_of(struct iommufd_ctx *ictx,
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = provider->walk_reserved(group, refuse_direct, NULL) ?:
+	rc = provider->walk_reserved(group, refuse_direct, dev) ?:
 	     check_interrupts(provider, group);
 	igroup = rc ? ERR_PTR(rc) : group_get(ictx, provider, group);
+	if (!rc && igroup == ERR_PTR(-EPERM))
+		tell_owner(dev, group);
 	iommu_group_put(group);
 	return igroup;
 }

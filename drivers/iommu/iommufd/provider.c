@@ -63,7 +63,7 @@ static int has_stale_alias(struct device *dev, void *unused)
 {
 	if (iommu_forgets_aliases(dev))
 		return 0;
-	dev_warn_once(dev, "this kernel cannot isolate it: its DMA bears another device's ID\n");
+	dev_warn_ratelimited(dev, "cannot be bound: its DMA bears another device's ID, which this kernel does not isolate\n");
 	return -EOPNOTSUPP;
 }
 

@@ -59,9 +59,13 @@ static int get_device(int group)
 
 TEST_F(exclude, group_in_a_container)
 {
+	int log = kmsg_open();
+
 	ASSERT_EQ(0, set_container(self->group, self->container));
 	EXPECT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(self->dev));
+	EXPECT_TRUE(log_says(log, EDU, "vfio-pci " EDU ": cannot be bound: another user has its IOMMU group"));
+	close(log);
 	ASSERT_EQ(0, unset_container(self->group));
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(0, get_info(self->dev));

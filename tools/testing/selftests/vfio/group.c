@@ -17,6 +17,8 @@
  */
 #define HOST_DRIVER	"pci-pf-stub"
 
+#define CANNOT_BE_BOUND	"cannot be bound: "	/* in lines of the log that say why */
+
 FIXTURE(group)
 {
 	char f0[BDF_LEN];
@@ -115,12 +117,22 @@ TEST_F(group, mate_has_a_host_driver)
 	if (!ISOLATED)
 		SKIP(return, NOT_ISOLATED);
 
-	int dev1 = open_vfio(self->f1);
+	int i, dev1 = open_vfio(self->f1), log = kmsg_open();
+	char expected[128];
 
 	ASSERT_EQ(0, pci_bind(self->f0, HOST_DRIVER));
 	EXPECT_EQ(-EPERM, vfio_bind(dev1, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev1));
 	EXPECT_TRUE(pci_bound_to(self->f0, HOST_DRIVER));
+
+	snprintf(expected, sizeof(expected), "vfio-pci %s: " CANNOT_BE_BOUND
+		 "%s of its IOMMU group has the host driver " HOST_DRIVER,
+		 self->f1, self->f0);
+	EXPECT_TRUE(log_says(log, CANNOT_BE_BOUND, expected));
+	for (i = 0; i < LOG_TRIES; i++)
+		ASSERT_EQ(-EPERM, vfio_bind(dev1, self->iommu, NULL));
+	EXPECT_GT(LOG_LINES, log_count(log, CANNOT_BE_BOUND));
+	close(log);
 	close(dev1);
 }
 
@@ -180,13 +192,19 @@ TEST_F(group, one_context_only)
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
 	__u32 other_ioas, id0, id1;
-	int other = open_iommu(&other_ioas);
+	int other = open_iommu(&other_ioas), log = kmsg_open();
+	char expected[128];
 
 	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, &id1));
 	EXPECT_EQ(-EPERM, vfio_bind(dev0, other, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev0));
+	snprintf(expected, sizeof(expected), "vfio-pci %s: " CANNOT_BE_BOUND
+		 "another user has its IOMMU group", self->f0);
+	EXPECT_TRUE(log_says(log, CANNOT_BE_BOUND, expected));
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, &id0));
 	EXPECT_NE(id0, id1);
+	EXPECT_TRUE(log_says(log, CANNOT_BE_BOUND, NULL));
+	close(log);
 
 	/* Function 1 is closed: the group is still this context's */
 	close(dev1);
@@ -410,19 +428,24 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 /* No user where the kernel does not isolate */
 TEST(bind_behind_a_bridge)
 {
-	char bdf[BDF_LEN];
+	bool isolated = bridge_isolates();
+	char bdf[BDF_LEN], expected[128];
+	int iommu, dev, log = kmsg_open();
 	__u32 ioas;
-	int iommu, dev;
 
 	ASSERT_EQ(0, pci_behind(BRIDGE, 1, bdf));
 	ASSERT_EQ(0, pci_bind(bdf, "vfio-pci"));
 	iommu = open_iommu(&ioas);
 	dev = open_vfio(bdf);
-	EXPECT_EQ(bridge_isolates() ? 0 : -EOPNOTSUPP,
-		  vfio_bind(dev, iommu, NULL));
-	EXPECT_EQ(bridge_isolates() ? 0 : -EINVAL, get_info(dev));
+	EXPECT_EQ(isolated ? 0 : -EOPNOTSUPP, vfio_bind(dev, iommu, NULL));
+	EXPECT_EQ(isolated ? 0 : -EINVAL, get_info(dev));
+	snprintf(expected, sizeof(expected), "vfio-pci %s: " CANNOT_BE_BOUND
+		 "its DMA bears another device's ID, which this kernel does not isolate",
+		 bdf);
+	EXPECT_TRUE(log_says(log, CANNOT_BE_BOUND, isolated ? NULL : expected));
 	close(dev);
 	close(iommu);
+	close(log);
 }
 
 TEST_HARNESS_MAIN

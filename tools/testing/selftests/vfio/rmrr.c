@@ -45,11 +45,17 @@ FIXTURE_TEARDOWN(rmrr)
 
 TEST_F(rmrr, device_cannot_be_bound)
 {
-	int dev = open_vfio(EDU);
+	int i, dev = open_vfio(EDU), log = kmsg_open();
 
 	ASSERT_TRUE(group_has(pci_group(EDU), "direct"));
 	EXPECT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev));
+	EXPECT_TRUE(log_says(log, EDU, "vfio-pci " EDU ": cannot be bound: firmware needs "
+			     "[mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group"));
+	for (i = 0; i < LOG_TRIES; i++)
+		ASSERT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
+	EXPECT_GT(LOG_LINES, log_count(log, EDU));
+	close(log);
 	EXPECT_EQ(0, close(dev));
 	/* Nor does the context that was refused hold the group */
 	EXPECT_TRUE(group_is_viable(EDU));

@@ -126,4 +126,35 @@ static inline int bind_anew(const char *bdf)
 	return rc;
 }
 
+/*
+ * Is this the next line of the kernel log that has the word?  NULL: no line has.
+ * LOG is of kmsg_open().
+ */
+static inline bool log_says(int log, const char *word, const char *expected)
+{
+	char line[1024];
+
+	if (!kmsg_find(log, word, "", 0, line))
+		return !expected;
+	if (expected && !strcmp(line, expected))
+		return true;
+	printf("# the log says: %s\n", line);
+	return false;
+}
+
+/* How many lines that have the word come next in the kernel log */
+static inline int log_count(int log, const char *word)
+{
+	char line[1024];
+	int n = 0;
+
+	while (kmsg_find(log, word, "", 0, line))
+		n++;
+	return n;
+}
+
+/* In so many tries of a user the log may get a line, but not one for each */
+#define LOG_TRIES	1000
+#define LOG_LINES	100
+
 #endif
