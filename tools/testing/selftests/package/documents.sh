@@ -1,0 +1,108 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What the documents quote of the modules is what the modules have: lines of the
+# kernel log, parameters.  And where links lead to there is something.  Prints TAP.
+set -eu
+. ./tap.sh
+cd "$top"
+docs=Documentation
+iommufd=drivers/iommu/iommufd vfio=drivers/vfio
+
+# regexes: lines of text, in which @ is a value, as regular expressions
+regexes() { sed 's/[][().*+?^${}|\\]/\\&/g; s/@/.+/g'; }
+
+# formats: what the modules can write to the kernel log, whatever is before it
+formats() {
+	cat $iommufd/*.c $vfio/*.c | tr '\n\t' '  ' | grep -oE \
+		'(pr|dev|pci)_(err|warn|notice|info)(_once|_ratelimited)?\([^"]*"([^"\\]|\\.)*"' |
+		sed -E 's/^[^"]*"//; s/"$//; s/\\n$//; s/\\"/"/g
+			s/%[#0-9]*l*(pR|[a-z])/@/g' | regexes |
+		sed 's/.*/(vfio-pci [0-9a-f:.]+: |vfio_pci: )?&/'
+}
+
+# quoted: lines of the kernel log that are quoted as ours
+quoted() {
+	# shellcheck disable=SC2016 # backquotes of Markdown
+	tr '\n' ' ' <$docs/troubleshooting.md | sed 's/\*kernel\* `[^`]*`//g' |
+		grep -oE '`(vfio-pci [0-9a-f:.]+|vfio_pci|iommufd): [^`]*`' | tr -d '`'
+}
+
+# all_match LINES REGEXES: does each line match one?
+all_match() {
+	[ -s "$1" ] || { echo "there is no line"; return 1; }
+	! grep -vxEf "$2" "$1"
+}
+
+# all_quoted: is each line that there can be quoted?
+all_quoted() {
+	rc=0
+	while read -r format; do
+		grep -qxE -e "$format" "$tmp/quoted" || { echo "$format"; rc=1; }
+	done <"$tmp/formats"
+	return $rc
+}
+
+formats >"$tmp/formats"
+quoted >"$tmp/quoted"
+check "lines of the log in troubleshooting.md are those of the modules" \
+	all_match "$tmp/quoted" "$tmp/formats"
+check "troubleshooting.md has all lines of the log" all_quoted
+
+# shellcheck disable=SC2016 # variables of those scripts
+grep -hoE '(say|echo) "([^"\\]|\\.)*"' dkms.conf tools/dkms/* tools/system/* |
+	sed -E 's/^say "/iommufd: /; s/^echo "//; s/"$//; s/\$(\{[^}]*\}|[a-z]+)/@/g' |
+	grep '^iommufd: ' | regexes >"$tmp/said"
+sed -n 's/^    \(iommufd: .*\)/\1/p' $docs/install.md >"$tmp/quoted"
+check "lines in install.md are those of the scripts" all_match "$tmp/quoted" "$tmp/said"
+
+# parameters MODULE DIRECTORY: rows of a table, as the sources have them
+parameters() {
+	cat "$2"/*.c >"$tmp/source"
+	sed -nE 's/^module_param(_string)?\(([a-z0-9_]+), .*, ([0-9]+)\);/\2 \3/p' \
+		"$tmp/source" | while read -r name mode; do
+		default=$(sed -nE "s/^static (bool|char|unsigned int) $name(\[.*\])?( __initdata)?( = (.*))?;/\1 \5/p" \
+			"$tmp/source")
+		case $default in
+		'bool ' | 'bool false') default='N ' ;;
+		'bool true') default='Y ' ;;
+		char*) default= ;;
+		*) default="${default##* } " ;;
+		esac
+		case $mode in *6*) when="at any time" ;; *) when="when loaded" ;; esac
+		echo "| \`$1\` | \`$name\` | $default| $when |"
+	done
+}
+
+for m in "iommufd $iommufd" "vfio-pci $vfio"; do
+	module=${m% *} dir=${m#* }
+	grep -oE "^[|] \`$module\` [|] \`[^|]*[|][^|]*[|][^|]*[|]" $docs/install.md |
+		sort >"$tmp/table"
+	check "$module: names, defaults and times in install.md are those of the sources" \
+		same "$(cat "$tmp/table")" "$(parameters "$module" "$dir" | sort)"
+	check "$module.ko has these parameters" \
+		same "$(cut -d '`' -f 4 "$tmp/table")" \
+		"$(modinfo -p "./$dir/$module.ko" | sed 's/:.*//' | sort)"
+done
+
+# anchors FILE: of its headings
+anchors() {
+	sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'
+}
+
+# dead_links: that lead to no file or heading
+dead_links() {
+	for f in README.md "$docs"/*.md; do
+		grep -oE '\]\([^):]*\)' "$f" | tr -d '])(' | while read -r link; do
+			to=${link%%#*} anchor=${link#"${link%%#*}"}
+			to=${to:+$(dirname "$f")/$to}
+			[ -e "${to:-$f}" ] && { [ ! "$anchor" ] ||
+				anchors "${to:-$f}" | grep -qx -e "${anchor#?}"; } ||
+				echo "$f: $link"
+		done
+	done
+}
+check "all links in documents lead somewhere" same "$(dead_links)" ''
+check "index.md names all documents" same \
+	"$(for f in "$docs"/*.md; do grep -qF "(${f##*/})" $docs/index.md || echo "$f"; done)" \
+	"$docs/index.md"
+finish
