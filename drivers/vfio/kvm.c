@@ -21,7 +21,8 @@
  *  - FTRACE_OPS_FL_IPMODIFY makes the kernel refuse a second hook that changes
  *    the address of the same function, and FTRACE_OPS_FL_PERMANENT makes it
  *    refuse to switch ftrace off (kernel.ftrace_enabled=0) while this is
- *    loaded.  So KVM finds the same answers from the first file on to the last.
+ *    loaded; kernels of 7.x always do.  So KVM finds the same answers from the
+ *    first file on to the last.
  *
  * If the hooks cannot be set, device files work for everything but KVM, which
  * answers EINVAL as ever; so it does with the parameter kvm=0.

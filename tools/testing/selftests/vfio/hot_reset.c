@@ -475,7 +475,7 @@ static bool child_is_revoked(const int dev[2], char *bar)
 {
 	size_t length;
 
-	if (kernel_before(6, 10) &&
+	if (kernel_before(6, 10, 0) &&
 	    vfio_map_bar(dev[1], 0, (void **)&bar, &length))
 		return false;
 	return mmio_read32(bar + RDBAL) == 0 &&

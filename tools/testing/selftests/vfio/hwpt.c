@@ -15,7 +15,7 @@
  * can be filled at once, and tells of the hardware: flags, the registers CAP and
  * ECAP.
  */
-#define FINAL		(!kernel_before(6, 12))
+#define FINAL		(!kernel_before(6, 12, 0))
 #define VTD_INFO_BYTES	24
 
 static int hwpt_alloc(int iommu, __u32 dev_id, __u32 pt_id, __u32 flags,

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../kernel.h"
 #include "../patience.h"
 #include "../pinned.h"
 #include "../../../examples/edu.h"
@@ -39,33 +39,6 @@
 							\
 	_rc == -1 ? -errno : _rc;			\
 })
-
-/* Is the kernel older than this one? */
-static inline int kernel_before(int major, int minor)
-{
-	struct utsname name;
-	int a, b;
-
-	if (uname(&name) || sscanf(name.release, "%d.%d", &a, &b) != 2)
-		abort();
-	return a < major || (a == major && b < minor);
-}
-
-/*
- * Does VT-d forget the page table of a device whose requests bear a bridge's ID, when
- * the device gets another one?  From 6.11 on it does not, from 7.2 and 6.12.114 on
- * it does.  If not, no user may have the device.
- */
-static inline bool bridge_isolates(void)
-{
-	struct utsname name;
-	int patch;
-
-	if (kernel_before(6, 11) || !kernel_before(7, 2))
-		return true;
-	return !uname(&name) && sscanf(name.release, "6.12.%d", &patch) == 1 &&
-	       patch >= 114;
-}
 
 static inline void *anon_pages(size_t pages)
 {

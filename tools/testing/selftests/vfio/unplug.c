@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(unplug, open_is_refused_meanwhile, PATIENCE)
 	ASSERT_LE(0, self->child);
 	EXPECT_EQ(1, poll(&pfd, 1, 20000));
 	EXPECT_EQ(-ENXIO, ERR(open(node, O_RDWR)));
-	EXPECT_EQ(!kernel_before(6, 6), access(path, F_OK) && errno == ENOENT);
+	EXPECT_EQ(!kernel_before(6, 6, 0), access(path, F_OK) && errno == ENOENT);
 	ASSERT_EQ(0, close(fd));
 	ASSERT_EQ(0, close(self->dev));
 	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));

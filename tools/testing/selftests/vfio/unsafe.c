@@ -213,7 +213,8 @@ TEST_F_TIMEOUT(unsafe, any_device_can_be_bound_with_consent, PATIENCE)
 
 	ASSERT_EQ(0, allow("Y"));
 	for (i = 0; i < ARRAY_SIZE(devices); i++) {
-		bool isolated = !atoi(devices[i]) || bridge_isolates();
+		bool isolated = !atoi(devices[i]) ||
+				kernel_isolates_behind_bridges();
 		__u32 pt = self->ioas;
 		char behind[BDF_LEN];
 		const char *bdf = device(i, behind);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which kernel this is */
+#ifndef SELFTESTS_KERNEL_H
+#define SELFTESTS_KERNEL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+/* Is the kernel older than this one? */
+static inline bool kernel_before(int major, int minor, int patch)
+{
+	struct utsname name;
+	int a, b, c = 0;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d.%d", &a, &b, &c) < 2)
+		abort();
+	if (a != major)
+		return a < major;
+	if (b != minor)
+		return b < minor;
+	return c < patch;
+}
+
+/*
+ * Does the kernel isolate a device that bears a bridge's requester ID?  From 6.11
+ * on, its VT-d driver leaves such a device with the page table that it had before.
+ * That was corrected in 7.2, and in a stable update.
+ */
+static inline bool kernel_isolates_behind_bridges(void)
+{
+	return kernel_before(6, 11, 0) || !kernel_before(7, 2, 0) ||
+	       (kernel_before(6, 13, 0) && !kernel_before(6, 12, 114));
+}
+
+#endif
