@@ -86,10 +86,11 @@ static bool vfio_pci_is_denied(struct pci_dev *pdev)
 	return true;
 }
 
+/* VGA or not: what has no OpRegion is none, whatever its class says. */
 static bool vfio_pci_is_igd(struct pci_dev *pdev)
 {
 	return pdev->vendor == PCI_VENDOR_ID_INTEL &&
-	       pdev->class >> 8 == PCI_CLASS_DISPLAY_VGA;
+	       pdev->class >> 16 == PCI_BASE_CLASS_DISPLAY;
 }
 
 static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
