@@ -5,6 +5,9 @@
  */
 #include "test.h"
 
+/* What the kernel log says then */
+#define SAYS_WHY "vfio-pci " EDU ": cannot be bound: another user has its IOMMU group"
+
 FIXTURE(exclude)
 {
 	int container;
@@ -64,7 +67,7 @@ TEST_F(exclude, group_in_a_container)
 	ASSERT_EQ(0, set_container(self->group, self->container));
 	EXPECT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(self->dev));
-	EXPECT_TRUE(log_says(log, EDU, "vfio-pci " EDU ": cannot be bound: another user has its IOMMU group"));
+	EXPECT_TRUE(log_says(log, EDU, SAYS_WHY));
 	close(log);
 	ASSERT_EQ(0, unset_container(self->group));
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));

@@ -8,6 +8,10 @@
 
 #define USB	"0000:00:09.0"	/* firmware wants memory mapped for it, too */
 
+/* What the kernel log says of the first device */
+#define SAYS_WHY "vfio-pci " EDU ": cannot be bound: " \
+		 "firmware needs [mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group"
+
 /* Whether a group's reserved regions have one of a type */
 static bool group_has(int group, const char *type)
 {
@@ -50,8 +54,7 @@ TEST_F(rmrr, device_cannot_be_bound)
 	ASSERT_TRUE(group_has(pci_group(EDU), "direct"));
 	EXPECT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev));
-	EXPECT_TRUE(log_says(log, EDU, "vfio-pci " EDU ": cannot be bound: firmware needs "
-			     "[mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group"));
+	EXPECT_TRUE(log_says(log, EDU, SAYS_WHY));
 	for (i = 0; i < LOG_TRIES; i++)
 		ASSERT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_GT(LOG_LINES, log_count(log, EDU));
