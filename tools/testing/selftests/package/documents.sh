@@ -27,6 +27,17 @@ quoted() {
 		grep -oE '`(vfio-pci [0-9a-f:.]+|vfio_pci|iommufd): [^`]*`' | tr -d '`'
 }
 
+# said: what the scripts can say; "say" of some of them puts a word before it
+said() {
+	# shellcheck disable=SC2016 # variables of those scripts
+	for f in dkms.conf tools/dkms/* tools/system/*; do
+		before=$(sed -nE 's/^say\(\) \{ echo "(<3>)?(.*)\$\*".*/\2/p' "$f")
+		grep -oE '(say|echo) "([^"\]|\\.)*"' "$f" |
+			sed -E 's/^say "/'"$before"'/; s/^echo "//; s/"$//
+				s/\$(\{[^}]*\}|[a-z]+)/@/g'
+	done | grep '^iommufd: ' | regexes
+}
+
 # all_match LINES REGEXES: does each line match one?
 all_match() {
 	[ -s "$1" ] || { echo "there is no line"; return 1; }
@@ -43,15 +54,13 @@ all_quoted() {
 }
 
 formats >"$tmp/formats"
+said >"$tmp/said"
+cat "$tmp/formats" "$tmp/said" >"$tmp/both"
 quoted >"$tmp/quoted"
 check "lines of the log in troubleshooting.md are those of the modules" \
-	all_match "$tmp/quoted" "$tmp/formats"
+	all_match "$tmp/quoted" "$tmp/both"
 check "troubleshooting.md has all lines of the log" all_quoted
 
-# shellcheck disable=SC2016 # variables of those scripts
-grep -hoE '(say|echo) "([^"\\]|\\.)*"' dkms.conf tools/dkms/* tools/system/* |
-	sed -E 's/^say "/iommufd: /; s/^echo "//; s/"$//; s/\$(\{[^}]*\}|[a-z]+)/@/g' |
-	grep '^iommufd: ' | regexes >"$tmp/said"
 sed -n 's/^    \(iommufd: .*\)/\1/p' $docs/install.md >"$tmp/quoted"
 check "lines in install.md are those of the scripts" all_match "$tmp/quoted" "$tmp/said"
 
