@@ -5,6 +5,7 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <linux/pci_regs.h>
 #include <sys/eventfd.h>
 
@@ -60,6 +61,66 @@ TEST_F(device, region_info)
 	EXPECT_EQ(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
 		  info.flags);
 	EXPECT_EQ(-EINVAL, vfio_region(self->dev, 1000, &info));
+}
+
+/* The BAR with MSI-X says, after the struct, that it can be mapped nonetheless */
+TEST_F(device, region_info_with_a_capability)
+{
+	struct {
+		struct vfio_region_info info;
+		struct vfio_info_cap_header cap;
+		unsigned char rest[64];
+	} arg;
+	const __u32 flags = VFIO_REGION_INFO_FLAG_READ |
+			    VFIO_REGION_INFO_FLAG_WRITE |
+			    VFIO_REGION_INFO_FLAG_MMAP |
+			    VFIO_REGION_INFO_FLAG_CAPS;
+	const size_t with_cap = sizeof(arg.info) + sizeof(arg.cap);
+	int dev = open_vfio(NVME);
+	__u64 size;
+
+	ASSERT_EQ(0, vfio_bind(dev, self->iommu, NULL));
+
+	/* Without room for it, how much there has to be */
+	memset(&arg, 'm', sizeof(arg));
+	ASSERT_EQ(0, vfio_region(dev, 0, &arg.info));
+	EXPECT_EQ(flags, arg.info.flags);
+	EXPECT_EQ(with_cap, arg.info.argsz);
+	EXPECT_EQ(0, arg.info.cap_offset);
+	EXPECT_TRUE(filled(&arg.cap, 'm', sizeof(arg) - sizeof(arg.info)));
+	size = arg.info.size;
+	EXPECT_LT(0, size);
+
+	/* With just that, and with more */
+	for (arg.info.argsz = with_cap;;) {
+		__u32 argsz = arg.info.argsz;
+
+		memset(&arg, 'm', sizeof(arg));
+		arg.info.argsz = argsz;
+		arg.info.index = 0;
+		ASSERT_EQ(0, ERR(ioctl(dev, VFIO_DEVICE_GET_REGION_INFO,
+				       &arg)));
+		EXPECT_EQ(flags, arg.info.flags);
+		EXPECT_EQ(argsz, arg.info.argsz);
+		EXPECT_EQ(sizeof(arg.info), arg.info.cap_offset);
+		EXPECT_EQ(size, arg.info.size);
+		EXPECT_EQ(0, arg.info.offset);
+		EXPECT_EQ(VFIO_REGION_INFO_CAP_MSIX_MAPPABLE, arg.cap.id);
+		EXPECT_EQ(1, arg.cap.version);
+		EXPECT_EQ(0, arg.cap.next);
+		EXPECT_TRUE(filled(arg.rest, 'm', sizeof(arg.rest)));
+		if (argsz == sizeof(arg))
+			break;
+		arg.info.argsz = sizeof(arg);
+	}
+
+	/* Too short, and not there */
+	arg.info.argsz = offsetof(struct vfio_region_info, offset);
+	EXPECT_EQ(-EINVAL,
+		  ERR(ioctl(dev, VFIO_DEVICE_GET_REGION_INFO, &arg)));
+	EXPECT_EQ(-EFAULT,
+		  ERR(ioctl(dev, VFIO_DEVICE_GET_REGION_INFO, NULL)));
+	close(dev);
 }
 
 TEST_F(device, config_space)
