@@ -59,7 +59,7 @@ if command -v update-initramfs >/dev/null; then
 	update-initramfs -u -k "$k" >"$tmp/out"
 else
 	echo 'force_drivers+=" vfio-pci "' >/etc/dracut.conf.d/vfio.conf
-	dracut -q --force "$initramfs" "$k"
+	dracut -q --force "$initramfs" "$k" >"$tmp/out" 2>&1
 fi
 holds >"$tmp/held"
 files >"$tmp/files"
