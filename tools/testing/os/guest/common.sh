@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Sourced by the steps: what they ask of the system.
+# shellcheck shell=sh disable=SC2034 # what is set here is used there
+. /os/tap.sh
+rel=$(uname -r)
+edu=0000:00:04.0 nvme=0000:00:05.0
+devices=/sys/bus/pci/devices
+
+# ours MODULE: is what is loaded the file that DKMS has put there?
+ours() {
+	file=$(echo "/lib/modules/$rel/updates/dkms/$1".ko*)
+	equal "$(modinfo -F filename "$1")" "$file" &&
+		equal "$(cat "/sys/module/$(echo "$1" | tr - _)/srcversion")" \
+			"$(modinfo -F srcversion "$file")"
+}
+
+# stock: is the vfio-pci that is loaded the kernel's own?  That says nothing about
+# its sources, and does not taint the kernel.
+stock() {
+	test -d /sys/module/vfio_pci && ! test -e /sys/module/vfio_pci/srcversion &&
+		equal "$(cat /sys/module/vfio_pci/taint)" "" &&
+		test -e "$(echo "/lib/modules/$rel/kernel/drivers/vfio/pci/vfio-pci".ko*)"
+}
+
+# no_iommufd: nothing of it is there
+no_iommufd() {
+	for f in /dev/iommu /dev/vfio/devices /sys/module/iommufd; do
+		! test -e $f || { echo "$f exists"; return 1; }
+	done
+}
+
+# from_initramfs: was vfio-pci loaded, with ids=, before there was a root directory?
+from_initramfs() {
+	dmesg | awk '
+		/vfio_pci: add \[1234:11e8/ { loaded = 1 }
+		loaded && /EXT4-fs \(vda\): mounted/ { found = 1 }
+		END { exit !found }'
+}
+
+# bound BDF DRIVER
+bound() { equal "$(basename "$(readlink "$devices/$1/driver")")" "$2"; }
+
+# has_node BDF: the device file, where and of the number that sysfs says
+has_node() {
+	node=$(ls "$devices/$1/vfio-dev") &&
+		equal "$(stat -c '%F %Hr:%Lr' "/dev/vfio/devices/$node")" \
+			"character special file $(cat "$devices/$1/vfio-dev/$node/dev")"
+}
+
+# has_group BDF: the group's file, which the kernel's own vfio-pci has too
+has_group() { test -c "/dev/vfio/$(basename "$(readlink "$devices/$1/iommu_group")")"; }
+
+# failed_units UNIT...: no others have failed
+failed_units() {
+	equal "$(systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1)" "$*"
+}
