@@ -230,6 +230,8 @@ static void add_helper(struct iopt_populate *populate)
 	get_task_struct(helper);
 	populate->helpers[populate->nhelpers++] = helper;
 	set_user_nice(helper, min(task_nice(current) + POPULATE_NICER, MAX_NICE));
+	/* In 7.x a thread that is not bound when it starts gets all CPUs then. */
+	kthread_bind(helper, cpumask_first(&populate->cpus));
 	/* One that cannot run there never runs. */
 	if (!set_cpus_allowed_ptr(helper, &populate->cpus))
 		wake_up_process(helper);
