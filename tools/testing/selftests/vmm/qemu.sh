@@ -10,7 +10,7 @@ kernel_line "$KERNEL"
 rel=$(cat "$kdir/release")
 factor=${TIME_FACTOR:-1}
 tmp=$(mktemp -d)
-n=0 failed=0 qemu= trace=
+n=0 failed=0 qemu= trace= vmm=$cache/vmm
 trap 'kill -9 $qemu 2>/dev/null; rm -rf "$tmp"' EXIT
 
 # ok NAME COMMAND...: one test, which passes if the command does
@@ -68,9 +68,9 @@ start_qemu() {
 	done
 	rm -f "$tmp/qmp.in" "$tmp/tty.in"
 	mkfifo "$tmp/qmp.in" "$tmp/tty.in"
+	chmod 666 "$tmp"/qmp* "$tmp"/tty* "$tmp/console"
 	exec 3<>"$tmp/tty.in" 4<>"$tmp/qmp.in"
-	$trace "$cache/vmm/qemu" -L "$cache/vmm/usr/share/qemu" \
-		-L "$cache/vmm/usr/share/seabios" \
+	$trace "$vmm/qemu" -L "$vmm/usr/share/qemu" -L "$vmm/usr/share/seabios" \
 		-nodefaults -no-user-config -display none \
 		-machine q35 -accel kvm -cpu host -m 192M,slots=1,maxmem=1G \
 		-kernel "$kdir/vmlinux" -initrd "$initrd" \
@@ -123,10 +123,10 @@ iommu_pages() {
 	awk '/nr_iommu_pages/ { print $2 }' /proc/vmstat
 }
 
-# documented NAME FILE: FILE, written by strace with $traced, has the calls that the
-# Documentation shows below the heading NAME
+# documented NAME FILE: FILE, written by strace with $traced, has the calls that
+# Documentation/qemu-calls.md shows below the heading NAME
 documented() {
-	sed -n "/^## $1/,/^## /s/^    //p" "$top/Documentation/qemu.md" \
+	sed -n "/^## $1/,/^## /s/^    //p" "$top/Documentation/qemu-calls.md" \
 		>"$tmp/expected"
 	awk -f calls.awk "$2" >"$tmp/calls"
 	diff "$tmp/expected" "$tmp/calls"
