@@ -117,6 +117,7 @@ demo: ## boot a VM and show a disk read by DMA through /dev/iommu
 check: ## run all tests, in VMs, on each kernel
 check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-os: ## install the package on Debian 12 and 13, boot them, and remove it
+check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, and give guests devices
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
 build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
@@ -125,7 +126,7 @@ bench-doc: ## draw what bench prints, as Documentation/performance.svg
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
 deb: ## build the Debian package iommufd-dkms, in deb/
-demo check check-vmm check-os check-debug build-all fuzz bench bench-doc style vm deb programs:
+demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -151,6 +152,9 @@ check-vmm:
 
 check-os:
 	@tools/testing/os/check
+
+check-libvirt:
+	@tools/testing/os/libvirt
 
 check-debug:
 	@$(MAKE) --no-print-directory check KERNEL=debug
@@ -197,4 +201,4 @@ clean: ## remove what was built here (the cache stays)
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
-	check-os check-debug build-all fuzz bench bench-kernel bench-doc style vm clean
+	check-os check-libvirt check-debug build-all fuzz bench bench-kernel bench-doc style vm clean
