@@ -39,8 +39,13 @@ check "a suite that is not known" fails_with "no toolbox 'potato'" \
 check "no command" fails_with "no command" "$toolbox"
 check "a kernel that is not known" fails_with "no kernel '2.4'" \
 	"$fetch" -k 2.4 build
+# Where any user can read it
+mkdir -p "$tmp/tree/tools/testing"
+cp -r "$toolbox" "$here" "$tmp/tree/tools/testing"
+chmod 755 "$tmp"
 check "a user that is not root" fails_with "needs root" \
-	setpriv --reuid 65534 --clear-groups "$toolbox" -s bookworm true
+	setpriv --reuid 65534 --clear-groups \
+	"$tmp/tree/tools/testing/toolbox" -s bookworm true
 check "no room for a toolbox" fails_with "MiB free.*set IOMMUFD_CACHE" \
 	on_disk_of 100m "$toolbox" -s bookworm true
 check "no room for a download" fails_with "could not.*room in" \
