@@ -512,7 +512,7 @@ TEST_F_TIMEOUT(kvm, may_ask_while_the_module_comes_and_goes, PATIENCE)
 }
 
 /* With the parameter kvm=0 it is as in a kernel without device files */
-TEST_F(kvm, can_be_left_alone)
+TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 {
 	struct vm *vm = &self->vm;
 	int group;
