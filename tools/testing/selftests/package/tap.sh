@@ -5,7 +5,7 @@
 here=$(cd ../../vm && pwd)
 . "$here/common.sh"
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+trap 'rm -rf --one-file-system "$tmp"' EXIT # a killed toolbox may have mounts
 n=0 failed=0
 echo "TAP version 13"
 
