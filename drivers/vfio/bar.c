@@ -43,7 +43,6 @@
 #include <linux/vfio_pci_core.h>
 
 #include "bar.h"
-#include "vfio_pci.h"
 
 /* As the VFIO core decides whether the CPU may reach the BARs */
 static bool bars_enabled(struct vfio_pci_core_device *core)
@@ -57,22 +56,20 @@ static bool bars_enabled(struct vfio_pci_core_device *core)
 		(core->vconfig[PCI_COMMAND] & PCI_COMMAND_MEMORY));
 }
 
-static void bars_apply(struct vfio_pci_device *pci)
+static void bars_apply(struct vfio_pci_bars *bars)
 {
-	struct vfio_pci_bars *bars = &pci->bars;
-
 	lockdep_assert_held(&bars->lock);
 
 	if (!bars->mmio)
 		return;
-	if (bars->blocked || bars->lost || !bars_enabled(&pci->core)) {
+	if (bars->blocked || bars->lost || !bars_enabled(bars->core)) {
 		iommufd_mmio_revoke(bars->mmio);
 		WRITE_ONCE(bars->partial, true);
 		return;
 	}
 	WRITE_ONCE(bars->partial, iommufd_mmio_restore(bars->mmio));
 	if (bars->partial)
-		dev_warn_ratelimited(&pci->core.pdev->dev,
+		dev_warn_ratelimited(&bars->core->pdev->dev,
 				     "some mappings of BARs could not be restored\n");
 }
 
@@ -80,13 +77,11 @@ static void bars_apply(struct vfio_pci_device *pci)
  * Somebody has just turned the BARs on.  When the PCI core fails to recover it
  * leaves the channel frozen; then the reset that counts is that of the user.
  */
-static void bars_turned_on(struct vfio_pci_device *pci)
+static void bars_turned_on(struct vfio_pci_bars *bars)
 {
-	struct vfio_pci_bars *bars = &pci->bars;
-
 	lockdep_assert_held(&bars->lock);
 
-	if (bars->reset || !pci_channel_offline(pci->core.pdev))
+	if (bars->reset || !pci_channel_offline(bars->core->pdev))
 		bars->lost = false;
 }
 
@@ -95,11 +90,11 @@ static int bars_find(void *data, struct vm_area_struct *vma,
 		     unsigned long uaddr, unsigned long length,
 		     phys_addr_t *phys)
 {
-	struct vfio_pci_device *pci = data;
+	struct vfio_pci_bars *bars = data;
 	phys_addr_t start, last;
 	unsigned int i;
 
-	start = vfio_pci_vma_start(&pci->core, vma);
+	start = vfio_pci_vma_start(bars->core, vma);
 	if (check_add_overflow(start, (phys_addr_t)(uaddr - vma->vm_start),
 			       &start) ||
 	    check_add_overflow(start, (phys_addr_t)(length - 1), &last))
@@ -107,7 +102,7 @@ static int bars_find(void *data, struct vm_area_struct *vma,
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		struct resource *res =
-			&pci->core.pdev->resource[PCI_STD_RESOURCES + i];
+			&bars->core->pdev->resource[PCI_STD_RESOURCES + i];
 
 		/* A BAR that is less than a page has the page to itself. */
 		if ((res->flags & IORESOURCE_MEM) && resource_size(res) &&
@@ -121,57 +116,58 @@ static int bars_find(void *data, struct vm_area_struct *vma,
 
 /**
  * vfio_pci_bars_init - set up the BARs of a device, not reachable
- * @pci: the device, being allocated
+ * @bars: the BARs
+ * @core: the device, being allocated
  */
-void vfio_pci_bars_init(struct vfio_pci_device *pci)
+void vfio_pci_bars_init(struct vfio_pci_bars *bars,
+			struct vfio_pci_core_device *core)
 {
-	mutex_init(&pci->bars.lock);
+	bars->core = core;
+	mutex_init(&bars->lock);
 }
 
 /**
  * vfio_pci_bars_uninit - undo vfio_pci_bars_init()
- * @pci: the device, being freed
+ * @bars: of the device, being freed
  */
-void vfio_pci_bars_uninit(struct vfio_pci_device *pci)
+void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
 {
-	mutex_destroy(&pci->bars.lock);
+	mutex_destroy(&bars->lock);
 }
 
 /**
  * vfio_pci_bars_open - let the BARs be mapped for other devices
- * @pci: the device, open
+ * @bars: of the device, open
  * @ictx: the context that it is bound to
- * @filp: the device file that has it open
+ * @file: the device file that has it open
  *
  * Return: 0 or -ENOMEM.
  */
-int vfio_pci_bars_open(struct vfio_pci_device *pci, struct iommufd_ctx *ictx,
-		       const struct file *filp)
+int vfio_pci_bars_open(struct vfio_pci_bars *bars, struct iommufd_ctx *ictx,
+		       const struct file *file)
 {
-	struct vfio_pci_bars *bars = &pci->bars;
 	struct iommufd_mmio *mmio;
 
-	mmio = iommufd_mmio_create(ictx, filp, bars_find, pci);
+	mmio = iommufd_mmio_create(ictx, file, bars_find, bars);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 
 	mutex_lock(&bars->lock);
 	bars->mmio = mmio;
-	bars_turned_on(pci); /* by the VFIO core, before */
-	bars_apply(pci);
+	bars_turned_on(bars); /* by the VFIO core, before */
+	bars_apply(bars);
 	mutex_unlock(&bars->lock);
 	return 0;
 }
 
 /**
  * vfio_pci_bars_close - undo vfio_pci_bars_open()
- * @pci: the device, still open
+ * @bars: of the device, still open
  *
  * No device reaches the BARs when it returns, whatever user space has mapped.
  */
-void vfio_pci_bars_close(struct vfio_pci_device *pci)
+void vfio_pci_bars_close(struct vfio_pci_bars *bars)
 {
-	struct vfio_pci_bars *bars = &pci->bars;
 	struct iommufd_mmio *mmio;
 
 	mutex_lock(&bars->lock);
@@ -185,89 +181,89 @@ void vfio_pci_bars_close(struct vfio_pci_device *pci)
 
 /**
  * vfio_pci_bars_block - before what may turn the BARs off
- * @pci: the device
+ * @bars: of the device
  *
  * No device reaches the BARs until as many calls of vfio_pci_bars_unblock().
  *
  * Context: process context; the caller may hold memory_lock of the VFIO core.
  */
-void vfio_pci_bars_block(struct vfio_pci_device *pci)
+void vfio_pci_bars_block(struct vfio_pci_bars *bars)
 {
-	mutex_lock(&pci->bars.lock);
-	pci->bars.blocked++;
-	bars_apply(pci);
-	mutex_unlock(&pci->bars.lock);
+	mutex_lock(&bars->lock);
+	bars->blocked++;
+	bars_apply(bars);
+	mutex_unlock(&bars->lock);
 }
 
 /**
  * vfio_pci_bars_unblock - after what may have turned the BARs off
- * @pci: the device
+ * @bars: of the device
  *
  * Context: as vfio_pci_bars_block().
  */
-void vfio_pci_bars_unblock(struct vfio_pci_device *pci)
+void vfio_pci_bars_unblock(struct vfio_pci_bars *bars)
 {
-	mutex_lock(&pci->bars.lock);
-	pci->bars.blocked--;
-	bars_apply(pci);
-	mutex_unlock(&pci->bars.lock);
+	mutex_lock(&bars->lock);
+	bars->blocked--;
+	bars_apply(bars);
+	mutex_unlock(&bars->lock);
 }
 
 /**
  * vfio_pci_bars_reset_done - vfio_pci_bars_unblock() after a reset of the function
- * @pci: the device
+ * @bars: of the device
  */
-void vfio_pci_bars_reset_done(struct vfio_pci_device *pci)
+void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars)
 {
-	mutex_lock(&pci->bars.lock);
-	pci->bars.reset = true;
-	mutex_unlock(&pci->bars.lock);
-	vfio_pci_bars_unblock(pci);
+	mutex_lock(&bars->lock);
+	bars->reset = true;
+	mutex_unlock(&bars->lock);
+	vfio_pci_bars_unblock(bars);
 }
 
 /**
  * vfio_pci_bars_lose - before the PCI core resets the bus because of an error
- * @pci: the device
+ * @bars: of the device
  *
  * No device reaches the BARs until their user turns them on, after the reset.
  *
  * Context: process context.
  */
-void vfio_pci_bars_lose(struct vfio_pci_device *pci)
+void vfio_pci_bars_lose(struct vfio_pci_bars *bars)
 {
-	mutex_lock(&pci->bars.lock);
-	pci->bars.lost = true;
-	pci->bars.reset = false;
-	bars_apply(pci);
-	mutex_unlock(&pci->bars.lock);
+	mutex_lock(&bars->lock);
+	bars->lost = true;
+	bars->reset = false;
+	bars_apply(bars);
+	mutex_unlock(&bars->lock);
 }
 
 /**
  * vfio_pci_bars_update - after the BARs were turned off or on by something else
- * @pci: the device
+ * @bars: of the device
  *
  * Context: as vfio_pci_bars_block().
  */
-void vfio_pci_bars_update(struct vfio_pci_device *pci)
+void vfio_pci_bars_update(struct vfio_pci_bars *bars)
 {
-	mutex_lock(&pci->bars.lock);
-	bars_apply(pci);
-	mutex_unlock(&pci->bars.lock);
+	mutex_lock(&bars->lock);
+	bars_apply(bars);
+	mutex_unlock(&bars->lock);
 }
 
 /**
  * vfio_pci_bars_retry - after any call of the user
- * @pci: the device
+ * @bars: of the device
  *
  * It may have woken the device up, and what could not be restored before may be
  * possible now.
  *
  * Context: as vfio_pci_bars_block().
  */
-void vfio_pci_bars_retry(struct vfio_pci_device *pci)
+void vfio_pci_bars_retry(struct vfio_pci_bars *bars)
 {
-	if (READ_ONCE(pci->bars.partial))
-		vfio_pci_bars_update(pci);
+	if (READ_ONCE(bars->partial))
+		vfio_pci_bars_update(bars);
 }
 
 static bool touches(u64 byte, u64 pos, size_t count)
@@ -276,12 +272,12 @@ static bool touches(u64 byte, u64 pos, size_t count)
 }
 
 /* Whether a write touches the bit for memory decoding, or the power state. */
-static bool bars_in_config(struct vfio_pci_device *pci, u64 pos, size_t count)
+static bool bars_in_config(struct vfio_pci_bars *bars, u64 pos, size_t count)
 {
-	struct pci_dev *pdev = pci->core.pdev;
+	struct pci_dev *pdev = bars->core->pdev;
 
 	if (touches(PCI_COMMAND, pos, count) &&
-	    (!pdev->no_command_memory || READ_ONCE(pci->bars.lost)))
+	    (!pdev->no_command_memory || READ_ONCE(bars->lost)))
 		return true;
 	return pdev->pm_cap && touches(pdev->pm_cap + PCI_PM_CTRL, pos, count);
 }
@@ -309,13 +305,13 @@ static bool command_stays(struct vfio_pci_core_device *core, u8 low)
  * the core reads it anew.  So the low byte is not written if it would not
  * change, and the high byte does not concern the BARs.
  */
-static ssize_t write_high_command(struct vfio_pci_device *pci,
+static ssize_t write_high_command(struct vfio_pci_bars *bars,
 				  const char __user *buf, loff_t *ppos)
 {
 	ssize_t ret;
 
 	(*ppos)++;
-	ret = vfio_pci_core_write(&pci->core.vdev, buf + 1, 1, ppos);
+	ret = vfio_pci_core_write(&bars->core->vdev, buf + 1, 1, ppos);
 	if (ret == 1)
 		return 2;
 	(*ppos)--;
@@ -324,7 +320,7 @@ static ssize_t write_high_command(struct vfio_pci_device *pci,
 
 /**
  * vfio_pci_bars_write_config - write to the configuration space
- * @pci: the device
+ * @bars: of the device
  * @buf: user memory
  * @count: bytes
  * @ppos: where, in the device file; is advanced
@@ -334,31 +330,31 @@ static ssize_t write_high_command(struct vfio_pci_device *pci,
  *
  * Return: as vfio_pci_core_write().
  */
-ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
+ssize_t vfio_pci_bars_write_config(struct vfio_pci_bars *bars,
 				   const char __user *buf, size_t count,
 				   loff_t *ppos)
 {
-	struct vfio_pci_core_device *core = &pci->core;
+	struct vfio_pci_core_device *core = bars->core;
 	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
 	ssize_t ret;
 	u8 low;
 
-	if (!bars_in_config(pci, pos, count))
+	if (!bars_in_config(bars, pos, count))
 		return vfio_pci_core_write(&core->vdev, buf, count, ppos);
 
 	if (pos == PCI_COMMAND && count == 2) {
 		if (get_user(low, (const u8 __user *)buf))
 			return -EFAULT;
-		if (!READ_ONCE(pci->bars.lost) && command_stays(core, low))
-			return write_high_command(pci, buf, ppos);
+		if (!READ_ONCE(bars->lost) && command_stays(core, low))
+			return write_high_command(bars, buf, ppos);
 	}
 
-	vfio_pci_bars_block(pci);
+	vfio_pci_bars_block(bars);
 	ret = vfio_pci_core_write(&core->vdev, buf, count, ppos);
-	mutex_lock(&pci->bars.lock);
+	mutex_lock(&bars->lock);
 	if (ret > 0 && touches(PCI_COMMAND, pos, ret) && bars_enabled(core))
-		bars_turned_on(pci);
-	mutex_unlock(&pci->bars.lock);
-	vfio_pci_bars_unblock(pci);
+		bars_turned_on(bars);
+	mutex_unlock(&bars->lock);
+	vfio_pci_bars_unblock(bars);
 	return ret;
 }

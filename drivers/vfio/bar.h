@@ -11,10 +11,11 @@
 struct file;
 struct iommufd_ctx;
 struct iommufd_mmio;
-struct vfio_pci_device;
+struct vfio_pci_core_device;
 
 /**
  * struct vfio_pci_bars - what other devices reach of a function's BARs
+ * @core: the device; constant
  * @lock: guards the fields below
  * @mmio: what is mapped of them; NULL unless a device file has the device open
  * @blocked: calls at work that may turn the BARs off
@@ -24,6 +25,7 @@ struct vfio_pci_device;
  * @reset: the function has been reset since
  */
 struct vfio_pci_bars {
+	struct vfio_pci_core_device *core;
 	struct mutex lock; /* see above */
 	struct iommufd_mmio *mmio;
 	unsigned int blocked;
@@ -32,21 +34,22 @@ struct vfio_pci_bars {
 	bool reset;
 };
 
-void vfio_pci_bars_init(struct vfio_pci_device *pci);
-void vfio_pci_bars_uninit(struct vfio_pci_device *pci);
+void vfio_pci_bars_init(struct vfio_pci_bars *bars,
+			struct vfio_pci_core_device *core);
+void vfio_pci_bars_uninit(struct vfio_pci_bars *bars);
 
-int vfio_pci_bars_open(struct vfio_pci_device *pci, struct iommufd_ctx *ictx,
-		       const struct file *filp);
-void vfio_pci_bars_close(struct vfio_pci_device *pci);
+int vfio_pci_bars_open(struct vfio_pci_bars *bars, struct iommufd_ctx *ictx,
+		       const struct file *file);
+void vfio_pci_bars_close(struct vfio_pci_bars *bars);
 
-void vfio_pci_bars_block(struct vfio_pci_device *pci);
-void vfio_pci_bars_unblock(struct vfio_pci_device *pci);
-void vfio_pci_bars_reset_done(struct vfio_pci_device *pci);
-void vfio_pci_bars_lose(struct vfio_pci_device *pci);
-void vfio_pci_bars_update(struct vfio_pci_device *pci);
-void vfio_pci_bars_retry(struct vfio_pci_device *pci);
+void vfio_pci_bars_block(struct vfio_pci_bars *bars);
+void vfio_pci_bars_unblock(struct vfio_pci_bars *bars);
+void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars);
+void vfio_pci_bars_lose(struct vfio_pci_bars *bars);
+void vfio_pci_bars_update(struct vfio_pci_bars *bars);
+void vfio_pci_bars_retry(struct vfio_pci_bars *bars);
 
-ssize_t vfio_pci_bars_write_config(struct vfio_pci_device *pci,
+ssize_t vfio_pci_bars_write_config(struct vfio_pci_bars *bars,
 				   const char __user *buf, size_t count,
 				   loff_t *ppos);
 

@@ -8,25 +8,6 @@
  * afterwards is ENODEV.  (A reference to the vfio_device would also keep that
  * on its device set's list after removal, where the VFIO core still looks
  * into it.)
- *
- * A bound file is a user of the device in the eyes of the VFIO core: it holds
- * a registration reference, so that vfio_unregister_group_dev() asks it to
- * leave and waits, and it is counted in the device's open_count, which keeps
- * neighbours from resetting the device.  DMA ownership of the IOMMU group,
- * which iommufd_device_bind() claims, keeps users of the group interface out,
- * and they keep us out by the same claim.
- *
- * bind:    claim the vfio_cdev, registration -> context -> iommufd_device
- *          -> open_device, opened -> publish the vfio_device in the file
- * release: closing, close_device -> detach -> iommufd_device -> context
- *          -> registration, claim
- *
- * close_device comes before detach so that a device which is still busy is
- * stopped rather than faulted by its IOMMU.
- *
- * Locks, outermost first: vfio_cdev_file.lock, vfio_cdev.lock, the device
- * set's lock of the VFIO core, vfio_cdev_file.kvm_lock.  User memory is touched
- * under the first only: the next two are shared with other users.
  */
 #include <linux/cdev.h>
 #include <linux/device.h>
@@ -51,58 +32,9 @@
 #include <uapi/linux/vfio_cdev.h>
 
 #include "cdev.h"
-#include "kvm.h"
-
-/**
- * struct vfio_cdev - what outlives a VFIO device for the sake of its files
- * @kref: one for the vfio_device, one for each open file
- * @minor: minor number, the N of vfioN, the index in vfio_cdevs
- * @coherent: DMA will be coherent even if the device asks for it not to be
- * @ops: what the driver does
- * @lock: guards @vdev and @claimed
- * @vdev: the device; NULL when it is being removed or has gone
- * @claimed: a file is bound, or is between the first step of bind and the
- *	     last step of release
- * @user: the file that has the device open, or NULL; guarded by the lock of
- *	  its device set
- */
-struct vfio_cdev {
-	struct kref kref;
-	unsigned int minor;
-	bool coherent;
-	const struct vfio_cdev_ops *ops;
-	struct mutex lock; /* see above */
-	struct vfio_device *vdev;
-	bool claimed;
-	struct vfio_cdev_file *user;
-};
-
-/**
- * struct vfio_cdev_file - an open file of the character device
- * @filp: the file
- * @cdev: what was opened
- * @lock: serializes bind, attach and detach; guards the fields below
- * @vdev: the bound device, NULL while parked.  Set once, with release
- *	  semantics and as the last step of bind; read without the lock.  The
- *	  file's registration reference keeps it valid.
- * @ictx: the context that the device is bound to
- * @idev: the device in that context
- * @attached: @idev is attached to a page table
- * @kvm_lock: guards @kvm; innermost
- * @kvm: the VM that KVM says the file belongs to, or NULL.  KVM takes it back
- *	 before it is gone, so there is no reference.
- */
-struct vfio_cdev_file {
-	struct file *filp;
-	struct vfio_cdev *cdev;
-	struct mutex lock; /* see above */
-	struct vfio_device *vdev;
-	struct iommufd_ctx *ictx;
-	struct iommufd_device *idev;
-	bool attached;
-	spinlock_t kvm_lock; /* of what follows */
-	struct kvm *kvm;
-};
+#include "cdev_bind.h"
+#include "cdev_file.h"
+#include "cdev_ops.h"
 
 /* The devices that can be opened, by minor.  Its lock makes a look-up safe. */
 static DEFINE_XARRAY(vfio_cdevs);
@@ -115,320 +47,6 @@ static void vfio_cdev_free(struct kref *kref)
 
 	mutex_destroy(&cdev->lock);
 	kfree(cdev);
-}
-
-/*
- * Take the device for one file: makes the file its only user and registers
- * it with the VFIO core as such.
- */
-static struct vfio_device *vfio_cdev_claim(struct vfio_cdev *cdev)
-{
-	struct vfio_device *vdev;
-
-	mutex_lock(&cdev->lock);
-	if (!cdev->vdev) {
-		vdev = ERR_PTR(-ENODEV);
-	} else if (cdev->claimed) {
-		vdev = ERR_PTR(-EINVAL);
-	} else if (!vfio_device_try_get_registration(cdev->vdev)) {
-		vdev = ERR_PTR(-ENODEV);
-	} else {
-		cdev->claimed = true;
-		vdev = cdev->vdev;
-	}
-	mutex_unlock(&cdev->lock);
-	return vdev;
-}
-
-/* The device may be gone when this returns. */
-static void vfio_cdev_unclaim(struct vfio_cdev *cdev, struct vfio_device *vdev)
-{
-	mutex_lock(&cdev->lock);
-	cdev->claimed = false;
-	mutex_unlock(&cdev->lock);
-
-	vfio_device_put_registration(vdev);
-}
-
-/* The driver finds in @vdev the VM that its user belongs to, if to any. */
-static void vfio_cdev_get_kvm(struct vfio_cdev_file *df,
-			      struct vfio_device *vdev)
-{
-	lockdep_assert_held(&vdev->dev_set->lock);
-
-	spin_lock(&df->kvm_lock);
-	if (df->kvm && vfio_kvm_get(df->kvm))
-		vdev->kvm = df->kvm;
-	spin_unlock(&df->kvm_lock);
-}
-
-/* The reference is dropped without the lock: the VM may be gone then. */
-static struct kvm *vfio_cdev_take_kvm(struct vfio_device *vdev)
-{
-	struct kvm *kvm = vdev->kvm;
-
-	lockdep_assert_held(&vdev->dev_set->lock);
-
-	vdev->kvm = NULL;
-	return kvm;
-}
-
-static int vfio_cdev_open_device(struct vfio_cdev_file *df,
-				 struct vfio_device *vdev)
-{
-	struct kvm *kvm = NULL;
-	int ret;
-
-	mutex_lock(&vdev->dev_set->lock);
-	if (vdev->open_count) {
-		ret = -EBUSY;
-		goto out_unlock;
-	}
-
-	vdev->open_count++;
-	df->cdev->user = df;
-	vfio_cdev_get_kvm(df, vdev);
-	ret = vdev->ops->open_device(vdev);
-	if (ret) {
-		kvm = vfio_cdev_take_kvm(vdev);
-		df->cdev->user = NULL;
-		vdev->open_count--;
-	}
-out_unlock:
-	mutex_unlock(&vdev->dev_set->lock);
-	if (kvm)
-		vfio_kvm_put(kvm);
-	return ret;
-}
-
-static void vfio_cdev_close_device(struct vfio_cdev_file *df,
-				   struct vfio_device *vdev)
-{
-	struct kvm *kvm;
-
-	mutex_lock(&vdev->dev_set->lock);
-	vdev->ops->close_device(vdev);
-	kvm = vfio_cdev_take_kvm(vdev);
-	df->cdev->user = NULL;
-	vdev->open_count--;
-	mutex_unlock(&vdev->dev_set->lock);
-	if (kvm)
-		vfio_kvm_put(kvm);
-}
-
-/* Everything between the claim and the moment when the user may be told. */
-static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
-			    int iommufd, u32 *devid)
-{
-	int ret;
-
-	lockdep_assert_held(&df->lock);
-
-	/*
-	 * For a PCI function whose users must know a VF token the answer is EACCES,
-	 * the same as on the group interface.
-	 */
-	ret = vfio_device_match_no_token(vdev);
-	if (ret)
-		return ret;
-
-	df->ictx = iommufd_ctx_from_fd(iommufd);
-	if (IS_ERR(df->ictx)) {
-		ret = PTR_ERR(df->ictx);
-		goto out_clear_ctx;
-	}
-
-	df->idev = iommufd_device_bind(df->ictx, vdev->dev, devid);
-	if (IS_ERR(df->idev)) {
-		ret = PTR_ERR(df->idev);
-		goto out_put_ctx;
-	}
-
-	ret = vfio_cdev_open_device(df, vdev);
-	if (ret)
-		goto out_unbind;
-
-	ret = df->cdev->ops->opened(vdev, df->ictx, df->filp);
-	if (ret)
-		goto out_close;
-	return 0;
-
-out_close:
-	vfio_cdev_close_device(df, vdev);
-out_unbind:
-	iommufd_device_unbind(df->idev);
-out_put_ctx:
-	df->idev = NULL;
-	iommufd_ctx_put(df->ictx);
-out_clear_ctx:
-	df->ictx = NULL;
-	return ret;
-}
-
-static void vfio_cdev_detach_pt(struct vfio_cdev_file *df)
-{
-	lockdep_assert_held(&df->lock);
-
-	if (!df->attached)
-		return;
-	iommufd_device_detach(df->idev);
-	df->attached = false;
-}
-
-static void vfio_cdev_disable(struct vfio_cdev_file *df,
-			      struct vfio_device *vdev)
-{
-	lockdep_assert_held(&df->lock);
-
-	df->cdev->ops->closing(vdev);
-	vfio_cdev_close_device(df, vdev);
-	vfio_cdev_detach_pt(df);
-	iommufd_device_unbind(df->idev);
-	df->idev = NULL;
-	iommufd_ctx_put(df->ictx);
-	df->ictx = NULL;
-}
-
-static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
-				 u32 __user *out_devid)
-{
-	struct vfio_device *vdev;
-	u32 devid;
-	int ret;
-
-	lockdep_assert_held(&df->lock);
-
-	if (df->vdev)
-		return -EINVAL;
-
-	vdev = vfio_cdev_claim(df->cdev);
-	if (IS_ERR(vdev))
-		return PTR_ERR(vdev);
-
-	ret = vfio_cdev_enable(df, vdev, iommufd, &devid);
-	if (ret)
-		goto out_unclaim;
-
-	if (put_user(devid, out_devid)) {
-		ret = -EFAULT;
-		goto out_disable;
-	}
-
-	/* Where the core looks for mappings of BARs that it has to take back */
-	df->filp->f_mapping = vfio_device_mapping(vdev, df->filp);
-
-	/*
-	 * Opens the gate: whoever sees the device also sees it bound and open.
-	 * Pairs with vfio_cdev_bound().
-	 */
-	smp_store_release(&df->vdev, vdev);
-	return 0;
-
-out_disable:
-	vfio_cdev_disable(df, vdev);
-out_unclaim:
-	vfio_cdev_unclaim(df->cdev, vdev);
-	return ret;
-}
-
-static int vfio_cdev_bind(struct vfio_cdev_file *df,
-			  struct vfio_device_bind_iommufd __user *arg)
-{
-	const size_t minsz =
-		offsetofend(struct vfio_device_bind_iommufd, out_devid);
-	struct vfio_device_bind_iommufd bind;
-	int ret;
-
-	if (copy_from_user(&bind, arg, minsz))
-		return -EFAULT;
-
-	/*
-	 * No flag is known here.  VFIO_DEVICE_BIND_FLAG_TOKEN is the only one
-	 * there is, and the only way to fill what follows the minimum.
-	 */
-	if (bind.argsz < minsz || bind.flags || bind.iommufd < 0)
-		return -EINVAL;
-
-	mutex_lock(&df->lock);
-	ret = vfio_cdev_bind_locked(df, bind.iommufd, &arg->out_devid);
-	mutex_unlock(&df->lock);
-	return ret;
-}
-
-/* The device of a bound file, NULL while the file is parked. */
-static struct vfio_device *vfio_cdev_bound(struct file *filp)
-{
-	struct vfio_cdev_file *df = filp->private_data;
-
-	/* Pairs with the store in vfio_cdev_bind_locked(). */
-	return smp_load_acquire(&df->vdev);
-}
-
-static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 pt_id,
-				   u32 __user *out_pt_id)
-{
-	int ret;
-
-	lockdep_assert_held(&df->lock);
-
-	if (df->attached)
-		ret = iommufd_device_replace(df->idev, &pt_id);
-	else
-		ret = iommufd_device_attach(df->idev, &pt_id);
-	if (ret)
-		return ret;
-	df->attached = true;
-
-	if (put_user(pt_id, out_pt_id)) {
-		vfio_cdev_detach_pt(df);
-		return -EFAULT;
-	}
-	return 0;
-}
-
-static int vfio_cdev_attach(struct vfio_cdev_file *df,
-			    struct vfio_device_attach_iommufd_pt __user *arg)
-{
-	const size_t minsz =
-		offsetofend(struct vfio_device_attach_iommufd_pt, pt_id);
-	struct vfio_device_attach_iommufd_pt attach;
-	int ret;
-
-	if (copy_from_user(&attach, arg, minsz))
-		return -EFAULT;
-	if (attach.argsz < minsz || attach.flags)
-		return -EINVAL;
-
-	/*
-	 * The former page table cannot be brought back if the new one's ID
-	 * does not reach the user.  So find out first whether it will: only a
-	 * user who takes the memory away at this moment is left detached.
-	 */
-	if (put_user(attach.pt_id, &arg->pt_id))
-		return -EFAULT;
-
-	mutex_lock(&df->lock);
-	ret = vfio_cdev_attach_locked(df, attach.pt_id, &arg->pt_id);
-	mutex_unlock(&df->lock);
-	return ret;
-}
-
-static int vfio_cdev_detach(struct vfio_cdev_file *df,
-			    struct vfio_device_detach_iommufd_pt __user *arg)
-{
-	const size_t minsz =
-		offsetofend(struct vfio_device_detach_iommufd_pt, flags);
-	struct vfio_device_detach_iommufd_pt detach;
-
-	if (copy_from_user(&detach, arg, minsz))
-		return -EFAULT;
-	if (detach.argsz < minsz || detach.flags)
-		return -EINVAL;
-
-	mutex_lock(&df->lock);
-	vfio_cdev_detach_pt(df);
-	mutex_unlock(&df->lock);
-	return 0;
 }
 
 /*
@@ -483,10 +101,10 @@ static void vfio_cdev_pm_put(struct vfio_device *vdev)
 		pm_runtime_put(vdev->dev);
 }
 
-static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
+static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 				 unsigned long arg)
 {
-	struct vfio_cdev_file *df = filp->private_data;
+	struct vfio_cdev_file *df = file->private_data;
 	void __user *uarg = (void __user *)arg;
 	struct vfio_device *vdev;
 	long ret;
@@ -494,7 +112,7 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return vfio_cdev_bind(df, uarg);
 
-	vdev = vfio_cdev_bound(filp);
+	vdev = vfio_cdev_bound(file);
 	if (!vdev)
 		return -EINVAL;
 
@@ -525,11 +143,11 @@ static long vfio_cdev_fops_ioctl(struct file *filp, unsigned int cmd,
 	return ret;
 }
 
-static ssize_t vfio_cdev_fops_read(struct file *filp, char __user *buf,
+static ssize_t vfio_cdev_fops_read(struct file *file, char __user *buf,
 				   size_t count, loff_t *ppos)
 {
-	struct vfio_cdev_file *df = filp->private_data;
-	struct vfio_device *vdev = vfio_cdev_bound(filp);
+	struct vfio_cdev_file *df = file->private_data;
+	struct vfio_device *vdev = vfio_cdev_bound(file);
 	ssize_t ret;
 
 	if (!vdev)
@@ -539,11 +157,11 @@ static ssize_t vfio_cdev_fops_read(struct file *filp, char __user *buf,
 	return ret;
 }
 
-static ssize_t vfio_cdev_fops_write(struct file *filp, const char __user *buf,
+static ssize_t vfio_cdev_fops_write(struct file *file, const char __user *buf,
 				    size_t count, loff_t *ppos)
 {
-	struct vfio_cdev_file *df = filp->private_data;
-	struct vfio_device *vdev = vfio_cdev_bound(filp);
+	struct vfio_cdev_file *df = file->private_data;
+	struct vfio_device *vdev = vfio_cdev_bound(file);
 	ssize_t ret;
 
 	if (!vdev)
@@ -558,26 +176,26 @@ static ssize_t vfio_cdev_fops_write(struct file *filp, const char __user *buf,
  * it must not change between that and mmap.
  */
 static unsigned long
-vfio_cdev_fops_get_unmapped_area(struct file *filp, unsigned long addr,
+vfio_cdev_fops_get_unmapped_area(struct file *file, unsigned long addr,
 				 unsigned long len, unsigned long pgoff,
 				 unsigned long flags)
 {
-	if (!vfio_cdev_bound(filp))
+	if (!vfio_cdev_bound(file))
 		return -EINVAL;
-	return mm_get_unmapped_area(filp, addr, len, pgoff, flags);
+	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
 /* A mapping holds the file, so the device stays bound until it is gone. */
-static int vfio_cdev_fops_mmap(struct file *filp, struct vm_area_struct *vma)
+static int vfio_cdev_fops_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	struct vfio_device *vdev = vfio_cdev_bound(filp);
+	struct vfio_device *vdev = vfio_cdev_bound(file);
 
 	if (!vdev)
 		return -EINVAL;
 	return vdev->ops->mmap(vdev, vma);
 }
 
-static int vfio_cdev_fops_open(struct inode *inode, struct file *filp)
+static int vfio_cdev_fops_open(struct inode *inode, struct file *file)
 {
 	struct vfio_cdev_file *df;
 
@@ -598,23 +216,16 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *filp)
 
 	mutex_init(&df->lock);
 	spin_lock_init(&df->kvm_lock);
-	df->filp = filp;
-	filp->private_data = df;
+	df->file = file;
+	file->private_data = df;
 	return 0;
 }
 
-static int vfio_cdev_fops_release(struct inode *inode, struct file *filp)
+static int vfio_cdev_fops_release(struct inode *inode, struct file *file)
 {
-	struct vfio_cdev_file *df = filp->private_data;
+	struct vfio_cdev_file *df = file->private_data;
 
-	/* Nobody else is here any more: the lock is for lockdep's sake. */
-	mutex_lock(&df->lock);
-	if (df->vdev) {
-		vfio_cdev_disable(df, df->vdev);
-		vfio_cdev_unclaim(df->cdev, df->vdev);
-	}
-	mutex_unlock(&df->lock);
-
+	vfio_cdev_unbind(df);
 	vfio_cdev_put(df->cdev);
 	mutex_destroy(&df->lock);
 	kfree(df);
@@ -780,25 +391,25 @@ void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev)
 	lockdep_assert_held(&vdev->dev_set->lock);
 
 	if (cdev && cdev->user)
-		unmap_mapping_range(cdev->user->filp->f_mapping, 0, 0, true);
+		unmap_mapping_range(cdev->user->file->f_mapping, 0, 0, true);
 }
 
 /**
  * vfio_cdev_is_file - whether a file is a device file
- * @filp: any file
+ * @file: any file
  *
  * Context: any, also that of an ftrace hook.
  *
  * Return: true if so.
  */
-notrace bool vfio_cdev_is_file(struct file *filp)
+notrace bool vfio_cdev_is_file(struct file *file)
 {
-	return filp->f_op == &vfio_cdev_fops;
+	return file->f_op == &vfio_cdev_fops;
 }
 
 /**
  * vfio_cdev_file_is_coherent - for KVM: is DMA coherent whatever a device asks
- * @filp: a device file, bound or not
+ * @file: a device file, bound or not
  *
  * If not, KVM does not ignore that the guest flushes caches.
  *
@@ -807,25 +418,25 @@ notrace bool vfio_cdev_is_file(struct file *filp)
  * Return: whether the IOMMU will see to it, in any page table that the device
  * can be attached to.
  */
-bool vfio_cdev_file_is_coherent(struct file *filp)
+bool vfio_cdev_file_is_coherent(struct file *file)
 {
-	struct vfio_cdev_file *df = filp->private_data;
+	struct vfio_cdev_file *df = file->private_data;
 
 	return df->cdev->coherent;
 }
 
 /**
  * vfio_cdev_file_set_kvm - for KVM: say which VM a file belongs to
- * @filp: a device file, bound or not
+ * @file: a device file, bound or not
  * @kvm: the VM, or NULL: to none any more
  *
  * The device's driver is told when the device is opened, by bind.
  *
  * Context: any but interrupt.
  */
-void vfio_cdev_file_set_kvm(struct file *filp, struct kvm *kvm)
+void vfio_cdev_file_set_kvm(struct file *file, struct kvm *kvm)
 {
-	struct vfio_cdev_file *df = filp->private_data;
+	struct vfio_cdev_file *df = file->private_data;
 
 	spin_lock(&df->kvm_lock);
 	df->kvm = kvm;

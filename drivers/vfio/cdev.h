@@ -20,25 +20,11 @@
 
 struct device;
 struct file;
-struct iommufd_ctx;
 struct iommufd_device;
 struct kvm;
 struct vfio_cdev;
+struct vfio_cdev_ops;
 struct vfio_device;
-
-/**
- * struct vfio_cdev_ops - what a driver does for users of the device file
- * @opened: a file has the device open, and bound to a context.  Returns 0 or an
- *	    errno, and then bind fails.
- * @closing: undoes it, before close_device.
- * @called: a call on the file is over.  Most of them wake the device up.
- */
-struct vfio_cdev_ops {
-	int (*opened)(struct vfio_device *vdev, struct iommufd_ctx *ictx,
-		      struct file *filp);
-	void (*closing)(struct vfio_device *vdev);
-	void (*called)(struct vfio_device *vdev);
-};
 
 int vfio_cdev_init(void);
 void vfio_cdev_exit(void);
@@ -53,8 +39,8 @@ struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
 				      struct vfio_device *vdev);
 void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev);
 
-bool vfio_cdev_is_file(struct file *filp);
-bool vfio_cdev_file_is_coherent(struct file *filp);
-void vfio_cdev_file_set_kvm(struct file *filp, struct kvm *kvm);
+bool vfio_cdev_is_file(struct file *file);
+bool vfio_cdev_file_is_coherent(struct file *file);
+void vfio_cdev_file_set_kvm(struct file *file, struct kvm *kvm);
 
 #endif

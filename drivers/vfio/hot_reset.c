@@ -35,8 +35,8 @@
 #include <uapi/linux/vfio_cdev.h>
 
 #include "cdev.h"
+#include "device.h"
 #include "hot_reset.h"
-#include "vfio_pci.h"
 
 /**
  * struct vfio_pci_affected - what a hot reset affects, as a walk finds it

@@ -21,10 +21,11 @@
 
 #include "bar.h"
 #include "cdev.h"
+#include "cdev_ops.h"
+#include "device.h"
 #include "hot_reset.h"
 #include "igd.h"
-#include "kvm.h"
-#include "vfio_pci.h"
+#include "kvm_hook.h"
 
 static char ids[1024] __initdata;
 module_param_string(ids, ids, sizeof(ids), 0);
@@ -120,9 +121,9 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
-		vfio_pci_bars_block(pci);
+		vfio_pci_bars_block(&pci->bars);
 		ret = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
-		vfio_pci_bars_unblock(pci);
+		vfio_pci_bars_unblock(&pci->bars);
 		return ret;
 	default:
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
@@ -133,8 +134,8 @@ static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
 			      size_t count, loff_t *ppos)
 {
 	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
-		return vfio_pci_bars_write_config(to_vfio_pci(vdev), buf, count,
-						  ppos);
+		return vfio_pci_bars_write_config(&to_vfio_pci(vdev)->bars,
+						  buf, count, ppos);
 	return vfio_pci_core_write(vdev, buf, count, ppos);
 }
 
@@ -170,7 +171,7 @@ static int vfio_pci_init_dev(struct vfio_device *vdev)
 {
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
 
-	vfio_pci_bars_init(pci);
+	vfio_pci_bars_init(&pci->bars, &pci->core);
 	vfio_pci_core_init_params(&pci->core, nointxmask, disable_vga,
 				  disable_idle_d3);
 	return vfio_pci_core_init_dev(vdev);
@@ -179,7 +180,7 @@ static int vfio_pci_init_dev(struct vfio_device *vdev)
 static void vfio_pci_release(struct vfio_device *vdev)
 {
 	vfio_cdev_put(to_vfio_pci(vdev)->cdev);
-	vfio_pci_bars_uninit(to_vfio_pci(vdev));
+	vfio_pci_bars_uninit(&to_vfio_pci(vdev)->bars);
 	vfio_pci_core_release_dev(vdev);
 }
 
@@ -205,19 +206,19 @@ const struct vfio_device_ops vfio_pci_ops = {
 };
 
 static int vfio_pci_cdev_opened(struct vfio_device *vdev,
-				struct iommufd_ctx *ictx, struct file *filp)
+				struct iommufd_ctx *ictx, struct file *file)
 {
-	return vfio_pci_bars_open(to_vfio_pci(vdev), ictx, filp);
+	return vfio_pci_bars_open(&to_vfio_pci(vdev)->bars, ictx, file);
 }
 
 static void vfio_pci_cdev_closing(struct vfio_device *vdev)
 {
-	vfio_pci_bars_close(to_vfio_pci(vdev));
+	vfio_pci_bars_close(&to_vfio_pci(vdev)->bars);
 }
 
 static void vfio_pci_cdev_called(struct vfio_device *vdev)
 {
-	vfio_pci_bars_retry(to_vfio_pci(vdev));
+	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
 }
 
 static const struct vfio_cdev_ops vfio_pci_cdev_ops = {
@@ -283,7 +284,7 @@ static void vfio_pci_update_set(struct vfio_device_set *dev_set)
 	mutex_lock(&dev_set->lock);
 	list_for_each_entry(vdev, &dev_set->device_list, dev_set_list)
 		if (vdev->ops == &vfio_pci_ops)
-			vfio_pci_bars_update(to_vfio_pci(vdev));
+			vfio_pci_bars_update(&to_vfio_pci(vdev)->bars);
 	mutex_unlock(&dev_set->lock);
 }
 
@@ -310,14 +311,14 @@ static void vfio_pci_reset_prepare(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
-	vfio_pci_bars_block(to_vfio_pci(&core->vdev));
+	vfio_pci_bars_block(&to_vfio_pci(&core->vdev)->bars);
 }
 
 static void vfio_pci_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
-	vfio_pci_bars_reset_done(to_vfio_pci(&core->vdev));
+	vfio_pci_bars_reset_done(&to_vfio_pci(&core->vdev)->bars);
 }
 
 static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
@@ -327,7 +328,7 @@ static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
 
 	/* Otherwise there will be no reset. */
 	if (state != pci_channel_io_normal)
-		vfio_pci_bars_lose(to_vfio_pci(&core->vdev));
+		vfio_pci_bars_lose(&to_vfio_pci(&core->vdev)->bars);
 	return vfio_pci_core_aer_err_detected(pdev, state);
 }
 
@@ -395,7 +396,7 @@ static int __init vfio_pci_init(void)
 	ret = vfio_cdev_init();
 	if (ret)
 		return ret;
-	vfio_kvm_init();
+	vfio_kvm_hook_init();
 
 	ret = pci_register_driver(&vfio_pci_driver);
 	if (ret)
@@ -407,7 +408,7 @@ static int __init vfio_pci_init(void)
 	return 0;
 
 out_cdev:
-	vfio_kvm_exit();
+	vfio_kvm_hook_exit();
 	vfio_cdev_exit();
 	return ret;
 }
@@ -416,7 +417,7 @@ module_init(vfio_pci_init);
 static void __exit vfio_pci_exit(void)
 {
 	pci_unregister_driver(&vfio_pci_driver);
-	vfio_kvm_exit();
+	vfio_kvm_hook_exit();
 	vfio_cdev_exit();
 }
 module_exit(vfio_pci_exit);

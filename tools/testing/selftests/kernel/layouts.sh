@@ -3,7 +3,7 @@
 #
 # What include/compat has copied from the kernel is as the kernel that runs has it, by
 # its BTF: a struct that is private to vfio-pci-core, and functions that are exported,
-# but in no public header.  And the callers in KVM that drivers/vfio/kvm.c knows by
+# but in no public header.  And the callers in KVM that drivers/vfio/kvm_hook.c knows by
 # name have that name.  Prints TAP.
 set -eu
 . ../package/tap.sh
@@ -74,7 +74,7 @@ for p in $(prototypes | sed 's/(.*//; s/.*[ *]//'); do
 done
 
 modprobe kvm
-prefix=$(sed -n 's/^#define KVM_VFIO_PREFIX "\(.*\)"/\1/p' "$top/drivers/vfio/kvm.c")
+prefix=$(sed -n 's/^#define KVM_VFIO_PREFIX "\(.*\)"/\1/p' "$top/drivers/vfio/kvm_hook.c")
 check "KVM's callers are known by a prefix" [ "$prefix" ]
 # What a VM's files are given and taken by, and what lets go of them at its end
 for name in set_attr release; do

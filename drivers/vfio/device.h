@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __VFIO_PCI_H
-#define __VFIO_PCI_H
+#ifndef __VFIO_PCI_DEVICE_H
+#define __VFIO_PCI_DEVICE_H
 
 #include <linux/container_of.h>
 #include <linux/vfio.h>

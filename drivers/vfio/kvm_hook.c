@@ -34,7 +34,6 @@
 #include <linux/build_bug.h>
 #include <linux/ftrace.h>
 #include <linux/kernel.h>
-#include <linux/kvm_host.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/ptrace.h>
@@ -42,7 +41,7 @@
 #include <linux/vfio.h>
 
 #include "cdev.h"
-#include "kvm.h"
+#include "kvm_hook.h"
 
 static bool kvm = true;
 module_param(kvm, bool, 0444);
@@ -123,49 +122,11 @@ static void vfio_kvm_hook_remove(struct vfio_kvm_hook *hook)
 }
 
 /**
- * vfio_kvm_get - take a reference to a VM
- * @kvm: a VM that KVM has told of and not yet withdrawn
- *
- * Context: any that does not sleep, or any that does.
- *
- * Return: true if there is a reference now, to be given back with
- * vfio_kvm_put(); false if the VM is on its way out.
- */
-bool vfio_kvm_get(struct kvm *kvm)
-{
-	typeof(kvm_get_kvm_safe) *get = symbol_get(kvm_get_kvm_safe);
-	bool ret;
-
-	if (!get)
-		return false;
-	ret = get(kvm);
-	symbol_put(kvm_get_kvm_safe);
-	return ret;
-}
-
-/**
- * vfio_kvm_put - drop a reference to a VM
- * @kvm: the VM; it may be gone when this returns
- *
- * Context: process context; sleeps.
- */
-void vfio_kvm_put(struct kvm *kvm)
-{
-	/* There: a VM keeps KVM loaded. */
-	typeof(kvm_put_kvm) *put = symbol_get(kvm_put_kvm);
-
-	if (WARN_ON(!put))
-		return;
-	put(kvm);
-	symbol_put(kvm_put_kvm);
-}
-
-/**
- * vfio_kvm_init - have KVM accept our device files from now on, if possible
+ * vfio_kvm_hook_init - have KVM accept our device files from now on, if possible
  *
  * Context: module init.
  */
-void vfio_kvm_init(void)
+void vfio_kvm_hook_init(void)
 {
 	size_t i;
 	int ret;
@@ -188,11 +149,11 @@ out_remove:
 }
 
 /**
- * vfio_kvm_exit - undo vfio_kvm_init()
+ * vfio_kvm_hook_exit - undo vfio_kvm_hook_init()
  *
  * Context: module exit; no device file is open.
  */
-void vfio_kvm_exit(void)
+void vfio_kvm_hook_exit(void)
 {
 	size_t i;
 
