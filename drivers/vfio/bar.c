@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The BARs of a PCI function, as other devices reach them.
+ * Access of other devices to the BARs of a PCI function.
  *
- * What user space maps of a BAR, through the function's device file, it can map
- * for the DMA of other devices of the same context.  The VFIO core takes the
- * mappings of the CPU away whenever the BARs may be off, and fills them again by
- * page faults.  Devices have no page faults here, so what they reach is taken
- * away and given back at the same events:
+ * User space can mmap() a BAR through the function's device file, and then map
+ * that memory for the DMA of other devices of the same context.  While the BARs
+ * may be off, vfio-pci-core removes them from the page tables of the CPU; page
+ * faults bring them back.  DMA causes no page faults here, so this file removes
+ * the BARs from the page tables of the IOMMU (revoke) and maps them again
+ * (restore) at these events:
  *
- *  - a reset that is asked for: the PCI core announces it, with reset_prepare()
- *    and reset_done(), be it of the function or of its bus, by its user, a
- *    neighbour's, or by sysfs;
- *  - an error for which the PCI core resets the bus by itself, to recover: it
- *    announces that with error_detected(), and does not turn the BARs on again.
- *    The user does, by a write to the configuration space, with which the VFIO
- *    core also restores their addresses;
- *  - a write to the configuration space that touches the bit for memory
- *    decoding, or the power state;
- *  - the power management features of VFIO;
- *  - a loss of the device that the PCI core knows of, when it is removed;
- *  - close, first of all.
+ *  - A reset of the function or of its bus, requested by the function's user,
+ *    by the user of a neighbour or through sysfs.  The PCI core announces it
+ *    with reset_prepare() and reset_done().
+ *  - An error from which the PCI core recovers by a reset of the bus.  The PCI
+ *    core announces it with error_detected(), and does not turn the BARs on
+ *    afterwards.  The user does, by a write to the configuration space;
+ *    vfio-pci-core then restores the addresses of the BARs.
+ *  - A write to the configuration space that covers the memory decoding bit or
+ *    the power state.
+ *  - The power management features of VFIO.
+ *  - The removal of a device that the PCI core knows to be lost.
+ *  - Close of the device file, as its first step.
  *
- * During such a call the BARs are blocked.  After it they are reachable if the
- * state that the call has left allows it.  Only such a call changes that state,
- * with one exception: a device that leaves low power by an event of its own is
- * reachable again from the next call on its file.
+ * The BARs are blocked while such an event is handled.  Afterwards they are
+ * reachable if the state of the device allows it.  This state changes at these
+ * events only, with one exception: a device may leave low power by an event of
+ * its own.  Its BARs are reachable again after the next call on its file.
  *
- * reset_prepare() is called with locks held under which page faults are waited
- * for.  So vfio_pci_bars.lock is inside all of those, among them memory_lock of
- * the VFIO core, and nothing inside of it waits for a page fault.
+ * reset_prepare() is called with locks held that page faults take, among them
+ * memory_lock of vfio-pci-core.  Therefore vfio_pci_bars.lock is inside all of
+ * them, and nothing waits for a page fault while it is held.
  */
 #include <linux/compiler.h>
 #include <linux/err.h>
@@ -44,8 +45,8 @@
 
 #include "bar.h"
 
-/* As the VFIO core decides whether the CPU may reach the BARs */
-static bool bars_enabled(struct vfio_pci_core_device *core)
+/* The condition by which vfio-pci-core lets the CPU reach the BARs */
+static bool vfio_pci_memory_enabled(struct vfio_pci_core_device *core)
 {
 	struct pci_dev *pdev = core->pdev;
 
@@ -56,13 +57,15 @@ static bool bars_enabled(struct vfio_pci_core_device *core)
 		(core->vconfig[PCI_COMMAND] & PCI_COMMAND_MEMORY));
 }
 
-static void bars_apply(struct vfio_pci_bars *bars)
+/* Restore the BARs if the state of the device allows it, else revoke them. */
+static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
 {
 	lockdep_assert_held(&bars->lock);
 
 	if (!bars->mmio)
 		return;
-	if (bars->blocked || bars->lost || !bars_enabled(bars->core)) {
+	if (bars->blocked || bars->lost ||
+	    !vfio_pci_memory_enabled(bars->core)) {
 		iommufd_mmio_revoke(bars->mmio);
 		WRITE_ONCE(bars->partial, true);
 		return;
@@ -74,10 +77,12 @@ static void bars_apply(struct vfio_pci_bars *bars)
 }
 
 /*
- * Somebody has just turned the BARs on.  When the PCI core fails to recover it
- * leaves the channel frozen; then the reset that counts is that of the user.
+ * The BARs have just been turned on by their user or by vfio-pci-core.  They
+ * are usable after an error if the PCI core has recovered from it.  If the PCI
+ * core has failed to, it leaves the channel frozen; then a later reset of the
+ * function makes them usable.
  */
-static void bars_turned_on(struct vfio_pci_bars *bars)
+static void vfio_pci_bars_turned_on(struct vfio_pci_bars *bars)
 {
 	lockdep_assert_held(&bars->lock);
 
@@ -85,10 +90,10 @@ static void bars_turned_on(struct vfio_pci_bars *bars)
 		bars->lost = false;
 }
 
-/* An iommufd_mmio_find_fn */
-static int bars_find(void *data, struct vm_area_struct *vma,
-		     unsigned long uaddr, unsigned long length,
-		     phys_addr_t *phys)
+/* Find what user space has mapped of a BAR: an iommufd_mmio_find_fn. */
+static int vfio_pci_bars_find(void *data, struct vm_area_struct *vma,
+			      unsigned long uaddr, unsigned long length,
+			      phys_addr_t *phys)
 {
 	struct vfio_pci_bars *bars = data;
 	phys_addr_t start, last;
@@ -104,7 +109,7 @@ static int bars_find(void *data, struct vm_area_struct *vma,
 		struct resource *res =
 			&bars->core->pdev->resource[PCI_STD_RESOURCES + i];
 
-		/* A BAR that is less than a page has the page to itself. */
+		/* A BAR smaller than a page shares the page with nothing. */
 		if ((res->flags & IORESOURCE_MEM) && resource_size(res) &&
 		    start >= res->start && last <= (res->end | ~PAGE_MASK)) {
 			*phys = start;
@@ -115,9 +120,13 @@ static int bars_find(void *data, struct vm_area_struct *vma,
 }
 
 /**
- * vfio_pci_bars_init - set up the BARs of a device, not reachable
- * @bars: the BARs
- * @core: the device, being allocated
+ * vfio_pci_bars_init() - Initialize the BARs of a device, not reachable
+ * @bars: The BARs.
+ * @core: The device, which is being allocated.
+ *
+ * Pairs with vfio_pci_bars_uninit().
+ *
+ * Context: Any.
  */
 void vfio_pci_bars_init(struct vfio_pci_bars *bars,
 			struct vfio_pci_core_device *core)
@@ -127,8 +136,10 @@ void vfio_pci_bars_init(struct vfio_pci_bars *bars,
 }
 
 /**
- * vfio_pci_bars_uninit - undo vfio_pci_bars_init()
- * @bars: of the device, being freed
+ * vfio_pci_bars_uninit() - Undo vfio_pci_bars_init()
+ * @bars: The BARs of a device that is being freed.
+ *
+ * Context: Any.
  */
 void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
 {
@@ -136,10 +147,14 @@ void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
 }
 
 /**
- * vfio_pci_bars_open - let the BARs be mapped for other devices
- * @bars: of the device, open
- * @ictx: the context that it is bound to
- * @file: the device file that has it open
+ * vfio_pci_bars_open() - Allow the BARs to be mapped for other devices
+ * @bars: The BARs of an open device.
+ * @ictx: The context that the device is bound to.
+ * @file: The device file that has the device open.
+ *
+ * Pairs with vfio_pci_bars_close().
+ *
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -148,23 +163,26 @@ int vfio_pci_bars_open(struct vfio_pci_bars *bars, struct iommufd_ctx *ictx,
 {
 	struct iommufd_mmio *mmio;
 
-	mmio = iommufd_mmio_create(ictx, file, bars_find, bars);
+	mmio = iommufd_mmio_create(ictx, file, vfio_pci_bars_find, bars);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 
 	mutex_lock(&bars->lock);
 	bars->mmio = mmio;
-	bars_turned_on(bars); /* by the VFIO core, before */
-	bars_apply(bars);
+	vfio_pci_bars_turned_on(bars); /* by vfio_pci_core_enable() */
+	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 	return 0;
 }
 
 /**
- * vfio_pci_bars_close - undo vfio_pci_bars_open()
- * @bars: of the device, still open
+ * vfio_pci_bars_close() - Undo vfio_pci_bars_open()
+ * @bars: The BARs of a device that is still open.
  *
- * No device reaches the BARs when it returns, whatever user space has mapped.
+ * No other device reaches the BARs when the function returns, whatever user
+ * space has mapped.
+ *
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
  */
 void vfio_pci_bars_close(struct vfio_pci_bars *bars)
 {
@@ -172,7 +190,7 @@ void vfio_pci_bars_close(struct vfio_pci_bars *bars)
 
 	mutex_lock(&bars->lock);
 	mmio = bars->mmio;
-	/* From then on, who blocks the BARs relies on there being no mapping. */
+	/* Once there is no @mmio, vfio_pci_bars_block() revokes nothing. */
 	iommufd_mmio_revoke(mmio);
 	bars->mmio = NULL;
 	mutex_unlock(&bars->lock);
@@ -180,38 +198,44 @@ void vfio_pci_bars_close(struct vfio_pci_bars *bars)
 }
 
 /**
- * vfio_pci_bars_block - before what may turn the BARs off
- * @bars: of the device
+ * vfio_pci_bars_block() - Revoke the BARs before they may be turned off
+ * @bars: The BARs.
  *
- * No device reaches the BARs until as many calls of vfio_pci_bars_unblock().
+ * No other device reaches the BARs until each call has been undone by
+ * vfio_pci_bars_unblock().
  *
- * Context: process context; the caller may hold memory_lock of the VFIO core.
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock; the caller may
+ * hold memory_lock of vfio-pci-core.
  */
 void vfio_pci_bars_block(struct vfio_pci_bars *bars)
 {
 	mutex_lock(&bars->lock);
 	bars->blocked++;
-	bars_apply(bars);
+	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 }
 
 /**
- * vfio_pci_bars_unblock - after what may have turned the BARs off
- * @bars: of the device
+ * vfio_pci_bars_unblock() - Undo vfio_pci_bars_block()
+ * @bars: The BARs.
  *
- * Context: as vfio_pci_bars_block().
+ * The last call restores the BARs if the state of the device allows it.
+ *
+ * Context: As for vfio_pci_bars_block().
  */
 void vfio_pci_bars_unblock(struct vfio_pci_bars *bars)
 {
 	mutex_lock(&bars->lock);
 	bars->blocked--;
-	bars_apply(bars);
+	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 }
 
 /**
- * vfio_pci_bars_reset_done - vfio_pci_bars_unblock() after a reset of the function
- * @bars: of the device
+ * vfio_pci_bars_reset_done() - Undo vfio_pci_bars_block() after a reset
+ * @bars: The BARs of the function that was reset.
+ *
+ * Context: As for vfio_pci_bars_block().
  */
 void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars)
 {
@@ -222,43 +246,47 @@ void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars)
 }
 
 /**
- * vfio_pci_bars_lose - before the PCI core resets the bus because of an error
- * @bars: of the device
+ * vfio_pci_bars_lose() - Revoke the BARs before a reset because of an error
+ * @bars: The BARs.
  *
- * No device reaches the BARs until their user turns them on, after the reset.
+ * No other device reaches the BARs until their user turns them on, after the
+ * reset.
  *
- * Context: process context.
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
  */
 void vfio_pci_bars_lose(struct vfio_pci_bars *bars)
 {
 	mutex_lock(&bars->lock);
 	bars->lost = true;
 	bars->reset = false;
-	bars_apply(bars);
+	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 }
 
 /**
- * vfio_pci_bars_update - after the BARs were turned off or on by something else
- * @bars: of the device
+ * vfio_pci_bars_update() - Revoke or restore the BARs by the device's state
+ * @bars: The BARs.
  *
- * Context: as vfio_pci_bars_block().
+ * For changes of the state that were not announced.
+ *
+ * Context: As for vfio_pci_bars_block().
  */
 void vfio_pci_bars_update(struct vfio_pci_bars *bars)
 {
 	mutex_lock(&bars->lock);
-	bars_apply(bars);
+	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 }
 
 /**
- * vfio_pci_bars_retry - after any call of the user
- * @bars: of the device
+ * vfio_pci_bars_retry() - Restore what of the BARs is not reachable
+ * @bars: The BARs.
  *
- * It may have woken the device up, and what could not be restored before may be
- * possible now.
+ * Called after each call of the user on the device file.  The call may have
+ * woken the device up, and a mapping that could not be restored before, for
+ * want of memory, may be restored now.
  *
- * Context: as vfio_pci_bars_block().
+ * Context: As for vfio_pci_bars_block().
  */
 void vfio_pci_bars_retry(struct vfio_pci_bars *bars)
 {
@@ -266,28 +294,31 @@ void vfio_pci_bars_retry(struct vfio_pci_bars *bars)
 		vfio_pci_bars_update(bars);
 }
 
-static bool touches(u64 byte, u64 pos, size_t count)
+/* Whether a byte is among the @count bytes from @pos on. */
+static bool vfio_pci_range_has(u64 byte, u64 pos, size_t count)
 {
 	return byte >= pos && byte - pos < count;
 }
 
-/* Whether a write touches the bit for memory decoding, or the power state. */
-static bool bars_in_config(struct vfio_pci_bars *bars, u64 pos, size_t count)
+/* Whether a write covers the memory decoding bit or the power state. */
+static bool vfio_pci_bars_in_config(struct vfio_pci_bars *bars, u64 pos,
+				    size_t count)
 {
 	struct pci_dev *pdev = bars->core->pdev;
 
-	if (touches(PCI_COMMAND, pos, count) &&
+	if (vfio_pci_range_has(PCI_COMMAND, pos, count) &&
 	    (!pdev->no_command_memory || READ_ONCE(bars->lost)))
 		return true;
-	return pdev->pm_cap && touches(pdev->pm_cap + PCI_PM_CTRL, pos, count);
+	return pdev->pm_cap &&
+	       vfio_pci_range_has(pdev->pm_cap + PCI_PM_CTRL, pos, count);
 }
 
 /*
- * Whether the command register's low byte, as written, is what it is already.
- * Waits for a reset, as the VFIO core's own access does; a device that sleeps is
- * not woken up for this.
+ * Whether a write of @low leaves the low byte of the command register as it is.
+ * Waits for a reset, as vfio-pci-core does when it reads the register.  False
+ * for a device in low power, which is not woken up.
  */
-static bool command_stays(struct vfio_pci_core_device *core, u8 low)
+static bool vfio_pci_command_stays(struct vfio_pci_core_device *core, u8 low)
 {
 	const u8 decoding = PCI_COMMAND_IO | PCI_COMMAND_MEMORY;
 	u16 command;
@@ -299,36 +330,42 @@ static bool command_stays(struct vfio_pci_core_device *core, u8 low)
 }
 
 /*
- * Drivers write the command register as a whole when they want to change a bit
- * of its high byte, that for INTx.  A block would be felt then.  To see that the
- * bit for decoding stays is not enough, since the value is in user memory, where
- * the core reads it anew.  So the low byte is not written if it would not
- * change, and the high byte does not concern the BARs.
+ * Write the high byte of the command register only.
+ *
+ * Drivers write the whole register to change the INTx disable bit of the high
+ * byte, often, and to block the BARs each time would be slow.  It does not
+ * suffice that the value leaves memory decoding on: the value is in user
+ * memory, and vfio-pci-core reads it again.  So when the low byte would not
+ * change, only the high byte is written, and the high byte cannot turn the BARs
+ * off.
  */
-static ssize_t write_high_command(struct vfio_pci_bars *bars,
-				  const char __user *buf, loff_t *ppos)
+static ssize_t vfio_pci_write_high_command(struct vfio_pci_bars *bars,
+					   const char __user *buf, loff_t *ppos)
 {
-	ssize_t ret;
+	ssize_t rc;
 
 	(*ppos)++;
-	ret = vfio_pci_core_write(&bars->core->vdev, buf + 1, 1, ppos);
-	if (ret == 1)
+	rc = vfio_pci_core_write(&bars->core->vdev, buf + 1, 1, ppos);
+	if (rc == 1)
 		return 2;
 	(*ppos)--;
-	return ret;
+	return rc;
 }
 
 /**
- * vfio_pci_bars_write_config - write to the configuration space
- * @bars: of the device
- * @buf: user memory
- * @count: bytes
- * @ppos: where, in the device file; is advanced
+ * vfio_pci_bars_write_config() - Write to the configuration space
+ * @bars: The BARs of the device.
+ * @buf: User memory.
+ * @count: Number of bytes.
+ * @ppos: Position in the device file; advanced by the number of bytes written.
  *
- * A write that may turn the BARs off or on blocks them.  That is told by its
- * place, as the value is in user memory and may change.
+ * The BARs are blocked during a write that may turn them off or on.  The
+ * position of the write decides that; its value is in user memory and may
+ * change.
  *
- * Return: as vfio_pci_core_write().
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
+ *
+ * Return: As vfio_pci_core_write().
  */
 ssize_t vfio_pci_bars_write_config(struct vfio_pci_bars *bars,
 				   const char __user *buf, size_t count,
@@ -336,25 +373,26 @@ ssize_t vfio_pci_bars_write_config(struct vfio_pci_bars *bars,
 {
 	struct vfio_pci_core_device *core = bars->core;
 	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
-	ssize_t ret;
+	ssize_t rc;
 	u8 low;
 
-	if (!bars_in_config(bars, pos, count))
+	if (!vfio_pci_bars_in_config(bars, pos, count))
 		return vfio_pci_core_write(&core->vdev, buf, count, ppos);
 
 	if (pos == PCI_COMMAND && count == 2) {
 		if (get_user(low, (const u8 __user *)buf))
 			return -EFAULT;
-		if (!READ_ONCE(bars->lost) && command_stays(core, low))
-			return write_high_command(bars, buf, ppos);
+		if (!READ_ONCE(bars->lost) && vfio_pci_command_stays(core, low))
+			return vfio_pci_write_high_command(bars, buf, ppos);
 	}
 
 	vfio_pci_bars_block(bars);
-	ret = vfio_pci_core_write(&core->vdev, buf, count, ppos);
+	rc = vfio_pci_core_write(&core->vdev, buf, count, ppos);
 	mutex_lock(&bars->lock);
-	if (ret > 0 && touches(PCI_COMMAND, pos, ret) && bars_enabled(core))
-		bars_turned_on(bars);
+	if (rc > 0 && vfio_pci_range_has(PCI_COMMAND, pos, rc) &&
+	    vfio_pci_memory_enabled(core))
+		vfio_pci_bars_turned_on(bars);
 	mutex_unlock(&bars->lock);
 	vfio_pci_bars_unblock(bars);
-	return ret;
+	return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The BARs of a PCI function, as other devices reach them.
+ * Access of other devices to the BARs of a PCI function.
  */
 #ifndef __VFIO_BAR_H
 #define __VFIO_BAR_H
@@ -14,15 +14,19 @@ struct iommufd_mmio;
 struct vfio_pci_core_device;
 
 /**
- * struct vfio_pci_bars - what other devices reach of a function's BARs
- * @core: the device; constant
- * @lock: guards the fields below
- * @mmio: what is mapped of them; NULL unless a device file has the device open
- * @blocked: calls at work that may turn the BARs off
- * @partial: not all that is mapped is reachable; also read without @lock
- * @lost: an error has the PCI core reset the bus, which turns the BARs off, and
- *	  its user has not turned them on since
- * @reset: the function has been reset since
+ * struct vfio_pci_bars - The BARs of a PCI function that other devices reach
+ * @core: The function; constant.
+ * @lock: Guards the fields below.
+ * @mmio: The mappings of the BARs for other devices; NULL unless a device file
+ *	has the function open.
+ * @blocked: Number of calls of vfio_pci_bars_block() that have not been undone.
+ * @partial: Some mappings of @mmio are not restored.  Also read without @lock.
+ * @lost: The PCI core has reset the bus because of an error, and the user has
+ *	not turned the BARs on since.
+ * @reset: The function has been reset since @lost was set.
+ *
+ * Part of struct vfio_pci_device.  The mappings of @mmio are restored only
+ * while @blocked is 0, @lost is false and the function decodes memory.
  */
 struct vfio_pci_bars {
 	struct vfio_pci_core_device *core;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The character device of a VFIO device: /dev/vfio/devices/vfioN.
+ * The character device of a VFIO device, /dev/vfio/devices/vfioN, and the calls
+ * on its files.
  *
- * An open file is parked until VFIO_DEVICE_BIND_IOMMUFD has succeeded on it.
- * A parked file refers to a struct vfio_cdev only, never to the vfio_device:
- * it cannot delay the removal of the device, and all that it learns
- * afterwards is ENODEV.  (A reference to the vfio_device would also keep that
- * on its device set's list after removal, where the VFIO core still looks
- * into it.)
+ * An open file is parked until VFIO_DEVICE_BIND_IOMMUFD has succeeded on it.  A
+ * parked file refers to a struct vfio_cdev only, never to the vfio_device.  So
+ * it cannot delay the removal of the device; after the removal, bind fails with
+ * ENODEV.  (A reference to the vfio_device would also keep the vfio_device on
+ * the list of its device set after the removal, where the VFIO core would still
+ * use it.)
  */
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/iommu.h>
-#include <linux/iommufd.h>
 #include <linux/kdev_t.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
@@ -36,7 +36,10 @@
 #include "cdev_file.h"
 #include "cdev_ops.h"
 
-/* The devices that can be opened, by minor.  Its lock makes a look-up safe. */
+/*
+ * The devices that can be opened, by minor.  A look-up takes a reference with
+ * the xarray's lock held.
+ */
 static DEFINE_XARRAY(vfio_cdevs);
 static dev_t vfio_cdev_devt;
 static struct cdev vfio_cdev_chrdev;
@@ -50,9 +53,10 @@ static void vfio_cdev_free(struct kref *kref)
 }
 
 /*
- * The VFIO core answers for migration and DMA logging before it asks the
- * driver.  The devices served here have neither, and the driver's answer to
- * features that it does not know is the right one: ENOTTY.
+ * VFIO_DEVICE_FEATURE.  The VFIO core handles the features for migration and
+ * DMA logging before it asks the driver.  PCI functions of vfio-pci have
+ * neither, so the driver's ENOTTY to features that it does not know is right
+ * for both.
  */
 static int vfio_cdev_feature(struct vfio_device *vdev,
 			     struct vfio_device_feature __user *arg)
@@ -81,15 +85,15 @@ static int vfio_cdev_feature(struct vfio_device *vdev,
 static int vfio_cdev_pm_get(struct vfio_device *vdev)
 {
 	struct device *dev = vdev->dev;
-	int ret;
+	int rc;
 
 	if (!dev->driver->pm)
 		return 0;
 
-	ret = pm_runtime_resume_and_get(dev);
-	if (ret) {
+	rc = pm_runtime_resume_and_get(dev);
+	if (rc) {
 		dev_info_ratelimited(dev, "vfio: runtime resume failed %d\n",
-				     ret);
+				     rc);
 		return -EIO;
 	}
 	return 0;
@@ -107,7 +111,7 @@ static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 	struct vfio_cdev_file *df = file->private_data;
 	void __user *uarg = (void __user *)arg;
 	struct vfio_device *vdev;
-	long ret;
+	long rc;
 
 	if (cmd == VFIO_DEVICE_BIND_IOMMUFD)
 		return vfio_cdev_bind(df, uarg);
@@ -116,31 +120,31 @@ static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 	if (!vdev)
 		return -EINVAL;
 
-	ret = vfio_cdev_pm_get(vdev);
-	if (ret)
-		return ret;
+	rc = vfio_cdev_pm_get(vdev);
+	if (rc)
+		return rc;
 
 	switch (cmd) {
 	case VFIO_DEVICE_ATTACH_IOMMUFD_PT:
-		ret = vfio_cdev_attach(df, uarg);
+		rc = vfio_cdev_attach(df, uarg);
 		break;
 	case VFIO_DEVICE_DETACH_IOMMUFD_PT:
-		ret = vfio_cdev_detach(df, uarg);
+		rc = vfio_cdev_detach(df, uarg);
 		break;
 	case VFIO_DEVICE_FEATURE:
-		ret = vfio_cdev_feature(vdev, uarg);
+		rc = vfio_cdev_feature(vdev, uarg);
 		break;
 	case VFIO_DEVICE_GET_REGION_INFO:
-		ret = vfio_device_region_info(vdev, uarg);
+		rc = vfio_device_region_info(vdev, uarg);
 		break;
 	default:
-		ret = vdev->ops->ioctl(vdev, cmd, arg);
+		rc = vdev->ops->ioctl(vdev, cmd, arg);
 		break;
 	}
 
 	df->cdev->ops->called(vdev);
 	vfio_cdev_pm_put(vdev);
-	return ret;
+	return rc;
 }
 
 static ssize_t vfio_cdev_fops_read(struct file *file, char __user *buf,
@@ -148,13 +152,13 @@ static ssize_t vfio_cdev_fops_read(struct file *file, char __user *buf,
 {
 	struct vfio_cdev_file *df = file->private_data;
 	struct vfio_device *vdev = vfio_cdev_bound(file);
-	ssize_t ret;
+	ssize_t rc;
 
 	if (!vdev)
 		return -EINVAL;
-	ret = vdev->ops->read(vdev, buf, count, ppos);
+	rc = vdev->ops->read(vdev, buf, count, ppos);
 	df->cdev->ops->called(vdev);
-	return ret;
+	return rc;
 }
 
 static ssize_t vfio_cdev_fops_write(struct file *file, const char __user *buf,
@@ -162,18 +166,19 @@ static ssize_t vfio_cdev_fops_write(struct file *file, const char __user *buf,
 {
 	struct vfio_cdev_file *df = file->private_data;
 	struct vfio_device *vdev = vfio_cdev_bound(file);
-	ssize_t ret;
+	ssize_t rc;
 
 	if (!vdev)
 		return -EINVAL;
-	ret = vdev->ops->write(vdev, buf, count, ppos);
+	rc = vdev->ops->write(vdev, buf, count, ppos);
 	df->cdev->ops->called(vdev);
-	return ret;
+	return rc;
 }
 
 /*
- * Comes before the kernel first looks at the file's f_mapping, which bind sets:
- * it must not change between that and mmap.
+ * mmap() of a parked file fails here, before the kernel reads f_mapping of the
+ * file for the first time: bind sets f_mapping, and it must not change during
+ * mmap().
  */
 static unsigned long
 vfio_cdev_fops_get_unmapped_area(struct file *file, unsigned long addr,
@@ -185,7 +190,7 @@ vfio_cdev_fops_get_unmapped_area(struct file *file, unsigned long addr,
 	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
-/* A mapping holds the file, so the device stays bound until it is gone. */
+/* A mapping holds the file, so the device stays bound meanwhile. */
 static int vfio_cdev_fops_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct vfio_device *vdev = vfio_cdev_bound(file);
@@ -232,7 +237,7 @@ static int vfio_cdev_fops_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* As for the device files of the group interface, there is no llseek. */
+/* The device files of the group interface have no llseek either. */
 static const struct file_operations vfio_cdev_fops = {
 	.owner = THIS_MODULE,
 	.open = vfio_cdev_fops_open,
@@ -256,16 +261,17 @@ static const struct device_type vfio_cdev_type = {
 };
 
 /**
- * vfio_cdev_possible - whether a device can be used through a device file
- * @dev: the device
+ * vfio_cdev_possible() - Whether a device can be used through a device file
+ * @dev: The device.
  *
- * The node of a device that cannot be bound would only mislead: it needs an
- * IOMMU group of its own (a device without an IOMMU gets a made-up one from
- * the VFIO core, but only later) and DMA that is cache coherent.
+ * A device can be bound if it has an IOMMU group and its DMA is cache coherent.
+ * The node of another device would only mislead programs, which prefer the node
+ * to the group.  The VFIO core later gives an artificial group to a device
+ * without an IOMMU, so the function must be called before.
  *
- * Context: process context; before the device is registered with VFIO.
+ * Context: Process context; before the device is registered with VFIO.
  *
- * Return: true if vfio_cdev_add() makes sense.
+ * Return: true if vfio_cdev_add() should be called.
  */
 bool vfio_cdev_possible(struct device *dev)
 {
@@ -279,25 +285,24 @@ bool vfio_cdev_possible(struct device *dev)
 }
 
 /**
- * vfio_cdev_add - give a VFIO device its character device
- * @vdev: the device, allocated and not yet registered.  Its driver must have
- *	  the ops open_device, close_device, ioctl, read, write and mmap.
- * @ops: what the driver does besides
+ * vfio_cdev_add() - Add the character device of a VFIO device
+ * @vdev: The device, allocated and not yet registered.  Its driver must have
+ *	the ops open_device, close_device, ioctl, read, write and mmap.
+ * @ops: The operations of the bus driver; constant.
  *
- * The node, and the attribute "dev" in sysfs, come and go with the
- * registration of @vdev.
+ * The node, and the attribute "dev" in sysfs, exist while @vdev is registered.
+ * Pairs with vfio_cdev_del() before @vdev is unregistered, and vfio_cdev_put()
+ * when @vdev is freed.
  *
- * Context: process context; sleeps.
+ * Context: Process context; sleeps.
  *
- * Return: the character device, to be given back with vfio_cdev_del() before
- * @vdev is unregistered and vfio_cdev_put() when @vdev is freed; or ENOMEM as
- * an ERR_PTR().
+ * Return: The character device, or ERR_PTR(-ENOMEM).
  */
 struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
 				const struct vfio_cdev_ops *ops)
 {
 	struct vfio_cdev *cdev;
-	int ret;
+	int rc;
 
 	cdev = kzalloc(sizeof(*cdev), GFP_KERNEL);
 	if (!cdev)
@@ -311,10 +316,10 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
 	cdev->coherent = device_iommu_capable(vdev->dev,
 					      IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 
-	ret = xa_insert(&vfio_cdevs, cdev->minor, cdev, GFP_KERNEL);
-	if (ret) {
+	rc = xa_insert(&vfio_cdevs, cdev->minor, cdev, GFP_KERNEL);
+	if (rc) {
 		vfio_cdev_put(cdev);
-		return ERR_PTR(ret);
+		return ERR_PTR(rc);
 	}
 
 	vdev->device.devt = MKDEV(MAJOR(vfio_cdev_devt), cdev->minor);
@@ -323,14 +328,13 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
 }
 
 /**
- * vfio_cdev_del - let nobody new in
- * @cdev: what vfio_cdev_add() returned, or NULL
+ * vfio_cdev_del() - Refuse new users of a character device
+ * @cdev: The character device, or NULL.
  *
- * From now on open() fails with ENXIO and bind with ENODEV.  A file that is
- * bound works on until its user closes it, which is what
- * vfio_unregister_group_dev() asks for and waits for.
+ * From now on open() fails with ENXIO and bind with ENODEV.  A bound file stays
+ * usable; vfio_unregister_group_dev() asks its user to close it, and waits.
  *
- * Context: process context; sleeps.
+ * Context: Process context; sleeps.  Takes vfio_cdev.lock.
  */
 void vfio_cdev_del(struct vfio_cdev *cdev)
 {
@@ -345,10 +349,10 @@ void vfio_cdev_del(struct vfio_cdev *cdev)
 }
 
 /**
- * vfio_cdev_put - drop the device's reference
- * @cdev: what vfio_cdev_add() returned, or NULL
+ * vfio_cdev_put() - Drop the device's reference to its character device
+ * @cdev: The character device, or NULL.
  *
- * Context: any but hard interrupt.
+ * Context: Any but hard interrupt.
  */
 void vfio_cdev_put(struct vfio_cdev *cdev)
 {
@@ -357,16 +361,15 @@ void vfio_cdev_put(struct vfio_cdev *cdev)
 }
 
 /**
- * vfio_cdev_user - who uses a device through its device file
- * @cdev: what vfio_cdev_add() returned for @vdev, or NULL
- * @vdev: the device
+ * vfio_cdev_user() - The binding of a device that a device file has open
+ * @cdev: The character device of @vdev, or NULL.
+ * @vdev: The device.
  *
- * Valid also while open_device() and close_device() are called for such a
- * user.
+ * May also be called during open_device() and close_device().
  *
- * Context: the caller holds the lock of the device set.
+ * Context: The caller holds the lock of the device set.
  *
- * Return: the device in the context that it is bound to, or NULL if no device
+ * Return: The device in the context that it is bound to, or NULL if no device
  * file has @vdev open.
  */
 struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
@@ -378,13 +381,15 @@ struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
 }
 
 /**
- * vfio_cdev_zap - take what is mapped of a device out of all page tables
- * @cdev: what vfio_cdev_add() returned for @vdev, or NULL
- * @vdev: the device
+ * vfio_cdev_zap() - Remove a device's mappings from the page tables of the CPU
+ * @cdev: The character device of @vdev, or NULL.
+ * @vdev: The device.
  *
- * The next access faults, and the fault is up to the driver.
+ * The next access of a mapping by mmap() faults, and the driver handles the
+ * fault.
  *
- * Context: process context; the caller holds the lock of the device set.
+ * Context: Process context; sleeps.  The caller holds the lock of the device
+ * set.
  */
 void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev)
 {
@@ -395,12 +400,12 @@ void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev)
 }
 
 /**
- * vfio_cdev_is_file - whether a file is a device file
- * @file: any file
+ * vfio_cdev_is_file() - Whether a file is a device file
+ * @file: Any file.
  *
- * Context: any, also that of an ftrace hook.
+ * Context: Any, also that of an ftrace hook.
  *
- * Return: true if so.
+ * Return: true for a device file, bound or not.
  */
 notrace bool vfio_cdev_is_file(struct file *file)
 {
@@ -408,15 +413,15 @@ notrace bool vfio_cdev_is_file(struct file *file)
 }
 
 /**
- * vfio_cdev_file_is_coherent - for KVM: is DMA coherent whatever a device asks
- * @file: a device file, bound or not
+ * vfio_cdev_file_is_coherent() - Whether the IOMMU enforces cache coherency
+ * @file: A device file, bound or not.
  *
- * If not, KVM does not ignore that the guest flushes caches.
+ * For KVM, which otherwise has to let the guest flush caches.
  *
- * Context: any.
+ * Context: Any.
  *
- * Return: whether the IOMMU will see to it, in any page table that the device
- * can be attached to.
+ * Return: true if the IOMMU enforces cache coherency of the device's DMA in
+ * each page table that the device can be attached to.
  */
 bool vfio_cdev_file_is_coherent(struct file *file)
 {
@@ -426,13 +431,13 @@ bool vfio_cdev_file_is_coherent(struct file *file)
 }
 
 /**
- * vfio_cdev_file_set_kvm - for KVM: say which VM a file belongs to
- * @file: a device file, bound or not
- * @kvm: the VM, or NULL: to none any more
+ * vfio_cdev_file_set_kvm() - Set the VM that a file belongs to
+ * @file: A device file, bound or not.
+ * @kvm: The VM, or NULL when KVM takes it back.
  *
- * The device's driver is told when the device is opened, by bind.
+ * For KVM.  Bind gives the VM to the device's driver.
  *
- * Context: any but interrupt.
+ * Context: Any but interrupt.  Takes vfio_cdev_file.kvm_lock.
  */
 void vfio_cdev_file_set_kvm(struct file *file, struct kvm *kvm)
 {
@@ -444,34 +449,36 @@ void vfio_cdev_file_set_kvm(struct file *file, struct kvm *kvm)
 }
 
 /**
- * vfio_cdev_init - reserve the device numbers
+ * vfio_cdev_init() - Reserve the device numbers
  *
- * Context: module init.
+ * Pairs with vfio_cdev_exit().
  *
- * Return: 0, or what alloc_chrdev_region() or cdev_add() returned.
+ * Context: Module init.
+ *
+ * Return: 0, or an errno of alloc_chrdev_region() or cdev_add().
  */
 int vfio_cdev_init(void)
 {
-	int ret;
+	int rc;
 
-	ret = alloc_chrdev_region(&vfio_cdev_devt, 0, MINORMASK + 1,
-				  "vfio-cdev");
-	if (ret)
-		return ret;
+	rc = alloc_chrdev_region(&vfio_cdev_devt, 0, MINORMASK + 1,
+				 "vfio-cdev");
+	if (rc)
+		return rc;
 
 	cdev_init(&vfio_cdev_chrdev, &vfio_cdev_fops);
 	vfio_cdev_chrdev.owner = THIS_MODULE;
-	ret = cdev_add(&vfio_cdev_chrdev, vfio_cdev_devt, MINORMASK + 1);
-	if (ret)
+	rc = cdev_add(&vfio_cdev_chrdev, vfio_cdev_devt, MINORMASK + 1);
+	if (rc)
 		unregister_chrdev_region(vfio_cdev_devt, MINORMASK + 1);
-	return ret;
+	return rc;
 }
 
 /**
- * vfio_cdev_exit - give the device numbers back
+ * vfio_cdev_exit() - Undo vfio_cdev_init()
  *
- * Context: module exit; all devices are gone, and no file is open because an
- * open one holds the module.
+ * Context: Module exit; all devices are gone, and no file is open, because an
+ * open file holds the module.
  */
 void vfio_cdev_exit(void)
 {

@@ -6,12 +6,12 @@
  *
  *	vfio_alloc_device()
  *	vfio_cdev_add()			if vfio_cdev_possible()
- *	vfio_register_group_dev()	the node appears
+ *	vfio_register_group_dev()	makes the node
  *	...
- *	vfio_cdev_del()			no new users; files in use stay in use
- *	vfio_unregister_group_dev()	waits for the users; the node goes
+ *	vfio_cdev_del()			refuses new users
+ *	vfio_unregister_group_dev()	waits for the users; removes the node
  *	vfio_put_device()
- *	vfio_cdev_put()			from vfio_device_ops.release
+ *	vfio_cdev_put()			in vfio_device_ops.release
  */
 #ifndef __VFIO_CDEV_H
 #define __VFIO_CDEV_H

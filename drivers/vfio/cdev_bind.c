@@ -2,20 +2,22 @@
 /*
  * Bind of a device file, and attach and detach of a bound one.
  *
- * A bound file is a user of the device in the eyes of the VFIO core: it holds
- * a registration reference, so that vfio_unregister_group_dev() asks it to
- * leave and waits, and it is counted in the device's open_count, which keeps
- * neighbours from resetting the device.  DMA ownership of the IOMMU group,
- * which iommufd_device_bind() claims, keeps users of the group interface out,
- * and they keep us out by the same claim.
+ * The VFIO core takes a bound file for a user of the device: the file holds a
+ * registration of the device, for which vfio_unregister_group_dev() waits,
+ * after it has asked the user to leave; and the file is counted in open_count
+ * of the device, which keeps neighbours from resetting the device.  Users of
+ * the group interface and of the device file exclude each other by DMA
+ * ownership of the IOMMU group, which iommufd_device_bind() claims.
+ *
+ * The steps of bind and of release are, in this order:
  *
  * bind:    claim the vfio_cdev, registration -> context -> iommufd_device
  *          -> open_device, opened -> publish the vfio_device in the file
  * release: closing, close_device -> detach -> iommufd_device -> context
  *          -> registration, claim
  *
- * close_device comes before detach so that a device which is still busy is
- * stopped rather than faulted by its IOMMU.
+ * close_device comes before detach, so that a device which is still busy is
+ * stopped, instead of having its DMA blocked by the IOMMU.
  */
 #include <linux/err.h>
 #include <linux/fs.h>
@@ -33,8 +35,9 @@
 #include "kvm_ref.h"
 
 /*
- * Take the device for one file: makes the file its only user and registers
- * it with the VFIO core as such.
+ * Claim the device for one file and register the file with the VFIO core as a
+ * user.  Returns the device; -ENODEV when it is being removed, -EINVAL when
+ * another file has claimed it.
  */
 static struct vfio_device *vfio_cdev_claim(struct vfio_cdev *cdev)
 {
@@ -55,7 +58,7 @@ static struct vfio_device *vfio_cdev_claim(struct vfio_cdev *cdev)
 	return vdev;
 }
 
-/* The device may be gone when this returns. */
+/* Undo vfio_cdev_claim().  The device may be freed on return. */
 static void vfio_cdev_unclaim(struct vfio_cdev *cdev, struct vfio_device *vdev)
 {
 	mutex_lock(&cdev->lock);
@@ -65,7 +68,7 @@ static void vfio_cdev_unclaim(struct vfio_cdev *cdev, struct vfio_device *vdev)
 	vfio_device_put_registration(vdev);
 }
 
-/* The driver finds in @vdev the VM that its user belongs to, if to any. */
+/* Give the device's driver the VM that KVM has given the file to, if any. */
 static void vfio_cdev_get_kvm(struct vfio_cdev_file *df,
 			      struct vfio_device *vdev)
 {
@@ -77,7 +80,10 @@ static void vfio_cdev_get_kvm(struct vfio_cdev_file *df,
 	spin_unlock(&df->kvm_lock);
 }
 
-/* The reference is dropped without the lock: the VM may be gone then. */
+/*
+ * Take the VM back from the driver of the device.  The caller drops the
+ * reference once it holds no lock, because that may free the VM.
+ */
 static struct kvm *vfio_cdev_take_kvm(struct vfio_device *vdev)
 {
 	struct kvm *kvm = vdev->kvm;
@@ -92,19 +98,19 @@ static int vfio_cdev_open_device(struct vfio_cdev_file *df,
 				 struct vfio_device *vdev)
 {
 	struct kvm *kvm = NULL;
-	int ret;
+	int rc;
 
 	mutex_lock(&vdev->dev_set->lock);
 	if (vdev->open_count) {
-		ret = -EBUSY;
+		rc = -EBUSY;
 		goto out_unlock;
 	}
 
 	vdev->open_count++;
 	df->cdev->user = df;
 	vfio_cdev_get_kvm(df, vdev);
-	ret = vdev->ops->open_device(vdev);
-	if (ret) {
+	rc = vdev->ops->open_device(vdev);
+	if (rc) {
 		kvm = vfio_cdev_take_kvm(vdev);
 		df->cdev->user = NULL;
 		vdev->open_count--;
@@ -113,7 +119,7 @@ out_unlock:
 	mutex_unlock(&vdev->dev_set->lock);
 	if (kvm)
 		vfio_kvm_put(kvm);
-	return ret;
+	return rc;
 }
 
 static void vfio_cdev_close_device(struct vfio_cdev_file *df,
@@ -131,53 +137,53 @@ static void vfio_cdev_close_device(struct vfio_cdev_file *df,
 		vfio_kvm_put(kvm);
 }
 
-/* Everything between the claim and the moment when the user may be told. */
+/* Bind the claimed device to the context and open it. */
 static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 			    int iommufd, u32 *devid)
 {
-	int ret;
+	int rc;
 
 	lockdep_assert_held(&df->lock);
 
 	/*
-	 * For a PCI function whose users must know a VF token the answer is EACCES,
-	 * the same as on the group interface.
+	 * EACCES, as on the group interface, if users of the function must know
+	 * a VF token: this call cannot carry one.
 	 */
-	ret = vfio_device_match_no_token(vdev);
-	if (ret)
-		return ret;
+	rc = vfio_device_match_no_token(vdev);
+	if (rc)
+		return rc;
 
 	df->ictx = iommufd_ctx_from_fd(iommufd);
 	if (IS_ERR(df->ictx)) {
-		ret = PTR_ERR(df->ictx);
-		goto out_clear_ctx;
+		rc = PTR_ERR(df->ictx);
+		goto err_clear_ctx;
 	}
 
 	df->idev = iommufd_device_bind(df->ictx, vdev->dev, devid);
 	if (IS_ERR(df->idev)) {
-		ret = PTR_ERR(df->idev);
-		goto out_put_ctx;
+		rc = PTR_ERR(df->idev);
+		goto err_put_ctx;
 	}
 
-	ret = vfio_cdev_open_device(df, vdev);
-	if (ret)
-		goto out_unbind;
+	rc = vfio_cdev_open_device(df, vdev);
+	if (rc)
+		goto err_unbind;
 
-	ret = df->cdev->ops->opened(vdev, df->ictx, df->file);
-	if (ret)
-		goto out_close;
+	rc = df->cdev->ops->opened(vdev, df->ictx, df->file);
+	if (rc)
+		goto err_close;
 	return 0;
 
-out_close:
+err_close:
 	vfio_cdev_close_device(df, vdev);
-out_unbind:
+err_unbind:
 	iommufd_device_unbind(df->idev);
-out_put_ctx:
+err_put_ctx:
 	df->idev = NULL;
 	iommufd_ctx_put(df->ictx);
-out_clear_ctx:
+err_clear_ctx:
 	df->ictx = NULL;
-	return ret;
+	return rc;
 }
 
 static void vfio_cdev_detach_pt(struct vfio_cdev_file *df)
@@ -190,6 +196,7 @@ static void vfio_cdev_detach_pt(struct vfio_cdev_file *df)
 	df->attached = false;
 }
 
+/* Undo vfio_cdev_enable(), and attach. */
 static void vfio_cdev_disable(struct vfio_cdev_file *df,
 			      struct vfio_device *vdev)
 {
@@ -209,7 +216,7 @@ static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
 {
 	struct vfio_device *vdev;
 	u32 devid;
-	int ret;
+	int rc;
 
 	lockdep_assert_held(&df->lock);
 
@@ -220,69 +227,83 @@ static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 
-	ret = vfio_cdev_enable(df, vdev, iommufd, &devid);
-	if (ret)
-		goto out_unclaim;
+	rc = vfio_cdev_enable(df, vdev, iommufd, &devid);
+	if (rc)
+		goto err_unclaim;
 
 	if (put_user(devid, out_devid)) {
-		ret = -EFAULT;
-		goto out_disable;
+		rc = -EFAULT;
+		goto err_disable;
 	}
 
-	/* Where the core looks for mappings of BARs that it has to take back */
+	/* vfio-pci-core revokes the mappings of BARs that it finds here. */
 	df->file->f_mapping = vfio_device_mapping(vdev, df->file);
 
 	/*
-	 * Opens the gate: whoever sees the device also sees it bound and open.
-	 * Pairs with vfio_cdev_bound().
+	 * From here on all calls on the file work.  A reader that sees the
+	 * device also sees it bound and open.  Pairs with vfio_cdev_bound().
 	 */
 	smp_store_release(&df->vdev, vdev);
 	return 0;
 
-out_disable:
+err_disable:
 	vfio_cdev_disable(df, vdev);
-out_unclaim:
+err_unclaim:
 	vfio_cdev_unclaim(df->cdev, vdev);
-	return ret;
+	return rc;
 }
 
+/**
+ * vfio_cdev_bind() - VFIO_DEVICE_BIND_IOMMUFD
+ * @df: The file.
+ * @arg: The argument, in user memory.
+ *
+ * vfio_cdev_unbind() undoes it, when the file is released.
+ *
+ * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
+ *
+ * Return: 0; -EFAULT; -EINVAL if the argument is wrong, if the file is bound,
+ * or if another file of the device is; -ENODEV when the device is being
+ * removed; -EBADF if @arg names no open file; or an errno of
+ * iommufd_device_bind() or of the driver.
+ */
 int vfio_cdev_bind(struct vfio_cdev_file *df,
-			  struct vfio_device_bind_iommufd __user *arg)
+		   struct vfio_device_bind_iommufd __user *arg)
 {
 	const size_t minsz =
 		offsetofend(struct vfio_device_bind_iommufd, out_devid);
 	struct vfio_device_bind_iommufd bind;
-	int ret;
+	int rc;
 
 	if (copy_from_user(&bind, arg, minsz))
 		return -EFAULT;
 
 	/*
-	 * No flag is known here.  VFIO_DEVICE_BIND_FLAG_TOKEN is the only one
-	 * there is, and the only way to fill what follows the minimum.
+	 * VFIO_DEVICE_BIND_FLAG_TOKEN is not supported.  The ABI has no other
+	 * flag, and the field beyond the minimum is for that flag only.
 	 */
 	if (bind.argsz < minsz || bind.flags || bind.iommufd < 0)
 		return -EINVAL;
 
 	mutex_lock(&df->lock);
-	ret = vfio_cdev_bind_locked(df, bind.iommufd, &arg->out_devid);
+	rc = vfio_cdev_bind_locked(df, bind.iommufd, &arg->out_devid);
 	mutex_unlock(&df->lock);
-	return ret;
+	return rc;
 }
 
 static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 pt_id,
 				   u32 __user *out_pt_id)
 {
-	int ret;
+	int rc;
 
 	lockdep_assert_held(&df->lock);
 
 	if (df->attached)
-		ret = iommufd_device_replace(df->idev, &pt_id);
+		rc = iommufd_device_replace(df->idev, &pt_id);
 	else
-		ret = iommufd_device_attach(df->idev, &pt_id);
-	if (ret)
-		return ret;
+		rc = iommufd_device_attach(df->idev, &pt_id);
+	if (rc)
+		return rc;
 	df->attached = true;
 
 	if (put_user(pt_id, out_pt_id)) {
@@ -292,13 +313,23 @@ static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 pt_id,
 	return 0;
 }
 
+/**
+ * vfio_cdev_attach() - VFIO_DEVICE_ATTACH_IOMMUFD_PT
+ * @df: The file, bound.
+ * @arg: The argument, in user memory.
+ *
+ * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
+ *
+ * Return: 0; -EFAULT; -EINVAL if the argument is wrong; or an errno of
+ * iommufd_device_attach() or iommufd_device_replace().
+ */
 int vfio_cdev_attach(struct vfio_cdev_file *df,
-			    struct vfio_device_attach_iommufd_pt __user *arg)
+		     struct vfio_device_attach_iommufd_pt __user *arg)
 {
 	const size_t minsz =
 		offsetofend(struct vfio_device_attach_iommufd_pt, pt_id);
 	struct vfio_device_attach_iommufd_pt attach;
-	int ret;
+	int rc;
 
 	if (copy_from_user(&attach, arg, minsz))
 		return -EFAULT;
@@ -306,21 +337,31 @@ int vfio_cdev_attach(struct vfio_cdev_file *df,
 		return -EINVAL;
 
 	/*
-	 * The former page table cannot be brought back if the new one's ID
-	 * does not reach the user.  So find out first whether it will: only a
-	 * user who takes the memory away at this moment is left detached.
+	 * A replace cannot be undone if the ID of the new page table cannot be
+	 * written to the user.  So find out beforehand whether it can: only a
+	 * user who unmaps the memory during the call is left detached.
 	 */
 	if (put_user(attach.pt_id, &arg->pt_id))
 		return -EFAULT;
 
 	mutex_lock(&df->lock);
-	ret = vfio_cdev_attach_locked(df, attach.pt_id, &arg->pt_id);
+	rc = vfio_cdev_attach_locked(df, attach.pt_id, &arg->pt_id);
 	mutex_unlock(&df->lock);
-	return ret;
+	return rc;
 }
 
+/**
+ * vfio_cdev_detach() - VFIO_DEVICE_DETACH_IOMMUFD_PT
+ * @df: The file, bound.
+ * @arg: The argument, in user memory.
+ *
+ * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
+ *
+ * Return: 0, also if the device is not attached; -EFAULT; -EINVAL if the
+ * argument is wrong.
+ */
 int vfio_cdev_detach(struct vfio_cdev_file *df,
-			    struct vfio_device_detach_iommufd_pt __user *arg)
+		     struct vfio_device_detach_iommufd_pt __user *arg)
 {
 	const size_t minsz =
 		offsetofend(struct vfio_device_detach_iommufd_pt, flags);
@@ -336,7 +377,6 @@ int vfio_cdev_detach(struct vfio_cdev_file *df,
 	mutex_unlock(&df->lock);
 	return 0;
 }
-
 
 /**
  * vfio_cdev_unbind() - Undo vfio_cdev_bind(), when a file is released

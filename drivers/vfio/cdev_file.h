@@ -29,7 +29,7 @@ struct vfio_device;
  * @minor: Minor number: the N of vfioN, and the index in vfio_cdevs.
  * @coherent: The IOMMU enforces cache coherency, even for DMA that the device
  *	marks as not snooped.
- * @ops: What the bus driver does.
+ * @ops: The operations of the bus driver.
  * @lock: Guards @vdev and @claimed.
  * @vdev: The device; NULL from vfio_cdev_del() on.
  * @claimed: A file is bound, or is between the first step of bind and the last

@@ -7,13 +7,13 @@ struct iommufd_ctx;
 struct vfio_device;
 
 /**
- * struct vfio_cdev_ops - What a bus driver does for users of the device file
+ * struct vfio_cdev_ops - The operations of a bus driver for its device files
  * @opened: Called by bind, when the device is bound to a context and open.
  *	Returns 0 or an errno; on an errno bind fails.
  * @closing: Undo @opened.  Called before vfio_device_ops.close_device().
  * @called: Called after each ioctl(), read() and write() of a bound file.
  *
- * The bus driver gives them to vfio_cdev_add(); they are constant.
+ * A bus driver gives them to vfio_cdev_add(); they are constant.
  *
  * Context: process context; may sleep.  @opened and @closing are called with
  * vfio_cdev_file.lock held, @called without a lock.

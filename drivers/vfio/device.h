@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A PCI function that is bound to this driver.
+ */
 #ifndef __VFIO_PCI_DEVICE_H
 #define __VFIO_PCI_DEVICE_H
 
@@ -11,13 +14,14 @@
 struct vfio_cdev;
 
 /**
- * struct vfio_pci_device - a PCI function bound to this driver
- * @core: the core's part; first, because the core frees the whole by it
- * @cdev: the character device, NULL if there is none.  Constant while the
- *	  device is on its device set's list.
- * @hot_resets: calls of this device's user now inside the core's hot reset;
- *		guarded by the lock of the device set
- * @bars: what other devices reach of its BARs
+ * struct vfio_pci_device - A PCI function that is bound to this driver
+ * @core: The part of vfio-pci-core; first, because vfio-pci-core frees the
+ *	whole struct by it.
+ * @cdev: The character device, NULL if there is none.  Constant while the
+ *	function is on the list of its device set.
+ * @hot_resets: Number of calls of the function's user that are in the hot reset
+ *	of vfio-pci-core; guarded by the lock of the device set.
+ * @bars: The BARs, which have a lock of their own.
  */
 struct vfio_pci_device {
 	struct vfio_pci_core_device core;
@@ -28,6 +32,14 @@ struct vfio_pci_device {
 
 extern const struct vfio_device_ops vfio_pci_ops;
 
+/**
+ * to_vfio_pci() - The PCI function that a VFIO device is
+ * @vdev: The VFIO device; its ops are vfio_pci_ops.
+ *
+ * Context: Any.
+ *
+ * Return: The PCI function.
+ */
 static inline struct vfio_pci_device *to_vfio_pci(struct vfio_device *vdev)
 {
 	return container_of(vdev, struct vfio_pci_device, core.vdev);

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hot reset: of all functions on a bus, or in a slot, at once.
+ * Hot reset: the reset of all functions on a bus or in a slot at once.
  *
- * A user of the group interface shows the group files of all that is reset, and
- * the kernel's vfio-pci-core does it.  A user of a device file shows nothing:
- * what counts is that all belongs to the context which its device is bound to.
- * That is done here, since the core knows no contexts.  All functions must be
- * bound to a VFIO driver, and each either be open in that context, or be in an
- * IOMMU group that the context owns, so that nobody else can open it.
+ * A user of the group interface passes the group files of all functions that
+ * are reset, and vfio-pci-core performs the reset.  A user of a device file
+ * passes no files: all functions must belong to the context that the device is
+ * bound to.  vfio-pci-core knows no contexts, so this file performs that reset.
+ * Each function must be bound to a VFIO driver.  It must also be open in the
+ * context, or be in an IOMMU group that the context owns, so that nobody else
+ * can open it.
  *
- * The two do not mix.  Anyone who may open a group's node can show its file,
- * even while a function of the group is in use through its device file.  So a
- * hot reset by group files is refused while that is the case for any function
- * of the device set, and while one is under way no device file can be bound.
- * Functions of the set that are bound to another VFIO driver escape the first
- * rule, as their calls do not come by here.
+ * The two kinds of reset exclude each other.  Whoever may open a group's node
+ * can pass its file, even while a function of the group is in use through its
+ * device file.  So a reset by group files is refused while any function of the
+ * device set is in use through its device file, and bind of a device file is
+ * refused while a reset by group files is under way.  A function of the set
+ * that is bound to another VFIO driver can still be the caller of a reset by
+ * group files, because the calls of its users do not reach this file.
  *
- * The lock of the device set is held throughout a reset by device file: until
- * it is over nobody opens or closes a device of the set, or leaves the set.
+ * The lock of the device set is held throughout a reset by device file:
+ * meanwhile no device of the set is opened or closed, and none leaves the set.
  */
 #include <linux/err.h>
 #include <linux/iommu.h>
@@ -39,14 +41,17 @@
 #include "hot_reset.h"
 
 /**
- * struct vfio_pci_affected - what a hot reset affects, as a walk finds it
- * @slot: the slot that is reset, NULL if it is a bus
- * @dev_set: the devices that the caller's device is reset with, locked
- * @ictx: the caller's context
- * @devices: filled in, up to @max entries
- * @max: number of entries of @devices
- * @count: functions found
- * @owned: all of them belong to @ictx
+ * struct vfio_pci_affected - The functions that a hot reset affects
+ * @slot: The slot that is reset; NULL if a bus is reset.
+ * @dev_set: The device set of the caller's device.
+ * @ictx: The context of the caller.
+ * @devices: An entry for each function found, up to @max entries.
+ * @max: Number of entries that @devices has room for.
+ * @count: Number of functions found; may exceed @max.
+ * @owned: All functions found belong to @ictx.
+ *
+ * Filled in by vfio_pci_affected_find(), for one call of one user.  It is true
+ * as long as the lock of the device set is held.
  */
 struct vfio_pci_affected {
 	struct pci_slot *slot;
@@ -58,7 +63,10 @@ struct vfio_pci_affected {
 	bool owned;
 };
 
-/* Where a function is in use through its device file, or NULL */
+/*
+ * The binding of a function that is in use through its device file, or NULL.
+ * The caller holds the lock of the device set.
+ */
 static struct iommufd_device *vfio_pci_user(struct vfio_device *vdev)
 {
 	if (vdev->ops != &vfio_pci_ops)
@@ -76,7 +84,7 @@ static bool vfio_pci_group_owned(struct iommufd_ctx *ictx, struct device *dev)
 	return owned;
 }
 
-/* What a context may know a function by, and whether it is its own */
+/* The ID of a function in a context, or VFIO_PCI_DEVID_* if it has none */
 static u32 vfio_pci_devid(struct vfio_device_set *dev_set,
 			  struct iommufd_ctx *ictx, struct pci_dev *pdev)
 {
@@ -127,7 +135,7 @@ static int vfio_pci_affected_add(struct pci_dev *pdev, void *data)
 	return 0;
 }
 
-/* Find what a hot reset of the caller's device affects, whatever it is. */
+/* Find all functions that a hot reset of the caller's device affects. */
 static int vfio_pci_affected_find(struct vfio_pci_device *pci,
 				  struct vfio_pci_affected *affected)
 {
@@ -160,19 +168,23 @@ static bool vfio_pci_is_cdev_user(struct vfio_pci_device *pci)
 	return is;
 }
 
-/* The list is to be freed by the caller. */
+/*
+ * As vfio_pci_affected_find(), with a list of at most @max_count functions in
+ * @affected->devices, which the caller frees.
+ */
 static int vfio_pci_affected_list(struct vfio_pci_device *pci,
-				  struct vfio_pci_affected *affected, u32 room)
+				  struct vfio_pci_affected *affected,
+				  u32 max_count)
 {
 	struct mutex *lock = &pci->core.vdev.dev_set->lock;
-	int ret;
+	int rc;
 
 	mutex_lock(lock);
-	ret = vfio_pci_affected_find(pci, affected);
+	rc = vfio_pci_affected_find(pci, affected);
 	mutex_unlock(lock);
-	if (ret)
-		return ret;
-	if (affected->count > room)
+	if (rc)
+		return rc;
+	if (affected->count > max_count)
 		return -ENOSPC;
 
 	affected->max = affected->count;
@@ -182,11 +194,11 @@ static int vfio_pci_affected_list(struct vfio_pci_device *pci,
 		return -ENOMEM;
 
 	mutex_lock(lock);
-	ret = vfio_pci_affected_find(pci, affected);
+	rc = vfio_pci_affected_find(pci, affected);
 	mutex_unlock(lock);
-	if (!ret && affected->count > affected->max)
-		return -EAGAIN;	/* one more since, as the core has it */
-	return ret;
+	if (!rc && affected->count > affected->max)
+		return -EAGAIN;	/* as vfio-pci-core: the bus has grown */
+	return rc;
 }
 
 static long
@@ -196,45 +208,46 @@ vfio_pci_cdev_hot_reset_info(struct vfio_pci_device *pci,
 	const size_t minsz = offsetofend(struct vfio_pci_hot_reset_info, count);
 	struct vfio_pci_affected affected = {};
 	struct vfio_pci_hot_reset_info info;
-	int ret;
+	int rc;
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
 	if (info.argsz < minsz)
 		return -EINVAL;
 
-	ret = vfio_pci_affected_list(pci, &affected,
-				     (info.argsz - minsz) /
-				     sizeof(*affected.devices));
-	if (ret && ret != -ENOSPC)
+	rc = vfio_pci_affected_list(pci, &affected,
+				    (info.argsz - minsz) /
+				    sizeof(*affected.devices));
+	if (rc && rc != -ENOSPC)
 		goto out_free;
 
 	info.count = affected.count;
 	info.flags = 0;
-	if (!ret) {
+	if (!rc) {
 		info.flags = VFIO_PCI_HOT_RESET_FLAG_DEV_ID;
 		if (affected.owned)
 			info.flags |= VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
 		if (copy_to_user(arg->devices, affected.devices,
 				 info.count * sizeof(*affected.devices)))
-			ret = -EFAULT;
+			rc = -EFAULT;
 	}
-	if (ret != -EFAULT && copy_to_user(arg, &info, minsz))
-		ret = -EFAULT;
+	if (rc != -EFAULT && copy_to_user(arg, &info, minsz))
+		rc = -EFAULT;
 out_free:
 	kfree(affected.devices);
-	return ret;
+	return rc;
 }
 
 /*
- * Keep everybody away from the memory of all devices of the set: nothing is
- * mapped any more, and a fault, or a read or write, waits for @memory_lock.
+ * Keep the CPU away from the memory of all devices of the set: no BAR stays in
+ * a page table, and page faults, reads and writes wait for memory_lock.
  *
- * The lock of the set is what allows to wait for many of these locks.  Nobody
- * else who holds one waits for that of another device.  A fault takes vma_lock,
- * then @memory_lock, so the first of all devices come before the second of any.
- * Where there is a list of what is mapped, there is a lock for that, too, and
- * emptying it has emptied the page tables.
+ * The lock of the set makes it safe to take memory_lock of many devices: nobody
+ * who holds memory_lock of one device waits for that of another without the
+ * lock of the set.  Where vfio-pci-core has a list of mappings, with vma_lock,
+ * a page fault takes vma_lock before memory_lock; so vma_lock of all devices is
+ * taken before any memory_lock.  The page tables are empty when those lists
+ * are.
  */
 static void vfio_pci_set_block_memory(struct vfio_device_set *dev_set)
 {
@@ -262,8 +275,9 @@ static void vfio_pci_set_unblock_memory(struct vfio_device_set *dev_set)
 }
 
 /*
- * Wake a device up, if its user has put it to sleep, as the core would: one that
- * forgets its state in D3 has it saved.  Reset from D3 it would not be restored.
+ * Wake up a device that its user has put into low power, as vfio-pci-core
+ * would.  A device that loses its state in D3 is given back its saved state; a
+ * reset from D3 would not restore it.
  */
 static void vfio_pci_wake(struct vfio_pci_core_device *core)
 {
@@ -281,20 +295,20 @@ static void vfio_pci_wake(struct vfio_pci_core_device *core)
 static int vfio_pci_set_pm_get(struct vfio_device_set *dev_set)
 {
 	struct vfio_device *vdev;
-	int ret;
+	int rc;
 
 	list_for_each_entry(vdev, &dev_set->device_list, dev_set_list) {
-		ret = pm_runtime_resume_and_get(vdev->dev);
-		if (ret)
-			goto out_put;
+		rc = pm_runtime_resume_and_get(vdev->dev);
+		if (rc)
+			goto err_put;
 	}
 	return 0;
 
-out_put:
+err_put:
 	list_for_each_entry_continue_reverse(vdev, &dev_set->device_list,
 					     dev_set_list)
 		pm_runtime_put(vdev->dev);
-	return ret;
+	return rc;
 }
 
 static void vfio_pci_set_pm_put(struct vfio_device_set *dev_set)
@@ -309,22 +323,22 @@ static int vfio_pci_set_reset(struct vfio_device_set *dev_set,
 			      struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core;
-	int ret;
+	int rc;
 
 	lockdep_assert_held(&dev_set->lock);
 
-	ret = vfio_pci_set_pm_get(dev_set);
-	if (ret)
-		return ret;
+	rc = vfio_pci_set_pm_get(dev_set);
+	if (rc)
+		return rc;
 
 	vfio_pci_set_block_memory(dev_set);
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
 		vfio_pci_wake(core);
-	ret = pci_reset_bus(pdev);
+	rc = pci_reset_bus(pdev);
 	vfio_pci_set_unblock_memory(dev_set);
 
 	vfio_pci_set_pm_put(dev_set);
-	return ret;
+	return rc;
 }
 
 static long vfio_pci_cdev_hot_reset(struct vfio_pci_device *pci,
@@ -334,7 +348,7 @@ static long vfio_pci_cdev_hot_reset(struct vfio_pci_device *pci,
 	struct vfio_device_set *dev_set = pci->core.vdev.dev_set;
 	struct vfio_pci_affected affected = {};
 	struct vfio_pci_hot_reset reset;
-	int ret;
+	int rc;
 
 	if (copy_from_user(&reset, arg, minsz))
 		return -EFAULT;
@@ -342,16 +356,16 @@ static long vfio_pci_cdev_hot_reset(struct vfio_pci_device *pci,
 		return -EINVAL;
 
 	mutex_lock(&dev_set->lock);
-	ret = vfio_pci_affected_find(pci, &affected);
-	if (!ret && !affected.owned)
-		ret = -EINVAL;
-	if (!ret)
-		ret = vfio_pci_set_reset(dev_set, pci->core.pdev);
+	rc = vfio_pci_affected_find(pci, &affected);
+	if (!rc && !affected.owned)
+		rc = -EINVAL;
+	if (!rc)
+		rc = vfio_pci_set_reset(dev_set, pci->core.pdev);
 	mutex_unlock(&dev_set->lock);
-	return ret;
+	return rc;
 }
 
-/* Whether a device of the set is in use through its character device. */
+/* Whether a device of the set is in use through its device file. */
 static bool vfio_pci_set_in_use(struct vfio_device_set *dev_set)
 {
 	struct vfio_device *vdev;
@@ -365,8 +379,8 @@ static bool vfio_pci_set_in_use(struct vfio_device_set *dev_set)
 }
 
 /*
- * The core reads the arguments from user memory before it takes the lock of
- * the device set, so that lock cannot be held around the call.
+ * vfio-pci-core reads the arguments from user memory before it takes the lock
+ * of the device set, so the lock cannot be held around the call.
  */
 static long vfio_pci_group_hot_reset(struct vfio_pci_device *pci,
 				     unsigned long arg)
@@ -374,7 +388,7 @@ static long vfio_pci_group_hot_reset(struct vfio_pci_device *pci,
 	struct vfio_device *vdev = &pci->core.vdev;
 	struct vfio_device_set *dev_set = vdev->dev_set;
 	bool in_use;
-	long ret;
+	long rc;
 
 	mutex_lock(&dev_set->lock);
 	in_use = vfio_pci_set_in_use(dev_set);
@@ -384,21 +398,22 @@ static long vfio_pci_group_hot_reset(struct vfio_pci_device *pci,
 	if (in_use)
 		return -EINVAL;
 
-	ret = vfio_pci_core_ioctl(vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
+	rc = vfio_pci_core_ioctl(vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
 
 	mutex_lock(&dev_set->lock);
 	pci->hot_resets--;
 	mutex_unlock(&dev_set->lock);
-	return ret;
+	return rc;
 }
 
 /**
- * vfio_pci_hot_reset_by_group - whether a hot reset by group files is under way
- * @dev_set: the device set that may be reset
+ * vfio_pci_hot_reset_by_group() - Whether a reset by group files is under way
+ * @dev_set: The device set.
  *
- * Context: the caller holds the lock of the device set.
+ * Context: The caller holds the lock of the device set.
  *
- * Return: true if so; then no device file must be taken into use.
+ * Return: true if one is under way; then no device of the set must be opened
+ * through its device file.
  */
 bool vfio_pci_hot_reset_by_group(struct vfio_device_set *dev_set)
 {
@@ -413,15 +428,16 @@ bool vfio_pci_hot_reset_by_group(struct vfio_device_set *dev_set)
 }
 
 /**
- * vfio_pci_hot_reset_info - VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
- * @pci: the device, open
- * @arg: pointer to struct vfio_pci_hot_reset_info in user memory
+ * vfio_pci_hot_reset_info() - VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
+ * @pci: The device, open.
+ * @arg: Pointer to struct vfio_pci_hot_reset_info in user memory.
  *
- * Context: process context; sleeps.
+ * Context: Process context; sleeps.  Takes the lock of the device set.
  *
- * Return: 0, -EFAULT, -EINVAL if the struct is too small, -ENODEV if the device
- * can be reset in no such way, -ENOSPC if the list has too little room for the
- * count that is filled in then, -EAGAIN if devices come this moment, -ENOMEM.
+ * Return: 0; -EFAULT; -EINVAL if the struct is too small; -ENODEV if neither
+ * the bus nor the slot of the device can be reset; -ENOSPC if the list is too
+ * short, with its necessary length in the struct; -EAGAIN if functions were
+ * added during the call; -ENOMEM.
  */
 long vfio_pci_hot_reset_info(struct vfio_pci_device *pci, unsigned long arg)
 {
@@ -432,15 +448,16 @@ long vfio_pci_hot_reset_info(struct vfio_pci_device *pci, unsigned long arg)
 }
 
 /**
- * vfio_pci_hot_reset - VFIO_DEVICE_PCI_HOT_RESET
- * @pci: the device, open
- * @arg: pointer to struct vfio_pci_hot_reset in user memory
+ * vfio_pci_hot_reset() - VFIO_DEVICE_PCI_HOT_RESET
+ * @pci: The device, open.
+ * @arg: Pointer to struct vfio_pci_hot_reset in user memory.
  *
- * Context: process context; sleeps.
+ * Context: Process context; sleeps.  Takes the lock of the device set.
  *
- * Return: 0; -EFAULT; -EINVAL if the struct or its fields are wrong, or what
- * would be reset is not all the caller's; -ENODEV if the device can be reset in
- * no such way; or what the PCI core says.
+ * Return: 0; -EFAULT; -EINVAL if the struct or its fields are wrong, or if a
+ * function that would be reset does not belong to the caller; -ENODEV if
+ * neither the bus nor the slot of the device can be reset; or an errno of the
+ * PCI core.
  */
 long vfio_pci_hot_reset(struct vfio_pci_device *pci, unsigned long arg)
 {

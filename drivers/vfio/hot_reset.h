@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hot reset: of all functions on a bus, or in a slot, at once.
+ * Hot reset: the reset of all functions on a bus or in a slot at once.
  */
 #ifndef __VFIO_HOT_RESET_H
 #define __VFIO_HOT_RESET_H

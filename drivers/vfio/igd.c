@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Extra regions of Intel graphics devices, all of them read-only:
+ * The extra regions of Intel graphics devices, all of them read-only:
  *
  * OPREGION  a table that the firmware leaves in memory, followed by the
  *	     extended video BIOS table (VBT) if there is one
- * HOST_CFG  config space of the host bridge, 00:00.0
- * LPC_CFG   config space of the LPC bridge, 00:1f.0
+ * HOST_CFG  the configuration space of the host bridge, 00:00.0
+ * LPC_CFG   the configuration space of the LPC bridge, 00:1f.0
  *
- * A guest's driver expects the three, and finds the OpRegion by the address
- * in the device's register 0xfc, which is therefore no longer the hardware's.
+ * The driver in a guest expects all three.  It finds the OpRegion by the
+ * address in the device's register 0xfc, which the VMM writes; so the user's
+ * writes to that register go to a copy.
  *
- * Where the extended VBT lies is told by the OpRegion's fields RVDA and RVDS
- * (its size): version 2.0 has a physical address in RVDA, later versions an
- * offset from the OpRegion.  Here the VBT always follows the OpRegion at once,
- * so the table that the user reads says so: RVDA is the OpRegion's size (or 0
- * without a VBT), and version 2.0, in which that could not be said, becomes
- * 2.1, which differs in nothing else.
+ * The OpRegion's fields RVDA and RVDS have the location and the size of the
+ * extended VBT.  RVDA is a physical address in version 2.0, and an offset from
+ * the OpRegion in later versions.  In the region the VBT always follows the
+ * OpRegion immediately.  Therefore the user reads the size of the OpRegion as
+ * RVDA (0 without a VBT), and 2.1 instead of version 2.0, in which RVDA could
+ * not be an offset.  The two versions differ in nothing else.
  */
 #include <linux/bits.h>
 #include <linux/err.h>
@@ -44,20 +45,21 @@
 #define IGD_VERSION_2_0		0x0200
 #define IGD_VERSION_2_1		0x0201
 
-/* The core's mark in pci_config_map for a byte that it reads from vconfig. */
+/* vfio-pci-core's mark in pci_config_map for a byte read from vconfig */
 #define IGD_CAP_ID_VIRTUAL	0xfe
 
 #define IGD_REGION_TYPE \
 	(PCI_VENDOR_ID_INTEL | VFIO_REGION_TYPE_PCI_VENDOR_TYPE)
 
 /**
- * struct igd_opregion - what is behind an OPREGION region
- * @table: the OpRegion, IGD_OPREGION_SIZE bytes
- * @vbt: the extended VBT, NULL if there is none
- * @vbt_size: size of @vbt in bytes
+ * struct igd_opregion - The memory of an OPREGION region
+ * @table: The OpRegion, IGD_OPREGION_SIZE bytes.
+ * @vbt: The extended VBT, NULL if there is none.
+ * @vbt_size: Size of @vbt in bytes.
  *
- * Set up before the region is registered and constant from then on.  (The
- * memory behind @table is not: firmware and driver use it as a mailbox.)
+ * The data of a struct vfio_pci_region.  Constant once the region is
+ * registered, so there is no lock.  The memory at @table does change: firmware
+ * and driver use it as a mailbox.
  */
 struct igd_opregion {
 	void *table;
@@ -73,8 +75,8 @@ static struct vfio_pci_region *igd_region(struct vfio_pci_core_device *core,
 }
 
 /*
- * Check an access to a region that cannot be written.  Returns how many bytes
- * of it can be read.
+ * Check an access to a read-only region.  Returns the number of bytes that can
+ * be read, or -EINVAL.
  */
 static ssize_t igd_check_read(struct vfio_pci_region *region, loff_t pos,
 			      size_t count, bool iswrite)
@@ -84,7 +86,7 @@ static ssize_t igd_check_read(struct vfio_pci_region *region, loff_t pos,
 	return min_t(size_t, count, region->size - pos);
 }
 
-/* Lay the part of a field that falls into [pos, pos + len) over buf. */
+/* Copy the part of a field that is in [pos, pos + len) to its place in buf. */
 static void igd_overlay(u8 *buf, size_t pos, size_t len, size_t field,
 			const void *value, size_t size)
 {
@@ -95,7 +97,7 @@ static void igd_overlay(u8 *buf, size_t pos, size_t len, size_t field,
 		memcpy(buf + first - pos, value + first - field, end - first);
 }
 
-/* Read a piece that lies either in the OpRegion or in the VBT. */
+/* Read a piece that is either in the OpRegion or in the VBT as a whole. */
 static void igd_opregion_read(struct igd_opregion *op, u8 *buf, size_t pos,
 			      size_t len)
 {
@@ -135,7 +137,7 @@ static ssize_t igd_opregion_rw(struct vfio_pci_core_device *core,
 		return todo;
 
 	while (done < todo) {
-		/* Aligned pieces do not cross from the OpRegion to the VBT. */
+		/* An aligned piece does not cross the end of the OpRegion. */
 		len = min_t(size_t, todo - done,
 			    sizeof(buf) - pos % sizeof(buf));
 		igd_opregion_read(region->data, buf, pos, len);
@@ -168,7 +170,7 @@ static const struct vfio_pci_regops igd_opregion_ops = {
 	.release = igd_opregion_release,
 };
 
-/* Both fields must be set for the VBT to be there. */
+/* Map the extended VBT.  There is one if both RVDA and RVDS are set. */
 static int igd_opregion_map_vbt(struct igd_opregion *op, u32 addr)
 {
 	u16 version = get_unaligned_le16(op->table + IGD_VERSION);
@@ -190,7 +192,7 @@ static int igd_opregion_map_vbt(struct igd_opregion *op, u32 addr)
 static struct igd_opregion *igd_opregion_map(u32 addr)
 {
 	struct igd_opregion *op;
-	int ret;
+	int rc;
 
 	op = kzalloc(sizeof(*op), GFP_KERNEL_ACCOUNT);
 	if (!op)
@@ -202,21 +204,21 @@ static struct igd_opregion *igd_opregion_map(u32 addr)
 		return ERR_PTR(-ENOMEM);
 	}
 
-	/* The size is 8 KiB in every version: only 0 needs a look. */
+	/* The size is 8 KiB in every version; 0 means no table. */
 	if (memcmp(op->table, IGD_SIGNATURE, strlen(IGD_SIGNATURE)) ||
 	    !get_unaligned_le32(op->table + IGD_SIZE_KB)) {
-		ret = -EINVAL;
-		goto out_unmap;
+		rc = -EINVAL;
+		goto err_unmap;
 	}
 
-	ret = igd_opregion_map_vbt(op, addr);
-	if (ret)
-		goto out_unmap;
+	rc = igd_opregion_map_vbt(op, addr);
+	if (rc)
+		goto err_unmap;
 	return op;
 
-out_unmap:
+err_unmap:
 	igd_opregion_unmap(op);
-	return ERR_PTR(ret);
+	return ERR_PTR(rc);
 }
 
 static int igd_opregion_init(struct vfio_pci_core_device *core)
@@ -224,11 +226,11 @@ static int igd_opregion_init(struct vfio_pci_core_device *core)
 	const unsigned int subtype = VFIO_REGION_SUBTYPE_INTEL_IGD_OPREGION;
 	struct igd_opregion *op;
 	u32 addr;
-	int ret;
+	int rc;
 
-	ret = pci_read_config_dword(core->pdev, IGD_OPREGION_REG, &addr);
-	if (ret)
-		return pcibios_err_to_errno(ret);
+	rc = pci_read_config_dword(core->pdev, IGD_OPREGION_REG, &addr);
+	if (rc)
+		return pcibios_err_to_errno(rc);
 	if (!addr || addr == U32_MAX)
 		return -ENODEV;
 
@@ -236,17 +238,17 @@ static int igd_opregion_init(struct vfio_pci_core_device *core)
 	if (IS_ERR(op))
 		return PTR_ERR(op);
 
-	ret = vfio_pci_core_register_dev_region(core, IGD_REGION_TYPE, subtype,
-						&igd_opregion_ops,
-						IGD_OPREGION_SIZE +
-							op->vbt_size,
-						VFIO_REGION_INFO_FLAG_READ, op);
-	if (ret) {
+	rc = vfio_pci_core_register_dev_region(core, IGD_REGION_TYPE, subtype,
+					       &igd_opregion_ops,
+					       IGD_OPREGION_SIZE +
+					       op->vbt_size,
+					       VFIO_REGION_INFO_FLAG_READ, op);
+	if (rc) {
 		igd_opregion_unmap(op);
-		return ret;
+		return rc;
 	}
 
-	/* From now on the user's writes change a copy of the register. */
+	/* From now on the user reads and writes a copy of the register. */
 	put_unaligned_le32(addr, core->vconfig + IGD_OPREGION_REG);
 	memset(core->pci_config_map + IGD_OPREGION_REG, IGD_CAP_ID_VIRTUAL,
 	       sizeof(addr));
@@ -254,8 +256,8 @@ static int igd_opregion_init(struct vfio_pci_core_device *core)
 }
 
 /*
- * Read the largest naturally aligned piece at pos that is no longer than
- * left.  Returns its length, with the bytes in little endian order in val.
+ * Read the largest naturally aligned piece at pos that is no longer than left.
+ * Returns its length or an errno; val is set to its bytes.
  */
 static int igd_cfg_read(struct pci_dev *pdev, int pos, size_t left,
 			__le32 *val)
@@ -263,21 +265,21 @@ static int igd_cfg_read(struct pci_dev *pdev, int pos, size_t left,
 	u32 dword;
 	u16 word;
 	u8 byte;
-	int ret;
+	int rc;
 
 	if (!(pos & 3) && left >= 4) {
-		ret = pci_user_read_config_dword(pdev, pos, &dword);
+		rc = pci_user_read_config_dword(pdev, pos, &dword);
 		*val = cpu_to_le32(dword);
-		return ret ? ret : 4;
+		return rc ? rc : 4;
 	}
 	if (!(pos & 1) && left >= 2) {
-		ret = pci_user_read_config_word(pdev, pos, &word);
+		rc = pci_user_read_config_word(pdev, pos, &word);
 		*val = cpu_to_le32(word);
-		return ret ? ret : 2;
+		return rc ? rc : 2;
 	}
-	ret = pci_user_read_config_byte(pdev, pos, &byte);
+	rc = pci_user_read_config_byte(pdev, pos, &byte);
 	*val = cpu_to_le32(byte);
-	return ret ? ret : 1;
+	return rc ? rc : 1;
 }
 
 static ssize_t igd_cfg_rw(struct vfio_pci_core_device *core, char __user *ubuf,
@@ -324,7 +326,7 @@ static int igd_cfg_init(struct vfio_pci_core_device *core, unsigned int devfn,
 			unsigned int class, unsigned int subtype)
 {
 	struct pci_dev *bridge;
-	int ret;
+	int rc;
 
 	bridge = pci_get_domain_bus_and_slot(0, 0, devfn);
 	if (!bridge)
@@ -332,50 +334,51 @@ static int igd_cfg_init(struct vfio_pci_core_device *core, unsigned int devfn,
 
 	if (bridge->vendor != PCI_VENDOR_ID_INTEL ||
 	    bridge->class != class << 8) {
-		ret = -EINVAL;
-		goto out_put;
+		rc = -EINVAL;
+		goto err_put;
 	}
 
-	ret = vfio_pci_core_register_dev_region(core, IGD_REGION_TYPE, subtype,
-						&igd_cfg_ops, bridge->cfg_size,
-						VFIO_REGION_INFO_FLAG_READ,
-						bridge);
-	if (ret)
-		goto out_put;
+	rc = vfio_pci_core_register_dev_region(core, IGD_REGION_TYPE, subtype,
+					       &igd_cfg_ops, bridge->cfg_size,
+					       VFIO_REGION_INFO_FLAG_READ,
+					       bridge);
+	if (rc)
+		goto err_put;
 	return 0;
 
-out_put:
+err_put:
 	pci_dev_put(bridge);
-	return ret;
+	return rc;
 }
 
 /**
- * vfio_pci_igd_init - add the regions of an Intel graphics device
- * @core: the device, between vfio_pci_core_enable() and
- *	  vfio_pci_core_finish_enable()
+ * vfio_pci_igd_init() - Add the regions of an Intel graphics device
+ * @core: The device, between vfio_pci_core_enable() and
+ *	vfio_pci_core_finish_enable().
  *
- * Regions that were added before an error stay with the device: they go, like
- * all of them, in vfio_pci_core_disable().
+ * vfio_pci_core_disable() removes the regions, also those that were added
+ * before an error.
  *
- * Context: process context; the caller holds the lock of the device set.
+ * Context: Process context; sleeps.  The caller holds the lock of the device
+ * set.
  *
- * Return: 0; ENODEV if the device has no OpRegion or the machine not the
- * bridges that belong to it, with which the device can be used nonetheless;
- * EINVAL if the OpRegion or a bridge is not what it should be; ENOMEM; EIO and
- * the like if config space cannot be read.
+ * Return: 0; -ENODEV if the device has no OpRegion or the machine lacks one of
+ * the two bridges, without which the device can be used nonetheless; -EINVAL if
+ * the OpRegion has no signature or a bridge is not Intel's; -ENOMEM; another
+ * errno if the configuration space cannot be read.
  */
 int vfio_pci_igd_init(struct vfio_pci_core_device *core)
 {
-	int ret;
+	int rc;
 
-	ret = igd_opregion_init(core);
-	if (ret)
-		return ret;
+	rc = igd_opregion_init(core);
+	if (rc)
+		return rc;
 
-	ret = igd_cfg_init(core, PCI_DEVFN(0, 0), PCI_CLASS_BRIDGE_HOST,
-			   VFIO_REGION_SUBTYPE_INTEL_IGD_HOST_CFG);
-	if (ret)
-		return ret;
+	rc = igd_cfg_init(core, PCI_DEVFN(0, 0), PCI_CLASS_BRIDGE_HOST,
+			  VFIO_REGION_SUBTYPE_INTEL_IGD_HOST_CFG);
+	if (rc)
+		return rc;
 
 	return igd_cfg_init(core, PCI_DEVFN(0x1f, 0), PCI_CLASS_BRIDGE_ISA,
 			    VFIO_REGION_SUBTYPE_INTEL_IGD_LPC_CFG);

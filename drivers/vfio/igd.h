@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Extra regions of Intel graphics devices. */
+/*
+ * The extra regions of Intel graphics devices.
+ */
 #ifndef __VFIO_PCI_IGD_H
 #define __VFIO_PCI_IGD_H
 

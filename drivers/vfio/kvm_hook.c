@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Makes KVM's VFIO device accept our device files.
+ * The ftrace hooks that make KVM's VFIO device accept device files.
  *
- * Of each file that it is given, KVM asks the kernel's vfio.ko three things:
- * is it valid, is its DMA coherent whatever the device asks for, and it tells
- * which VM the file belongs to.  vfio.ko knows files of groups only.  So here
- * these three exported functions get an ftrace hook that may change where the
- * CPU goes on, as live patching uses it.  If, and only if, the file is one of
- * ours and the caller is a function of KVM's VFIO device, it goes on at the
- * start of a function of the same type here, as if KVM had called that; in any
- * other case, in vfio.ko, untouched.
+ * KVM calls three exported functions of the kernel's vfio.ko for each file that
+ * it is given: whether the file is valid, whether DMA is coherent whatever the
+ * device asks for, and which VM the file belongs to.  vfio.ko knows files of
+ * groups only.  So this file sets an ftrace hook on the three functions that
+ * can change the instruction pointer, as live patching does.  If the file is a
+ * device file and the caller is a function of KVM's VFIO device, the CPU
+ * continues at a function of the same type in this module, as if KVM had called
+ * it.  In all other cases the CPU continues in vfio.ko.
  *
- * Why it is safe:
- *  - The hook only looks and sets the address.  What sleeps or takes locks is
- *    in the functions below, which run as KVM's callees.
- *  - They can never be called from, or return to, code that is gone: the
- *    caller holds the file, and an open file of ours holds this module.
- *    ftrace waits for those who are still in the hook before it is freed.
- *  - vfio.ko stays, as this module links to it.
+ * The hooks are safe:
+ *  - The hook itself neither sleeps nor takes a lock.  The functions that it
+ *    diverts to may: they run as if KVM had called them.
+ *  - The module cannot be unloaded while one of its functions runs: the caller
+ *    holds the file, and an open device file holds the module.  ftrace waits
+ *    until nobody is in the hook before it lets the hook go.
+ *  - vfio.ko cannot be unloaded, because this module links to it.
  *  - FTRACE_OPS_FL_IPMODIFY makes the kernel refuse a second hook that changes
- *    the address of the same function, and FTRACE_OPS_FL_PERMANENT makes it
- *    refuse to switch ftrace off (kernel.ftrace_enabled=0) while this is
- *    loaded; kernels of 7.x always do.  So KVM finds the same answers from the
- *    first file on to the last.
+ *    the instruction pointer of the same function.  FTRACE_OPS_FL_PERMANENT
+ *    makes it refuse to disable ftrace (kernel.ftrace_enabled=0) while the
+ *    hooks are set; 7.x always refuses that.  So KVM gets the same answers for
+ *    a file from its first call to its last.
  *
- * If the hooks cannot be set, device files work for everything but KVM, which
- * answers EINVAL as ever; so it does with the parameter kvm=0.
+ * If the hooks cannot be set, or with the parameter kvm=0, KVM answers EINVAL
+ * to device files, as it does without this module.  Nothing else changes.
  */
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -47,7 +47,7 @@ static bool kvm = true;
 module_param(kvm, bool, 0444);
 MODULE_PARM_DESC(kvm, "Make KVM's VFIO device accept device files (default: true)");
 
-/* All functions of KVM's VFIO device have this prefix, and no others. */
+/* The names of all functions of KVM's VFIO device, and no others, begin so. */
 #define KVM_VFIO_PREFIX "kvm_vfio_"
 
 static notrace bool vfio_kvm_is_caller(unsigned long ip)
@@ -64,10 +64,12 @@ static bool vfio_kvm_file_is_valid(struct file *file)
 }
 
 /**
- * struct vfio_kvm_hook - a function that is answered in another's place
- * @function: the function of vfio.ko; its first argument is a struct file
- * @answer: the one that answers for our files
- * @ops: ftrace's part
+ * struct vfio_kvm_hook - A function of vfio.ko and its replacement
+ * @function: The function of vfio.ko; its first argument is a struct file.
+ * @answer: The function of this module that replaces it for device files.
+ * @ops: The ftrace hook on @function.
+ *
+ * Constant while the hook is set, so there is no lock.
  */
 struct vfio_kvm_hook {
 	void *function;
@@ -101,18 +103,18 @@ static_assert(__same_type(vfio_file_set_kvm, vfio_cdev_file_set_kvm));
 
 static int vfio_kvm_hook_set(struct vfio_kvm_hook *hook)
 {
-	int ret;
+	int rc;
 
 	hook->ops.func = vfio_kvm_redirect;
 	hook->ops.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
 			  FTRACE_OPS_FL_PERMANENT;
-	ret = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->function,
-				   0, 0);
-	if (!ret)
-		ret = register_ftrace_function(&hook->ops);
-	if (ret)
+	rc = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->function,
+				  0, 0);
+	if (!rc)
+		rc = register_ftrace_function(&hook->ops);
+	if (rc)
 		ftrace_free_filter(&hook->ops);
-	return ret;
+	return rc;
 }
 
 static void vfio_kvm_hook_remove(struct vfio_kvm_hook *hook)
@@ -122,36 +124,38 @@ static void vfio_kvm_hook_remove(struct vfio_kvm_hook *hook)
 }
 
 /**
- * vfio_kvm_hook_init - have KVM accept our device files from now on, if possible
+ * vfio_kvm_hook_init() - Make KVM accept device files, if possible
  *
- * Context: module init.
+ * Logs a warning if the hooks cannot be set.  Pairs with vfio_kvm_hook_exit().
+ *
+ * Context: Module init.
  */
 void vfio_kvm_hook_init(void)
 {
 	size_t i;
-	int ret;
+	int rc;
 
 	if (!kvm)
 		return;
 
 	for (i = 0; i < ARRAY_SIZE(vfio_kvm_hooks); i++) {
-		ret = vfio_kvm_hook_set(&vfio_kvm_hooks[i]);
-		if (ret)
-			goto out_remove;
+		rc = vfio_kvm_hook_set(&vfio_kvm_hooks[i]);
+		if (rc)
+			goto err_remove;
 	}
 	return;
 
-out_remove:
+err_remove:
 	while (i--)
 		vfio_kvm_hook_remove(&vfio_kvm_hooks[i]);
 	kvm = false;
-	pr_warn("KVM will not accept device files: ftrace error %d\n", ret);
+	pr_warn("KVM will not accept device files: ftrace error %d\n", rc);
 }
 
 /**
- * vfio_kvm_hook_exit - undo vfio_kvm_hook_init()
+ * vfio_kvm_hook_exit() - Undo vfio_kvm_hook_init()
  *
- * Context: module exit; no device file is open.
+ * Context: Module exit; no device file is open.
  */
 void vfio_kvm_hook_exit(void)
 {

@@ -2,8 +2,8 @@
 /*
  * References to VMs of KVM, for the driver of a device that is open.
  *
- * The module does not depend on KVM: it looks KVM's functions up by name, as the
- * VFIO core does, so that KVM can be absent, or be unloaded.
+ * The module does not depend on KVM: it looks KVM's functions up by name, as
+ * the VFIO core does, so that KVM can be absent, or be unloaded.
  */
 #include <linux/bug.h>
 #include <linux/kvm_host.h>
@@ -12,35 +12,36 @@
 #include "kvm_ref.h"
 
 /**
- * vfio_kvm_get - take a reference to a VM
- * @kvm: a VM that KVM has told of and not yet withdrawn
+ * vfio_kvm_get() - Take a reference to a VM
+ * @kvm: A VM that KVM has given to a device file and not yet taken back.
  *
- * Context: any that does not sleep, or any that does.
+ * Pairs with vfio_kvm_put().
  *
- * Return: true if there is a reference now, to be given back with
- * vfio_kvm_put(); false if the VM is on its way out.
+ * Context: Any but interrupt; does not sleep.
+ *
+ * Return: true if the reference was taken; false if the VM is being freed.
  */
 bool vfio_kvm_get(struct kvm *kvm)
 {
 	typeof(kvm_get_kvm_safe) *get = symbol_get(kvm_get_kvm_safe);
-	bool ret;
+	bool held;
 
 	if (!get)
 		return false;
-	ret = get(kvm);
+	held = get(kvm);
 	symbol_put(kvm_get_kvm_safe);
-	return ret;
+	return held;
 }
 
 /**
- * vfio_kvm_put - drop a reference to a VM
- * @kvm: the VM; it may be gone when this returns
+ * vfio_kvm_put() - Drop a reference to a VM
+ * @kvm: The VM; it may be freed when the function returns.
  *
- * Context: process context; sleeps.
+ * Context: Process context; sleeps.
  */
 void vfio_kvm_put(struct kvm *kvm)
 {
-	/* There: a VM keeps KVM loaded. */
+	/* Found, because a VM keeps KVM loaded. */
 	typeof(kvm_put_kvm) *put = symbol_get(kvm_put_kvm);
 
 	if (WARN_ON(!put))

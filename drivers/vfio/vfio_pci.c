@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vfio-pci: hands a PCI function to user space.
+ * vfio-pci: the driver that gives a PCI function to user space.
  *
- * The work is done by the kernel's vfio-pci-core.  This driver takes the place
- * of the kernel's own thin driver on top of it, has the same name, parameters
- * and way of being bound, and adds the character device of cdev.c.
+ * The kernel's vfio-pci-core does the work.  This driver replaces the kernel's
+ * own thin driver on top of vfio-pci-core: it has the name and the parameters
+ * of that driver, is bound in the same way, and adds the device file of cdev.c.
  */
 #undef pr_fmt
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -35,7 +35,7 @@ static bool nointxmask;
 module_param(nointxmask, bool, 0644);
 MODULE_PARM_DESC(nointxmask, "Do not use the INTx disable bit of PCI 2.3 to mask interrupts");
 
-/* Without VGA access in the kernel the parameter would have no meaning. */
+/* The parameter has a meaning only in a kernel with VGA access. */
 #ifdef CONFIG_VFIO_PCI_VGA
 static bool disable_vga;
 module_param(disable_vga, bool, 0444);
@@ -58,7 +58,7 @@ static bool disable_denylist;
 module_param(disable_denylist, bool, 0444);
 MODULE_PARM_DESC(disable_denylist, "Allow devices with errata that an untrusted user could exploit");
 
-/* Devices with errata: whoever drives them can harm the rest of the host. */
+/* Devices with errata, by which their user can harm the rest of the host */
 static const struct pci_device_id vfio_pci_denylist[] = {
 	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX) },
 	{ PCI_VDEVICE(INTEL, PCI_DEVICE_ID_INTEL_QAT_C3XXX_VF) },
@@ -87,7 +87,10 @@ static bool vfio_pci_is_denied(struct pci_dev *pdev)
 	return true;
 }
 
-/* VGA or not: what has no OpRegion is none, whatever its class says. */
+/*
+ * Whether a function may be an Intel graphics device, VGA or not.  One that is
+ * not has no OpRegion, of which vfio_pci_igd_init() tells by ENODEV.
+ */
 static bool vfio_pci_is_igd(struct pci_dev *pdev)
 {
 	return pdev->vendor == PCI_VENDOR_ID_INTEL &&
@@ -111,7 +114,7 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 			    void __user *arg, size_t argsz)
 {
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
-	int ret;
+	int rc;
 
 	if ((flags & VFIO_DEVICE_FEATURE_PROBE) ||
 	    !(flags & VFIO_DEVICE_FEATURE_SET))
@@ -122,9 +125,9 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
 		vfio_pci_bars_block(&pci->bars);
-		ret = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+		rc = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
 		vfio_pci_bars_unblock(&pci->bars);
-		return ret;
+		return rc;
 	default:
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
 	}
@@ -143,23 +146,23 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 {
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
 	struct vfio_pci_core_device *core = &pci->core;
-	int ret;
+	int rc;
 
 	if (vfio_cdev_user(pci->cdev, vdev) &&
 	    vfio_pci_hot_reset_by_group(vdev->dev_set))
 		return -EBUSY;
 
-	ret = vfio_pci_core_enable(core);
-	if (ret)
-		return ret;
+	rc = vfio_pci_core_enable(core);
+	if (rc)
+		return rc;
 
 	if (vfio_pci_is_igd(core->pdev)) {
-		ret = vfio_pci_igd_init(core);
-		if (ret && ret != -ENODEV) {
+		rc = vfio_pci_igd_init(core);
+		if (rc && rc != -ENODEV) {
 			pci_warn(core->pdev, "Intel graphics regions: error %d\n",
-				 ret);
+				 rc);
 			vfio_pci_core_disable(core);
-			return ret;
+			return rc;
 		}
 	}
 
@@ -245,7 +248,7 @@ static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
 static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct vfio_pci_device *pci;
-	int ret;
+	int rc;
 
 	if (vfio_pci_is_denied(pdev))
 		return -EINVAL;
@@ -255,27 +258,28 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(pci))
 		return PTR_ERR(pci);
 
-	ret = vfio_pci_add_cdev(pci);
-	if (ret)
-		goto out_put;
+	rc = vfio_pci_add_cdev(pci);
+	if (rc)
+		goto err_put;
 
-	/* The core wants to find itself here, and so do its error handlers. */
+	/* vfio-pci-core and its error handlers expect this. */
 	pci_set_drvdata(pdev, &pci->core);
-	ret = vfio_pci_core_register_device(&pci->core);
-	if (ret)
-		goto out_del_cdev;
+	rc = vfio_pci_core_register_device(&pci->core);
+	if (rc)
+		goto err_del_cdev;
 	return 0;
 
-out_del_cdev:
+err_del_cdev:
 	vfio_cdev_del(pci->cdev);
-out_put:
+err_put:
 	vfio_put_device(&pci->core.vdev);
-	return ret;
+	return rc;
 }
 
 /*
- * A device that is pulled out may have several functions.  They are removed one
- * by one, and each removal waits for the user of the function.
+ * Revoke the BARs of all functions of the set that are lost.  A device that is
+ * pulled out may have several functions, which are removed one by one, and each
+ * removal waits for the user of the function.
  */
 static void vfio_pci_update_set(struct vfio_device_set *dev_set)
 {
@@ -292,7 +296,7 @@ static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
-	/* It may be gone already, and then its BARs are. */
+	/* If the device has been pulled out, its BARs must not be reached. */
 	vfio_pci_update_set(core->vdev.dev_set);
 	vfio_cdev_del(to_vfio_pci(&core->vdev)->cdev);
 	vfio_pci_core_unregister_device(core);
@@ -326,7 +330,7 @@ static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
 
-	/* Otherwise there will be no reset. */
+	/* The PCI core resets the bus only in the other states. */
 	if (state != pci_channel_io_normal)
 		vfio_pci_bars_lose(&to_vfio_pci(&core->vdev)->bars);
 	return vfio_pci_core_aer_err_detected(pdev, state);
@@ -338,7 +342,7 @@ static const struct pci_error_handlers vfio_pci_err_handlers = {
 	.reset_done = vfio_pci_reset_done,
 };
 
-/* Any device, but only if its driver_override names this driver. */
+/* Any device whose driver_override names this driver */
 static const struct pci_device_id vfio_pci_table[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
 	{}
@@ -359,7 +363,7 @@ static void __init vfio_pci_add_id(const char *id)
 {
 	unsigned int vendor, device, class = 0, class_mask = 0;
 	unsigned int subvendor = PCI_ANY_ID, subdevice = PCI_ANY_ID;
-	int ret;
+	int rc;
 
 	if (sscanf(id, "%x:%x:%x:%x:%x:%x", &vendor, &device, &subvendor,
 		   &subdevice, &class, &class_mask) < 2) {
@@ -367,10 +371,10 @@ static void __init vfio_pci_add_id(const char *id)
 		return;
 	}
 
-	ret = pci_add_dynid(&vfio_pci_driver, vendor, device, subvendor,
-			    subdevice, class, class_mask, 0);
-	if (ret)
-		pr_warn("ids: cannot add \"%s\": error %d\n", id, ret);
+	rc = pci_add_dynid(&vfio_pci_driver, vendor, device, subvendor,
+			   subdevice, class, class_mask, 0);
+	if (rc)
+		pr_warn("ids: cannot add \"%s\": error %d\n", id, rc);
 	else
 		pr_info("add [%04x:%04x[%04x:%04x]] class %#08x/%08x\n",
 			vendor, device, subvendor, subdevice, class,
@@ -389,28 +393,28 @@ static void __init vfio_pci_add_ids(void)
 
 static int __init vfio_pci_init(void)
 {
-	int ret;
+	int rc;
 
 	vfio_pci_core_set_params(nointxmask, disable_vga, disable_idle_d3);
 
-	ret = vfio_cdev_init();
-	if (ret)
-		return ret;
+	rc = vfio_cdev_init();
+	if (rc)
+		return rc;
 	vfio_kvm_hook_init();
 
-	ret = pci_register_driver(&vfio_pci_driver);
-	if (ret)
-		goto out_cdev;
+	rc = pci_register_driver(&vfio_pci_driver);
+	if (rc)
+		goto err_exit_cdev;
 
 	vfio_pci_add_ids();
 	if (disable_denylist)
 		pr_warn("device denylist disabled.\n");
 	return 0;
 
-out_cdev:
+err_exit_cdev:
 	vfio_kvm_hook_exit();
 	vfio_cdev_exit();
-	return ret;
+	return rc;
 }
 module_init(vfio_pci_init);
 
