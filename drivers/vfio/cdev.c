@@ -11,11 +11,14 @@
  * use it.)
  */
 #include <linux/cdev.h>
+#include <linux/compiler.h>
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/iommu.h>
+#include <linux/iommufd.h>
 #include <linux/kdev_t.h>
+#include <linux/kobject.h>
 #include <linux/kref.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
@@ -24,8 +27,10 @@
 #include <linux/pm_runtime.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 #include <linux/xarray.h>
@@ -49,6 +54,7 @@ static void vfio_cdev_free(struct kref *kref)
 	struct vfio_cdev *cdev = container_of(kref, struct vfio_cdev, kref);
 
 	mutex_destroy(&cdev->lock);
+	kfree(cdev->path);
 	kfree(cdev);
 }
 
@@ -226,6 +232,27 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * The reader of /proc/PID/fdinfo holds the file, so a bound device stays bound.
+ * A page table can come and go meanwhile: its ID was true at some moment.
+ */
+static void vfio_cdev_fops_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct vfio_cdev_file *df = file->private_data;
+	const char *path = df->cdev->path;
+	u32 pt_id;
+
+	seq_printf(m, "vfio-device-syspath: /sys%s\n", path);
+	seq_printf(m, "vfio-device:\t%s\n", kbasename(path));
+	if (!vfio_cdev_bound(file))
+		return;
+	seq_printf(m, "vfio-iommufd-device:\t%u\n",
+		   iommufd_device_to_id(df->idev));
+	pt_id = READ_ONCE(df->pt_id);
+	if (pt_id)
+		seq_printf(m, "vfio-iommufd-pt:\t%u\n", pt_id);
+}
+
 static int vfio_cdev_fops_release(struct inode *inode, struct file *file)
 {
 	struct vfio_cdev_file *df = file->private_data;
@@ -248,6 +275,7 @@ static const struct file_operations vfio_cdev_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.get_unmapped_area = vfio_cdev_fops_get_unmapped_area,
 	.mmap = vfio_cdev_fops_mmap,
+	.show_fdinfo = vfio_cdev_fops_show_fdinfo,
 };
 
 static char *vfio_cdev_devnode(devnode_const struct device *dev, umode_t *mode,
@@ -316,15 +344,22 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
 	cdev->coherent = device_iommu_capable(vdev->dev,
 					      IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 
-	rc = xa_insert(&vfio_cdevs, cdev->minor, cdev, GFP_KERNEL);
-	if (rc) {
-		vfio_cdev_put(cdev);
-		return ERR_PTR(rc);
+	cdev->path = kobject_get_path(&vdev->dev->kobj, GFP_KERNEL);
+	if (!cdev->path) {
+		rc = -ENOMEM;
+		goto err_put;
 	}
+	rc = xa_insert(&vfio_cdevs, cdev->minor, cdev, GFP_KERNEL);
+	if (rc)
+		goto err_put;
 
 	vdev->device.devt = MKDEV(MAJOR(vfio_cdev_devt), cdev->minor);
 	vdev->device.type = &vfio_cdev_type;
 	return cdev;
+
+err_put:
+	vfio_cdev_put(cdev);
+	return ERR_PTR(rc);
 }
 
 /**

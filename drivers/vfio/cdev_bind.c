@@ -19,6 +19,7 @@
  * close_device comes before detach, so that a device which is still busy is
  * stopped, instead of having its DMA blocked by the IOMMU.
  */
+#include <linux/compiler.h>
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
@@ -190,10 +191,10 @@ static void vfio_cdev_detach_pt(struct vfio_cdev_file *df)
 {
 	lockdep_assert_held(&df->lock);
 
-	if (!df->attached)
+	if (!df->pt_id)
 		return;
 	iommufd_device_detach(df->idev);
-	df->attached = false;
+	WRITE_ONCE(df->pt_id, 0);
 }
 
 /* Undo vfio_cdev_enable(), and attach. */
@@ -298,13 +299,13 @@ static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 pt_id,
 
 	lockdep_assert_held(&df->lock);
 
-	if (df->attached)
+	if (df->pt_id)
 		rc = iommufd_device_replace(df->idev, &pt_id);
 	else
 		rc = iommufd_device_attach(df->idev, &pt_id);
 	if (rc)
 		return rc;
-	df->attached = true;
+	WRITE_ONCE(df->pt_id, pt_id);
 
 	if (put_user(pt_id, out_pt_id)) {
 		vfio_cdev_detach_pt(df);

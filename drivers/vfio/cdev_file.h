@@ -26,6 +26,8 @@ struct vfio_device;
 /**
  * struct vfio_cdev - The character device of a VFIO device
  * @kref: One reference for the vfio_device, one for each open file.
+ * @path: The path of the device in sysfs, below /sys; its last part is the name
+ *	of the device.
  * @minor: Minor number: the N of vfioN, and the index in vfio_cdevs.
  * @coherent: The IOMMU enforces cache coherency, even for DMA that the device
  *	marks as not snooped.
@@ -42,6 +44,7 @@ struct vfio_device;
  */
 struct vfio_cdev {
 	struct kref kref;
+	const char *path;
 	unsigned int minor;
 	bool coherent;
 	const struct vfio_cdev_ops *ops;
@@ -56,13 +59,14 @@ struct vfio_cdev {
  * @file: The file.
  * @cdev: The character device, a reference.
  * @lock: Serializes bind, attach and detach; guards the fields from @vdev to
- *	@attached.
+ *	@pt_id.
  * @vdev: The device that the file is bound to, NULL while the file is parked.
  *	Written once, with release semantics, as the last step of bind; read
  *	without @lock.  The file holds a registration of the device.
  * @ictx: The context that the device is bound to, a reference.
  * @idev: The device in @ictx.
- * @attached: @idev is attached to a page table.
+ * @pt_id: The ID of the page table that @idev is attached to, 0 if to none.
+ *	Also read without @lock.
  * @kvm_lock: Guards @kvm; innermost.
  * @kvm: The VM that KVM has given the file to, or NULL.  The file holds no
  *	reference: KVM takes the VM back before the VM is freed.
@@ -77,7 +81,7 @@ struct vfio_cdev_file {
 	struct vfio_device *vdev;
 	struct iommufd_ctx *ictx;
 	struct iommufd_device *idev;
-	bool attached;
+	u32 pt_id;
 	spinlock_t kvm_lock; /* of @kvm */
 	struct kvm *kvm;
 };
