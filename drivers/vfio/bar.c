@@ -44,6 +44,7 @@
 #include <linux/vfio_pci_core.h>
 
 #include "bar.h"
+#include "trace.h"
 
 /* The condition by which vfio-pci-core lets the CPU reach the BARs */
 static bool vfio_pci_memory_enabled(struct vfio_pci_core_device *core)
@@ -57,6 +58,25 @@ static bool vfio_pci_memory_enabled(struct vfio_pci_core_device *core)
 		(core->vconfig[PCI_COMMAND] & PCI_COMMAND_MEMORY));
 }
 
+static void vfio_pci_bars_revoke(struct vfio_pci_bars *bars)
+{
+	lockdep_assert_held(&bars->lock);
+
+	iommufd_mmio_revoke(bars->mmio);
+	trace_vfio_bar_revoke(pci_name(bars->core->pdev));
+}
+
+static int vfio_pci_bars_restore(struct vfio_pci_bars *bars)
+{
+	int rc;
+
+	lockdep_assert_held(&bars->lock);
+
+	rc = iommufd_mmio_restore(bars->mmio);
+	trace_vfio_bar_restore(pci_name(bars->core->pdev), rc);
+	return rc;
+}
+
 /* Restore the BARs if the state of the device allows it, else revoke them. */
 static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
 {
@@ -66,11 +86,11 @@ static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
 		return;
 	if (bars->blocked || bars->lost ||
 	    !vfio_pci_memory_enabled(bars->core)) {
-		iommufd_mmio_revoke(bars->mmio);
+		vfio_pci_bars_revoke(bars);
 		WRITE_ONCE(bars->partial, true);
 		return;
 	}
-	WRITE_ONCE(bars->partial, iommufd_mmio_restore(bars->mmio));
+	WRITE_ONCE(bars->partial, vfio_pci_bars_restore(bars));
 	if (bars->partial)
 		dev_warn_ratelimited(&bars->core->pdev->dev,
 				     "some mappings of BARs could not be restored\n");
@@ -191,7 +211,7 @@ void vfio_pci_bars_close(struct vfio_pci_bars *bars)
 	mutex_lock(&bars->lock);
 	mmio = bars->mmio;
 	/* Once there is no @mmio, vfio_pci_bars_block() revokes nothing. */
-	iommufd_mmio_revoke(mmio);
+	vfio_pci_bars_revoke(bars);
 	bars->mmio = NULL;
 	mutex_unlock(&bars->lock);
 	iommufd_mmio_destroy(mmio);

@@ -26,6 +26,7 @@
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 #include <uapi/linux/vfio_cdev.h>
@@ -34,6 +35,7 @@
 #include "cdev_file.h"
 #include "cdev_ops.h"
 #include "kvm_ref.h"
+#include "trace.h"
 
 /*
  * Claim the device for one file and register the file with the VFIO core as a
@@ -213,10 +215,9 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 }
 
 static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
-				 u32 __user *out_devid)
+				 u32 *devid, u32 __user *out_devid)
 {
 	struct vfio_device *vdev;
-	u32 devid;
 	int rc;
 
 	lockdep_assert_held(&df->lock);
@@ -228,11 +229,11 @@ static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 
-	rc = vfio_cdev_enable(df, vdev, iommufd, &devid);
+	rc = vfio_cdev_enable(df, vdev, iommufd, devid);
 	if (rc)
 		goto err_unclaim;
 
-	if (put_user(devid, out_devid)) {
+	if (put_user(*devid, out_devid)) {
 		rc = -EFAULT;
 		goto err_disable;
 	}
@@ -274,6 +275,7 @@ int vfio_cdev_bind(struct vfio_cdev_file *df,
 	const size_t minsz =
 		offsetofend(struct vfio_device_bind_iommufd, out_devid);
 	struct vfio_device_bind_iommufd bind;
+	u32 devid = 0;
 	int rc;
 
 	if (copy_from_user(&bind, arg, minsz))
@@ -287,12 +289,13 @@ int vfio_cdev_bind(struct vfio_cdev_file *df,
 		return -EINVAL;
 
 	mutex_lock(&df->lock);
-	rc = vfio_cdev_bind_locked(df, bind.iommufd, &arg->out_devid);
+	rc = vfio_cdev_bind_locked(df, bind.iommufd, &devid, &arg->out_devid);
+	trace_vfio_cdev_bind(kbasename(df->cdev->path), rc ? 0 : devid, rc);
 	mutex_unlock(&df->lock);
 	return rc;
 }
 
-static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 pt_id,
+static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 *pt_id,
 				   u32 __user *out_pt_id)
 {
 	int rc;
@@ -300,14 +303,14 @@ static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 pt_id,
 	lockdep_assert_held(&df->lock);
 
 	if (df->pt_id)
-		rc = iommufd_device_replace(df->idev, &pt_id);
+		rc = iommufd_device_replace(df->idev, pt_id);
 	else
-		rc = iommufd_device_attach(df->idev, &pt_id);
+		rc = iommufd_device_attach(df->idev, pt_id);
 	if (rc)
 		return rc;
-	WRITE_ONCE(df->pt_id, pt_id);
+	WRITE_ONCE(df->pt_id, *pt_id);
 
-	if (put_user(pt_id, out_pt_id)) {
+	if (put_user(*pt_id, out_pt_id)) {
 		vfio_cdev_detach_pt(df);
 		return -EFAULT;
 	}
@@ -330,6 +333,7 @@ int vfio_cdev_attach(struct vfio_cdev_file *df,
 	const size_t minsz =
 		offsetofend(struct vfio_device_attach_iommufd_pt, pt_id);
 	struct vfio_device_attach_iommufd_pt attach;
+	u32 pt_id;
 	int rc;
 
 	if (copy_from_user(&attach, arg, minsz))
@@ -345,8 +349,11 @@ int vfio_cdev_attach(struct vfio_cdev_file *df,
 	if (put_user(attach.pt_id, &arg->pt_id))
 		return -EFAULT;
 
+	pt_id = attach.pt_id;
 	mutex_lock(&df->lock);
-	rc = vfio_cdev_attach_locked(df, attach.pt_id, &arg->pt_id);
+	rc = vfio_cdev_attach_locked(df, &pt_id, &arg->pt_id);
+	trace_vfio_cdev_attach(kbasename(df->cdev->path),
+			       rc ? attach.pt_id : pt_id, rc);
 	mutex_unlock(&df->lock);
 	return rc;
 }
