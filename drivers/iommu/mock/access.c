@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mock software devices: an access behind a file, and what it has pinned
+ * Mock software devices: a file that holds an access and the pages it has
+ * pinned.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -16,35 +17,39 @@
 #include "access.h"
 #include "iommufd_test.h"
 
-/* Bytes at a time */
+/* The largest number of bytes that one call may pin or copy */
 #define MOCK_ACCESS_MAX_LENGTH	(16UL << 20)
 
 /**
- * struct mock_access - A software device
- * @access: Its binding to the context.
- * @ictx: The context, to which @access has a reference.
- * @pins: It pins pages.
- * @lock: Guards what follows.  Held while pages are pinned, so that whoever
- *	unmaps them finds their item.
- * @items: struct mock_item.
- * @last_id: ID of the item made last.
+ * struct mock_access - A mock software device, the private data of its file
+ * @access: The binding to the context.
+ * @ictx: The context; @access holds a reference.
+ * @pins: The device may pin pages.
+ * @lock: Guards the fields below.  Held while pages are pinned, so that an
+ *	unmap of the pages finds their item.
+ * @items: The pinned ranges, struct mock_item.
+ * @last_id: The ID of the latest item.
+ *
+ * All pages that @access has pinned belong to an item of @items.
  */
 struct mock_access {
 	struct iommufd_access *access;
 	struct iommufd_ctx *ictx;
 	bool pins;
 
-	struct mutex lock;	/* of the following */
+	struct mutex lock;	/* of the fields below */
 	struct list_head items;
 	u32 last_id;
 };
 
 /**
- * struct mock_item - Pages that a software device has pinned
- * @item: In mock_access::items.
- * @id: What user space knows it by.
+ * struct mock_item - A range of IOVA that a mock software device has pinned
+ * @item: Entry in mock_access::items.
+ * @id: The ID that user space names the item by.
  * @iova: First byte.
  * @length: Number of bytes; the range does not wrap.
+ *
+ * Guarded by mock_access::lock.
  */
 struct mock_item {
 	struct list_head item;
@@ -53,7 +58,7 @@ struct mock_item {
 	unsigned long length;
 };
 
-static void drop_item(struct mock_access *mock, struct mock_item *item)
+static void mock_item_drop(struct mock_access *mock, struct mock_item *item)
 {
 	lockdep_assert_held(&mock->lock);
 
@@ -62,7 +67,7 @@ static void drop_item(struct mock_access *mock, struct mock_item *item)
 	kfree(item);
 }
 
-static int drop_item_by_id(struct mock_access *mock, u32 id)
+static int mock_item_drop_by_id(struct mock_access *mock, u32 id)
 {
 	struct mock_item *item;
 	int rc = -ENOENT;
@@ -71,7 +76,7 @@ static int drop_item_by_id(struct mock_access *mock, u32 id)
 	list_for_each_entry(item, &mock->items, item) {
 		if (item->id != id)
 			continue;
-		drop_item(mock, item);
+		mock_item_drop(mock, item);
 		rc = 0;
 		break;
 	}
@@ -79,9 +84,9 @@ static int drop_item_by_id(struct mock_access *mock, u32 id)
 	return rc;
 }
 
-/* @length may be ULONG_MAX, for all */
-static bool item_meets(struct mock_item *item, unsigned long iova,
-		       unsigned long length)
+/* A @length of ULONG_MAX stands for all IOVA. */
+static bool mock_item_overlaps(struct mock_item *item, unsigned long iova,
+			       unsigned long length)
 {
 	return length == ULONG_MAX ||
 	       (item->iova <= iova + length - 1 &&
@@ -96,14 +101,14 @@ static void mock_access_unmap(void *data, unsigned long iova,
 
 	mutex_lock(&mock->lock);
 	list_for_each_entry_safe(item, next, &mock->items, item)
-		if (item_meets(item, iova, length))
-			drop_item(mock, item);
+		if (mock_item_overlaps(item, iova, length))
+			mock_item_drop(mock, item);
 	mutex_unlock(&mock->lock);
 }
 
-static const struct iommufd_access_ops mock_ops = {};
+static const struct iommufd_access_ops mock_access_ops = {};
 
-static const struct iommufd_access_ops mock_pinning_ops = {
+static const struct iommufd_access_ops mock_access_pinning_ops = {
 	.needs_pin_pages = true,
 	.unmap = mock_access_unmap,
 };
@@ -130,6 +135,7 @@ static const struct file_operations mock_access_fops = {
 static struct mock_access *mock_access_alloc(struct iommufd_ctx *ictx,
 					     u32 ioas_id, u32 flags)
 {
+	const struct iommufd_access_ops *ops;
 	struct mock_access *mock;
 	u32 id;
 	int rc;
@@ -142,9 +148,8 @@ static struct mock_access *mock_access_alloc(struct iommufd_ctx *ictx,
 	mutex_init(&mock->lock);
 	INIT_LIST_HEAD(&mock->items);
 
-	mock->access = iommufd_access_create(ictx, mock->pins ?
-						     &mock_pinning_ops :
-						     &mock_ops, mock, &id);
+	ops = mock->pins ? &mock_access_pinning_ops : &mock_access_ops;
+	mock->access = iommufd_access_create(ictx, ops, mock, &id);
 	if (IS_ERR(mock->access)) {
 		rc = PTR_ERR(mock->access);
 		kfree(mock);
@@ -174,10 +179,10 @@ static struct file *mock_access_open(struct iommufd_ctx *ictx, u32 ioas_id,
 	return file;
 }
 
-/* Do something on the software device that the caller names by its file. */
-static int on_access(struct iommufd_ucmd *ucmd,
-		     int (*fn)(struct iommufd_ucmd *ucmd,
-			       struct mock_access *mock))
+/* Call @fn for the software device whose file descriptor is in the argument. */
+static int mock_access_call(struct iommufd_ucmd *ucmd,
+			    int (*fn)(struct iommufd_ucmd *ucmd,
+				      struct mock_access *mock))
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct mock_access *mock;
@@ -197,6 +202,8 @@ static int on_access(struct iommufd_ucmd *ucmd,
 /**
  * mock_access_create() - IOMMU_TEST_OP_CREATE_ACCESS
  * @ucmd: The ioctl.
+ *
+ * Context: Process context; sleeps.
  *
  * Return: 0 or an errno.
  */
@@ -231,10 +238,10 @@ err_put_fd:
 	return rc;
 }
 
-/* Pin, and make an item of it. */
-static int add_item(struct mock_access *mock, unsigned long iova,
-		    unsigned long length, struct page **pages, u32 flags,
-		    u32 *id)
+/* Pin a range and add an item for it. */
+static int mock_item_add(struct mock_access *mock, unsigned long iova,
+			 unsigned long length, struct page **pages, u32 flags,
+			 u32 *id)
 {
 	struct mock_item *item;
 	int rc;
@@ -261,8 +268,9 @@ static int add_item(struct mock_access *mock, unsigned long iova,
 	return rc;
 }
 
-/* Are these the pages behind a user address now? */
-static int check_pages(u64 uaddr, struct page **pages, unsigned long npages)
+/* Whether the pages behind a user address are @pages; returns 0 or an errno. */
+static int mock_check_pages(u64 uaddr, struct page **pages,
+			    unsigned long npages)
 {
 	struct page *page;
 
@@ -276,7 +284,7 @@ static int check_pages(u64 uaddr, struct page **pages, unsigned long npages)
 	return 0;
 }
 
-static int access_pages(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+static int mock_access_pin(struct iommufd_ucmd *ucmd, struct mock_access *mock)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u64 iova = cmd->access_pages.iova;
@@ -293,20 +301,21 @@ static int access_pages(struct iommufd_ucmd *ucmd, struct mock_access *mock)
 	pages = kvcalloc(npages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
-	rc = add_item(mock, iova, length, pages, cmd->access_pages.flags, &id);
+	rc = mock_item_add(mock, iova, length, pages, cmd->access_pages.flags,
+			   &id);
 	if (rc)
 		goto out_free;
 
-	/* From here on an unmap may take the pages away, but not the numbers. */
+	/* From here on an unmap may free the pages: only compare pointers. */
 	if (offset_in_page(iova) == offset_in_page(uptr))
-		rc = check_pages(uptr & PAGE_MASK, pages, npages);
+		rc = mock_check_pages(uptr & PAGE_MASK, pages, npages);
 	else
 		rc = -EBADE;
 	cmd->access_pages.out_access_pages_id = id;
 	if (!rc)
 		rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
-		drop_item_by_id(mock, id);
+		mock_item_drop_by_id(mock, id);
 out_free:
 	kvfree(pages);
 	return rc;
@@ -315,6 +324,8 @@ out_free:
 /**
  * mock_access_pages() - IOMMU_TEST_OP_ACCESS_PAGES
  * @ucmd: The ioctl.
+ *
+ * Context: Process context; sleeps.  Takes mock_access::lock.
  *
  * Return: 0 or an errno.
  */
@@ -326,28 +337,32 @@ int mock_access_pages(struct iommufd_ucmd *ucmd)
 		return -EOPNOTSUPP;
 	if (cmd->access_pages.length > MOCK_ACCESS_MAX_LENGTH)
 		return -ENOMEM;
-	return on_access(ucmd, access_pages);
+	return mock_access_call(ucmd, mock_access_pin);
 }
 
-static int destroy_pages(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+static int mock_access_unpin(struct iommufd_ucmd *ucmd,
+			     struct mock_access *mock)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 
-	return drop_item_by_id(mock, cmd->destroy_access_pages.access_pages_id);
+	return mock_item_drop_by_id(mock,
+				    cmd->destroy_access_pages.access_pages_id);
 }
 
 /**
  * mock_access_destroy_pages() - IOMMU_TEST_OP_DESTROY_ACCESS_PAGES
  * @ucmd: The ioctl.
  *
+ * Context: Process context; sleeps.  Takes mock_access::lock.
+ *
  * Return: 0 or an errno.
  */
 int mock_access_destroy_pages(struct iommufd_ucmd *ucmd)
 {
-	return on_access(ucmd, destroy_pages);
+	return mock_access_call(ucmd, mock_access_unpin);
 }
 
-static int access_rw(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+static int mock_access_copy(struct iommufd_ucmd *ucmd, struct mock_access *mock)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	void __user *uptr = u64_to_user_ptr(cmd->access_rw.uptr);
@@ -380,6 +395,8 @@ static int access_rw(struct iommufd_ucmd *ucmd, struct mock_access *mock)
  * mock_access_rw() - IOMMU_TEST_OP_ACCESS_RW
  * @ucmd: The ioctl.
  *
+ * Context: Process context; sleeps.
+ *
  * Return: 0 or an errno.
  */
 int mock_access_rw(struct iommufd_ucmd *ucmd)
@@ -391,10 +408,11 @@ int mock_access_rw(struct iommufd_ucmd *ucmd)
 		return -EOPNOTSUPP;
 	if (cmd->access_rw.length > MOCK_ACCESS_MAX_LENGTH)
 		return -ENOMEM;
-	return on_access(ucmd, access_rw);
+	return mock_access_call(ucmd, mock_access_copy);
 }
 
-static int replace_ioas(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+static int mock_access_replace(struct iommufd_ucmd *ucmd,
+			       struct mock_access *mock)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 
@@ -406,14 +424,17 @@ static int replace_ioas(struct iommufd_ucmd *ucmd, struct mock_access *mock)
  * mock_access_replace_ioas() - IOMMU_TEST_OP_ACCESS_REPLACE_IOAS
  * @ucmd: The ioctl.
  *
+ * Context: Process context; sleeps.
+ *
  * Return: 0 or an errno.
  */
 int mock_access_replace_ioas(struct iommufd_ucmd *ucmd)
 {
-	return on_access(ucmd, replace_ioas);
+	return mock_access_call(ucmd, mock_access_replace);
 }
 
-static int attach(struct iommufd_ucmd *ucmd, struct mock_access *mock)
+static int mock_access_attach_or_detach(struct iommufd_ucmd *ucmd,
+					struct mock_access *mock)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 
@@ -428,9 +449,11 @@ static int attach(struct iommufd_ucmd *ucmd, struct mock_access *mock)
  * mock_access_attach() - IOMMU_TEST_OP_ACCESS_ATTACH
  * @ucmd: The ioctl.
  *
+ * Context: Process context; sleeps.
+ *
  * Return: 0 or an errno.
  */
 int mock_access_attach(struct iommufd_ucmd *ucmd)
 {
-	return on_access(ucmd, attach);
+	return mock_access_call(ucmd, mock_access_attach_or_detach);
 }

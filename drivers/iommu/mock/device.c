@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mock devices, their bus, and the mock IOMMU that is before them
+ * Mock devices, their bus, and the mock IOMMU in front of them.
  *
- * The IOMMU is a provider of its own.  The kernel knows nothing of it but the
- * groups.
+ * The mock IOMMU is a backend of its own.  The kernel's IOMMU layer knows the
+ * groups of mock devices, but neither the IOMMU nor its domains.
  */
 #include <linux/err.h>
 #include <linux/idr.h>
@@ -15,7 +15,7 @@
 #include "domain.h"
 #include "iommufd_test.h"
 
-/* How often a device that was attached has become blocked */
+/* In sysfs: how many times the device was detached and so became blocked */
 static ssize_t blocked_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
 {
@@ -36,7 +36,7 @@ static struct bus_type mock_bus = {
 
 static DEFINE_IDA(mock_ids);
 
-static struct mock_device *group_to_mock(struct iommu_group *group)
+static struct mock_device *mock_group_to_device(struct iommu_group *group)
 {
 	return iommu_group_get_iommudata(group);
 }
@@ -48,7 +48,8 @@ static bool mock_is_coherent(struct device *dev)
 
 static bool mock_msi_isolated(struct iommu_group *group)
 {
-	return !(group_to_mock(group)->flags & MOCK_FLAGS_DEVICE_UNSAFE_MSI);
+	return !(mock_group_to_device(group)->flags &
+		 MOCK_FLAGS_DEVICE_UNSAFE_MSI);
 }
 
 static int mock_walk_reserved(struct iommu_group *group,
@@ -59,7 +60,7 @@ static int mock_walk_reserved(struct iommu_group *group,
 
 static int mock_claim(struct iommu_group *group, void *owner)
 {
-	struct mock_device *mdev = group_to_mock(group);
+	struct mock_device *mdev = mock_group_to_device(group);
 
 	if (WARN_ON(mdev->owner))
 		return -EPERM;
@@ -69,7 +70,7 @@ static int mock_claim(struct iommu_group *group, void *owner)
 
 static void mock_release(struct iommu_group *group)
 {
-	struct mock_device *mdev = group_to_mock(group);
+	struct mock_device *mdev = mock_group_to_device(group);
 
 	WARN_ON(!mdev->owner || mdev->domain);
 	mdev->owner = NULL;
@@ -87,7 +88,7 @@ static void *mock_hw_info(struct device *dev, u32 *length, u32 *type)
 	return info;
 }
 
-static bool tracks_dirty(struct mock_device *mdev)
+static bool mock_tracks_dirty(struct mock_device *mdev)
 {
 	return !(mdev->flags & MOCK_FLAGS_DEVICE_NO_DIRTY);
 }
@@ -100,12 +101,13 @@ static u8 mock_pasid_bits(struct device *dev)
 
 static u64 mock_capabilities(struct device *dev)
 {
-	return tracks_dirty(to_mock_device(dev)) ? IOMMU_HW_CAP_DIRTY_TRACKING :
-						   0;
+	if (!mock_tracks_dirty(to_mock_device(dev)))
+		return 0;
+	return IOMMU_HW_CAP_DIRTY_TRACKING;
 }
 
-static int copy_selftest_data(const struct iommu_provider_data *data,
-			      struct iommu_hwpt_selftest *to)
+static int mock_copy_data(const struct iommu_provider_data *data,
+			  struct iommu_hwpt_selftest *to)
 {
 	int rc;
 
@@ -120,8 +122,8 @@ static int copy_selftest_data(const struct iommu_provider_data *data,
 }
 
 static struct iommu_domain *
-mock_provider_domain_alloc(struct device *dev, u32 flags,
-			   const struct iommu_provider_data *data)
+mock_backend_domain_alloc(struct device *dev, u32 flags,
+			  const struct iommu_provider_data *data)
 {
 	struct iommu_hwpt_selftest selftest = {};
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
@@ -129,10 +131,10 @@ mock_provider_domain_alloc(struct device *dev, u32 flags,
 	int rc;
 
 	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING ||
-	    (dirty && !tracks_dirty(to_mock_device(dev))))
+	    (dirty && !mock_tracks_dirty(to_mock_device(dev))))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (data) {
-		rc = copy_selftest_data(data, &selftest);
+		rc = mock_copy_data(data, &selftest);
 		if (rc)
 			return ERR_PTR(rc);
 	}
@@ -140,18 +142,18 @@ mock_provider_domain_alloc(struct device *dev, u32 flags,
 	return mock ? &mock->domain : ERR_PTR(-ENOMEM);
 }
 
-static void mock_provider_domain_free(struct iommu_domain *domain)
+static void mock_backend_domain_free(struct iommu_domain *domain)
 {
 	mock_domain_free(to_mock_domain(domain));
 }
 
-static int check_attach(struct mock_device *mdev, struct mock_domain *mock)
+static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 {
-	return mock->dirty && !tracks_dirty(mdev) ? -EINVAL : 0;
+	return mock->dirty && !mock_tracks_dirty(mdev) ? -EINVAL : 0;
 }
 
-/* NULL: blocked */
-static void set_domain(struct mock_device *mdev, struct mock_domain *mock)
+/* Attach the device to a domain, or to none if @mock is NULL. */
+static void mock_set_domain(struct mock_device *mdev, struct mock_domain *mock)
 {
 	if (mdev->domain)
 		mdev->domain->ndevices--;
@@ -162,36 +164,36 @@ static void set_domain(struct mock_device *mdev, struct mock_domain *mock)
 
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
-	struct mock_device *mdev = group_to_mock(group);
+	struct mock_device *mdev = mock_group_to_device(group);
 	struct mock_domain *mock = to_mock_domain(domain);
-	int rc = check_attach(mdev, mock);
+	int rc = mock_check_attach(mdev, mock);
 
 	WARN_ON(!mdev->owner || mdev->domain);
 	if (!rc)
-		set_domain(mdev, mock);
+		mock_set_domain(mdev, mock);
 	return rc;
 }
 
 static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
 {
-	struct mock_device *mdev = group_to_mock(group);
+	struct mock_device *mdev = mock_group_to_device(group);
 
 	if (WARN_ON(mdev->domain != to_mock_domain(domain)))
 		return;
-	set_domain(mdev, NULL);
+	mock_set_domain(mdev, NULL);
 	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
 }
 
 static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			struct iommu_group *group)
 {
-	struct mock_device *mdev = group_to_mock(group);
+	struct mock_device *mdev = mock_group_to_device(group);
 	struct mock_domain *mock = to_mock_domain(domain);
-	int rc = check_attach(mdev, mock);
+	int rc = mock_check_attach(mdev, mock);
 
 	WARN_ON(!mdev->owner || mdev->domain != to_mock_domain(old));
 	if (!rc)
-		set_domain(mdev, mock);
+		mock_set_domain(mdev, mock);
 	return rc;
 }
 
@@ -215,7 +217,7 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
-const struct iommu_provider_ops mock_provider = {
+const struct iommu_provider_ops mock_backend = {
 	.owner = THIS_MODULE,
 	.bus = &mock_bus,
 	.is_coherent = mock_is_coherent,
@@ -227,8 +229,8 @@ const struct iommu_provider_ops mock_provider = {
 	.capabilities = mock_capabilities,
 	.pasid_bits = mock_pasid_bits,
 	.final_domains = true,
-	.domain_alloc = mock_provider_domain_alloc,
-	.domain_free = mock_provider_domain_free,
+	.domain_alloc = mock_backend_domain_alloc,
+	.domain_free = mock_backend_domain_free,
 	.attach = mock_attach,
 	.detach = mock_detach,
 	.replace = mock_replace,
@@ -253,7 +255,7 @@ static int mock_device_add_group(struct mock_device *mdev)
 		return PTR_ERR(group);
 	iommu_group_set_iommudata(group, mdev, NULL);
 	rc = iommu_group_add_device(group, &mdev->dev);
-	/* The device holds it now. */
+	/* The device holds the group now. */
 	iommu_group_put(group);
 	return rc;
 }
@@ -264,8 +266,9 @@ static int mock_device_add_group(struct mock_device *mdev)
  *
  * Pairs with mock_device_destroy().
  *
- * Return: the device, or ERR_PTR(-ENOMEM) and whatever else the driver model
- * says.
+ * Context: Process context; sleeps.
+ *
+ * Return: The device, ERR_PTR(-ENOMEM), or another errno of the driver model.
  */
 struct mock_device *mock_device_create(u32 flags)
 {
@@ -306,7 +309,9 @@ err_put:
 
 /**
  * mock_device_destroy() - Undo mock_device_create()
- * @mdev: The device, not bound to anything.
+ * @mdev: The device, not bound to a context.
+ *
+ * Context: Process context; sleeps.
  */
 void mock_device_destroy(struct mock_device *mdev)
 {
@@ -316,9 +321,13 @@ void mock_device_destroy(struct mock_device *mdev)
 }
 
 /**
- * mock_bus_init() - Register the bus, and the IOMMU for what is on it
+ * mock_bus_init() - Register the bus of mock devices, and the mock IOMMU
  *
- * Return: 0, or an errno.
+ * Pairs with mock_bus_exit().
+ *
+ * Context: Module init.
+ *
+ * Return: 0 or an errno.
  */
 int mock_bus_init(void)
 {
@@ -326,7 +335,7 @@ int mock_bus_init(void)
 
 	if (rc)
 		return rc;
-	rc = iommu_provider_register(&mock_provider);
+	rc = iommu_provider_register(&mock_backend);
 	if (rc)
 		bus_unregister(&mock_bus);
 	return rc;
@@ -334,10 +343,12 @@ int mock_bus_init(void)
 
 /**
  * mock_bus_exit() - Undo mock_bus_init()
+ *
+ * Context: Module exit; there are no mock devices.
  */
 void mock_bus_exit(void)
 {
-	iommu_provider_unregister(&mock_provider);
+	iommu_provider_unregister(&mock_backend);
 	bus_unregister(&mock_bus);
 	ida_destroy(&mock_ids);
 }

@@ -10,15 +10,15 @@ struct mock_domain;
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own
- * @dev: The kernel's side of it.
- * @id: Number in its name.
+ * @dev: The device of the driver model.
+ * @id: The number in the name of the device.
  * @flags: MOCK_FLAGS_DEVICE_*.
- * @owner: Who has claimed its group, or NULL.
- * @domain: What its group is attached to, or NULL: blocked.
- * @blocked: How often it was attached and then was not.
+ * @owner: The owner of the group, NULL if the group is not claimed.
+ * @domain: The domain that the group is attached to, NULL while it is blocked.
+ * @blocked: Number of times that the group was detached.
  *
- * Only the context that made the device uses it, and serializes what changes
- * @owner and @domain.
+ * IOMMU_TEST_CMD makes a mock device for one context.  Only this context
+ * changes @owner, @domain and @blocked, and iommufd.ko serializes the changes.
  */
 struct mock_device {
 	struct device dev;
@@ -29,12 +29,20 @@ struct mock_device {
 	unsigned int blocked;
 };
 
+/**
+ * to_mock_device() - The mock device that a device is
+ * @dev: A device on the bus of mock devices.
+ *
+ * Context: Any.
+ *
+ * Return: The mock device.
+ */
 static inline struct mock_device *to_mock_device(struct device *dev)
 {
 	return container_of(dev, struct mock_device, dev);
 }
 
-extern const struct iommu_provider_ops mock_provider;
+extern const struct iommu_provider_ops mock_backend;
 
 struct mock_device *mock_device_create(u32 flags);
 void mock_device_destroy(struct mock_device *mdev);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page tables of the mock IOMMU
+ * The page tables of the mock IOMMU.
  *
- * They warn of everything that a real IOMMU might not: what is mapped twice or
- * unmapped without having been mapped, half a huge page unmapped, a domain
- * freed while it maps something or has devices, devices made to see what is not
- * mapped.
+ * The mock IOMMU warns of mistakes that a real one may not notice: a page
+ * mapped twice, or unmapped without having been mapped; an unmap of a part of a
+ * huge page; a domain freed with mappings or devices; a range made visible to
+ * devices that is not mapped.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -21,8 +21,13 @@ static bool fail_sync;
 module_param(fail_sync, bool, 0644);
 MODULE_PARM_DESC(fail_sync, "Fail to make visible what is mapped, where one can");
 
-/* From its lowest bit on: huge, the protection, the address */
-#define MOCK_PTE_PROT	6	/* bits: IOMMU_READ to IOMMU_PRIV */
+/* Number of bits for the protection, IOMMU_READ to IOMMU_PRIV */
+#define MOCK_PTE_PROT	6
+
+/*
+ * An entry has, from its lowest bit on: whether the page is part of a huge
+ * page, the protection, the physical address in units of MOCK_PAGE_SIZE.
+ */
 
 static void *mock_pte(phys_addr_t phys, int prot, bool huge)
 {
@@ -46,32 +51,33 @@ static int mock_pte_prot(void *pte)
 	return xa_to_value(pte) / 2 % BIT(MOCK_PTE_PROT);
 }
 
-static void *load_pte(struct mock_domain *mock, unsigned long iova)
+static void *mock_load_pte(struct mock_domain *mock, unsigned long iova)
 {
 	return xa_load(&mock->ptes, iova / MOCK_PAGE_SIZE);
 }
 
-/* The same as a device has it, which may not see it yet */
-static void *seen_pte(struct mock_domain *mock, unsigned long iova)
+/* The entry at @iova if devices see it already, else NULL */
+static void *mock_seen_pte(struct mock_domain *mock, unsigned long iova)
 {
 	return xa_get_mark(&mock->ptes, iova / MOCK_PAGE_SIZE, MOCK_PTE_SEEN) ?
-		       load_pte(mock, iova) : NULL;
+		       mock_load_pte(mock, iova) : NULL;
 }
 
-static bool in_aperture(unsigned long iova, size_t size)
+static bool mock_in_aperture(unsigned long iova, size_t size)
 {
 	return iova >= MOCK_APERTURE_START && iova <= MOCK_APERTURE_LAST &&
 	       size - 1 <= MOCK_APERTURE_LAST - iova;
 }
 
-static void erase(struct mock_domain *mock, unsigned long iova, size_t size)
+static void mock_erase(struct mock_domain *mock, unsigned long iova,
+		       size_t size)
 {
 	for (; size; iova += MOCK_PAGE_SIZE, size -= MOCK_PAGE_SIZE)
 		xa_erase(&mock->ptes, iova / MOCK_PAGE_SIZE);
 }
 
-static int map_page(struct mock_domain *mock, unsigned long iova,
-		    phys_addr_t phys, size_t pgsize, int prot, gfp_t gfp)
+static int mock_map_page(struct mock_domain *mock, unsigned long iova,
+			 phys_addr_t phys, size_t pgsize, int prot, gfp_t gfp)
 {
 	bool huge = pgsize == MOCK_HUGE_PAGE_SIZE;
 	size_t done;
@@ -82,7 +88,7 @@ static int map_page(struct mock_domain *mock, unsigned long iova,
 			       mock_pte(phys + done, prot, huge), gfp);
 		WARN_ON(rc == -EBUSY);
 		if (rc) {
-			erase(mock, iova, done);
+			mock_erase(mock, iova, done);
 			return rc;
 		}
 	}
@@ -90,10 +96,11 @@ static int map_page(struct mock_domain *mock, unsigned long iova,
 }
 
 /*
- * Memory for a page table, as it were.  That of the xarray is asked for twice, so
- * that a map would not feel it when one allocation fails.
+ * Stands for the allocation of a page table, so that fault injection can make a
+ * map fail.  The xarray's own allocations do not serve: the xarray repeats one
+ * that has failed.
  */
-static int try_table(gfp_t gfp)
+static int mock_try_table(gfp_t gfp)
 {
 	void *table = kmalloc(MOCK_PAGE_SIZE, gfp);
 
@@ -108,7 +115,7 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	struct mock_domain *mock = to_mock_domain(domain);
 	int rc;
 
-	if (WARN_ON(!in_aperture(iova, pgsize * pgcount)) ||
+	if (WARN_ON(!mock_in_aperture(iova, pgsize * pgcount)) ||
 	    WARN_ON((iova | phys) & (pgsize - 1)) ||
 	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))) ||
 	    WARN_ON(prot >> MOCK_PTE_PROT) ||
@@ -118,10 +125,12 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	while (pgcount--) {
 		unsigned long at = iova + *mapped;
 
-		rc = *mapped && at % MOCK_HUGE_PAGE_SIZE ? 0 : try_table(gfp);
+		rc = 0;
+		if (!*mapped || at % MOCK_HUGE_PAGE_SIZE == 0)
+			rc = mock_try_table(gfp);
 		if (!rc)
-			rc = map_page(mock, at, phys + *mapped, pgsize, prot,
-				      gfp);
+			rc = mock_map_page(mock, at, phys + *mapped, pgsize,
+					   prot, gfp);
 		if (rc)
 			return rc;
 		*mapped += pgsize;
@@ -151,10 +160,10 @@ static iotlb_sync_map_t mock_sync_map(struct iommu_domain *domain,
 	return iotlb_sync_map_rc(0);
 }
 
-/* Is the border of an unmap at @iova inside a huge page? */
-static bool splits_huge_page(struct mock_domain *mock, unsigned long iova)
+/* Whether an unmap that begins or ends at @iova would split a huge page. */
+static bool mock_splits_huge_page(struct mock_domain *mock, unsigned long iova)
 {
-	void *pte = load_pte(mock, iova);
+	void *pte = mock_load_pte(mock, iova);
 
 	return iova % MOCK_HUGE_PAGE_SIZE && pte && mock_pte_huge(pte);
 }
@@ -166,8 +175,8 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 	struct mock_domain *mock = to_mock_domain(domain);
 	size_t done, size = pgsize * pgcount;
 
-	WARN_ON(splits_huge_page(mock, iova));
-	WARN_ON(splits_huge_page(mock, iova + size));
+	WARN_ON(mock_splits_huge_page(mock, iova));
+	WARN_ON(mock_splits_huge_page(mock, iova + size));
 	for (done = 0; done < size; done += MOCK_PAGE_SIZE) {
 		if (WARN_ON(!xa_erase(&mock->ptes,
 				      (iova + done) / MOCK_PAGE_SIZE)))
@@ -179,7 +188,7 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
 				     dma_addr_t iova)
 {
-	void *pte = load_pte(to_mock_domain(domain), iova);
+	void *pte = mock_load_pte(to_mock_domain(domain), iova);
 
 	return pte ? mock_pte_phys(pte) + iova % MOCK_PAGE_SIZE : 0;
 }
@@ -212,12 +221,12 @@ static const struct iommu_domain_ops mock_map_one_ops = {
 	.iova_to_phys = mock_iova_to_phys,
 };
 
-static const struct iommu_domain_ops *mock_ops(void)
+static const struct iommu_domain_ops *mock_choose_ops(void)
 {
 	return READ_ONCE(map_one) ? &mock_map_one_ops : &mock_domain_ops;
 }
 #else
-static const struct iommu_domain_ops *mock_ops(void)
+static const struct iommu_domain_ops *mock_choose_ops(void)
 {
 	return &mock_domain_ops;
 }
@@ -225,10 +234,14 @@ static const struct iommu_domain_ops *mock_ops(void)
 
 /**
  * mock_domain_alloc() - Make an empty page table
- * @dirty: It can tell what devices write.
+ * @dirty: The page table can track dirty pages.
  * @pagetable_type: MOCK_IOMMUPT_*.
  *
- * Return: it, or NULL.
+ * Pairs with mock_domain_free().
+ *
+ * Context: Process context; sleeps.
+ *
+ * Return: The page table, or NULL if there is no memory.
  */
 struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type)
 {
@@ -241,7 +254,7 @@ struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type)
 	mock->huge_dirty = pagetable_type == MOCK_IOMMUPT_HUGE;
 	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);
 	mock->domain.type = IOMMU_DOMAIN_UNMANAGED;
-	mock->domain.ops = mock_ops();
+	mock->domain.ops = mock_choose_ops();
 	mock->domain.pgsize_bitmap = MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
 	mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
 	mock->domain.geometry.aperture_end = MOCK_APERTURE_LAST;
@@ -251,7 +264,9 @@ struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type)
 
 /**
  * mock_domain_free() - Free a page table
- * @mock: The page table; it is a bug if it maps something or has devices.
+ * @mock: The page table.  Warns if it has mappings or devices.
+ *
+ * Context: Process context.
  */
 void mock_domain_free(struct mock_domain *mock)
 {
@@ -262,15 +277,17 @@ void mock_domain_free(struct mock_domain *mock)
 }
 
 /**
- * mock_domain_check() - Does a page table map the memory of a user range?
+ * mock_domain_check() - Whether a page table maps the memory of a user range
  * @mock: The page table.
  * @iova: First IOVA.
  * @length: Number of bytes; the range does not wrap.
  * @uaddr: First user address; all three are multiples of MOCK_PAGE_SIZE.
  *
- * Return: 0, -EINVAL when some of it is not mapped, may not be seen by devices yet,
- * or is other memory, -EFAULT when there is none at the user address, -EINTR when
- * killed.
+ * Context: Process context; sleeps.
+ *
+ * Return: 0 if it does; -EINVAL if a page is not mapped, is not yet visible to
+ * devices, or is other memory; -EFAULT if a user address has no memory; -EINTR
+ * if the process is being killed.
  */
 int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		      unsigned long length, unsigned long uaddr)
@@ -288,7 +305,7 @@ int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		phys = page_to_phys(page) + offset_in_page(uaddr);
 		put_page(page);
 
-		pte = seen_pte(mock, iova);
+		pte = mock_seen_pte(mock, iova);
 		if (!pte || mock_pte_phys(pte) != phys ||
 		    !(mock_pte_prot(pte) & IOMMU_CACHE))
 			return -EINVAL;
@@ -298,8 +315,8 @@ int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 	return 0;
 }
 
-static bool is_empty(struct mock_domain *mock, unsigned long iova,
-		     unsigned long length)
+static bool mock_is_empty(struct mock_domain *mock, unsigned long iova,
+			  unsigned long length)
 {
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 
@@ -308,25 +325,28 @@ static bool is_empty(struct mock_domain *mock, unsigned long iova,
 }
 
 /**
- * mock_domain_check_phys() - Does a page table map these addresses?
+ * mock_domain_check_phys() - Whether a page table maps physical addresses
  * @mock: The page table.
  * @iova: First IOVA.
  * @length: Number of bytes, not 0; the range does not wrap.
- * @phys: First address; all three are multiples of MOCK_PAGE_SIZE.
- * @prot: In just this way.
+ * @phys: First physical address; all three are multiples of MOCK_PAGE_SIZE.
+ * @prot: The protection, IOMMU_*.
  *
- * Return: 0, -ENOENT when nothing is mapped there, -EINVAL when some of it is not,
- * or something else.
+ * Context: Process context.
+ *
+ * Return: 0 if it does; -ENOENT if nothing is mapped in the range; -EINVAL if a
+ * page is not mapped, has another address or another protection, or is not yet
+ * visible to devices.
  */
 int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
 			   unsigned long length, phys_addr_t phys, int prot)
 {
 	void *pte;
 
-	if (is_empty(mock, iova, length))
+	if (mock_is_empty(mock, iova, length))
 		return -ENOENT;
 	for (; length; length -= MOCK_PAGE_SIZE) {
-		pte = seen_pte(mock, iova);
+		pte = mock_seen_pte(mock, iova);
 		if (!pte || mock_pte_phys(pte) != phys ||
 		    mock_pte_prot(pte) != prot)
 			return -EINVAL;
@@ -336,8 +356,8 @@ int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
 	return 0;
 }
 
-static bool mark_pages(struct mock_domain *mock, unsigned long index,
-		       unsigned long last)
+static bool mock_mark_dirty(struct mock_domain *mock, unsigned long index,
+			    unsigned long last)
 {
 	bool mapped = false;
 
@@ -351,8 +371,11 @@ static bool mark_pages(struct mock_domain *mock, unsigned long index,
 	return mapped;
 }
 
-/* Is a page part of a huge page that is to be dirty as a whole, and is not? */
-static bool widens(struct mock_domain *mock, unsigned long index)
+/*
+ * Whether a write to a page makes the whole huge page dirty that it is part of
+ */
+static bool mock_dirties_huge_page(struct mock_domain *mock,
+				   unsigned long index)
 {
 	void *pte = xa_load(&mock->ptes, index);
 
@@ -361,12 +384,14 @@ static bool widens(struct mock_domain *mock, unsigned long index)
 }
 
 /**
- * mock_domain_write() - A device writes to a range
- * @mock: The page table, that can tell.
+ * mock_domain_write() - Mark pages dirty as if a device had written to them
+ * @mock: The page table, which was made with dirty tracking.
  * @iova: First IOVA.
- * @length: Number of bytes, not 0, both multiples of MOCK_PAGE_SIZE.
+ * @length: Number of bytes, not 0; both are multiples of MOCK_PAGE_SIZE.
  *
- * Return: whether any of it is mapped.
+ * Context: Process context; sleeps.
+ *
+ * Return: true if any page of the range is mapped.
  */
 bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 		       unsigned long length)
@@ -375,20 +400,22 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
 
-	if (widens(mock, last))
+	if (mock_dirties_huge_page(mock, last))
 		last = round_up(last + 1, huge) - 1;
-	if (widens(mock, index))
+	if (mock_dirties_huge_page(mock, index))
 		index = round_down(index, huge);
-	return mark_pages(mock, index, last);
+	return mock_mark_dirty(mock, index, last);
 }
 
 /**
- * mock_domain_read_dirty() - Report what devices have written
+ * mock_domain_read_dirty() - Report the dirty pages of a range
  * @mock: The page table.
  * @iova: First IOVA.
- * @length: Number of bytes, not 0, both multiples of MOCK_PAGE_SIZE.
- * @clear: It is not dirty any more.
- * @dirty: Where to, or NULL.
+ * @length: Number of bytes, not 0; both are multiples of MOCK_PAGE_SIZE.
+ * @clear: Make the pages clean.
+ * @dirty: The bitmap to report them in, or NULL.
+ *
+ * Context: Process context; sleeps.
  */
 void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			    size_t length, bool clear,

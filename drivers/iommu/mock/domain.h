@@ -7,20 +7,23 @@
 
 struct iommu_provider_dirty;
 
-/* Of a page in mock_domain::ptes: a device has written there. */
-#define MOCK_PTE_DIRTY	XA_MARK_0
-#define MOCK_PTE_SEEN	XA_MARK_1	/* devices see it */
+/* Marks of an entry of mock_domain::ptes */
+#define MOCK_PTE_DIRTY	XA_MARK_0	/* a device has written to the page */
+#define MOCK_PTE_SEEN	XA_MARK_1	/* the mapping is visible to devices */
 
 /**
  * struct mock_domain - A page table of the mock IOMMU
- * @domain: What the driver sees.
- * @ptes: The physical address of each page by IOVA, both in units of
- *	MOCK_PAGE_SIZE, how it is mapped, and whether it is part of a huge page:
- *	see mock_pte().
- * @dirty: It can tell what devices write.
- * @huge_dirty: It can tell only that a huge page was written somewhere.
- * @tracking: The driver wants to be told.
- * @ndevices: Devices attached.  The driver serializes attach and detach.
+ * @domain: The domain that iommufd.ko maps and unmaps.
+ * @ptes: An entry for each page of MOCK_PAGE_SIZE that is mapped, by IOVA in
+ *	units of MOCK_PAGE_SIZE: see mock_pte().
+ * @dirty: The domain was made with dirty tracking.
+ * @huge_dirty: A huge page is dirty as a whole.
+ * @tracking: Dirty tracking is on.
+ * @ndevices: Number of devices attached.
+ *
+ * The xarray has a lock of its own.  iommufd.ko serializes attach and detach,
+ * which change @ndevices, and the changes of @tracking.  The other fields are
+ * constant.
  */
 struct mock_domain {
 	struct iommu_domain domain;
@@ -31,6 +34,14 @@ struct mock_domain {
 	unsigned int ndevices;
 };
 
+/**
+ * to_mock_domain() - The page table that a domain is
+ * @domain: A domain of the mock IOMMU.
+ *
+ * Context: Any.
+ *
+ * Return: The page table.
+ */
 static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
 {
 	return container_of(domain, struct mock_domain, domain);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * IOMMU_TEST_CMD on /dev/iommu, which the module iommufd_mock answers: mock
- * devices behind a mock IOMMU, and a look at what the driver does to them.
+ * IOMMU_TEST_CMD on /dev/iommu, an ioctl of the module iommufd_mock: it makes
+ * mock devices behind a mock IOMMU, and shows tests what the driver does to
+ * them.
  *
- * For tests only, so it is not installed with the headers in uapi/.
+ * The header is for tests only, so it is not installed with those in uapi/.
  */
 #ifndef IOMMUFD_TEST_H
 #define IOMMUFD_TEST_H
@@ -11,7 +12,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* What is done; an operation that is not known: EOPNOTSUPP */
+/* iommu_test_cmd.op; EOPNOTSUPP for any other value */
 enum {
 	IOMMU_TEST_OP_ADD_RESERVED = 1,
 	IOMMU_TEST_OP_MOCK_DOMAIN = 2,
@@ -34,10 +35,12 @@ enum {
 	IOMMU_TEST_OP_ACCESS_ATTACH = 67,
 };
 
-/* The longest region of MMIO */
+/* The largest number of bytes of a region of MMIO */
 #define MOCK_MMIO_MAX_LENGTH	(4UL << 20)
 
-/* The mock IOMMU; the last byte of its aperture is inclusive */
+/*
+ * The aperture, with MOCK_APERTURE_LAST, and the page sizes of the mock IOMMU
+ */
 enum {
 	MOCK_APERTURE_START = 1UL << 24,
 	MOCK_APERTURE_LAST = (1UL << 31) - 1,
@@ -48,29 +51,29 @@ enum {
 /* IOMMU_HWPT_ALLOC with this data type takes struct iommu_hwpt_selftest */
 #define IOMMU_HWPT_DATA_SELFTEST 0xdead
 
-/* Kinds of page table, iommu_hwpt_selftest.pagetable_type */
+/* iommu_hwpt_selftest.pagetable_type */
 enum {
 	MOCK_IOMMUPT_DEFAULT = 0,
 	MOCK_IOMMUPT_HUGE = 1,
 };
 
 /**
- * struct iommu_hwpt_selftest - How a page table of the mock IOMMU is to be
- * @iotlb: Ignored, it is of page tables that are nested.
- * @pagetable_type: MOCK_IOMMUPT_DEFAULT: each page of MOCK_PAGE_SIZE is dirty by
- *	itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.
+ * struct iommu_hwpt_selftest - The kind of a page table of the mock IOMMU
+ * @iotlb: Ignored; it is for nested page tables.
+ * @pagetable_type: MOCK_IOMMUPT_DEFAULT: each page of MOCK_PAGE_SIZE is dirty
+ *	by itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.
  */
 struct iommu_hwpt_selftest {
 	__u32 iotlb;
 	__u32 pagetable_type;
 };
 
-/* IOMMU_GET_HW_INFO of a mock device has this type and this struct */
+/* The type that IOMMU_GET_HW_INFO returns for a mock device */
 #define IOMMU_HW_INFO_TYPE_SELFTEST 0xfeedbeef
 #define IOMMU_HW_INFO_SELFTEST_REGVAL 0xdeadbeef
 
 /**
- * struct iommu_test_hw_info - What the mock IOMMU tells of itself
+ * struct iommu_test_hw_info - The information about the mock IOMMU
  * @flags: 0
  * @test_reg: IOMMU_HW_INFO_SELFTEST_REGVAL
  */
@@ -84,11 +87,11 @@ enum {
 	MOCK_FLAGS_DEVICE_NO_DIRTY = 1 << 0,
 	MOCK_FLAGS_DEVICE_PASID = 1 << 2,
 
-	/* Of this driver only: its interrupts are not isolated */
+	/* Of this driver only: interrupts of the device are not isolated */
 	MOCK_FLAGS_DEVICE_UNSAFE_MSI = 1 << 16,
 };
 
-/* Bits of a PASID, for a device that can have them */
+/* Number of bits of a PASID, for a device with MOCK_FLAGS_DEVICE_PASID */
 #define MOCK_PASID_WIDTH 20
 
 /* create_access.flags */
@@ -112,7 +115,7 @@ enum {
  * struct iommu_test_cmd - ioctl(IOMMU_TEST_CMD)
  * @size: sizeof(struct iommu_test_cmd)
  * @op: IOMMU_TEST_OP_*
- * @id: The object acted on
+ * @id: The object that the operation is for
  * @__reserved: Must be 0
  * @add_reserved: Reserve IOVA in the IOAS @id
  * @add_reserved.start: First IOVA
@@ -122,66 +125,75 @@ enum {
  *	destroying it detaches, unbinds and frees the device
  * @mock_domain.out_hwpt_id: ID of the HWPT
  * @mock_domain.out_idev_id: ID of the device
- * @mock_domain_flags: The same for a device of another kind
- * @mock_domain_flags.out_stdev_id: As above
- * @mock_domain_flags.out_hwpt_id: As above
- * @mock_domain_flags.out_idev_id: As above
+ * @mock_domain_flags: As @mock_domain, with flags for the mock device
+ * @mock_domain_flags.out_stdev_id: As @mock_domain.out_stdev_id
+ * @mock_domain_flags.out_hwpt_id: As @mock_domain.out_hwpt_id
+ * @mock_domain_flags.out_idev_id: As @mock_domain.out_idev_id
  * @mock_domain_flags.dev_flags: MOCK_FLAGS_DEVICE_*
- * @mock_domain_replace: Attach the device of test object @id to something else
- * @mock_domain_replace.pt_id: ID of an IOAS or a HWPT; set to that of the HWPT
- * @check_map: Does HWPT @id map exactly the memory of a user range?
+ * @mock_domain_replace: Replace the page table of the device of test object @id
+ * @mock_domain_replace.pt_id: ID of an IOAS or a HWPT; set to the ID of the
+ *	HWPT
+ * @check_map: Check that HWPT @id maps the memory of a user range, else EINVAL
  * @check_map.iova: First IOVA
  * @check_map.length: Number of bytes
  * @check_map.uptr: First user address
- * @check_refs: Is each page of a user range pinned as often as this?
+ * @check_refs: Check the number of pins of each page of a user range, else EIO
  * @check_refs.length: Number of bytes
  * @check_refs.uptr: First user address
  * @check_refs.refs: Number of pins
- * @create_access: Make a software device on the IOAS @id
- * @create_access.out_access_fd: It lives as long as this file descriptor; for
- *	what follows @id is that, else EBADFD
+ * @create_access: Make a software device that is attached to the IOAS @id
+ * @create_access.out_access_fd: File descriptor; its close destroys the device.
+ *	It is the @id of the operations on the device, which fail with EBADFD
+ *	for any other
  * @create_access.flags: MOCK_FLAGS_ACCESS_CREATE_*
- * @destroy_access_pages: Unpin an item
- * @destroy_access_pages.access_pages_id: ID of the item; ENOENT without it
- * @access_pages: Pin; EBADE unless that is the memory of a user range.  An unmap
- *	destroys the item
+ * @destroy_access_pages: Unpin the pages of an item of software device @id
+ * @destroy_access_pages.access_pages_id: ID of the item; ENOENT if there is
+ *	none
+ * @access_pages: Pin pages by software device @id and make an item of them;
+ *	EBADE unless they are the memory of a user range.  An unmap destroys the
+ *	item
  * @access_pages.flags: MOCK_FLAGS_ACCESS_*
- * @access_pages.out_access_pages_id: ID of the item, counts up from 1
+ * @access_pages.out_access_pages_id: ID of the item; the first is 1
  * @access_pages.iova: First IOVA
  * @access_pages.length: Number of bytes, at most 16 MiB
  * @access_pages.uptr: First user address
- * @access_rw: Copy between IOVA and a user range
+ * @access_rw: Copy between IOVA of software device @id and a user range
  * @access_rw.iova: First IOVA
  * @access_rw.length: Number of bytes, at most 16 MiB
  * @access_rw.uptr: First user address
- * @access_rw.flags: MOCK_ACCESS_RW_*: write to the IOVA; as a kernel thread would
- * @access_replace_ioas: Attach a software device to another IOAS
+ * @access_rw.flags: MOCK_ACCESS_RW_WRITE: write to the IOVA.
+ *	MOCK_ACCESS_RW_SLOW_PATH: copy as a kernel thread would
+ * @access_replace_ioas: Attach software device @id to another IOAS
  * @access_replace_ioas.ioas_id: ID of the IOAS
- * @memory_limit: Bound the scratch memory of the driver, for all contexts
+ * @memory_limit: Limit the scratch memory of the driver, for all contexts
  * @memory_limit.limit: Number of bytes, at least 12
- * @dirty: Mark pages dirty that HWPT @id, made with dirty tracking, maps
+ * @dirty: Mark pages dirty that are mapped in HWPT @id, which was made with
+ *	dirty tracking
  * @dirty.flags: Must be 0
  * @dirty.iova: First IOVA, a multiple of @dirty.page_size
  * @dirty.length: Number of bytes, a multiple of @dirty.page_size, not 0
- * @dirty.page_size: Bytes that a bit stands for, a power of two, at least
+ * @dirty.page_size: Number of bytes for each bit, a power of two, at least
  *	MOCK_PAGE_SIZE
- * @dirty.uptr: User address of a bitmap: what to mark
- * @dirty.out_nr_dirty: Bits that are set, and something is mapped there
+ * @dirty.uptr: User address of a bitmap of the pages to mark
+ * @dirty.out_nr_dirty: Number of bits that are set and where a page is mapped
  * @create_mmio: Make a region of MMIO for this context, not reachable
- * @create_mmio.length: Number of bytes, pages, at most MOCK_MMIO_MAX_LENGTH
- * @create_mmio.out_fd: What user space maps it by; it lives as long as that
- * @mmio_set: Of the region whose file descriptor is @id, else EBADFD
- * @mmio_set.reachable: Restore it; 0: revoke it
- * @check_mmio: Does HWPT @id map exactly a range of a region, as MMIO? ENOENT if
- *	nothing is mapped there at all, EINVAL if something else is
+ * @create_mmio.length: Number of bytes, a multiple of the page size, at most
+ *	MOCK_MMIO_MAX_LENGTH
+ * @create_mmio.out_fd: File descriptor for mmap(); its close destroys the
+ *	region
+ * @mmio_set: Revoke or restore the region whose file descriptor is @id, else
+ *	EBADFD
+ * @mmio_set.reachable: 1: restore the region; 0: revoke it
+ * @check_mmio: Check that HWPT @id maps a range of a region, as MMIO; ENOENT if
+ *	nothing is mapped there, EINVAL if anything else is
  * @check_mmio.iova: First IOVA
  * @check_mmio.length: Number of bytes
- * @check_mmio.offset: Of the first byte in the region
- * @check_mmio.fd: The region's file descriptor
- * @check_mmio.write: It may also be written; it may always be read
- * @access_attach: Attach a software device that is detached, or detach it
+ * @check_mmio.offset: Offset of the first byte in the region
+ * @check_mmio.fd: File descriptor of the region
+ * @check_mmio.write: The mapping is for writing and reading; 0: for reading
+ * @access_attach: Attach software device @id, which is detached, or detach it
  * @access_attach.ioas_id: ID of the IOAS
- * @access_attach.detach: Detach it, from whatever it is attached to
+ * @access_attach.detach: 1: detach the device; 0: attach it
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -270,7 +282,7 @@ struct iommu_test_cmd {
 			__u32 ioas_id;
 			__u32 detach;
 		} access_attach;
-		__aligned_u64 __room[6];
+		__aligned_u64 __pad[6];
 	};
 	__u32 last;
 };

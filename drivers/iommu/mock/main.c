@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_TEST_CMD: its operations, and the module
+ * IOMMU_TEST_CMD: the operations of the ioctl, and the module.
  *
  * The module is for tests; it is never installed.
  */
@@ -32,10 +32,12 @@ MODULE_PARM_DESC(no_huge_hint,
 		 "Try to pin a huge page at once wherever there could be one");
 
 /**
- * struct mock_object - Test object: a mock device that is bound and attached
- * @obj: The object.
+ * struct mock_object - A mock device that is bound and attached, as an object
+ * @obj: The object, of type IOMMUFD_OBJ_TEST.
  * @mdev: The device.
- * @idev: Its binding to the context.
+ * @idev: The binding of the device to the context.
+ *
+ * Constant once the object is published, so there is no lock.
  */
 struct mock_object {
 	struct iommufd_object obj;
@@ -43,13 +45,13 @@ struct mock_object {
 	struct iommufd_device *idev;
 };
 
-static int respond(struct iommufd_ucmd *ucmd)
+static int mock_respond(struct iommufd_ucmd *ucmd)
 {
 	return iommufd_ucmd_respond(ucmd, sizeof(struct iommu_test_cmd));
 }
 
-/* A range of multiples of @align that does not wrap; may be empty */
-static int check_range(u64 start, u64 length, unsigned long align)
+/* Check that a range consists of multiples of @align and does not wrap. */
+static int mock_check_range(u64 start, u64 length, unsigned long align)
 {
 	u64 end;
 
@@ -58,7 +60,7 @@ static int check_range(u64 start, u64 length, unsigned long align)
 	return check_add_overflow(start, length, &end) ? -EOVERFLOW : 0;
 }
 
-static int test_add_reserved(struct iommufd_ucmd *ucmd)
+static int mock_test_add_reserved(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u64 start = cmd->add_reserved.start, last;
@@ -77,16 +79,16 @@ static int test_add_reserved(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-static void unmake_device(struct mock_object *mobj)
+static void mock_object_unbind(struct mock_object *mobj)
 {
 	iommufd_device_detach(mobj->idev);
 	iommufd_device_unbind_owned(mobj->idev);
 	mock_device_destroy(mobj->mdev);
 }
 
-/* Make a device, bind it, attach it to *@pt_id. */
-static int make_device(struct iommufd_ucmd *ucmd, struct mock_object *mobj,
-		       u32 flags, u32 *pt_id)
+/* Make a device, bind it, and attach it to *@pt_id. */
+static int mock_object_bind(struct iommufd_ucmd *ucmd, struct mock_object *mobj,
+			    u32 flags, u32 *pt_id)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	int rc;
@@ -113,7 +115,7 @@ err_destroy:
 	return rc;
 }
 
-static int mock_domain(struct iommufd_ucmd *ucmd, u32 flags)
+static int mock_object_create(struct iommufd_ucmd *ucmd, u32 flags)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct mock_object *mobj;
@@ -124,31 +126,31 @@ static int mock_domain(struct iommufd_ucmd *ucmd, u32 flags)
 				    IOMMUFD_OBJ_TEST);
 	if (IS_ERR(mobj))
 		return PTR_ERR(mobj);
-	rc = make_device(ucmd, mobj, flags, &pt_id);
+	rc = mock_object_bind(ucmd, mobj, flags, &pt_id);
 	if (rc)
 		goto err_abort;
 
 	cmd->mock_domain.out_stdev_id = mobj->obj.id;
 	cmd->mock_domain.out_hwpt_id = pt_id;
-	rc = respond(ucmd);
+	rc = mock_respond(ucmd);
 	if (rc)
 		goto err_unmake;
 	iommufd_test_publish(ucmd->ictx, &mobj->obj);
 	return 0;
 
 err_unmake:
-	unmake_device(mobj);
+	mock_object_unbind(mobj);
 err_abort:
 	iommufd_object_abort(ucmd->ictx, &mobj->obj);
 	return rc;
 }
 
-static int test_mock_domain(struct iommufd_ucmd *ucmd)
+static int mock_test_domain(struct iommufd_ucmd *ucmd)
 {
-	return mock_domain(ucmd, 0);
+	return mock_object_create(ucmd, 0);
 }
 
-static int test_mock_domain_flags(struct iommufd_ucmd *ucmd)
+static int mock_test_domain_flags(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u32 flags = cmd->mock_domain_flags.dev_flags;
@@ -156,10 +158,10 @@ static int test_mock_domain_flags(struct iommufd_ucmd *ucmd)
 	if (flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID |
 		      MOCK_FLAGS_DEVICE_UNSAFE_MSI))
 		return -EOPNOTSUPP;
-	return mock_domain(ucmd, flags);
+	return mock_object_create(ucmd, flags);
 }
 
-static int test_mock_domain_replace(struct iommufd_ucmd *ucmd)
+static int mock_test_domain_replace(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd __user *user = ucmd->ubuffer;
 	struct iommu_test_cmd *cmd = ucmd->cmd;
@@ -167,8 +169,10 @@ static int test_mock_domain_replace(struct iommufd_ucmd *ucmd)
 	struct mock_object *mobj;
 	int rc;
 
-	/* It cannot be undone: can the answer be given? */
-	rc = respond(ucmd);
+	/*
+	 * A replace cannot be undone: find out whether the answer can be given.
+	 */
+	rc = mock_respond(ucmd);
 	if (rc)
 		return rc;
 	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_TEST);
@@ -182,17 +186,17 @@ static int test_mock_domain_replace(struct iommufd_ucmd *ucmd)
 			      &user->mock_domain_replace.pt_id);
 }
 
-static int test_check_map(struct iommufd_ucmd *ucmd)
+static int mock_test_check_map(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct iommufd_object *obj;
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	rc = check_range(cmd->check_map.iova, cmd->check_map.length,
-			 MOCK_PAGE_SIZE) ?:
-	     check_range(cmd->check_map.uptr, cmd->check_map.length,
-			 MOCK_PAGE_SIZE);
+	rc = mock_check_range(cmd->check_map.iova, cmd->check_map.length,
+			      MOCK_PAGE_SIZE) ?:
+	     mock_check_range(cmd->check_map.uptr, cmd->check_map.length,
+			      MOCK_PAGE_SIZE);
 	if (rc)
 		return rc;
 
@@ -200,7 +204,7 @@ static int test_check_map(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	hwpt = container_of(obj, struct iommufd_hwpt, obj);
-	if (hwpt->provider == &mock_provider)
+	if (hwpt->provider == &mock_backend)
 		rc = mock_domain_check(to_mock_domain(hwpt->domain),
 				       cmd->check_map.iova,
 				       cmd->check_map.length,
@@ -211,7 +215,7 @@ static int test_check_map(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-static int test_check_mmio(struct iommufd_ucmd *ucmd)
+static int mock_test_check_mmio(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	int prot = IOMMU_MMIO | IOMMU_READ;
@@ -223,10 +227,10 @@ static int test_check_mmio(struct iommufd_ucmd *ucmd)
 		prot |= IOMMU_WRITE;
 	if (!cmd->check_mmio.length)
 		return -EINVAL;
-	rc = check_range(cmd->check_mmio.iova, cmd->check_mmio.length,
-			 MOCK_PAGE_SIZE) ?:
-	     check_range(cmd->check_mmio.offset, cmd->check_mmio.length,
-			 MOCK_PAGE_SIZE) ?:
+	rc = mock_check_range(cmd->check_mmio.iova, cmd->check_mmio.length,
+			      MOCK_PAGE_SIZE) ?:
+	     mock_check_range(cmd->check_mmio.offset, cmd->check_mmio.length,
+			      MOCK_PAGE_SIZE) ?:
 	     mock_mmio_phys(ucmd, cmd->check_mmio.fd, cmd->check_mmio.offset,
 			    &phys);
 	if (rc)
@@ -235,7 +239,7 @@ static int test_check_mmio(struct iommufd_ucmd *ucmd)
 	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->id);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
-	if (hwpt->provider == &mock_provider)
+	if (hwpt->provider == &mock_backend)
 		rc = mock_domain_check_phys(to_mock_domain(hwpt->domain),
 					    cmd->check_mmio.iova,
 					    cmd->check_mmio.length, phys, prot);
@@ -245,14 +249,17 @@ static int test_check_mmio(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-/* A page of its own is pinned by GUP_PIN_COUNTING_BIAS references a pin. */
-static bool page_has_pins(struct page *page, unsigned int pins)
+/*
+ * Whether a page is pinned @pins times: a pin of a small page takes
+ * GUP_PIN_COUNTING_BIAS references.  True for any page of a large folio.
+ */
+static bool mock_page_has_pins(struct page *page, unsigned int pins)
 {
 	return PageCompound(page) ||
 	       page_ref_count(page) / GUP_PIN_COUNTING_BIAS == pins;
 }
 
-static int test_check_refs(struct iommufd_ucmd *ucmd)
+static int mock_test_check_refs(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u64 uaddr = cmd->check_refs.uptr;
@@ -261,7 +268,7 @@ static int test_check_refs(struct iommufd_ucmd *ucmd)
 	bool ok;
 	int rc;
 
-	rc = check_range(uaddr, length, PAGE_SIZE);
+	rc = mock_check_range(uaddr, length, PAGE_SIZE);
 	if (rc)
 		return rc;
 
@@ -271,7 +278,7 @@ static int test_check_refs(struct iommufd_ucmd *ucmd)
 		cond_resched();
 		if (get_user_pages_fast(uaddr, 1, 0, &page) != 1)
 			return -EFAULT;
-		ok = page_has_pins(page, cmd->check_refs.refs);
+		ok = mock_page_has_pins(page, cmd->check_refs.refs);
 		put_page(page);
 		if (!ok)
 			return -EIO;
@@ -279,11 +286,13 @@ static int test_check_refs(struct iommufd_ucmd *ucmd)
 	return 0;
 }
 
-static int test_memory_limit(struct iommufd_ucmd *ucmd)
+static int mock_test_memory_limit(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 
-	/* A page and its number of bytes */
+	/*
+	 * The driver needs an entry for one page: its pointer and its length.
+	 */
 	if (cmd->memory_limit.limit < sizeof(struct page *) + sizeof(u32))
 		return -EINVAL;
 	WRITE_ONCE(iopt_scratch_bytes,
@@ -292,10 +301,11 @@ static int test_memory_limit(struct iommufd_ucmd *ucmd)
 }
 
 /*
- * Write where bits are set; count those where something is mapped.  A byte at a
- * time: the bitmap can begin anywhere.
+ * Mark dirty what the user's bitmap has set, and count the bits where a page is
+ * mapped.  The bitmap may begin at any address, so it is read byte by byte.
  */
-static int write_pages(struct mock_domain *mock, struct iommu_test_cmd *cmd)
+static int mock_write_dirty(struct mock_domain *mock,
+			    struct iommu_test_cmd *cmd)
 {
 	const u8 __user *uptr = u64_to_user_ptr(cmd->dirty.uptr);
 	u64 bits = cmd->dirty.length / cmd->dirty.page_size, bit, n = 0;
@@ -318,7 +328,7 @@ static int write_pages(struct mock_domain *mock, struct iommu_test_cmd *cmd)
 	return 0;
 }
 
-static int test_dirty(struct iommufd_ucmd *ucmd)
+static int mock_test_dirty(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct iommufd_hwpt *hwpt;
@@ -329,42 +339,42 @@ static int test_dirty(struct iommufd_ucmd *ucmd)
 	if (!is_power_of_2(cmd->dirty.page_size) ||
 	    cmd->dirty.page_size < MOCK_PAGE_SIZE || !cmd->dirty.length)
 		return -EINVAL;
-	rc = check_range(cmd->dirty.iova, cmd->dirty.length,
-			 cmd->dirty.page_size) ?: respond(ucmd);
+	rc = mock_check_range(cmd->dirty.iova, cmd->dirty.length,
+			      cmd->dirty.page_size) ?: mock_respond(ucmd);
 	if (rc)
 		return rc;
 
 	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->id);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
-	if (hwpt->provider == &mock_provider &&
+	if (hwpt->provider == &mock_backend &&
 	    hwpt->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
-		rc = write_pages(to_mock_domain(hwpt->domain), cmd);
+		rc = mock_write_dirty(to_mock_domain(hwpt->domain), cmd);
 	else
 		rc = -EINVAL;
 	iommufd_object_put(&hwpt->obj);
-	return rc ?: respond(ucmd);
+	return rc ?: mock_respond(ucmd);
 }
 
-typedef int (*test_fn)(struct iommufd_ucmd *ucmd);
+typedef int (*mock_test_fn)(struct iommufd_ucmd *ucmd);
 
-static const test_fn test_ops[] = {
-	[IOMMU_TEST_OP_ADD_RESERVED] = test_add_reserved,
-	[IOMMU_TEST_OP_MOCK_DOMAIN] = test_mock_domain,
-	[IOMMU_TEST_OP_MD_CHECK_MAP] = test_check_map,
-	[IOMMU_TEST_OP_MD_CHECK_REFS] = test_check_refs,
+static const mock_test_fn mock_test_ops[] = {
+	[IOMMU_TEST_OP_ADD_RESERVED] = mock_test_add_reserved,
+	[IOMMU_TEST_OP_MOCK_DOMAIN] = mock_test_domain,
+	[IOMMU_TEST_OP_MD_CHECK_MAP] = mock_test_check_map,
+	[IOMMU_TEST_OP_MD_CHECK_REFS] = mock_test_check_refs,
 	[IOMMU_TEST_OP_CREATE_ACCESS] = mock_access_create,
 	[IOMMU_TEST_OP_DESTROY_ACCESS_PAGES] = mock_access_destroy_pages,
 	[IOMMU_TEST_OP_ACCESS_PAGES] = mock_access_pages,
 	[IOMMU_TEST_OP_ACCESS_RW] = mock_access_rw,
-	[IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT] = test_memory_limit,
-	[IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE] = test_mock_domain_replace,
+	[IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT] = mock_test_memory_limit,
+	[IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE] = mock_test_domain_replace,
 	[IOMMU_TEST_OP_ACCESS_REPLACE_IOAS] = mock_access_replace_ioas,
-	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = test_mock_domain_flags,
-	[IOMMU_TEST_OP_DIRTY] = test_dirty,
+	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = mock_test_domain_flags,
+	[IOMMU_TEST_OP_DIRTY] = mock_test_dirty,
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
-	[IOMMU_TEST_OP_MD_CHECK_MMIO] = test_check_mmio,
+	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,
 	[IOMMU_TEST_OP_ACCESS_ATTACH] = mock_access_attach,
 };
 
@@ -388,21 +398,22 @@ static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,
 	rc = copy_struct_from_user(&cmd, sizeof(cmd), arg, ucmd.user_size);
 	if (rc)
 		return rc;
-	if (cmd.__reserved || cmd.op >= ARRAY_SIZE(test_ops) ||
-	    !test_ops[cmd.op])
+	if (cmd.__reserved || cmd.op >= ARRAY_SIZE(mock_test_ops) ||
+	    !mock_test_ops[cmd.op])
 		return -EOPNOTSUPP;
-	return test_ops[cmd.op](&ucmd);
+	return mock_test_ops[cmd.op](&ucmd);
 }
 
-static void mock_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+static void mock_object_destroy(struct iommufd_ctx *ictx,
+				struct iommufd_object *obj)
 {
-	unmake_device(container_of(obj, struct mock_object, obj));
+	mock_object_unbind(container_of(obj, struct mock_object, obj));
 }
 
 static const struct iommufd_test_ops mock_test = {
 	.owner = THIS_MODULE,
 	.ioctl = mock_ioctl,
-	.destroy = mock_destroy,
+	.destroy = mock_object_destroy,
 };
 
 static int __init mock_init(void)
@@ -432,5 +443,5 @@ MODULE_DESCRIPTION("Mock IOMMU and mock devices, to test /dev/iommu");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IOMMUFD_VERSION);
 MODULE_IMPORT_NS("IOMMUFD_TEST");
-/* Taints the kernel as running test code. */
+/* The kernel is tainted as one that runs test code. */
 MODULE_INFO(test, "Y");

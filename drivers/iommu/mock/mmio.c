@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mock MMIO: a region behind a file, which user space maps
+ * Mock MMIO: a file that holds a region of MMIO, for user space to mmap().
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -18,11 +18,14 @@
 #include "mmio.h"
 
 /**
- * struct mock_mmio - What stands for the MMIO of a device
+ * struct mock_mmio - Memory that stands for the MMIO of a device
  * @ictx: The context, a reference.
- * @mmio: The region, NULL while it is made.
- * @memory: What it really is.
- * @length: Bytes of it.
+ * @mmio: The region; NULL until iommufd_mmio_create() has returned.
+ * @memory: The memory.
+ * @length: Number of bytes.
+ *
+ * The private data of a file.  Constant once the file is installed, so there is
+ * no lock; iommufd.ko has one for @mmio.
  */
 struct mock_mmio {
 	struct iommufd_ctx *ictx;
@@ -31,6 +34,7 @@ struct mock_mmio {
 	size_t length;
 };
 
+/* An iommufd_mmio_find_fn */
 static int mock_mmio_find(void *data, struct vm_area_struct *vma,
 			  unsigned long uaddr, unsigned long length,
 			  phys_addr_t *phys)
@@ -127,6 +131,8 @@ static struct file *mock_mmio_open(struct iommufd_ctx *ictx, size_t length)
  * mock_mmio_create() - IOMMU_TEST_OP_CREATE_MMIO
  * @ucmd: The ioctl.
  *
+ * Context: Process context; sleeps.
+ *
  * Return: 0 or an errno.
  */
 int mock_mmio_create(struct iommufd_ucmd *ucmd)
@@ -160,9 +166,12 @@ err_put_fd:
 	return rc;
 }
 
-/* The region that a file is; to be given back with fput(). */
-static struct file *get_mock(struct iommufd_ucmd *ucmd, int fd,
-			     struct mock_mmio **mock)
+/*
+ * Find the region whose file descriptor is @fd.  Returns its file, which the
+ * caller gives back with fput().
+ */
+static struct file *mock_mmio_get(struct iommufd_ucmd *ucmd, int fd,
+				  struct mock_mmio **mock)
 {
 	struct file *file = fget(fd);
 
@@ -179,6 +188,8 @@ static struct file *get_mock(struct iommufd_ucmd *ucmd, int fd,
  * mock_mmio_set() - IOMMU_TEST_OP_MMIO_SET
  * @ucmd: The ioctl.
  *
+ * Context: Process context; sleeps.
+ *
  * Return: 0 or an errno.
  */
 int mock_mmio_set(struct iommufd_ucmd *ucmd)
@@ -188,7 +199,7 @@ int mock_mmio_set(struct iommufd_ucmd *ucmd)
 	struct file *file;
 	int rc = 0;
 
-	file = get_mock(ucmd, cmd->id, &mock);
+	file = mock_mmio_get(ucmd, cmd->id, &mock);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	if (cmd->mmio_set.reachable)
@@ -200,13 +211,15 @@ int mock_mmio_set(struct iommufd_ucmd *ucmd)
 }
 
 /**
- * mock_mmio_phys() - Where a byte of a region is
+ * mock_mmio_phys() - Find the physical address of a byte of a region
  * @ucmd: The ioctl.
- * @fd: The region's file.
- * @offset: Of the byte.
- * @phys: Set to its physical address.
+ * @fd: The file descriptor of the region.
+ * @offset: Offset of the byte in the region.
+ * @phys: Set to the physical address of the byte.
  *
- * Return: 0, or -EBADFD when the file is something else.
+ * Context: Process context.
+ *
+ * Return: 0, or -EBADFD if @fd is no region of the context.
  */
 int mock_mmio_phys(struct iommufd_ucmd *ucmd, int fd, u64 offset,
 		   phys_addr_t *phys)
@@ -214,7 +227,7 @@ int mock_mmio_phys(struct iommufd_ucmd *ucmd, int fd, u64 offset,
 	struct mock_mmio *mock;
 	struct file *file;
 
-	file = get_mock(ucmd, fd, &mock);
+	file = mock_mmio_get(ucmd, fd, &mock);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	*phys = virt_to_phys(mock->memory) + offset;
