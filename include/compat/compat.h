@@ -2,14 +2,15 @@
 /*
  * Everything that depends on the kernel version, and nothing else.
  *
- * The code proper is written against the newest kernel's interfaces.  Kbuild
- * forces this file into every object; each header below is named after the
- * kernel header it stands in for, and goes when the last kernel that needs it
- * is dropped.  Kbuild also has this directory searched after the kernel's own,
- * for headers that an old kernel has not got at all.
+ * All other code is written against the interfaces of the newest kernel.
+ * Kbuild includes this file in every object.  Each header below is named after
+ * the kernel header that it completes, and is removed with the last kernel that
+ * needs it.  Kbuild also searches this directory after the kernel's own, for
+ * headers that an old kernel lacks.
  *
- * HAVE_NAME is set if the kernel's headers have what the file `have` says of
- * NAME.  The version is asked only for what no header tells.
+ * HAVE_NAME is defined if the line for NAME in the file `have` matches the
+ * kernel's headers.  The version is compared only where no header shows the
+ * difference.
  */
 #ifndef __IOMMUFD_COMPAT_H
 #define __IOMMUFD_COMPAT_H

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Kernel API of /dev/iommu: what a driver needs that hands a device to user
- * space.  The user ABI is uapi/linux/iommufd.h.
+ * The kernel API of /dev/iommu, for drivers that give devices to user space.
+ * The user ABI is uapi/linux/iommufd.h.
  *
  * The order of calls is bind, attach, [replace ...,] detach, unbind.  Between
  * bind and attach, and between detach and unbind, the device's whole IOMMU
  * group is blocked from DMA.
  *
- * A software device is an access: create, attach, [replace ...,] detach,
- * destroy.  It reaches what is mapped with the CPU.
+ * An access is a software device, which reaches mapped memory with the CPU.
+ * The order of calls is create, attach, [replace ...,] detach, destroy.
  */
 #ifndef __LINUX_IOMMUFD_H
 #define __LINUX_IOMMUFD_H
@@ -44,17 +44,17 @@ u32 iommufd_device_to_id(struct iommufd_device *idev);
 
 /**
  * typedef iommufd_mmio_find_fn - Find the device's MMIO behind a user address
- * @data: What iommufd_mmio_create() was given.
- * @vma: A mapping of the file that it was given.
+ * @data: The argument of iommufd_mmio_create().
+ * @vma: A mapping of the file that was the argument of iommufd_mmio_create().
  * @uaddr: User address of the first byte, in @vma.
- * @length: Bytes, all in @vma.
- * @phys: Set to the physical address of the first byte; those of the others
- *	follow it.
+ * @length: Number of bytes, all in @vma.
+ * @phys: Set to the physical address of the first byte; the range is
+ *	contiguous.
  *
- * Called with the mmap lock held.  Takes no lock that is held around
- * iommufd_mmio_revoke().
+ * Context: The mmap lock is held.  The function must not take a lock that the
+ * driver holds while it calls iommufd_mmio_revoke().
  *
- * Return: 0, or an errno when it is something else.
+ * Return: 0, or an errno if the range is not MMIO of the device.
  */
 typedef int (*iommufd_mmio_find_fn)(void *data, struct vm_area_struct *vma,
 				    unsigned long uaddr, unsigned long length,
@@ -71,19 +71,22 @@ int iommufd_mmio_restore(struct iommufd_mmio *mmio);
 enum {
 	IOMMUFD_ACCESS_RW_READ = 0,
 	IOMMUFD_ACCESS_RW_WRITE = BIT(0),
-	IOMMUFD_ACCESS_RW_KTHREAD = BIT(1),	/* of the latter only */
+	IOMMUFD_ACCESS_RW_KTHREAD = BIT(1),	/* of iommufd_access_rw() */
 };
 
 /**
- * struct iommufd_access_ops - What the driver of a software device does
- * @needs_pin_pages: It pins pages.
- * @unmap: Drop each pin that meets a range of IOVA, which is about to be
- *	unmapped, by iommufd_access_unpin_pages() with the range that was pinned:
- *	the unmap waits for that.  Meanwhile none can be pinned there.
- *	A length of ULONG_MAX from 0 on means all.  May sleep.  A lock that it
- *	takes may be held when pages are pinned, but not when a device or an
- *	access is attached, replaced or detached.  Not called without
- *	@needs_pin_pages.
+ * struct iommufd_access_ops - The operations of the driver of a software device
+ * @needs_pin_pages: The driver pins pages.
+ * @unmap: Called before a range of IOVA is unmapped, if @needs_pin_pages.  The
+ *	driver drops each pin that overlaps the range, before the function
+ *	returns or soon after, by iommufd_access_unpin_pages() with the range
+ *	that was pinned.  The unmap waits until the pins are dropped; meanwhile
+ *	no page of the range can be pinned.  The range from 0 on with a length
+ *	of ULONG_MAX stands for all IOVA.
+ *
+ * Context: @unmap may sleep.  It may take a lock that the driver holds while it
+ * pins pages, but no lock that is held while a device or an access is attached,
+ * replaced or detached.
  */
 struct iommufd_access_ops {
 	u8 needs_pin_pages;

@@ -2,7 +2,7 @@
 #ifndef __COMPAT_LINUX_DEVICE_H
 #define __COMPAT_LINUX_DEVICE_H
 
-/* 6.2 made the device const that device_type.devnode() gets. */
+/* Before 6.2 the device that device_type.devnode() gets is not const. */
 #ifdef HAVE_DEVNODE_CONST
 #define devnode_const const
 #else

@@ -4,10 +4,10 @@
 
 #include <linux/export.h>
 
-/* Before 6.13 the namespace is no string. */
+/* Before 6.13 the namespace is given without quotes. */
 #ifndef HAVE_NS_STRINGS
 #undef EXPORT_SYMBOL_NS_GPL
-/* Until 6.4 the header makes the entry itself, in a section of this name. */
+/* Before 6.5 the header itself makes the entry, in a section of this name. */
 #ifdef __KSYMTAB_ENTRY
 #define EXPORT_SYMBOL_NS_GPL(sym, ns)	__EXPORT_SYMBOL(sym, "_gpl", ns)
 #else

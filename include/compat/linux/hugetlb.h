@@ -8,7 +8,7 @@
 #include <linux/version.h>
 
 #ifndef HAVE_FILEMAP_LOCK_HUGETLB_FOLIO
-/* Before 6.7 hugetlbfs counts its page cache in huge pages. */
+/* Before 6.7 the page cache of hugetlbfs is indexed in huge pages. */
 static inline struct folio *
 filemap_lock_hugetlb_folio(struct hstate *h, struct address_space *mapping,
 			   pgoff_t idx)
@@ -18,9 +18,10 @@ filemap_lock_hugetlb_folio(struct hstate *h, struct address_space *mapping,
 #endif
 
 /*
- * Before 6.6 a lasting pin of a huge page that may not stay where it is fails,
- * with a warning in the log.  With CMA one cannot tell before.  Nor do headers
- * tell what mm/gup.c does.
+ * Whether a long-term pin migrates a huge page of hugetlbfs that must not stay
+ * where it is.  Before 6.6 the pin fails instead, with a warning in the log.
+ * With CMA the answer depends on the page, so it is true.  No header shows
+ * which of the two mm/gup.c does.
  */
 static inline bool longterm_pin_moves_hugetlb(void)
 {

@@ -2,7 +2,7 @@
 #ifndef __COMPAT_LINUX_IOMMU_H
 #define __COMPAT_LINUX_IOMMU_H
 
-/* linux/iommu.h names it, as the user ABI has it, which here is ours. */
+/* linux/iommu.h uses this enum of the user ABI, which is this driver's here. */
 enum iommu_viommu_type;
 
 #include <linux/bits.h>
@@ -22,7 +22,7 @@ enum iommu_viommu_type;
 #endif
 
 #ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
-/* An attribute in the group @group of an IOMMU in sysfs, NULL if it has none */
+/* The attribute @name in the group @group of an IOMMU in sysfs, NULL if none */
 static inline struct device_attribute *
 compat_iommu_attribute(struct device *iommu, const char *group,
 		       const char *name)
@@ -43,10 +43,11 @@ compat_iommu_attribute(struct device *iommu, const char *group,
 }
 
 /*
- * 6.2 can be asked whether the domains of a device can be made to snoop all its
- * DMA.  Before, only a domain that the device is attached to could be.  AMD's
- * always can.  Intel's can if the hardware has snoop control, bit 7 of the
- * register that sysfs shows as intel-iommu/ecap.
+ * Whether the domains of a device can enforce cache coherency.  From 6.2 on
+ * this is a capability of the device; before, only a domain to which the device
+ * is attached shows it.  Domains of AMD's driver always can.  Domains of
+ * Intel's driver can if the hardware has snoop control, bit 7 of the register
+ * that is intel-iommu/ecap in sysfs.
  */
 static inline bool compat_device_can_snoop(struct device *dev)
 {
@@ -85,7 +86,7 @@ static inline bool compat_device_iommu_capable(struct device *dev,
 #endif
 
 #ifndef HAVE_IOMMU_MAP_GFP
-/* 6.3 lets the caller choose how page tables are allocated. */
+/* From 6.3 on the caller gives the flags by which page tables are allocated. */
 static inline int compat_iommu_map(struct iommu_domain *domain,
 				   unsigned long iova, phys_addr_t paddr,
 				   size_t size, int prot, gfp_t gfp)
@@ -109,8 +110,8 @@ static inline ssize_t compat_iommu_map_sg(struct iommu_domain *domain,
 
 #ifndef HAVE_IOMMU_GROUP_ISOLATED_MSI
 /*
- * 6.3 asks each device whether its interrupts are isolated.  Before, that was
- * a property of the platform's MSI domains or of the device's IOMMU.
+ * From 6.3 on isolation of interrupts is a property of each device.  Before, it
+ * is one of the platform's MSI domains or of the device's IOMMU.
  */
 static inline int compat_device_no_intr_remap(struct device *dev, void *unused)
 {
@@ -126,13 +127,14 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
 #endif
 
 /*
- * What iommu_map() calls of an IOMMU driver: the kernel does not export these steps
- * alone.  From 6.7 on, all drivers map any number of pages of one size, and may
- * fail to make them visible.  In 7.x most have their page tables from a library,
- * which maps any range.
+ * The steps of iommu_map(), which the kernel does not export one by one: to
+ * map, and to make the mapping visible to devices.  From 6.7 on all IOMMU
+ * drivers map any number of pages of one size in a call, and the second step
+ * may fail.  In 7.x most drivers have their page tables from a library, which
+ * maps any range.
  */
 #ifndef HAVE_IOTLB_SYNC_MAP_RC
-/* What iommu_domain_ops.iotlb_sync_map() returns, of a value that it cannot */
+/* The return type of iommu_domain_ops.iotlb_sync_map(), and a value of it */
 #define iotlb_sync_map_t	void
 #define iotlb_sync_map_rc(rc)	((void)(rc))
 
@@ -163,7 +165,7 @@ static inline int iommu_domain_map_pages(struct iommu_domain *domain,
 #ifdef HAVE_GENERIC_PT
 	struct pt_iommu *pt = iommupt_from_domain(domain);
 
-	/* Only the kernel's own function keeps the books that this looks at. */
+	/* The debug option checks the accounts that iommu_map() alone keeps. */
 	if (IS_ENABLED(CONFIG_IOMMU_DEBUG_PAGEALLOC)) {
 		int rc = iommu_map(domain, iova, paddr, pgsize * pgcount, prot,
 				   gfp);
@@ -189,7 +191,9 @@ static inline int iommu_domain_map_pages(struct iommu_domain *domain,
 }
 
 #ifndef HAVE_IOMMU_PAGING_DOMAIN_ALLOC
-/* 6.11 has domains for a device.  Before, they were for all of a bus. */
+/*
+ * From 6.11 on a domain is made for a device; before, for all devices of a bus.
+ */
 static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 {
 	return iommu_domain_alloc(dev->bus) ?: ERR_PTR(-ENOMEM);
@@ -197,16 +201,17 @@ static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 #endif
 
 /*
- * Some IOMMU drivers make a domain for a device, with flags, that is final at once,
- * and tell of their hardware.  In 7.x there is a function to ask them for a domain,
- * in 6.12 there is none, and before, such domains are not asked for.
+ * Some IOMMU drivers can make a domain for a device, with flags, whose
+ * properties do not change at attach (a final domain), and have information
+ * about their hardware.  7.x has a function to make a final domain; 6.12 has
+ * only the op of the driver; before, this driver makes no final domains.
  */
 #if defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
 #define compat_domain_alloc_op	domain_alloc_paging_flags
 #elif defined(HAVE_DOMAIN_ALLOC_USER)
 #define compat_domain_alloc_op	domain_alloc_user
 
-/* Not all drivers say whose the domain is. */
+/* Not all IOMMU drivers set the owner of the domain. */
 static inline struct iommu_domain *
 iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
 {
@@ -227,7 +232,7 @@ static inline bool iommu_has_final_domains(struct device *dev)
 	       dev->iommu->iommu_dev->ops->compat_domain_alloc_op;
 }
 
-/* Exported, for who imports IOMMUFD_INTERNAL, and in no public header */
+/* Exported in the namespace IOMMUFD_INTERNAL, but in no public header */
 struct iommu_attach_handle *iommu_attach_handle_get(struct iommu_group *group,
 						    ioasid_t pasid,
 						    unsigned int type);
@@ -240,7 +245,7 @@ int iommu_replace_group_handle(struct iommu_group *group,
 			       struct iommu_domain *domain,
 			       struct iommu_attach_handle *handle);
 
-/* The type is what is asked for, and what there is. */
+/* @type is the type that is asked for; set to the type that is returned. */
 static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 {
 	const struct iommu_ops *ops = dev->iommu->iommu_dev->ops;
@@ -320,12 +325,13 @@ static inline u8 iommu_pasid_bits(struct device *dev)
 #endif
 
 /*
- * From 6.11 on Intel's driver, when a device gets another page table, has the IOMMU
- * forget the former one for the device's own requester ID only, except in scalable
- * mode.  A device whose requests bear another ID, like those behind a PCIe-to-PCI
- * bridge, would go on with what it had before: the host's mappings, or a page table
- * that was freed.  Corrected in 7.2 and in 6.12.114 (CVE-2026-90240), inside that
- * driver, of which no header tells.
+ * Whether the IOMMU forgets the former page table of a device for all requester
+ * IDs that the device uses, when it gets another one.  From 6.11 on Intel's
+ * driver flushes the device's own requester ID only, except in scalable mode.
+ * A device whose requests have another ID, like one behind a PCIe-to-PCI
+ * bridge, would keep its former page table: the host's mappings, or one that
+ * has been freed.  This is corrected in 7.2 and in 6.12.114 (CVE-2026-90240),
+ * inside the driver, so no header shows it.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0) || \
 	LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0) || \
@@ -336,7 +342,7 @@ static inline bool iommu_forgets_aliases(struct device *dev)
 	return true;
 }
 #else
-/* Only bridges of PCI Express leave the ID of a request as it is. */
+/* Bridges other than those of PCI Express change the requester ID. */
 static inline bool compat_has_other_id(struct pci_dev *pdev)
 {
 	struct pci_dev *bridge;

@@ -6,17 +6,17 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
-/* No header tells which of the two mm/gup.c does. */
+/* No header shows which of the two mm/gup.c does. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 /*
- * Since 6.2 a lasting pin for reading gives a private mapping its own page
- * first (FAULT_FLAG_UNSHARE).  Before, it would pin the zero page or the page
- * cache, and the owner's next write would move the owner, but not the device,
- * to another page.  So pin for writing where a write would make a copy; a
- * shared mapping has no copy to make.
+ * From 6.2 on a long-term pin for reading first gives a private mapping a page
+ * of its own (FAULT_FLAG_UNSHARE).  Before, it pins the zero page or the page
+ * cache, and the next write of the process moves the process to another page,
+ * but not the device.  So this function pins for writing where a write makes a
+ * copy.  In a shared mapping a write makes no copy.
  *
- * Before 6.5 a lasting pin also keeps the mmap lock throughout, so @locked is
- * left alone.  Pins at most up to the end of one VMA.
+ * Before 6.5 a long-term pin does not drop the mmap lock, so @locked is not
+ * changed.  The function pins up to the end of one VMA at most.
  */
 static inline long compat_pin_user_pages_remote(struct mm_struct *mm,
 						unsigned long start,
@@ -49,24 +49,24 @@ static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
 					     unsigned int gup_flags,
 					     struct page **pages)
 {
-	long ret;
+	long rc;
 
 	if (gup_flags & FOLL_WRITE)
 		return pin_user_pages_fast(start, nr_pages, gup_flags, pages);
 
 	if (mmap_read_lock_killable(current->mm))
 		return -EINTR;
-	ret = compat_pin_user_pages_remote(current->mm, start, nr_pages,
-					   gup_flags, pages, NULL);
+	rc = compat_pin_user_pages_remote(current->mm, start, nr_pages,
+					  gup_flags, pages, NULL);
 	mmap_read_unlock(current->mm);
-	return ret;
+	return rc;
 }
 
 #define pin_user_pages_fast compat_pin_user_pages_fast
 #endif
 
 #ifdef HAVE_GUP_VMAS
-/* Before 6.5 it can list VMAs as well. */
+/* Before 6.5 get_user_pages_remote() has an argument for a list of VMAs. */
 static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 						unsigned long start,
 						unsigned long nr_pages,
@@ -83,10 +83,10 @@ static inline long compat_get_user_pages_remote(struct mm_struct *mm,
 
 #ifndef HAVE_FOLIO_ADD_PINS
 /*
- * 6.13 exports a way to pin a folio that the caller has a reference to.  As in
- * the kernel's own: a large folio has a count of its pins, in a small one a pin
- * is so many references, and so many pins that the count of references would
- * wrap are refused.
+ * From 6.13 on a function is exported that pins a folio to which the caller has
+ * a reference.  This one does what the kernel's does: a large folio has a
+ * counter of pins, each pin of a small folio takes GUP_PIN_COUNTING_BIAS
+ * references, and a folio whose reference count has wrapped is refused.
  */
 static inline int folio_add_pins(struct folio *folio, unsigned int pins)
 {

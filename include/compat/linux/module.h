@@ -4,7 +4,7 @@
 
 #include <linux/module.h>
 
-/* Before 6.13 the namespace is no string. */
+/* Before 6.13 the namespace is given without quotes. */
 #ifndef HAVE_NS_STRINGS
 #undef MODULE_IMPORT_NS
 #define MODULE_IMPORT_NS(ns)	MODULE_INFO(import_ns, ns)

@@ -5,8 +5,9 @@
 #include <linux/err.h>
 #include <linux/pagemap.h>
 /*
- * 6.4 tells by an errno that there is no folio.  No header tells whether this is
- * needed, but it never harms.
+ * From 6.4 on filemap_get_folio() returns an errno if there is no folio;
+ * before, it returns NULL.  No header shows which of the two it does, and the
+ * check never harms.
  */
 static inline struct folio *
 compat_filemap_get_folio(struct address_space *mapping, pgoff_t index)

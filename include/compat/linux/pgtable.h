@@ -6,8 +6,9 @@
 #include <linux/pgtable.h>
 
 /*
- * Entries for memory that is no business of mm.  Before 7.x those for memory of
- * devices that has struct pages are among them, and have a mark of their own.
+ * Entries whose pages mm does not manage.  Before 7.x, entries for device
+ * memory with struct pages have a mark of their own, and this is what it is
+ * called.
  */
 #ifdef HAVE_PMD_DEVMAP
 #define pmd_special(pmd)	(pmd_devmap(pmd) != 0)

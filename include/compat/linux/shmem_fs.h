@@ -7,7 +7,7 @@
 #include <linux/shmem_fs.h>
 
 #ifndef HAVE_SHMEM_READ_FOLIO
-/* 6.4 gives the folio instead of one of its pages. */
+/* Before 6.4 there is only a function that returns one page of the folio. */
 static inline struct folio *shmem_read_folio(struct address_space *mapping,
 					     pgoff_t index)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* 6.12 moved it here; found only where the kernel has none. */
+/*
+ * Before 6.12 the header is in asm/.  This file is found by these kernels only.
+ */
 #ifndef __COMPAT_LINUX_UNALIGNED_H
 #define __COMPAT_LINUX_UNALIGNED_H
 

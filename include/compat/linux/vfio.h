@@ -10,25 +10,27 @@
 #include <linux/vfio.h>
 
 /*
- * 6.10 gave each device an inode, by whose mapping it finds what user space
- * maps of the device.  Before, it kept a list.
+ * From 6.10 on each device has an inode, and vfio-pci-core finds the mappings
+ * of the device by the inode's address space.  Before, it kept a list of them.
  */
 static inline struct address_space *
-vfio_device_mapping(struct vfio_device *vdev, struct file *filp)
+vfio_device_mapping(struct vfio_device *vdev, struct file *file)
 {
 #ifdef HAVE_VFIO_DEVICE_INODE
 	return vdev->inode->i_mapping;
 #else
-	return filp->f_mapping;
+	return file->f_mapping;
 #endif
 }
 
-/* Until 6.6 KVM takes files of groups only, and asks for just that. */
+/* Before 6.6 KVM takes files of groups only, and calls this function. */
 #ifndef HAVE_VFIO_FILE_IS_VALID
 #define vfio_file_is_valid vfio_file_is_group
 #endif
 
-/* 7.x exports what keeps a device registered. */
+/*
+ * 7.x exports these two functions; before, the VFIO core has them for itself.
+ */
 #ifndef HAVE_VFIO_TRY_GET_REGISTRATION
 static inline bool vfio_device_try_get_registration(struct vfio_device *vdev)
 {
@@ -43,8 +45,9 @@ static inline void vfio_device_put_registration(struct vfio_device *vdev)
 #endif
 
 /*
- * Whether a user who shows no token may have a device: 0 or -EACCES.  Before 7.x
- * a token can only follow the name of the device.
+ * Whether a user who gives no VF token may open a device: 0, -EACCES or another
+ * errno.  Before 7.x the VFIO core parses the token from a string that begins
+ * with the name of the device.
  */
 static inline int vfio_device_match_no_token(struct vfio_device *vdev)
 {
@@ -54,7 +57,7 @@ static inline int vfio_device_match_no_token(struct vfio_device *vdev)
 	return vdev->ops->match_token_uuid(vdev, NULL);
 #else
 	char *name;
-	int ret;
+	int rc;
 
 	if (!vdev->ops->match)
 		return 0;
@@ -62,18 +65,19 @@ static inline int vfio_device_match_no_token(struct vfio_device *vdev)
 	name = kstrdup(dev_name(vdev->dev), GFP_KERNEL);
 	if (!name)
 		return -ENOMEM;
-	ret = vdev->ops->match(vdev, name);
+	rc = vdev->ops->match(vdev, name);
 	kfree(name);
 
-	if (ret < 0)
-		return ret;
-	return ret ? 0 : -EACCES;
+	if (rc < 0)
+		return rc;
+	return rc ? 0 : -EACCES;
 #endif
 }
 
 /*
- * VFIO_DEVICE_GET_REGION_INFO.  In 7.x the VFIO core asks the driver, and talks to
- * the user itself; it does not export that.
+ * VFIO_DEVICE_GET_REGION_INFO.  In 7.x the driver fills in a struct, and the
+ * VFIO core copies it to the user; it does not export its function for that.
+ * Before, the driver does both.
  */
 static inline long
 vfio_device_region_info(struct vfio_device *vdev,
@@ -83,15 +87,15 @@ vfio_device_region_info(struct vfio_device *vdev,
 	const size_t minsz = offsetofend(struct vfio_region_info, offset);
 	struct vfio_region_info info = {};
 	struct vfio_info_cap caps = {};
-	long ret;
+	long rc;
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
 	if (info.argsz < minsz)
 		return -EINVAL;
 
-	ret = vdev->ops->get_region_info_caps(vdev, &info, &caps);
-	if (ret)
+	rc = vdev->ops->get_region_info_caps(vdev, &info, &caps);
+	if (rc)
 		goto out_free;
 
 	if (caps.size) {
@@ -105,14 +109,14 @@ vfio_device_region_info(struct vfio_device *vdev,
 			info.cap_offset = sizeof(info);
 			vfio_info_cap_shift(&caps, sizeof(info));
 			if (copy_to_user(arg + 1, caps.buf, caps.size))
-				ret = -EFAULT;
+				rc = -EFAULT;
 		}
 	}
-	if (!ret && copy_to_user(arg, &info, minsz))
-		ret = -EFAULT;
+	if (!rc && copy_to_user(arg, &info, minsz))
+		rc = -EFAULT;
 out_free:
 	kfree(caps.buf);
-	return ret;
+	return rc;
 #else
 	return vdev->ops->ioctl(vdev, VFIO_DEVICE_GET_REGION_INFO,
 				(unsigned long)arg);

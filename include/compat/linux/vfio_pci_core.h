@@ -8,10 +8,11 @@
 #include <linux/vfio_pci_core.h>
 
 /*
- * Until 6.10 the core has a list of the mappings of BARs that are filled, and
- * does not fill one on it again.  So whoever empties page tables has to empty
- * the list too, and keep faults away meanwhile.  From 6.10 on all is in the
- * page tables, and unmap_mapping_range() does it.
+ * Before 6.10 vfio-pci-core has a list of the mappings of BARs that a page
+ * fault has filled, and does not fill a listed one again.  So code that empties
+ * the page tables must also empty the list, and keep page faults away
+ * meanwhile.  From 6.10 on there is no list, and unmap_mapping_range()
+ * suffices.
  */
 #ifdef HAVE_VFIO_PCI_VMA_LIST
 #include <linux/list.h>
@@ -30,7 +31,11 @@ struct compat_vfio_pci_mmap_vma {
 	struct list_head vma_next;
 };
 
-/* munmap() empties what it has taken off the tree with the lock for reading. */
+/*
+ * Try to lock the mm of a mapping for reading.  Fails also if munmap() has
+ * removed the mapping from the mm's tree: munmap() then empties it with the
+ * lock held for reading.
+ */
 static inline bool compat_mmap_read_trylock_of(struct vm_area_struct *vma)
 {
 	if (!mmap_read_trylock(vma->vm_mm))
@@ -42,10 +47,11 @@ static inline bool compat_mmap_read_trylock_of(struct vm_area_struct *vma)
 }
 
 /*
- * Empty the mappings on a device's list.  To do so changes their VM_PAT, and
- * takes an mmap lock.  That comes before vma_lock, which is held, so it is only
- * tried for, but for an mm that the caller has locked.  Returns one to wait for,
- * with a reference, or NULL when the list is empty.
+ * Empty the mappings on a device's list, and the list.  Emptying a mapping
+ * changes its VM_PAT, which needs the mmap lock.  The mmap lock comes before
+ * vma_lock, which is held, so this function only tries to take it, except that
+ * of @locked, which the caller holds.  Returns an mm that the caller must lock
+ * and then try again, with a reference, or NULL when the list is empty.
  */
 static inline struct mm_struct *
 compat_vfio_pci_empty_vmas(struct vfio_pci_core_device *core,
@@ -66,7 +72,7 @@ compat_vfio_pci_empty_vmas(struct vfio_pci_core_device *core,
 			zap_vma_ptes(vma, vma->vm_start,
 				     vma->vm_end - vma->vm_start);
 			mmap_read_unlock(mm);
-			mmput_async(mm); /* its end takes vma_lock */
+			mmput_async(mm); /* the last mmput() takes vma_lock */
 		}
 		list_del(&entry->vma_next);
 		kfree(entry);
@@ -84,8 +90,10 @@ compat_vfio_pci_unlock_vmas(struct vfio_device_set *dev_set)
 }
 
 /*
- * Empty the lists of all devices, and keep them empty.  Threads that go on to
- * fill mappings do not keep this from its end: they hold mmap locks for reading.
+ * Empty the lists of all devices, and keep them empty until
+ * compat_vfio_pci_unlock_vmas().  Threads that keep filling mappings cannot
+ * make this loop forever: they hold the mmap lock for reading, which it takes
+ * for writing.
  */
 static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
 {
@@ -128,9 +136,10 @@ compat_vfio_pci_unlock_vmas(struct vfio_device_set *dev_set)
 #endif
 
 /*
- * The physical address that a mapping of a BAR begins with; PHYS_ADDR_MAX of
- * something else.  With the list, a mapping's offset is that address; without, it
- * is the one in the device file, by which unmap_mapping_range() finds it.
+ * The physical address at which a mapping of a BAR begins; PHYS_ADDR_MAX for
+ * another mapping.  With the list, the offset of the mapping is this address;
+ * without, it is the offset in the device file, by which unmap_mapping_range()
+ * finds the mapping.
  */
 static inline phys_addr_t vfio_pci_vma_start(struct vfio_pci_core_device *core,
 					     struct vm_area_struct *vma)
@@ -149,9 +158,9 @@ static inline phys_addr_t vfio_pci_vma_start(struct vfio_pci_core_device *core,
 }
 
 /*
- * In 7.2 each device has the parameters as they were when it was initialized.
- * Before, the core has them for all, and may not be told of others while there
- * are devices.
+ * From 7.2 on each device has a copy of the module's parameters, made when it
+ * is initialized.  Before, vfio-pci-core has one copy for all devices, which
+ * must not change while there are devices.
  */
 #ifdef HAVE_VFIO_PCI_SET_PARAMS
 static inline void vfio_pci_core_init_params(struct vfio_pci_core_device *core,

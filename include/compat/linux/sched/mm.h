@@ -6,19 +6,19 @@
 #include <linux/sched/mm.h>
 
 /*
- * 7.x takes the caller's mm.  Before, one says which, and until 6.10 the function is
- * a pointer of the mm.
+ * In 7.x mm_get_unmapped_area() is for the mm of the caller.  Before, the mm is
+ * an argument, and before 6.10 the mm has a pointer to the function instead.
  */
 #ifndef HAVE_MM_GET_UNMAPPED_AREA_CURRENT
 static inline unsigned long
-compat_mm_get_unmapped_area(struct file *filp, unsigned long addr,
+compat_mm_get_unmapped_area(struct file *file, unsigned long addr,
 			    unsigned long len, unsigned long pgoff,
 			    unsigned long flags)
 {
 #ifdef HAVE_MM_GET_UNMAPPED_AREA
-	return mm_get_unmapped_area(current->mm, filp, addr, len, pgoff, flags);
+	return mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags);
 #else
-	return current->mm->get_unmapped_area(filp, addr, len, pgoff, flags);
+	return current->mm->get_unmapped_area(file, addr, len, pgoff, flags);
 #endif
 }
 
