@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Devices of the VM's profile "default"; see tools/testing/vm/run */
+/* Devices of every VM: see tools/testing/vm/devices */
 #define EDU	"0000:00:04.0"
 #define NVME	"0000:00:05.0"
 #define PAIR_0	"0000:00:06.0"	/* two edu functions in one group */
