@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random calls, each compared with a model that is simple enough to be right:
- * a list of mappings, each a slice of some memory.  The model says what every
- * call returns, and which pages are pinned.
+ * Random calls on two IOASes, each with a real device that comes and goes, compared
+ * with a model that is simple enough to be right: a list of mappings, each a slice
+ * of some memory.  The model says what every call returns, and how many pages are
+ * pinned.  Mappings consist of whole pages; random_mock.c has a larger model.
  */
 #include "common.h"
 
