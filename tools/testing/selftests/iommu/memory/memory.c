@@ -558,7 +558,7 @@ TEST_F(iommufd, kernel_addresses_are_no_memory)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* It is mapped, see ../vfio/bar.c, but not as something that can be pinned */
+/* It is mapped, see ../../vfio/bar.c, but not as something that can be pinned */
 TEST_F(iommufd, device_memory_is_no_memory)
 {
 	struct vfio_region_info region = {

@@ -229,7 +229,7 @@ TEST_F(iommufd, long_size_with_more_is_too_big)
 	}
 }
 
-/* VFIO's container has the same type, see type1.c */
+/* VFIO's container has the same type, see container/type1.c */
 static bool vfio_call(unsigned int request)
 {
 	switch (request) {
