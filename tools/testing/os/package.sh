@@ -10,7 +10,10 @@
 set -eu
 package=$(realpath "$1")
 cd "$(dirname "$0")/../selftests/package"
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 export DEBIAN_FRONTEND=noninteractive
 version=$(dpkg-deb -f "$package" Version)
 k=$(ls /lib/modules)

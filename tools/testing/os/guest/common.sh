@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Sourced by the steps: what they ask of the system.
 # shellcheck shell=sh disable=SC2034 # what is set here is used there
+tmp=/tmp
 . /os/tap.sh
 rel=$(uname -r)
 edu=0000:00:04.0 nvme=0000:00:05.0
@@ -9,8 +10,8 @@ devices=/sys/bus/pci/devices
 # ours MODULE: is what is loaded the file that DKMS has put there?
 ours() {
 	file=$(echo "/lib/modules/$rel/updates/dkms/$1".ko*)
-	equal "$(modinfo -F filename "$1")" "$file" &&
-		equal "$(cat "/sys/module/$(echo "$1" | tr - _)/srcversion")" \
+	same "$(modinfo -F filename "$1")" "$file" &&
+		same "$(cat "/sys/module/$(echo "$1" | tr - _)/srcversion")" \
 			"$(modinfo -F srcversion "$file")"
 }
 
@@ -18,7 +19,7 @@ ours() {
 # its sources, and does not taint the kernel.
 stock() {
 	test -d /sys/module/vfio_pci && ! test -e /sys/module/vfio_pci/srcversion &&
-		equal "$(cat /sys/module/vfio_pci/taint)" "" &&
+		same "$(cat /sys/module/vfio_pci/taint)" "" &&
 		test -e "$(echo "/lib/modules/$rel/kernel/drivers/vfio/pci/vfio-pci".ko*)"
 }
 
@@ -38,12 +39,12 @@ from_initramfs() {
 }
 
 # bound BDF DRIVER
-bound() { equal "$(basename "$(readlink "$devices/$1/driver")")" "$2"; }
+bound() { same "$(basename "$(readlink "$devices/$1/driver")")" "$2"; }
 
 # has_node BDF: the device file, where and of the number that sysfs says
 has_node() {
 	node=$(ls "$devices/$1/vfio-dev") &&
-		equal "$(stat -c '%F %Hr:%Lr' "/dev/vfio/devices/$node")" \
+		same "$(stat -c '%F %Hr:%Lr' "/dev/vfio/devices/$node")" \
 			"character special file $(cat "$devices/$1/vfio-dev/$node/dev")"
 }
 
@@ -52,5 +53,5 @@ has_group() { test -c "/dev/vfio/$(basename "$(readlink "$devices/$1/iommu_group
 
 # failed_units UNIT...: no others have failed
 failed_units() {
-	equal "$(systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1)" "$*"
+	same "$(systemctl list-units --failed --plain --no-legend | cut -d ' ' -f 1)" "$*"
 }

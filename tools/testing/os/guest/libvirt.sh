@@ -88,7 +88,7 @@ guest() {
 guest_reads() {
 	guest "$1" "modprobe nvme; until [ -b /dev/nvme$2n1 ]; do sleep 0.1; done; \
 dd if=/dev/nvme$2n1 iflag=direct bs=1M count=1 2>/dev/null | sha256sum" >/tmp/hash
-	equal "$(sed -n '$d; s/ .*//p' /tmp/hash)" "$3"
+	same "$(sed -n '$d; s/ .*//p' /tmp/hash)" "$3"
 }
 
 # wait_driver BDF DRIVER: a while
@@ -110,7 +110,7 @@ host_hash() {
 	dd if="$disk" iflag=direct bs=1M count=1 2>/dev/null | sha256sum | cut -d ' ' -f 1
 }
 
-host_reads() { equal "$(host_hash "$1")" "$2"; }
+host_reads() { same "$(host_hash "$1")" "$2"; }
 
 qemu() { cat "/run/libvirt/qemu/$1.pid"; }
 
@@ -123,7 +123,7 @@ has_open() {
 	name=$1; shift
 	want=/dev/iommu
 	for d; do want="$want $(node "$d")"; done
-	equal "$(readlink /proc/"$(qemu "$name")"/fd/* | grep -e '^/dev/iommu' -e '^/dev/vfio' |
+	same "$(readlink /proc/"$(qemu "$name")"/fd/* | grep -e '^/dev/iommu' -e '^/dev/vfio' |
 		sort | xargs)" "$want"
 }
 
@@ -137,7 +137,7 @@ memlock() { awk '/^Max locked memory/ { print $4 }' "/proc/$(qemu "$1")/limits";
 
 # confined NAME: does AppArmor hold its QEMU to a profile of its own?
 confined() {
-	equal "$(cat "/proc/$(qemu "$1")/attr/current")" \
+	same "$(cat "/proc/$(qemu "$1")/attr/current")" \
 		"libvirt-$(virsh domuuid "$1" | grep .) (enforce)"
 }
 
@@ -151,7 +151,7 @@ in_cgroup() {
 
 # not_for NAME FILE: the cgroup of its QEMU does not let it open FILE
 not_for() {
-	equal "$(in_cgroup "$1" ": <>$2" 2>&1)" \
+	same "$(in_cgroup "$1" ": <>$2" 2>&1)" \
 		"sh: 1: cannot create $2: Operation not permitted"
 }
 
@@ -162,7 +162,7 @@ pinned() {
 		END { print n }' /proc/vmstat
 }
 
-none_pinned() { equal "$(pinned)" 0; }
+none_pinned() { same "$(pinned)" 0; }
 
 # refused TEXT COMMAND...: it fails, and says so
 refused() {

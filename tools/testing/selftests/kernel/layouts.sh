@@ -6,7 +6,10 @@
 # but in no public header.  And the callers in KVM that drivers/vfio/kvm_hook.c knows by
 # name have that name.  Prints TAP.
 set -eu
-. ../package/tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 compat=$top/include/compat/linux
 btf=/sys/kernel/btf
 core=vfio_pci_core_device entry=vfio_pci_mmap_vma

@@ -3,7 +3,10 @@
 # What the documents quote of the modules is what the modules have: lines of the
 # kernel log, parameters.  And where links lead to there is something.  Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 cd "$top"
 docs=Documentation
 iommufd=drivers/iommu/iommufd vfio=drivers/vfio

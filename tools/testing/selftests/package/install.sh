@@ -3,7 +3,10 @@
 # "make install" and "make uninstall" below a directory, and what make says to bad
 # input: one line.  Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 kernel_line "${KERNEL:-6.12}"
 "$here/fetch" -k "${KERNEL:-6.12}" build
 # In a copy: other tests have the modules of this tree

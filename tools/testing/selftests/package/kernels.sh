@@ -3,7 +3,10 @@
 # Which kernels the modules are built for, as dkms.conf tells DKMS and as Kbuild
 # goes by it; and that a kernel that is left out is no failure.  Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 
 # verdict ACTION KERNEL: what DKMS finds in dkms.conf when it is about to do ACTION for
 # KERNEL: "build" or "skip", and whether it would install the modules by itself.

@@ -3,7 +3,10 @@
 # What the toolbox and fetch say when something is missing, one line, and that the
 # next run heals what another left half done.  Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 export IOMMUFD_CACHE="$tmp/cache"
 mkdir "$IOMMUFD_CACHE"
 toolbox=$top/tools/testing/toolbox fetch=$here/fetch

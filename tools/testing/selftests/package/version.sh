@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The version in dkms.conf is the version of everything.  Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 cd "$top"
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 

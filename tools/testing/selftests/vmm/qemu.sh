@@ -10,24 +10,15 @@ kernel_line "$KERNEL"
 rel=$(cat "$kdir/release")
 factor=${TIME_FACTOR:-1}
 tmp=$(mktemp -d)
-n=0 failed=0 qemu= trace= vmm=$cache/vmm
+. ../../tap.sh
+qemu= trace= vmm=$cache/vmm
 trap 'kill -9 $qemu 2>/dev/null; rm -rf "$tmp"' EXIT
 
-# ok NAME COMMAND...: one test, which passes if the command does
+# ok NAME COMMAND...: a test; after a failure, a guest that does not answer is given up
 ok() {
-	name=$1; shift
-	n=$((n + 1))
-	if "$@" >"$tmp/out" 2>&1; then
-		echo "ok $n $name"
-	else
-		sed 's/^/# /' "$tmp/out"
-		echo "not ok $n $name"
-		failed=1
-		[ ! -e "$tmp/silent" ] || give_up
-	fi
+	check "$@"
+	[ $failed = 0 ] || [ ! -e "$tmp/silent" ] || give_up
 }
-
-same() { [ "$1" = "$2" ] || { echo "$1, not $2"; return 1; }; }
 
 # must NAME COMMAND...: a test without which there is no going on
 must() {
