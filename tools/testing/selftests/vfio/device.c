@@ -9,7 +9,7 @@
 #include <linux/pci_regs.h>
 #include <sys/eventfd.h>
 
-#include "../../../examples/mmio.h"
+#include "mmio.h"
 #include "test.h"
 
 FIXTURE(device)

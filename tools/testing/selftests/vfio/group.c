@@ -6,7 +6,7 @@
  */
 #include <linux/pci_regs.h>
 
-#include "../../../examples/mmio.h"
+#include "mmio.h"
 #include "fault.h"
 
 #define IOVA	0x10000000ULL

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include "../../../examples/mmio.h"
+#include "mmio.h"
 #include "../userfault.h"
 #include "group.h"
 

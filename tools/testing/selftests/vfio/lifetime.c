@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "../../../examples/mmio.h"
+#include "mmio.h"
 #include "test.h"
 
 FIXTURE(lifetime)

@@ -16,11 +16,11 @@
 #include "../kernel.h"
 #include "../patience.h"
 #include "../pinned.h"
-#include "../../../examples/edu.h"
-#include "../../../examples/iommu.h"
-#include "../../../examples/kmsg.h"
-#include "../../../examples/nvme.h"
-#include "../../../examples/vfio.h"
+#include "edu.h"
+#include "iommu.h"
+#include "kmsg.h"
+#include "nvme.h"
+#include "vfio.h"
 #include "pci.h"
 
 #define PAGE	4096UL

@@ -6,7 +6,7 @@
  */
 #include <stddef.h>
 
-#include "../../../examples/edu.h"
+#include "edu.h"
 #include "hwpt.h"
 
 #define IOVA	0x10000000ULL

@@ -5,7 +5,7 @@
  */
 #include <sys/wait.h>
 
-#include "../../../examples/edu.h"
+#include "edu.h"
 #include "common.h"
 
 #define AT	(256 * HUGE)

@@ -3,8 +3,8 @@
  * PCI devices of the test VM and what sysfs can do with them.  Functions return
  * 0 or a negative errno.
  */
-#ifndef SELFTESTS_PCI_H
-#define SELFTESTS_PCI_H
+#ifndef LIB_PCI_H
+#define LIB_PCI_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The calls on /dev/iommu that the examples need */
+/* Calls on /dev/iommu */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>

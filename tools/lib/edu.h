@@ -3,8 +3,8 @@
  * QEMU's edu device: a DMA engine between memory and a buffer of 4 KiB inside
  * the device.  The driver of a device that does nothing but DMA.
  */
-#ifndef EXAMPLES_EDU_H
-#define EXAMPLES_EDU_H
+#ifndef LIB_EDU_H
+#define LIB_EDU_H
 
 #include <stddef.h>
 #include <linux/types.h>

@@ -4,8 +4,8 @@
  * after everything the program wrote before it; what the program reads after a
  * read is no older than that read.
  */
-#ifndef EXAMPLES_MMIO_H
-#define EXAMPLES_MMIO_H
+#ifndef LIB_MMIO_H
+#define LIB_MMIO_H
 
 #include <linux/types.h>
 

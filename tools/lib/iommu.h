@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The calls on /dev/iommu that the examples need.  Every function returns 0 (or
- * a file descriptor) on success and a negative errno on failure; none prints.
+ * Calls on /dev/iommu.  Every function returns 0 (or a file descriptor) on success
+ * and a negative errno on failure; none prints.
  */
-#ifndef EXAMPLES_IOMMU_H
-#define EXAMPLES_IOMMU_H
+#ifndef LIB_IOMMU_H
+#define LIB_IOMMU_H
 
 #include <linux/iommufd.h>
 #include <linux/types.h>

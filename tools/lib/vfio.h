@@ -4,8 +4,8 @@
  * function returns 0 (or a file descriptor) on success and a negative errno on
  * failure; none prints.
  */
-#ifndef EXAMPLES_VFIO_H
-#define EXAMPLES_VFIO_H
+#ifndef LIB_VFIO_H
+#define LIB_VFIO_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Waits for a line of the kernel log, such as an IOMMU's fault report */
-#ifndef EXAMPLES_KMSG_H
-#define EXAMPLES_KMSG_H
+#ifndef LIB_KMSG_H
+#define LIB_KMSG_H
 
 #include <stdbool.h>
 #include <linux/types.h>

@@ -3,8 +3,8 @@
  * A small NVMe driver in user space: one admin queue, one I/O queue, polled,
  * one command at a time.  Enough to read and write a disk.
  */
-#ifndef EXAMPLES_NVME_H
-#define EXAMPLES_NVME_H
+#ifndef LIB_NVME_H
+#define LIB_NVME_H
 
 #include <stddef.h>
 #include <linux/types.h>
