@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	char *from, *to;
 	int iommu, dev;
 	struct edu edu;
-	__u32 ioas, pt;
+	__u32 ioas;
 	size_t i;
 
 	if (argc != 2) {
@@ -53,14 +53,13 @@ int main(int argc, char **argv)
 	/* An address space, in which the device may read one page and write one */
 	iommu = must(iommu_open(), "open /dev/iommu");
 	must(ioas_alloc(iommu, &ioas), "make an address space");
-	must(ioas_map(iommu, ioas, from, PAGE, FROM, IOAS_RO), "map");
-	must(ioas_map(iommu, ioas, to, PAGE, TO, IOAS_RW), "map");
+	must(ioas_map_ro(iommu, ioas, from, PAGE, FROM), "map");
+	must(ioas_map(iommu, ioas, to, PAGE, TO), "map");
 
 	/* The device, in that address space */
 	dev = must(vfio_open(argv[1]), "open the device");
 	must(vfio_bind(dev, iommu, NULL), "bind");
-	pt = ioas;
-	must(vfio_attach(dev, &pt), "attach");
+	must(vfio_attach(dev, ioas, NULL), "attach");
 
 	/* DMA; the device's own buffer is between */
 	must(edu_open(&edu, dev), "start the device");

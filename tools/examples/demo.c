@@ -99,10 +99,10 @@ static void show_parked(int dev)
 
 static void bind_and_attach(int dev, int iommu, __u32 ioas, const char *name)
 {
-	__u32 id, pt = ioas;
+	__u32 id, pt;
 
 	must_work(vfio_bind(dev, iommu, &id), "bind");
-	must_work(vfio_attach(dev, &pt), "attach");
+	must_work(vfio_attach(dev, ioas, &pt), "attach");
 	say("   bound the %s: it is device %u; attached to address space %u through page table %u",
 	    name, id, ioas, pt);
 }
@@ -142,7 +142,7 @@ static void read_disk(int dev, int iommu, __u32 ioas)
 	__u64 iova;
 
 	must(expect, "IOMMUFD_DISK_SHA256 is set");
-	must_work(ioas_map_anywhere(iommu, ioas, memory, MIB, IOAS_RW, &iova),
+	must_work(ioas_map_anywhere(iommu, ioas, memory, MIB, &iova),
 		  "map 1 MiB");
 	say("   mapped 1 MiB of this program's memory; to devices it is at 0x%llx",
 	    iova);
@@ -180,7 +180,7 @@ static void show_block(int dev, int iommu, __u32 ioas, const char *bdf)
 
 	log = must_work(kmsg_open(), "open the kernel log");
 	must_work(edu_open(&edu, dev), "start the edu device");
-	must_work(ioas_map(iommu, ioas, memory, PAGE, iova, IOAS_RW), "map");
+	must_work(ioas_map(iommu, ioas, memory, PAGE, iova), "map");
 	say("   mapped one page at 0x%llx, nothing at 0x%llx", iova,
 	    iova + PAGE);
 
@@ -240,7 +240,7 @@ int main(int argc, char **argv)
 	say("6. Close: devices detached, address space destroyed");
 	must_work(vfio_detach(disk), "detach the disk");
 	must_work(vfio_detach(edu), "detach the edu device");
-	must_work(iommu_destroy_id(iommu, ioas), "destroy the address space");
+	must_work(iommu_destroy(iommu, ioas), "destroy the address space");
 	must(!close(disk) && !close(edu) && !close(iommu), "close");
 	say("Done: all as it should be.");
 	return 0;

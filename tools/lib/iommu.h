@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls on /dev/iommu.  Every function returns 0 (or a file descriptor) on success
- * and a negative errno on failure; none prints.
+ * Calls on /dev/iommu, most of them one ioctl.  Every function returns 0 (or a
+ * file descriptor) on success and a negative errno on failure; none prints.
  */
 #ifndef LIB_IOMMU_H
 #define LIB_IOMMU_H
@@ -13,16 +13,44 @@
 #define IOAS_RO IOMMU_IOAS_MAP_READABLE
 
 int iommu_open(void);
-int iommu_destroy_id(int iommufd, __u32 id);
+int iommu_destroy(int fd, __u32 id);
+/* object: 0 for an option of the context; value: in for SET, else out */
+int iommu_option(int fd, __u16 op, __u32 option, __u32 object, __u64 *value);
+int iommu_option_set(int fd, __u32 option, __u32 object, __u64 value);
 
 /* An IOAS is an address space that devices can be attached to */
-int ioas_alloc(int iommufd, __u32 *ioas);
-/* Let devices reach memory at va under the address iova; prot: IOAS_RW/_RO */
-int ioas_map(int iommufd, __u32 ioas, void *va, __u64 length, __u64 iova,
-	     __u32 prot);
-/* The same, but the kernel picks the IOVA */
-int ioas_map_anywhere(int iommufd, __u32 ioas, void *va, __u64 length,
-		      __u32 prot, __u64 *iova);
-int ioas_unmap(int iommufd, __u32 ioas, __u64 iova, __u64 length);
+int ioas_alloc(int fd, __u32 *ioas);
+/* Let devices read and write memory at va under the address iova */
+int ioas_map(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
+/* The same, but they may only read */
+int ioas_map_ro(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
+/* The same as ioas_map(), but the kernel picks the IOVA */
+int ioas_map_anywhere(int fd, __u32 ioas, const void *va, __u64 length,
+		      __u64 *iova);
+/* Whatever flags say; iova: in with IOMMU_IOAS_MAP_FIXED_IOVA, else out */
+int ioas_map_flags(int fd, __u32 ioas, __u32 flags, const void *va,
+		   __u64 length, __u64 *iova);
+/* Memory of a file */
+int ioas_map_file(int fd, __u32 ioas, int file, __u64 start, __u64 length,
+		  __u64 iova);
+int ioas_map_file_flags(int fd, __u32 ioas, __u32 flags, int file, __u64 start,
+			__u64 length, __u64 *iova);
+/* What is mapped in src, also in dst */
+int ioas_copy(int fd, __u32 dst, __u32 src, __u64 length, __u64 dst_iova,
+	      __u64 src_iova);
+int ioas_copy_flags(int fd, __u32 flags, __u32 dst, __u32 src, __u64 length,
+		    __u64 *dst_iova, __u64 src_iova);
+int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length);
+/* The same; length: also out, how many bytes were unmapped */
+int ioas_unmap_len(int fd, __u32 ioas, __u64 iova, __u64 *length);
+
+/* n: in: room in ranges, out: how many there are; alignment: out */
+int ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges, __u32 *n,
+		__u64 *alignment);
+int ioas_allow(int fd, __u32 ioas, const struct iommu_iova_range *ranges,
+	       __u32 n);
+
+/* An HWPT is a page table of the hardware; pt: the IOAS that it is of */
+int hwpt_alloc(int fd, __u32 devid, __u32 pt, __u32 flags, __u32 *hwpt);
 
 #endif

@@ -242,7 +242,7 @@ static int map_pages(struct nvme *nvme)
 	if (nvme->pages == MAP_FAILED)
 		return -errno;
 	rc = ioas_map_anywhere(nvme->iommufd, nvme->ioas, nvme->pages,
-			       QUEUE_PAGES * PAGE, IOAS_RW, &nvme->pages_iova);
+			       QUEUE_PAGES * PAGE, &nvme->pages_iova);
 	if (rc) {
 		munmap(nvme->pages, QUEUE_PAGES * PAGE);
 		return rc;

@@ -12,22 +12,10 @@
 #include <unistd.h>
 #include <linux/types.h>
 
+#include "file.h"
 #include "pci.h"
 
 #define PCI "/sys/bus/pci"
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
 
 int pci_write(const char *bdf, const char *name, const char *text)
 {

@@ -82,25 +82,25 @@ int vfio_bind(int dev, int iommufd, __u32 *devid)
 		.argsz = sizeof(bind),
 		.iommufd = iommufd,
 	};
+	int rc = ioctl(dev, VFIO_DEVICE_BIND_IOMMUFD, &bind) ? -errno : 0;
 
-	if (ioctl(dev, VFIO_DEVICE_BIND_IOMMUFD, &bind))
-		return -errno;
 	if (devid)
 		*devid = bind.out_devid;
-	return 0;
+	return rc;
 }
 
-int vfio_attach(int dev, __u32 *pt)
+int vfio_attach(int dev, __u32 pt, __u32 *hwpt)
 {
 	struct vfio_device_attach_iommufd_pt attach = {
 		.argsz = sizeof(attach),
-		.pt_id = *pt,
+		.pt_id = pt,
 	};
+	int rc = ioctl(dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ?
+		 -errno : 0;
 
-	if (ioctl(dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
-		return -errno;
-	*pt = attach.pt_id;
-	return 0;
+	if (hwpt)
+		*hwpt = attach.pt_id;
+	return rc;
 }
 
 int vfio_detach(int dev)

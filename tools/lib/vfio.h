@@ -21,10 +21,13 @@ int vfio_find(const char *bdf, char path[PATH_MAX], dev_t *dev);
 /* Open that node; -ENXIO when the node is not the device sysfs announces */
 int vfio_open(const char *bdf);
 
-/* Nothing works on an opened device before it is bound to an open /dev/iommu */
+/*
+ * Nothing works on an opened device before it is bound to an open /dev/iommu.
+ * devid: out, or NULL.
+ */
 int vfio_bind(int dev, int iommufd, __u32 *devid);
-/* *pt: an IOAS or HWPT; becomes the HWPT that is in use.  Then DMA works. */
-int vfio_attach(int dev, __u32 *pt);
+/* pt: an IOAS or HWPT; hwpt: out, the HWPT in use, or NULL.  Then DMA works. */
+int vfio_attach(int dev, __u32 pt, __u32 *hwpt);
 int vfio_detach(int dev);
 
 int vfio_region(int dev, __u32 index, struct vfio_region_info *info);

@@ -46,8 +46,6 @@ const char *release(void)
 
 void attach(struct attached *at, const char *bdf)
 {
-	__u32 pt;
-
 	at->iommufd = iommu_open();
 	check(at->iommufd, "/dev/iommu");
 	at->dev = vfio_open(bdf);
@@ -55,31 +53,21 @@ void attach(struct attached *at, const char *bdf)
 	check(vfio_bind(at->dev, at->iommufd, &at->dev_id),
 	      "VFIO_DEVICE_BIND_IOMMUFD");
 	check(ioas_alloc(at->iommufd, &at->ioas), "IOMMU_IOAS_ALLOC");
-	pt = at->ioas;
-	check(vfio_attach(at->dev, &pt), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	check(vfio_attach(at->dev, at->ioas, NULL),
+	      "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
 }
 
 void map(struct attached *at, void *va, size_t length, __u64 iova)
 {
-	check(ioas_map(at->iommufd, at->ioas, va, length, iova, IOAS_RW),
+	check(ioas_map(at->iommufd, at->ioas, va, length, iova),
 	      "IOMMU_IOAS_MAP");
 }
 
 void map_file(struct attached *at, int fd, size_t start, size_t length,
 	      __u64 iova)
 {
-	struct iommu_ioas_map_file arg = {
-		.size = sizeof(arg),
-		.flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
-		.ioas_id = at->ioas,
-		.fd = fd,
-		.start = start,
-		.length = length,
-		.iova = iova,
-	};
-
-	if (ioctl(at->iommufd, IOMMU_IOAS_MAP_FILE, &arg))
-		err(1, "IOMMU_IOAS_MAP_FILE");
+	check(ioas_map_file(at->iommufd, at->ioas, fd, start, length, iova),
+	      "IOMMU_IOAS_MAP_FILE");
 }
 
 void unmap(struct attached *at, __u64 iova, size_t length)

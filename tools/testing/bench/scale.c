@@ -68,8 +68,8 @@ static __u64 choose(void *va, size_t length, uint64_t *ns)
 	uint64_t start = now();
 	__u64 iova;
 
-	check(ioas_map_anywhere(at.iommufd, at.ioas, va, length, IOAS_RW,
-				&iova), "IOMMU_IOAS_MAP");
+	check(ioas_map_anywhere(at.iommufd, at.ioas, va, length, &iova),
+	      "IOMMU_IOAS_MAP");
 	*ns += now() - start;
 	return iova;
 }
@@ -170,20 +170,6 @@ static int print_counts(void)
 	return grown;
 }
 
-/* A page table of its own, for a device that is not attached */
-static __u32 hwpt_alloc(__u32 dev_id)
-{
-	struct iommu_hwpt_alloc arg = {
-		.size = sizeof(arg),
-		.dev_id = dev_id,
-		.pt_id = at.ioas,
-	};
-
-	if (ioctl(at.iommufd, IOMMU_HWPT_ALLOC, &arg))
-		err(1, "IOMMU_HWPT_ALLOC");
-	return arg.out_hwpt_id;
-}
-
 /*
  * A second device: one that shares the page table, and one for which there is
  * another, that has to be filled.
@@ -191,7 +177,7 @@ static __u32 hwpt_alloc(__u32 dev_id)
 static void run_attach(const char *bdf)
 {
 	unsigned long start, shared, own;
-	__u32 dev_id, pt = at.ioas;
+	__u32 dev_id, hwpt;
 	int dev = vfio_open(bdf);
 	size_t offset;
 	char *va;
@@ -203,13 +189,14 @@ static void run_attach(const char *bdf)
 		map(&at, va, BUFFER, IOVA + offset);
 
 	start = now();
-	check(vfio_attach(dev, &pt), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	check(vfio_attach(dev, at.ioas, NULL), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
 	shared = now() - start;
 	check(vfio_detach(dev), "VFIO_DEVICE_DETACH_IOMMUFD_PT");
 
 	start = now();
-	pt = hwpt_alloc(dev_id);
-	check(vfio_attach(dev, &pt), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
+	check(hwpt_alloc(at.iommufd, dev_id, at.ioas, 0, &hwpt),
+	      "IOMMU_HWPT_ALLOC");
+	check(vfio_attach(dev, hwpt, NULL), "VFIO_DEVICE_ATTACH_IOMMUFD_PT");
 	own = (now() - start) / (MUCH / GIB);
 	close(dev);
 

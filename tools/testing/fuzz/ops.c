@@ -161,13 +161,13 @@ static int some_file(enum file kind, __u64 v)
 	return files[kind][n && v % 4 == 2 ? v / 32 % n : 0];
 }
 
-static void iommu_open(const struct call *call)
+static void open_iommu(const struct call *call)
 {
 	(void)call;
 	keep_file(IOMMU, open("/dev/iommu", O_RDWR | O_CLOEXEC));
 }
 
-static void vfio_open(const struct call *call)
+static void open_vfio(const struct call *call)
 {
 	char path[64];
 
@@ -847,8 +847,8 @@ const struct op ops[] = {
 	{ "madvise", .run = memory_advise },
 	{ "mremap", .run = memory_move },
 	{ "touch", .run = memory_touch },
-	{ "open /dev/iommu", .run = iommu_open },
-	{ "open /dev/vfio/devices/vfioN", .run = vfio_open, .weight = 1,
+	{ "open /dev/iommu", .run = open_iommu },
+	{ "open /dev/vfio/devices/vfioN", .run = open_vfio, .weight = 1,
 	  .no_failing = true },
 	{ "mmap of a BAR", .run = bar_map, .weight = 1 },
 	{ "mmap of the mock's MMIO", .run = mmio_map },
@@ -916,7 +916,7 @@ void run_prologue(void)
 	static const struct call call;
 	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
 
-	iommu_open(&call);
+	open_iommu(&call);
 	memfd_open(&call);
 	if (!ioctl(files[IOMMU][0], IOMMU_IOAS_ALLOC, &arg))
 		ids[IOAS][nids[IOAS]++] = arg.out_ioas_id;

@@ -33,12 +33,6 @@ static inline int hwpt_alloc_data(int fd, __u32 dev_id, __u32 pt_id,
 	return rc;
 }
 
-static inline int hwpt_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags,
-			     __u32 *id)
-{
-	return hwpt_alloc_data(fd, dev_id, pt_id, flags, NULL, id);
-}
-
 static inline int dirty_set(int fd, __u32 hwpt_id, __u32 flags)
 {
 	struct iommu_hwpt_set_dirty_tracking arg = {

@@ -107,7 +107,7 @@ static inline int context_open(struct context *c)
 {
 	int rc = mock_load() ?: populate_with_helper("32");
 
-	c->fd = rc ? -ENODEV : iommufd_open();
+	c->fd = rc ? -ENODEV : iommu_open();
 	if (c->fd < 0)
 		return c->fd;
 	c->pinned = pinned();

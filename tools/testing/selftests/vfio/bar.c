@@ -35,7 +35,6 @@ struct pair {
 
 static int pair_open(struct pair *pair)
 {
-	__u32 pt;
 	int rc;
 
 	pair->memory = anon_pages(1);
@@ -46,7 +45,6 @@ static int pair_open(struct pair *pair)
 	     ioas_alloc(pair->iommu, &pair->ioas);
 	if (rc)
 		return rc;
-	pt = pair->ioas;
 	pair->dev = vfio_open(EDU);
 	pair->target = vfio_open(pair->target_bdf);
 	return vfio_bind(pair->dev, pair->iommu, NULL) ?:
@@ -54,9 +52,8 @@ static int pair_open(struct pair *pair)
 	       edu_open(&pair->edu, pair->dev) ?:
 	       vfio_map_bar(pair->target, CMB, (void **)&pair->bar,
 			    &pair->bar_length) ?:
-	       vfio_attach(pair->dev, &pt) ?:
-	       ioas_map(pair->iommu, pair->ioas, pair->memory, PAGE, IOVA,
-			IOAS_RW);
+	       vfio_attach(pair->dev, pair->ioas, NULL) ?:
+	       ioas_map(pair->iommu, pair->ioas, pair->memory, PAGE, IOVA);
 }
 
 /* Whatever a failed test has left open, too; then both devices are free. */
@@ -86,7 +83,7 @@ FIXTURE_TEARDOWN(bar)
 }
 
 #define map_bar(ioas)							\
-	ioas_map(self->p.iommu, ioas, self->p.bar, LENGTH, BAR_IOVA, IOAS_RW)
+	ioas_map(self->p.iommu, ioas, self->p.bar, LENGTH, BAR_IOVA)
 
 /* edu writes to the BAR, and reads from it, at an offset of what is mapped */
 #define EXPECT_REACHES(offset)						\
@@ -183,7 +180,7 @@ TEST_F_TIMEOUT(bar, at_an_iova_of_the_kernels_choice, PATIENCE)
 	memset(self->p.memory, 'w', PAGE);
 	memset(self->p.bar, '-', LENGTH);
 	ASSERT_EQ(0, ioas_map_anywhere(self->p.iommu, self->p.ioas,
-				       self->p.bar + PAGE, PAGE, IOAS_RW, &iova));
+				       self->p.bar + PAGE, PAGE, &iova));
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, IOVA, EDU_DMA_MAX));
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, iova, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(self->p.bar, '-', PAGE));
@@ -192,21 +189,19 @@ TEST_F_TIMEOUT(bar, at_an_iova_of_the_kernels_choice, PATIENCE)
 
 TEST_F_TIMEOUT(bar, mapped_before_attach, PATIENCE)
 {
-	__u32 ioas, pt;
+	__u32 ioas;
 
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
 	ASSERT_EQ(0, map_bar(ioas));
-	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
-			      IOAS_RW));
-	pt = ioas;
-	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA));
+	ASSERT_EQ(0, vfio_attach(self->p.dev, ioas, NULL));
 	EXPECT_REACHES(PAGE);
 }
 
 TEST_F_TIMEOUT(bar, read_only, PATIENCE)
 {
-	ASSERT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.bar, LENGTH,
-			      BAR_IOVA, IOAS_RO));
+	ASSERT_EQ(0, ioas_map_ro(self->p.iommu, self->p.ioas, self->p.bar,
+				 LENGTH, BAR_IOVA));
 	EXPECT_FAULTS();
 	memset(self->p.bar, 'r', LENGTH);
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, BAR_IOVA, EDU_DMA_MAX));
@@ -257,7 +252,7 @@ TEST_F_TIMEOUT(bar, another_process_can_be_charged, PATIENCE)
 	ASSERT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, IOVA, PAGE));
 	EXPECT_EQ(0, ioctl(self->p.iommu, IOMMU_IOAS_CHANGE_PROCESS, &arg));
 	ASSERT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.memory, PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 	EXPECT_REACHES(0);
 }
 
@@ -281,26 +276,26 @@ TEST_F_TIMEOUT(bar, beyond_the_mmap_is_refused, PATIENCE)
 
 	ASSERT_EQ(0, munmap(end - PAGE, PAGE));
 	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE,
-				    2 * PAGE, BAR_IOVA, IOAS_RW));
+				    2 * PAGE, BAR_IOVA));
 	/* Nor is there anything else next to it that would do */
 	ASSERT_EQ(end - PAGE, mmap(end - PAGE, PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 				   -1, 0));
 	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE,
-				    2 * PAGE, BAR_IOVA, IOAS_RW));
+				    2 * PAGE, BAR_IOVA));
 	EXPECT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE, PAGE,
-			      BAR_IOVA, IOAS_RW));
+			      BAR_IOVA));
 }
 
 TEST_F_TIMEOUT(bar, what_the_mmap_does_not_allow_is_refused, PATIENCE)
 {
 	ASSERT_EQ(0, mprotect(self->p.bar, self->p.bar_length, PROT_READ));
 	EXPECT_EQ(-EFAULT, map_bar(self->p.ioas));
-	EXPECT_EQ(0, ioas_map(self->p.iommu, self->p.ioas, self->p.bar, LENGTH,
-			      BAR_IOVA, IOAS_RO));
+	EXPECT_EQ(0, ioas_map_ro(self->p.iommu, self->p.ioas, self->p.bar,
+				 LENGTH, BAR_IOVA));
 	ASSERT_EQ(0, mprotect(self->p.bar, self->p.bar_length, PROT_NONE));
-	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, self->p.bar, LENGTH,
-				    BAR_IOVA + LENGTH, IOAS_RO));
+	EXPECT_EQ(-EFAULT, ioas_map_ro(self->p.iommu, self->p.ioas, self->p.bar,
+				       LENGTH, BAR_IOVA + LENGTH));
 }
 
 TEST_F_TIMEOUT(bar, another_context_cannot, PATIENCE)
@@ -309,32 +304,30 @@ TEST_F_TIMEOUT(bar, another_context_cannot, PATIENCE)
 	int iommu = open_iommu(&ioas);
 	int other = open_vfio(PAIR_0);
 	struct vfio_region_info info;
-	__u32 pt = ioas;
 	char *memory;
 
 	/* Without any device, with one that is bound, and attached */
-	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
-				    IOAS_RW));
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH,
+				    BAR_IOVA));
 	ASSERT_EQ(0, vfio_bind(other, iommu, NULL));
-	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
-				    IOAS_RW));
-	ASSERT_EQ(0, vfio_attach(other, &pt));
-	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH, BAR_IOVA,
-				    IOAS_RW));
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH,
+				    BAR_IOVA));
+	ASSERT_EQ(0, vfio_attach(other, ioas, NULL));
+	EXPECT_EQ(-EFAULT, ioas_map(iommu, ioas, self->p.bar, LENGTH,
+				    BAR_IOVA));
 	EXPECT_EQ(-ENOENT, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
 
 	/* In the place of memory it is found out at attach */
 	ASSERT_EQ(0, vfio_detach(other));
 	memory = anon_pages(LENGTH / PAGE);
-	ASSERT_EQ(0, ioas_map(iommu, ioas, memory, LENGTH, BAR_IOVA, IOAS_RW));
+	ASSERT_EQ(0, ioas_map(iommu, ioas, memory, LENGTH, BAR_IOVA));
 	ASSERT_EQ(0, vfio_region(self->p.target, CMB, &info));
 	ASSERT_EQ(memory, mmap(memory, LENGTH, PROT_READ | PROT_WRITE,
 			       MAP_SHARED | MAP_FIXED, self->p.target,
 			       info.offset));
-	pt = ioas;
-	EXPECT_EQ(-EFAULT, vfio_attach(other, &pt));
+	EXPECT_EQ(-EFAULT, vfio_attach(other, ioas, NULL));
 	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
-	EXPECT_EQ(0, vfio_attach(other, &pt));
+	EXPECT_EQ(0, vfio_attach(other, ioas, NULL));
 	EXPECT_EQ(0, munmap(memory, LENGTH));
 }
 
@@ -348,7 +341,7 @@ TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
 	/* Mapped through sysfs */
 	ASSERT_EQ(0, pci_map_bar0("0000:00:08.0", &bar, &length));
 	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, bar, PAGE,
-				    BAR_IOVA, IOAS_RW));
+				    BAR_IOVA));
 	munmap(bar, length);
 
 	/* Through the group interface */
@@ -360,7 +353,7 @@ TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
 	ASSERT_EQ(0, group_user_get_device(&user, port_bdf));
 	ASSERT_EQ(0, vfio_map_bar(user.dev, 0, &bar, &length));
 	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, bar, PAGE,
-				    BAR_IOVA, IOAS_RW));
+				    BAR_IOVA));
 	munmap(bar, length);
 	group_user_end(&user);
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, PAGE));
@@ -558,21 +551,18 @@ TEST_F_TIMEOUT(bar, unmap_while_revoked, PATIENCE)
 
 TEST_F_TIMEOUT(bar, map_and_attach_while_revoked, PATIENCE)
 {
-	__u32 ioas, pt;
+	__u32 ioas;
 
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
-	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
-			      IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA));
 	ASSERT_EQ(0, decoding(self->p.target, false));
 	ASSERT_EQ(0, map_bar(ioas));
-	pt = ioas;
-	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->p.dev, ioas, NULL));
 	EXPECT_FAULTS();
 	ASSERT_EQ(0, decoding(self->p.target, true));
 	EXPECT_REACHES(0);
-	pt = self->p.ioas;
-	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->p.dev, self->p.ioas, NULL));
 	EXPECT_REACHES(PAGE);
 }
 
@@ -586,15 +576,13 @@ TEST_F_TIMEOUT(bar, copies_are_revoked_too, PATIENCE)
 		.length = LENGTH,
 		.dst_iova = BAR_IOVA,
 	};
-	__u32 pt;
 
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &copy.dst_ioas_id));
 	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_IOAS_COPY, &copy));
-	ASSERT_EQ(0, ioas_map(self->p.iommu, copy.dst_ioas_id, self->p.memory, PAGE,
-			      IOVA, IOAS_RW));
-	pt = copy.dst_ioas_id;
-	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, copy.dst_ioas_id, self->p.memory,
+			      PAGE, IOVA));
+	ASSERT_EQ(0, vfio_attach(self->p.dev, copy.dst_ioas_id, NULL));
 	EXPECT_REACHES(0);
 	ASSERT_EQ(0, decoding(self->p.target, false));
 	EXPECT_FAULTS();
@@ -671,15 +659,13 @@ TEST_F_TIMEOUT(bar, container_calls, PATIENCE)
 		.iova = BAR_IOVA + 2 * PAGE,
 		.size = 2 * PAGE,
 	};
-	__u32 pt;
 
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &vfio.ioas_id));
 	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_VFIO_IOAS, &vfio));
 	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU));
-	pt = vfio.ioas_id;
-	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->p.dev, vfio.ioas_id, NULL));
 	ASSERT_EQ(0, ioas_map(self->p.iommu, vfio.ioas_id, self->p.memory, PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 	ASSERT_EQ(0, ioctl(self->p.iommu, VFIO_IOMMU_MAP_DMA, &map));
 	EXPECT_REACHES(2 * PAGE);
 
@@ -834,17 +820,15 @@ TEST_F_TIMEOUT(bar, comes_back_though_who_resets_is_killed, PATIENCE)
 		.op = IOMMU_OPTION_OP_SET,
 	};
 	const char *events = "";
-	__u32 ioas, pt;
+	__u32 ioas;
 	int i;
 
 	ASSERT_EQ(0, ioas_alloc(self->p.iommu, &ioas));
 	option.object_id = ioas;
 	ASSERT_EQ(0, ioctl(self->p.iommu, IOMMU_OPTION, &option));
-	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA,
-			      IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->p.iommu, ioas, self->p.memory, PAGE, IOVA));
 	ASSERT_EQ(0, map_bar(ioas));
-	pt = ioas;
-	ASSERT_EQ(0, vfio_attach(self->p.dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->p.dev, ioas, NULL));
 	ASSERT_EQ(0, trace_start());
 	for (i = 0; i < 20 && strcmp(events, "um"); i++)
 		if (killed_in_reset(self->p.target_bdf)) {
@@ -1028,7 +1012,7 @@ static void *race_map(void *arg)
 
 	while (!race->stop) {
 		race_expect(race, ioas_map(pair->iommu, pair->ioas, pair->bar,
-					   LENGTH, iova, IOAS_RW));
+					   LENGTH, iova));
 		race_expect(race, ioas_unmap(pair->iommu, pair->ioas, iova,
 					     LENGTH));
 	}
@@ -1038,12 +1022,11 @@ static void *race_map(void *arg)
 static void *race_attach(void *arg)
 {
 	struct race *race = arg;
-	__u32 pt;
 
 	while (!race->stop) {
 		race_expect(race, vfio_detach(race->pair->dev));
-		pt = race->pair->ioas;
-		race_expect(race, vfio_attach(race->pair->dev, &pt));
+		race_expect(race, vfio_attach(race->pair->dev, race->pair->ioas,
+					      NULL));
 	}
 	return NULL;
 }

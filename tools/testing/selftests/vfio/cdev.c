@@ -281,9 +281,9 @@ TEST_F(bind, a_bound_device_cannot_be_destroyed)
 	__u32 id;
 
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &id));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, id));
 	close(self->dev);
-	EXPECT_EQ(-ENOENT, iommu_destroy_id(self->iommu, id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->iommu, id));
 	self->dev = open_vfio(EDU);
 }
 
@@ -341,9 +341,9 @@ TEST_F(attach, argsz_too_small)
 	EXPECT_EQ(0, attach_raw(self->dev, ATTACH_MIN, 0, self->ioas));
 	EXPECT_EQ(-EINVAL, detach_raw(self->dev, 0, 0));
 	EXPECT_EQ(-EINVAL, detach_raw(self->dev, DETACH_MIN - 1, 0));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
 	EXPECT_EQ(0, detach_raw(self->dev, DETACH_MIN, 0));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F(attach, unknown_flags)
@@ -355,17 +355,15 @@ TEST_F(attach, unknown_flags)
 	EXPECT_EQ(-EINVAL, detach_raw(self->dev, DETACH_MIN, 2));
 	EXPECT_EQ(-EINVAL, detach_raw(self->dev, DETACH_MIN, OTHER_FLAG));
 	/* Still attached */
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F(attach, id_of_nothing_or_of_another_kind)
 {
-	__u32 none = 0, unused = 0x7fffffff, device = self->devid;
-
-	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &none));
-	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
-	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &device));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, 0, NULL));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, 0x7fffffff, NULL));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, self->devid, NULL));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F(attach, id_of_another_context)
@@ -376,7 +374,7 @@ TEST_F(attach, id_of_another_context)
 	/* An ID that this context has not */
 	ASSERT_EQ(0, ioas_alloc(other, &second));
 	ASSERT_EQ(0, ioas_alloc(other, &second));
-	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &second));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, second, NULL));
 	close(other);
 }
 
@@ -398,91 +396,84 @@ TEST_F(attach, is_undone_if_the_result_cannot_be_written)
 	ASSERT_EQ(0, mprotect(attach, PAGE, PROT_READ));
 	EXPECT_EQ(-EFAULT, ERR(ioctl(self->dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
 				     attach)));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F(attach, returns_the_page_table)
 {
-	__u32 first = self->ioas, again = self->ioas;
+	__u32 first, again;
 
-	ASSERT_EQ(0, vfio_attach(self->dev, &first));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &first));
 	EXPECT_NE(self->ioas, first);
 	EXPECT_NE(self->devid, first);
-	ASSERT_EQ(0, vfio_attach(self->dev, &again));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &again));
 	EXPECT_EQ(first, again);
 }
 
 TEST_F(attach, again_replaces)
 {
-	__u32 pt1 = self->ioas, pt2, pt3 = self->ioas, ioas2;
+	__u32 pt1, pt2, ioas2;
 
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	pt2 = ioas2;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt1));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt2));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &pt1));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, ioas2, &pt2));
 	EXPECT_NE(pt1, pt2);
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, ioas2));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt3));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, ioas2));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, ioas2));
 	/* The page table of the IOAS that was left is gone as well */
-	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &pt2));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, pt2, NULL));
 	EXPECT_EQ(0, vfio_detach(self->dev));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F(attach, a_failed_replace_leaves_it_attached)
 {
-	__u32 pt = self->ioas, unused = 0x7fffffff;
-
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
-	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
+	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, 0x7fffffff, NULL));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F(attach, detach_is_idempotent)
 {
-	__u32 pt = self->ioas;
-
 	EXPECT_EQ(0, vfio_detach(self->dev));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, vfio_detach(self->dev));
-	pt = self->ioas;
-	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 }
 
 TEST_F(attach, to_a_page_table_by_its_id)
 {
-	__u32 pt = self->ioas, same;
+	__u32 pt, same;
 	int nvme = open_vfio(NVME);
 
 	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
-	same = pt;
-	ASSERT_EQ(0, vfio_attach(nvme, &same));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &pt));
+	ASSERT_EQ(0, vfio_attach(nvme, pt, &same));
 	EXPECT_EQ(pt, same);
 	/* It lives as long as the last device is attached */
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
-	ASSERT_EQ(0, vfio_attach(self->dev, &same));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, pt, &same));
 	EXPECT_EQ(pt, same);
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	ASSERT_EQ(0, vfio_detach(nvme));
-	EXPECT_EQ(-ENOENT, vfio_attach(nvme, &same));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(-ENOENT, vfio_attach(nvme, pt, NULL));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 	close(nvme);
 }
 
 TEST_F(attach, two_groups_share_the_page_table)
 {
-	__u32 pt1 = self->ioas, pt2 = self->ioas;
+	__u32 pt1, pt2;
 	int nvme = open_vfio(NVME);
 
 	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt1));
-	ASSERT_EQ(0, vfio_attach(nvme, &pt2));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &pt1));
+	ASSERT_EQ(0, vfio_attach(nvme, self->ioas, &pt2));
 	EXPECT_EQ(pt1, pt2);
 	close(nvme);
 }
@@ -493,36 +484,33 @@ TEST_F(attach, two_groups_share_the_page_table)
 TEST_F(attach, mapping_in_the_msi_window)
 {
 	void *memory = anon_pages(1);
-	__u32 pt = self->ioas;
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
-			      MSI_WINDOW, IOAS_RW));
-	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, &pt));
+			      MSI_WINDOW));
+	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, self->ioas, NULL));
 	/* Nothing has changed: not attached, and the mapping is there */
 	EXPECT_EQ(0, ioas_unmap(self->iommu, self->ioas, MSI_WINDOW, PAGE));
-	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(-EINVAL, ioas_map(self->iommu, self->ioas, memory, PAGE,
-				    MSI_WINDOW, IOAS_RW));
+				    MSI_WINDOW));
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
-			      MSI_WINDOW, IOAS_RW));
+			      MSI_WINDOW));
 }
 
 TEST_F(attach, a_replace_into_a_mapping_in_the_msi_window)
 {
-	__u32 pt = self->ioas, pt2, ioas2;
+	__u32 ioas2;
 	void *memory = anon_pages(1);
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory, PAGE, MSI_WINDOW,
-			      IOAS_RW));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
-	pt2 = ioas2;
-	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, &pt2));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory, PAGE, MSI_WINDOW));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
+	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, ioas2, NULL));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, ioas2));
 }
 
 TEST_HARNESS_MAIN

@@ -261,13 +261,12 @@ TEST_F(device, irq_info)
 TEST_F_TIMEOUT(device, msi_arrives, PATIENCE)
 {
 	struct pollfd pfd = { .fd = eventfd(0, 0), .events = POLLIN };
-	__u32 pt = self->ioas;
 	struct edu edu;
 	__u64 count;
 	int i;
 
 	ASSERT_LE(0, pfd.fd);
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, set_irq(self->dev, VFIO_PCI_MSI_IRQ_INDEX, pfd.fd));
 	ASSERT_EQ(0, edu_open(&edu, self->dev));
 	for (i = 0; i < 10; i++) {

@@ -18,8 +18,6 @@ FIXTURE(dma)
 
 FIXTURE_SETUP(dma)
 {
-	__u32 pt;
-
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
@@ -28,10 +26,9 @@ FIXTURE_SETUP(dma)
 	ASSERT_NE(MAP_FAILED, self->memory);
 
 	/* Known content in the device: what it writes can be recognized */
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 	memset(self->memory, 'd', PAGE);
 	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA, EDU_DMA_MAX));
 	memset(self->memory, 'm', 2 * PAGE);
@@ -75,7 +72,7 @@ TEST_F_TIMEOUT(dma, across_a_page_border, PATIENCE)
 	char *memory = self->memory;
 
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory + PAGE, PAGE,
-			      IOVA + PAGE, IOAS_RW));
+			      IOVA + PAGE));
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + PAGE - 1000, 2000));
 	EXPECT_TRUE(filled(memory, 'm', PAGE - 1000));
 	EXPECT_TRUE(filled(memory + PAGE - 1000, 'd', 2000));
@@ -110,25 +107,21 @@ TEST_F_TIMEOUT(dma, after_unmap, PATIENCE)
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 	EXPECT_WRITE_ARRIVES();
 }
 
 TEST_F_TIMEOUT(dma, after_detach, PATIENCE)
 {
-	__u32 pt = self->ioas;
-
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_WRITE_ARRIVES();
 }
 
 TEST_F_TIMEOUT(dma, before_attach, PATIENCE)
 {
-	__u32 pt = self->ioas;
-
 	/* The device has just been used: bind it anew */
 	edu_close(&self->edu);
 	ASSERT_EQ(0, close(self->dev));
@@ -138,15 +131,15 @@ TEST_F_TIMEOUT(dma, before_attach, PATIENCE)
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
 	/* And now, to see that it would have been able to */
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_WRITE_ARRIVES();
 }
 
 TEST_F_TIMEOUT(dma, write_to_a_read_only_mapping, PATIENCE)
 {
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
-			      IOVA, IOAS_RO));
+	ASSERT_EQ(0, ioas_map_ro(self->iommu, self->ioas, self->memory, PAGE,
+				 IOVA));
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
 
@@ -155,7 +148,7 @@ TEST_F_TIMEOUT(dma, write_to_a_read_only_mapping, PATIENCE)
 	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA, EDU_DMA_MAX));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 	memset(self->memory, 0, PAGE);
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(self->memory, 'r', EDU_DMA_MAX));
@@ -167,57 +160,55 @@ TEST_F_TIMEOUT(dma, write_to_a_read_only_mapping, PATIENCE)
  */
 TEST_F_TIMEOUT(dma, write_to_a_write_only_mapping, PATIENCE)
 {
+	__u64 iova = IOVA;
+
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
-			      IOVA, IOMMU_IOAS_MAP_WRITEABLE));
+	ASSERT_EQ(0, ioas_map_flags(self->iommu, self->ioas,
+				    IOMMU_IOAS_MAP_WRITEABLE |
+				    IOMMU_IOAS_MAP_FIXED_IOVA,
+				    self->memory, PAGE, &iova));
 	EXPECT_WRITE_ARRIVES();
 }
 
 TEST_F_TIMEOUT(dma, after_moving_to_another_ioas, PATIENCE)
 {
 	char *memory2 = anon_pages(1);
-	__u32 ioas2, pt;
+	__u32 ioas2;
 
 	ASSERT_NE(MAP_FAILED, memory2);
 	memset(memory2, '2', PAGE);
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory2, PAGE, IOVA,
-			      IOAS_RW));
-	pt = ioas2;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory2, PAGE, IOVA));
+	ASSERT_EQ(0, vfio_attach(self->dev, ioas2, NULL));
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(memory2, 'd', EDU_DMA_MAX));
 	EXPECT_UNTOUCHED();
 
 	memset(memory2, '2', PAGE);
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_WRITE_ARRIVES();
 	EXPECT_TRUE(filled(memory2, '2', PAGE));
 }
 
 TEST_F_TIMEOUT(dma, mapped_before_attach, PATIENCE)
 {
-	__u32 ioas2, pt;
+	__u32 ioas2;
 
 	/* Nothing was pinned at map: it is when the device comes */
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, self->memory, PAGE,
-			      IOVA, IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, self->memory, PAGE, IOVA));
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	pt = ioas2;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, ioas2, NULL));
 	EXPECT_WRITE_ARRIVES();
 }
 
 TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 {
 	int dev2 = open_vfio(PAIR_0);
-	__u32 pt = self->ioas;
 	struct edu edu2;
 
 	ASSERT_EQ(0, vfio_bind(dev2, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev2, &pt));
+	ASSERT_EQ(0, vfio_attach(dev2, self->ioas, NULL));
 	ASSERT_EQ(0, edu_open(&edu2, dev2));
 	EXPECT_WRITE_ARRIVES();
 
@@ -234,8 +225,7 @@ TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 	EXPECT_WRITE_ARRIVES();
 	EXPECT_TRUE(edu_write_faults(&edu2, IOVA, PAIR_0));
 	EXPECT_UNTOUCHED();
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(dev2, &pt));
+	ASSERT_EQ(0, vfio_attach(dev2, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_TRUE(edu_write_faults(&edu2, IOVA, PAIR_0));
@@ -305,15 +295,13 @@ FIXTURE_SETUP(border)
 		.val64 = variant->huge_pages,
 	};
 	char *memory;
-	__u32 pt;
 
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
 	option.object_id = self->ioas;
 	ASSERT_EQ(0, ioctl(self->iommu, IOMMU_OPTION, &option));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
 
 	/* Memory that huge pages fit in, if the kernel has any */
@@ -346,7 +334,7 @@ TEST_F_TIMEOUT(border, mapping_across_1_gib, PATIENCE)
 
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory,
-				      R15_LENGTH, R15_IOVA, IOAS_RW));
+				      R15_LENGTH, R15_IOVA));
 		for (i = 0; i < ARRAY_SIZE(samples); i++) {
 			char *page = self->memory + samples[i];
 

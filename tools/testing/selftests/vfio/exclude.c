@@ -94,13 +94,12 @@ TEST_F(exclude, device_in_use_through_its_group)
 
 TEST_F(exclude, device_in_use_through_its_file)
 {
-	__u32 pt = self->ioas;
 	int dev;
 
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
 	EXPECT_EQ(-EINVAL, get_device(self->group));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
@@ -159,11 +158,8 @@ TEST_F_TIMEOUT(exclude, dma_in_turns, PATIENCE)
 
 	ASSERT_NE(MAP_FAILED, memory);
 	map.vaddr = (__u64)memory;
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
-			      IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
 	for (i = 0; i < 3; i++) {
-		__u32 pt = self->ioas;
-
 		ASSERT_EQ(0, set_container(self->group, self->container));
 		ASSERT_EQ(0, set_type1(self->container));
 		ASSERT_EQ(0, ERR(ioctl(self->container, VFIO_IOMMU_MAP_DMA,
@@ -175,7 +171,7 @@ TEST_F_TIMEOUT(exclude, dma_in_turns, PATIENCE)
 		ASSERT_EQ(0, unset_container(self->group));
 
 		ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-		ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+		ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 		EXPECT_TRUE(dma_works(self->dev, memory));
 		close(self->dev);
 		self->dev = vfio_open(EDU);

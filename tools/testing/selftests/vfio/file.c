@@ -32,25 +32,10 @@ static int set_huge_pages(const char *n)
 	return rc;
 }
 
-static int map_file(int iommu, __u32 ioas, int file, __u32 prot)
-{
-	struct iommu_ioas_map_file cmd = {
-		.size = sizeof(cmd),
-		.flags = IOMMU_IOAS_MAP_FIXED_IOVA | prot,
-		.ioas_id = ioas,
-		.fd = file,
-		.length = FILE_BYTES,
-		.iova = IOVA,
-	};
-
-	return ERR(ioctl(iommu, IOMMU_IOAS_MAP_FILE, &cmd));
-}
-
 FIXTURE_SETUP(file)
 {
 	char *pattern = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	__u32 pt;
 
 	ASSERT_NE(MAP_FAILED, pattern);
 
@@ -62,13 +47,12 @@ FIXTURE_SETUP(file)
 	self->iommu = open_iommu(&self->ioas);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 
 	/* Known content in the device: what it writes can be recognized */
 	memset(pattern, 'd', EDU_DMA_MAX);
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, pattern, PAGE,
-			      IOVA - PAGE, IOAS_RO));
+	ASSERT_EQ(0, ioas_map_ro(self->iommu, self->ioas, pattern, PAGE, IOVA -
+				 PAGE));
 	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA - PAGE, EDU_DMA_MAX));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA - PAGE, PAGE));
 }
@@ -101,7 +85,8 @@ TEST_F_TIMEOUT(file, write_arrives, PATIENCE)
 {
 	char *p;
 
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, self->file, 0,
+				   FILE_BYTES, IOVA));
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
 	p = show(self->file);
 	ASSERT_NE(NULL, p);
@@ -117,7 +102,8 @@ TEST_F_TIMEOUT(file, write_arrives_in_what_was_preallocated, PATIENCE)
 	char *p;
 
 	ASSERT_EQ(0, fallocate(self->file, 0, 0, FILE_BYTES));
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, self->file, 0,
+				   FILE_BYTES, IOVA));
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
 	p = show(self->file);
 	ASSERT_NE(NULL, p);
@@ -129,7 +115,8 @@ TEST_F_TIMEOUT(file, read_sees_what_a_process_writes, PATIENCE)
 	char *p = show(self->file);
 
 	ASSERT_NE(NULL, p);
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, self->file, 0,
+				   FILE_BYTES, IOVA));
 	memset(p + AT, 'p', EDU_DMA_MAX);
 	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
@@ -138,9 +125,12 @@ TEST_F_TIMEOUT(file, read_sees_what_a_process_writes, PATIENCE)
 
 TEST_F_TIMEOUT(file, write_to_what_is_readable_faults, PATIENCE)
 {
+	__u64 iova = IOVA;
 	char *p;
 
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RO));
+	ASSERT_EQ(0, ioas_map_file_flags(self->iommu, self->ioas, IOAS_RO |
+					 IOMMU_IOAS_MAP_FIXED_IOVA, self->file,
+					 0, FILE_BYTES, &iova));
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	p = show(self->file);
 	ASSERT_NE(NULL, p);
@@ -152,7 +142,8 @@ TEST_F_TIMEOUT(file, write_after_truncation_hits_nothing, PATIENCE)
 {
 	char *p;
 
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, self->file, 0,
+				   FILE_BYTES, IOVA));
 	ASSERT_EQ(0, ftruncate(self->file, 0));
 	ASSERT_EQ(0, ftruncate(self->file, FILE_BYTES));
 	p = show(self->file);
@@ -163,7 +154,8 @@ TEST_F_TIMEOUT(file, write_after_truncation_hits_nothing, PATIENCE)
 	/* It reads back what it wrote */
 	ASSERT_EQ(0, edu_from_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, FILE_BYTES));
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, self->file, 0,
+				   FILE_BYTES, IOVA));
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA + AT, EDU_DMA_MAX));
 	EXPECT_EQ('p', p[0]);
 	p[0] = 0;
@@ -176,7 +168,8 @@ TEST_F_TIMEOUT(file, closed_and_mapped_nowhere, PATIENCE)
 	int again;
 	char *p;
 
-	ASSERT_EQ(0, map_file(self->iommu, self->ioas, self->file, IOAS_RW));
+	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, self->file, 0,
+				   FILE_BYTES, IOVA));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->file);
 	again = open(path, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, again);

@@ -79,7 +79,7 @@ FIXTURE_SETUP(group)
 	ASSERT_NE(MAP_FAILED, self->memory);
 	memset(self->memory, 'm', PAGE);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 }
 
 /* Whatever happened, the group is free afterwards */
@@ -226,13 +226,13 @@ TEST_F_TIMEOUT(group, same_ioas, PATIENCE)
 		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
-	__u32 pt0 = self->ioas, pt1 = self->ioas;
+	__u32 pt0, pt1;
 	struct edu edu0, edu1;
 
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
-	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, vfio_attach(dev0, self->ioas, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev1, self->ioas, &pt1));
 	EXPECT_EQ(pt0, pt1);
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	ASSERT_EQ(0, edu_open(&edu1, dev1));
@@ -250,36 +250,32 @@ TEST_F_TIMEOUT(group, two_ioas, PATIENCE)
 		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
-	__u32 pt0 = self->ioas, pt, ioas2;
+	__u32 ioas2;
 	struct edu edu0;
 
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
-	pt = ioas2;
-	EXPECT_EQ(-EINVAL, vfio_attach(dev1, &pt));
+	ASSERT_EQ(0, vfio_attach(dev0, self->ioas, NULL));
+	EXPECT_EQ(-EINVAL, vfio_attach(dev1, ioas2, NULL));
 	/* A refused attach leaves nothing behind and disturbs nobody */
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, ioas2));
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	EXPECT_DMA_WORKS(&edu0);
 
 	/* Nor can one of two that are attached move away */
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(dev1, &pt));
+	ASSERT_EQ(0, vfio_attach(dev1, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	pt = ioas2;
-	EXPECT_EQ(-EINVAL, vfio_attach(dev1, &pt));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, ioas2));
+	EXPECT_EQ(-EINVAL, vfio_attach(dev1, ioas2, NULL));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, ioas2));
 	EXPECT_DMA_WORKS(&edu0);
 
 	/* With the last one detached the group is free to go elsewhere */
 	ASSERT_EQ(0, vfio_detach(dev0));
 	ASSERT_EQ(0, vfio_detach(dev1));
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	pt = ioas2;
-	EXPECT_EQ(0, vfio_attach(dev1, &pt));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, vfio_attach(dev1, ioas2, NULL));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 	edu_close(&edu0);
 	close(dev0);
 	close(dev1);
@@ -292,14 +288,13 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
-	__u32 pt0 = self->ioas, pt1 = self->ioas;
 	struct edu edu0, edu1;
 	int command;
 
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
-	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, vfio_attach(dev0, self->ioas, NULL));
+	ASSERT_EQ(0, vfio_attach(dev1, self->ioas, NULL));
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	ASSERT_EQ(0, edu_open(&edu1, dev1));
 	EXPECT_DMA_WORKS(&edu1);
@@ -338,13 +333,12 @@ TEST_F_TIMEOUT(group, both_detached, PATIENCE)
 		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
-	__u32 pt0 = self->ioas, pt1 = self->ioas;
 	struct edu edu0, edu1;
 
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
-	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, vfio_attach(dev0, self->ioas, NULL));
+	ASSERT_EQ(0, vfio_attach(dev1, self->ioas, NULL));
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	ASSERT_EQ(0, edu_open(&edu1, dev1));
 	ASSERT_EQ(0, vfio_detach(dev0));
@@ -365,7 +359,6 @@ TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
 		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0);
-	__u32 pt0 = self->ioas;
 	struct edu edu0;
 
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
@@ -373,7 +366,7 @@ TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
 	EXPECT_EQ(-EBUSY, pci_try_bind(self->f1, HOST_DRIVER));
 	EXPECT_TRUE(pci_bound_to(self->f1, NULL));
 
-	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev0, self->ioas, NULL));
 	EXPECT_EQ(-EBUSY, pci_try_bind(self->f1, HOST_DRIVER));
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	EXPECT_DMA_WORKS(&edu0);
@@ -398,13 +391,13 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 		SKIP(return, NOT_ISOLATED);
 
 	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
-	__u32 pt0 = self->ioas, pt1 = self->ioas;
+	__u32 pt0, pt1;
 	struct edu edu0;
 
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev0, &pt0));
-	ASSERT_EQ(0, vfio_attach(dev1, &pt1));
+	ASSERT_EQ(0, vfio_attach(dev0, self->ioas, &pt0));
+	ASSERT_EQ(0, vfio_attach(dev1, self->ioas, &pt1));
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	ASSERT_EQ(0, close(dev1));
 	ASSERT_EQ(0, pci_remove(self->f1));
@@ -418,8 +411,7 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 	EXPECT_DMA_WORKS(&edu0);
 	dev1 = open_vfio(self->f1);
 	EXPECT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
-	pt1 = self->ioas;
-	EXPECT_EQ(0, vfio_attach(dev1, &pt1));
+	EXPECT_EQ(0, vfio_attach(dev1, self->ioas, &pt1));
 	EXPECT_EQ(pt0, pt1);
 	close(dev1);
 	edu_close(&edu0);

@@ -30,7 +30,7 @@ static int read_by_user(const char *image, char *memory)
 {
 	int iommu = iommu_open(), dev, rc;
 	struct nvme nvme;
-	__u32 ioas, pt;
+	__u32 ioas;
 
 	rc = pci_bind(NVME, "vfio-pci");
 	if (rc)
@@ -39,9 +39,8 @@ static int read_by_user(const char *image, char *memory)
 	rc = vfio_bind(dev, iommu, NULL) ?: ioas_alloc(iommu, &ioas);
 	if (rc)
 		return rc;
-	pt = ioas;
-	rc = vfio_attach(dev, &pt) ?:
-	     ioas_map(iommu, ioas, memory, MIB, IOVA, IOAS_RW) ?:
+	rc = vfio_attach(dev, ioas, NULL) ?:
+	     ioas_map(iommu, ioas, memory, MIB, IOVA) ?:
 	     nvme_open(&nvme, dev, iommu, ioas);
 	if (rc)
 		return rc;
@@ -85,15 +84,14 @@ TEST_F_TIMEOUT(disk, from_a_user_who_died, PATIENCE)
 	if (!pid) {
 		int iommu = iommu_open(), dev;
 		struct nvme nvme;
-		__u32 ioas, pt;
+		__u32 ioas;
 
 		if (pci_bind(NVME, "vfio-pci"))
 			_exit(1);
 		dev = vfio_open(NVME);
 		if (vfio_bind(dev, iommu, NULL) || ioas_alloc(iommu, &ioas))
 			_exit(2);
-		pt = ioas;
-		if (vfio_attach(dev, &pt) ||
+		if (vfio_attach(dev, ioas, NULL) ||
 		    nvme_open(&nvme, dev, iommu, ioas))
 			_exit(3);
 		_exit(0);

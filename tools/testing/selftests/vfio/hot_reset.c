@@ -446,11 +446,10 @@ TEST_F(of_one_context, leaves_the_devices_usable)
 {
 	__u16 command[2];
 	__u32 bars[2][6];
-	__u32 pt = self->ioas;
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, vfio_attach(self->dev[i], &pt));
+		ASSERT_EQ(0, vfio_attach(self->dev[i], self->ioas, NULL));
 		ASSERT_EQ(0, vfio_bus_master(self->dev[i], true));
 	}
 	ASSERT_EQ(0, vfio_config_read(self->dev[1], PCI_COMMAND, &command[0],

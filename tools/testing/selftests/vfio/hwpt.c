@@ -18,26 +18,6 @@
 #define FINAL		(!kernel_before(6, 12, 0))
 #define VTD_INFO_BYTES	24
 
-static int hwpt_alloc(int iommu, __u32 dev_id, __u32 pt_id, __u32 flags,
-		      __u32 *id)
-{
-	struct iommu_hwpt_alloc arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.dev_id = dev_id,
-		.pt_id = pt_id,
-	};
-	int rc = ERR(ioctl(iommu, IOMMU_HWPT_ALLOC, &arg));
-
-	*id = arg.out_hwpt_id;
-	return rc;
-}
-
-static int attach(int dev, __u32 pt_id)
-{
-	return vfio_attach(dev, &pt_id);
-}
-
 FIXTURE(hwpt)
 {
 	int iommu;
@@ -72,7 +52,7 @@ FIXTURE_TEARDOWN(hwpt)
 }
 
 #define MAP(ioas)							\
-	ioas_map(self->iommu, ioas, self->memory, PAGE, IOVA, IOAS_RW)
+	ioas_map(self->iommu, ioas, self->memory, PAGE, IOVA)
 
 #define EXPECT_DMA_WORKS()						\
 do {									\
@@ -122,7 +102,7 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
 				&self->id));
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_EQ(-EMSGSIZE, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES,
 				       &ask)));
 	ASSERT_EQ(2, ask.num_iovas);
@@ -134,13 +114,13 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 
 	ASSERT_EQ(0, MAP(self->ioas));
 	EXPECT_DMA_WORKS();
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->id));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->ioas));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 /* Nothing is reached before the attach, everything after it */
@@ -152,7 +132,7 @@ TEST_F_TIMEOUT(hwpt, filled_before_the_attach, PATIENCE)
 				&self->id));
 	EXPECT_EQ(self->pinned + 1, pinned());
 	EXPECT_DMA_BLOCKED();
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(self->pinned + 1, pinned());
@@ -161,7 +141,7 @@ TEST_F_TIMEOUT(hwpt, filled_before_the_attach, PATIENCE)
 	/* Once more, with what was mapped meanwhile */
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	ASSERT_EQ(0, MAP(self->ioas));
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
 }
 
@@ -173,24 +153,24 @@ TEST_F_TIMEOUT(hwpt, made_while_attached, PATIENCE)
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &other));
 	ASSERT_EQ(0, MAP(other));
 	ASSERT_EQ(0, MAP(self->ioas));
-	ASSERT_EQ(0, attach(self->dev, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(self->pinned + 1, pinned());
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0,
 				&self->id));
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0, &second));
 	EXPECT_EQ(self->pinned + (FINAL ? 2 : 1), pinned());
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, other));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, other));
 	EXPECT_DMA_WORKS();
 
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_EQ(self->pinned + 1, pinned());
 	EXPECT_DMA_WORKS();
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	ASSERT_EQ(0, iommu_destroy_id(self->iommu, second));
-	ASSERT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	ASSERT_EQ(0, iommu_destroy(self->iommu, second));
+	ASSERT_EQ(0, iommu_destroy(self->iommu, self->id));
 	EXPECT_EQ(self->pinned, pinned());
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, other));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, other));
 }
 
 /* What is to fill it fails, the attach or the call: back to where it was */
@@ -200,16 +180,16 @@ TEST_F_TIMEOUT(hwpt, made_while_attached_and_cannot_be_filled, PATIENCE)
 	__u32 other;
 
 	ASSERT_EQ(0, MAP(self->ioas));
-	ASSERT_EQ(0, attach(self->dev, self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &other));
-	ASSERT_EQ(0, ioas_map(self->iommu, other, gone, PAGE, IOVA, IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->iommu, other, gone, PAGE, IOVA));
 	if (!FINAL)
 		ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0,
 					&self->id));
 	ASSERT_EQ(0, munmap(gone, PAGE));
 	EXPECT_EQ(-EFAULT, FINAL ? hwpt_alloc(self->iommu, self->dev_id, other,
 					      0, &self->id) :
-				   attach(self->dev, self->id));
+				   vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
 	/* What was the matter is put right */
 	ASSERT_EQ(0, ioas_unmap(self->iommu, other, IOVA, PAGE));
@@ -217,7 +197,7 @@ TEST_F_TIMEOUT(hwpt, made_while_attached_and_cannot_be_filled, PATIENCE)
 	if (FINAL)
 		ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other, 0,
 					&self->id));
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
 }
 
@@ -228,17 +208,15 @@ TEST_F_TIMEOUT(hwpt, ioas_and_page_table_replace_each_other, PATIENCE)
 	ASSERT_EQ(0, MAP(self->ioas));
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
 				&self->id));
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &pt));
 	EXPECT_NE(self->id, pt);
 	EXPECT_DMA_WORKS();
-	ASSERT_EQ(0, attach(self->dev, self->id));
-	EXPECT_EQ(-ENOENT, iommu_destroy_id(self->iommu, pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->iommu, pt));
 	EXPECT_DMA_WORKS();
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &pt));
 	EXPECT_NE(self->id, pt);
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->id));
 	EXPECT_DMA_WORKS();
 	EXPECT_EQ(self->pinned + 1, pinned());
 }
@@ -249,7 +227,7 @@ TEST_F(hwpt, close_while_attached)
 	ASSERT_EQ(0, MAP(self->ioas));
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
 				&self->id));
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 }
 
 TEST_F(hwpt, what_the_iommu_cannot_do)
@@ -303,23 +281,23 @@ TEST_F_TIMEOUT(hwpt, of_two_devices, PATIENCE)
 	ASSERT_EQ(0, MAP(self->ioas));
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, pair_id[0], self->ioas, 0,
 				&self->id));
-	ASSERT_EQ(0, attach(pair[1], self->id));
-	ASSERT_EQ(0, attach(self->dev, self->id));
+	ASSERT_EQ(0, vfio_attach(pair[1], self->id, NULL));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
 	/* Its mate is attached, so this one is not filled, and not for it */
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, pair_id[0], self->ioas, 0,
 				&other));
-	EXPECT_EQ(-EINVAL, attach(pair[0], other));
-	EXPECT_EQ(-EINVAL, attach(pair[0], self->ioas));
-	EXPECT_EQ(0, attach(pair[0], self->id));
-	EXPECT_EQ(-EINVAL, attach(pair[0], other));
+	EXPECT_EQ(-EINVAL, vfio_attach(pair[0], other, NULL));
+	EXPECT_EQ(-EINVAL, vfio_attach(pair[0], self->ioas, NULL));
+	EXPECT_EQ(0, vfio_attach(pair[0], self->id, NULL));
+	EXPECT_EQ(-EINVAL, vfio_attach(pair[0], other, NULL));
 	close(pair[0]);
 	close(pair[1]);
 	EXPECT_DMA_WORKS();
-	EXPECT_EQ(-EBUSY, iommu_destroy_id(self->iommu, self->id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->id));
 	/* A page table outlives the device that it was made for */
-	ASSERT_EQ(0, attach(self->dev, other));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->id));
+	ASSERT_EQ(0, vfio_attach(self->dev, other, NULL));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->id));
 	EXPECT_DMA_WORKS();
 }
 

@@ -85,7 +85,7 @@ static int vms(void)
 	return n;
 }
 
-static int write_file(const char *path, const char *text)
+static int write_words(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC);
 	int rc;
@@ -155,13 +155,12 @@ TEST_F(kvm, takes_a_parked_file_once)
 TEST_F(kvm, takes_a_bound_file)
 {
 	struct vm *vm = &self->vm;
-	__u32 pt = self->ioas;
 
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-ENOENT, vm_del(vm, self->dev));
 	EXPECT_EQ(0, vm_add(vm, self->dev));
 	EXPECT_EQ(-EEXIST, vm_add(vm, self->dev));
-	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(0, vm_del(vm, self->dev));
 	EXPECT_EQ(-ENOENT, vm_del(vm, self->dev));
 	EXPECT_EQ(0, get_info(self->dev));
@@ -331,7 +330,7 @@ static int trace(const char *tracer, const char *functions)
 	    errno != EBUSY)
 		return -errno;
 	rc = write_file(TRACING "current_tracer", "nop") ?:
-	     write_file(TRACING "set_ftrace_filter", functions);
+	     write_words(TRACING "set_ftrace_filter", functions);
 	return rc ?: write_file(TRACING "current_tracer", tracer);
 }
 
@@ -367,7 +366,6 @@ TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 	struct vm *vm = &self->vm;
 	int assigned = kernel_before(7, 0, 0);
 	int incoherent = !snoop_control();
-	__u32 pt = self->ioas;
 
 	EXPECT_EQ(incoherent, !!strcmp(profile, "snoop"));
 	ASSERT_EQ(0, trace("function", assigned ?
@@ -377,7 +375,7 @@ TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 	EXPECT_EQ(assigned, traced(ASSIGNMENT));
 	EXPECT_EQ(incoherent, traced(INCOHERENT));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(0, vm_del(vm, self->dev));
 	EXPECT_EQ(assigned, traced(END_ASSIGNMENT));
 	EXPECT_EQ(incoherent, traced(END_INCOHERENT));

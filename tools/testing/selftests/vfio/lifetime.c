@@ -25,19 +25,16 @@ FIXTURE(lifetime)
 
 FIXTURE_SETUP(lifetime)
 {
-	__u32 pt;
-
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	self->pinned = pinned();
 	ASSERT_LE(0, self->pinned);
 	self->memory = anon_pages(PAGES);
 	ASSERT_NE(MAP_FAILED, self->memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory,
-			      PAGES * PAGE, IOVA, IOAS_RW));
+			      PAGES * PAGE, IOVA));
 	ASSERT_EQ(self->pinned + PAGES, pinned());
 }
 
@@ -57,7 +54,7 @@ TEST_F(lifetime, device_closed_first)
 	EXPECT_EQ(0, bind_anew(EDU));
 	/* A mapping that no device uses pins nothing */
 	EXPECT_EQ(self->pinned, pinned());
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 	EXPECT_EQ(0, close(self->iommu));
 }
 
@@ -73,12 +70,10 @@ TEST_F(lifetime, iommu_closed_first)
 
 TEST_F(lifetime, attach_after_the_iommu_was_closed)
 {
-	__u32 pt = self->ioas;
-
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, close(self->iommu));
 	/* The bound device keeps the context, with all that is in it */
-	EXPECT_EQ(0, vfio_attach(self->dev, &pt));
+	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(0, close(self->dev));
 }
 
@@ -110,20 +105,18 @@ TEST_F(lifetime, every_order_of_three)
 	close(self->dev);
 	close(self->iommu);
 	for (i = 0; i < ARRAY_SIZE(orders); i++) {
-		__u32 ioas, pt1, pt2;
+		__u32 ioas;
 		int fds[3];
 
 		fds[0] = open_iommu(&ioas);
-		pt1 = ioas;
-		pt2 = ioas;
 		fds[1] = open_vfio(EDU);
 		fds[2] = open_vfio(NVME);
 		ASSERT_EQ(0, vfio_bind(fds[1], fds[0], NULL));
 		ASSERT_EQ(0, vfio_bind(fds[2], fds[0], NULL));
-		ASSERT_EQ(0, vfio_attach(fds[1], &pt1));
-		ASSERT_EQ(0, vfio_attach(fds[2], &pt2));
-		ASSERT_EQ(0, ioas_map(fds[0], ioas, self->memory,
-				      PAGES * PAGE, IOVA, IOAS_RW));
+		ASSERT_EQ(0, vfio_attach(fds[1], ioas, NULL));
+		ASSERT_EQ(0, vfio_attach(fds[2], ioas, NULL));
+		ASSERT_EQ(0, ioas_map(fds[0], ioas, self->memory, PAGES * PAGE,
+				      IOVA));
 		for (j = 0; j < 3; j++)
 			ASSERT_EQ(0, close(fds[orders[i][j]]));
 		EXPECT_EQ(self->pinned, pinned());
@@ -240,14 +233,12 @@ TEST_F(lifetime, a_killed_process_leaves_nothing)
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		int dev = vfio_open(EDU), iommu = iommu_open();
-		__u32 ioas, pt;
+		__u32 ioas;
 
 		if (vfio_bind(dev, iommu, NULL) || ioas_alloc(iommu, &ioas))
 			_exit(1);
-		pt = ioas;
-		if (vfio_attach(dev, &pt) ||
-		    ioas_map(iommu, ioas, self->memory, PAGES * PAGE, 0,
-			     IOAS_RW))
+		if (vfio_attach(dev, ioas, NULL) ||
+		    ioas_map(iommu, ioas, self->memory, PAGES * PAGE, 0))
 			_exit(1);
 		if (write(pipefd[1], &byte, 1) != 1)
 			_exit(1);
@@ -312,7 +303,7 @@ static int use_passed_fds(int sock, bool bound)
 	int dev, iommu;
 	size_t length;
 	void *bar;
-	__u32 pt;
+	__u32 ioas;
 
 	/* Not root any more: the files are what gives the right */
 	if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
@@ -323,11 +314,11 @@ static int use_passed_fds(int sock, bool bound)
 		return 3;
 	if (!bound && vfio_bind(dev, iommu, NULL))
 		return 4;
-	if (get_info(dev) || ioas_alloc(iommu, &pt))
+	if (get_info(dev) || ioas_alloc(iommu, &ioas))
 		return 5;
-	if (ioas_map(iommu, pt, memory, PAGE, 0, IOAS_RW))
+	if (ioas_map(iommu, ioas, memory, PAGE, 0))
 		return 6;
-	if (vfio_attach(dev, &pt))
+	if (vfio_attach(dev, ioas, NULL))
 		return 7;
 	if (vfio_map_bar(dev, 0, &bar, &length))
 		return 8;

@@ -19,13 +19,10 @@ FIXTURE(loop)
 
 FIXTURE_SETUP(loop)
 {
-	__u32 pt;
-
 	self->dev = open_vfio(NVME);
 	self->iommu = open_iommu(&self->ioas);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, nvme_open(&self->nvme, self->dev, self->iommu,
 			       self->ioas));
 }
@@ -73,7 +70,7 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 		fill((__u64 *)out, round);
 		memset(in, 0, PAGE);
 		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, out, 2 * PAGE,
-				      IOVA, IOAS_RW));
+				      IOVA));
 		ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, PAGE));
 		ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA + PAGE, PAGE));
 		ASSERT_EQ(0, differs((__u64 *)in, round))
@@ -126,8 +123,7 @@ TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 
 	ASSERT_NE(MAP_FAILED, memory);
 	fill((__u64 *)memory, 0);
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
-			      IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
 	ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, PAGE));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 
@@ -137,8 +133,7 @@ TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 	EXPECT_TRUE(nvme_faults(&self->nvme, nvme_write, "DMA Read"));
 
 	/* What is on the disk now has not come from our memory */
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA,
-			      IOAS_RW));
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
 	ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, PAGE));
 	EXPECT_EQ(NULL, memchr(memory, 'm', PAGE));
 }
@@ -152,7 +147,7 @@ TEST_F_TIMEOUT(loop, large_transfer, PATIENCE)
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, pages * PAGE,
-			      IOVA, IOAS_RW));
+			      IOVA));
 	for (i = 0; i < pages; i++)
 		fill((__u64 *)(memory + i * PAGE), i + 1);
 	ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, pages * PAGE));

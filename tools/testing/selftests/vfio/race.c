@@ -179,8 +179,8 @@ static void *move(void *arg)
 	unsigned int i;
 
 	for (i = 0; goes_on(worker); i++) {
-		__u32 pt = crowd->ioas[i % 2];
-		int rc = vfio_attach(crowd->dev[i / 2 % 2], &pt);
+		int rc = vfio_attach(crowd->dev[i / 2 % 2], crowd->ioas[i % 2],
+				     NULL);
 
 		/* EINVAL: the other function is attached elsewhere */
 		if (rc != -EINVAL)
@@ -211,7 +211,7 @@ static void *map(void *arg)
 	for (i = 0; goes_on(worker); i++) {
 		__u32 ioas = crowd->ioas[i % 2];
 		int rc = ioas_map(crowd->iommu, ioas, memory, PAGES * PAGE,
-				  0x100000, IOAS_RW);
+				  0x100000);
 
 		if (!rc)
 			rc = ioas_unmap(crowd->iommu, ioas, 0x100000,
@@ -229,12 +229,11 @@ static void *open_and_close(void *arg)
 
 	while (goes_on(worker)) {
 		int dev = vfio_open(PAIR_0), other = vfio_open(NVME);
-		__u32 pt = crowd->ioas[0];
 		int rc = vfio_bind(dev, crowd->iommu, NULL);
 
 		rc = rc == -EINVAL ? 0 : -EPROTO;
 		rc = rc ?: vfio_bind(other, crowd->iommu, NULL);
-		count(worker, rc ?: vfio_attach(other, &pt));
+		count(worker, rc ?: vfio_attach(other, crowd->ioas[0], NULL));
 		close(dev);
 		close(other);
 	}
@@ -307,7 +306,7 @@ TEST_F_TIMEOUT(race, attach_detach_map_bind, PATIENCE)
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, vfio_detach(crowd.dev[i]));
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(0, iommu_destroy_id(crowd.iommu, crowd.ioas[i]));
+		EXPECT_EQ(0, iommu_destroy(crowd.iommu, crowd.ioas[i]));
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, close(crowd.dev[i]));
 	EXPECT_EQ(0, bind_anew(PAIR_0));
@@ -332,7 +331,6 @@ static void *use(void *arg)
 
 	while (goes_on(worker)) {
 		int dev = vfio_open(EDU);
-		__u32 pt = crowd->ioas[0];
 		int rc;
 
 		/* Not there, on the way out, or somebody else's file */
@@ -343,7 +341,7 @@ static void *use(void *arg)
 		}
 		rc = vfio_bind(dev, crowd->iommu, NULL);
 		if (!rc) {
-			rc = vfio_attach(dev, &pt);
+			rc = vfio_attach(dev, crowd->ioas[0], NULL);
 			count(worker, rc ?: get_info(dev));
 		} else if (rc != -ENODEV && rc != -EINVAL) {
 			count(worker, rc);
@@ -364,7 +362,7 @@ TEST_F_TIMEOUT(race, driver_unbound_while_in_use, PATIENCE)
 	ASSERT_EQ(0, ioas_alloc(crowd.iommu, &crowd.ioas[0]));
 	ASSERT_EQ(0, crowd_works(&crowd, workers, ARRAY_SIZE(workers)));
 	expect_worked(_metadata, workers, ARRAY_SIZE(workers));
-	EXPECT_EQ(0, iommu_destroy_id(crowd.iommu, crowd.ioas[0]));
+	EXPECT_EQ(0, iommu_destroy(crowd.iommu, crowd.ioas[0]));
 }
 
 TEST_HARNESS_MAIN

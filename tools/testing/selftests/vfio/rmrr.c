@@ -72,13 +72,12 @@ TEST_F(rmrr, relaxable_device_can_be_bound_and_attached)
 		.ioas_id = self->ioas,
 	};
 	struct iommu_iova_range range[8];
-	__u32 pt = self->ioas;
 	int dev = open_vfio(USB);
 	__u32 i;
 
 	ASSERT_TRUE(group_has(pci_group(USB), "direct-relaxable"));
 	ASSERT_EQ(0, vfio_bind(dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev, &pt));
+	ASSERT_EQ(0, vfio_attach(dev, self->ioas, NULL));
 
 	/* What firmware wanted mapped is the user's to map */
 	ranges.num_iovas = ARRAY_SIZE(range);

@@ -17,6 +17,7 @@
 #include "../patience.h"
 #include "../pinned.h"
 #include "edu.h"
+#include "file.h"
 #include "iommu.h"
 #include "kmsg.h"
 #include "nvme.h"

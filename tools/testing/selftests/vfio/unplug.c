@@ -88,14 +88,13 @@ static int ask_by_eventfd(int dev, int eventfd)
 TEST_F_TIMEOUT(unplug, asks_and_waits_for_close, PATIENCE)
 {
 	struct pollfd pfd = { .fd = eventfd(0, EFD_CLOEXEC), .events = POLLIN };
-	__u32 pt = self->ioas;
 	char path[PATH_MAX];
 	dev_t dev;
 	int status;
 
 	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, ask_by_eventfd(self->dev, pfd.fd));
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
 
@@ -112,19 +111,18 @@ TEST_F_TIMEOUT(unplug, asks_and_waits_for_close, PATIENCE)
 	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_TRUE(is_gone(path, variant->device_goes));
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 TEST_F_TIMEOUT(unplug, waits_without_an_eventfd, PATIENCE)
 {
-	__u32 pt = self->ioas;
 	char path[PATH_MAX];
 	dev_t dev;
 	int status;
 
 	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	self->child = start_removal(variant->remove, self->dev);
 	ASSERT_LE(0, self->child);
 	sleep(2);
@@ -196,11 +194,9 @@ TEST_F_TIMEOUT(unplug, proceeds_after_use, PATIENCE)
 
 	ASSERT_EQ(0, close(self->dev));
 	for (i = 0; i < 5; i++) {
-		__u32 pt = self->ioas;
-
 		self->dev = open_vfio(EDU);
 		ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-		ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+		ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 		ASSERT_EQ(0, close(self->dev));
 		ASSERT_EQ(0, variant->remove(EDU));
 		if (variant->device_goes)

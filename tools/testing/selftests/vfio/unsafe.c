@@ -101,7 +101,7 @@ do {									\
 									\
 	ASSERT_NE(MAP_FAILED, _memory);					\
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, _memory, PAGE,	\
-			      IOVA, IOAS_RW));				\
+			      IOVA));				\
 	ASSERT_EQ(0, edu_open(&_edu, fd));				\
 	memset(_memory, 'x', PAGE);					\
 	EXPECT_EQ(0, edu_from_memory(&_edu, IOVA, EDU_DMA_MAX));	\
@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(unsafe, no_device_can_be_bound, PATIENCE)
 		EXPECT_TRUE(group_is_viable(bdf));
 		close(dev);
 	}
-	EXPECT_EQ(0, iommu_destroy_id(self->iommu, self->ioas));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
 /* ... although the files that were refused are still open */
@@ -215,7 +215,6 @@ TEST_F_TIMEOUT(unsafe, any_device_can_be_bound_with_consent, PATIENCE)
 	for (i = 0; i < ARRAY_SIZE(devices); i++) {
 		bool isolated = !atoi(devices[i]) ||
 				kernel_isolates_behind_bridges();
-		__u32 pt = self->ioas;
 		char behind[BDF_LEN];
 		const char *bdf = device(i, behind);
 		int dev;
@@ -227,7 +226,7 @@ TEST_F_TIMEOUT(unsafe, any_device_can_be_bound_with_consent, PATIENCE)
 			  vfio_bind(dev, self->iommu, NULL));
 		if (isolated) {
 			EXPECT_EQ(0, get_info(dev));
-			EXPECT_EQ(0, vfio_attach(dev, &pt));
+			EXPECT_EQ(0, vfio_attach(dev, self->ioas, NULL));
 		}
 		close(dev);
 	}
@@ -235,11 +234,9 @@ TEST_F_TIMEOUT(unsafe, any_device_can_be_bound_with_consent, PATIENCE)
 
 TEST_F_TIMEOUT(unsafe, dma_with_consent, PATIENCE)
 {
-	__u32 pt = self->ioas;
-
 	ASSERT_EQ(0, allow("Y"));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_DMA_WORKS(self->dev);
 }
 
@@ -281,7 +278,7 @@ TEST_F(unsafe, consent_can_be_withdrawn)
 /* ... and takes nothing from a device that was bound with it */
 TEST_F_TIMEOUT(unsafe, what_is_bound_stays_bound, PATIENCE)
 {
-	__u32 pt = self->ioas, ioas2;
+	__u32 ioas2;
 
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
 	ASSERT_EQ(0, allow("Y"));
@@ -289,12 +286,10 @@ TEST_F_TIMEOUT(unsafe, what_is_bound_stays_bound, PATIENCE)
 	ASSERT_EQ(0, allow("N"));
 	EXPECT_EQ(-EPERM, vfio_bind(self->pair[1], self->iommu, NULL));
 	EXPECT_EQ(0, get_info(self->pair[0]));
-	EXPECT_EQ(0, vfio_attach(self->pair[0], &pt));
-	pt = ioas2;
-	EXPECT_EQ(0, vfio_attach(self->pair[0], &pt));	/* a replace */
+	EXPECT_EQ(0, vfio_attach(self->pair[0], self->ioas, NULL));
+	EXPECT_EQ(0, vfio_attach(self->pair[0], ioas2, NULL)); /* a replace */
 	EXPECT_EQ(0, vfio_detach(self->pair[0]));
-	pt = self->ioas;
-	ASSERT_EQ(0, vfio_attach(self->pair[0], &pt));
+	ASSERT_EQ(0, vfio_attach(self->pair[0], self->ioas, NULL));
 	EXPECT_DMA_WORKS(self->pair[0]);
 }
 

@@ -38,7 +38,7 @@ FIXTURE_VARIANT_ADD(attach, device) { true };
 FIXTURE_SETUP(attach)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
@@ -134,7 +134,7 @@ TEST_F(attach, attached_cannot_be_attached)
 	EXPECT_EQ(0, access_rw(self->fd, self->plain, AT, PAGE, self->memory,
 			       0));
 	EXPECT_EQ(1, alignment_of(self, self->other_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 	EXPECT_EQ(0, access_unpin(self->fd, self->pinner, id));
 }
 
@@ -212,17 +212,17 @@ TEST_F(attach, detached_ioas_is_not_in_use)
 		for (j = 0; j < 2; j++) {
 			ASSERT_EQ(0, ioas_alloc(self->fd, &ids[j]));
 			ASSERT_EQ(0, attach(self, accesses[i], ids[j]));
-			EXPECT_EQ(-EBUSY, obj_destroy(self->fd, ids[j]));
+			EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, ids[j]));
 			EXPECT_EQ(0, detach(self, accesses[i]));
 			EXPECT_EQ(0, detach(self, accesses[i]));
 		}
-		EXPECT_EQ(0, obj_destroy(self->fd, ids[0]));
+		EXPECT_EQ(0, iommu_destroy(self->fd, ids[0]));
 		EXPECT_EQ(-ENOENT, attach(self, accesses[i], ids[0]));
-		EXPECT_EQ(0, obj_destroy(self->fd, ids[1]));
+		EXPECT_EQ(0, iommu_destroy(self->fd, ids[1]));
 	}
-	EXPECT_EQ(variant->device ? -EBUSY : 0,
-		  obj_destroy(self->fd, self->ioas_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(variant->device ? -EBUSY : 0, iommu_destroy(self->fd,
+							      self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
 /* It reaches what it is attached to now, and nothing else. */
@@ -322,8 +322,8 @@ TEST_F(attach, close_while_detached)
 	self->pinner = -1;
 	self->plain = -1;
 	EXPECT_EQ(0, check_refs(self, self->refs));
-	EXPECT_EQ(variant->device ? -EBUSY : 0,
-		  obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(variant->device ? -EBUSY : 0, iommu_destroy(self->fd,
+							      self->ioas_id));
 }
 
 /* Threads that pin and copy while the access comes and goes */

@@ -65,13 +65,13 @@ FIXTURE_SETUP(access)
 
 	self->edu = -1;
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-				self->ioas_id, variant->huge));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, variant->huge));
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
 	self->pinned = pinned();
@@ -176,7 +176,7 @@ TEST_F(access, create_errnos)
 	/* The caller cannot be told: there is no access, and no file. */
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_TEST_CMD, arg));
 	EXPECT_EQ(fd, next_fd());
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
 TEST_F(access, create_where_something_does_not_fit)
@@ -204,7 +204,7 @@ TEST_F(access, create_where_something_does_not_fit)
 	access = access_create(self->fd, self->other_id, NEEDS_PIN);
 	EXPECT_LE(0, access);
 	close(access);
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
 /* An access that pins takes whole pages, one that does not takes any. */
@@ -239,12 +239,12 @@ TEST_F(access, ioas_is_in_use)
 		ASSERT_EQ(0, close(edu));
 	self->edu = -1;
 	if (variant->domains)
-		ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+		ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 	ASSERT_EQ(0, close(self->plain));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 	ASSERT_EQ(0, close(self->pinner));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 	self->plain = -1;
 	self->pinner = -1;
 }
@@ -258,7 +258,7 @@ static unsigned int count_busy(struct _test_data_access *self)
 	for (id = self->other_id + 1; id < last; id++) {
 		if (id == self->dev.id)
 			continue;	/* it could be destroyed */
-		switch (obj_destroy(self->fd, id)) {
+		switch (iommu_destroy(self->fd, id)) {
 		case -EBUSY:
 			busy++;
 			break;
@@ -289,7 +289,7 @@ TEST_F(access, object_cannot_be_destroyed)
 
 TEST_F(access, other_files_are_not_an_access)
 {
-	int fd = iommufd_open(), fds[8], foreign;
+	int fd = iommu_open(), fds[8], foreign;
 	__u32 ioas_id, id;
 	unsigned int i;
 

@@ -137,7 +137,7 @@ FIXTURE_SETUP(rw)
 	__u32 src_id, hwpt_id;
 
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &src_id));

@@ -60,14 +60,14 @@ FIXTURE_SETUP(unmap)
 	__u32 hwpt_id;
 
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->src_id));
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-				self->ioas_id, variant->huge));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, variant->huge));
 	self->copy = variant->copy;
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
@@ -309,7 +309,7 @@ TEST_F(unmap, devices_come_and_go_under_items)
 	ASSERT_EQ(0, map_pages(self, 0, 8));
 	ASSERT_EQ(0, pin_pages(self, 2, 3, &id));
 	if (variant->domains) {
-		ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+		ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 		EXPECT_EQ(0, check_refs(self, 0, 2, stays));
 		EXPECT_EQ(0, check_refs(self, 2, 3, 1));
 		EXPECT_EQ(0, check_refs(self, 5, 3, stays));
@@ -324,7 +324,7 @@ TEST_F(unmap, devices_come_and_go_under_items)
 	ASSERT_EQ(0, mock_replace(self->fd, &dev, self->ioas_id));
 	ASSERT_EQ(0, unpin(self, id));
 	EXPECT_EQ(0, check_refs(self, 0, 8, 1));
-	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, dev.id));
 	EXPECT_EQ(0, check_refs(self, 0, 8, stays));
 }
 
@@ -353,10 +353,10 @@ TEST_F(unmap, replace_drops_items)
 	EXPECT_EQ(0, check_refs(self, 8, 1, 1));
 
 	/* It uses the one, and no longer the other. */
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->other_id));
 	ASSERT_EQ(0, unmap_pages(self, 0, 4));
-	EXPECT_EQ(variant->domains ? -EBUSY : 0,
-		  obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(variant->domains ? -EBUSY : 0, iommu_destroy(self->fd,
+							       self->ioas_id));
 	EXPECT_EQ(0, unpin(self, id2));
 }
 
@@ -373,7 +373,7 @@ TEST_F(unmap, replace_that_fails_changes_nothing)
 	EXPECT_EQ(-ENOENT, access_replace(self->fd, self->access, BAD_ID));
 	EXPECT_EQ(-ENOENT, access_replace(self->fd, self->access, 0));
 	EXPECT_EQ(0, check_refs(self, 0, 4, 1));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 	EXPECT_EQ(0, unpin(self, id));
 }
 
@@ -675,7 +675,7 @@ static void *thread_replace(void *arg)
 		expect(t, "attach", mock_attach(t->self->fd, t->self->ioas_id,
 						&dev), 0, 0);
 		usleep(1000);
-		expect(t, "destroy", obj_destroy(t->self->fd, dev.id), 0, 0);
+		expect(t, "destroy", iommu_destroy(t->self->fd, dev.id), 0, 0);
 	}
 	return NULL;
 }

@@ -226,10 +226,10 @@ static int worker_new(struct _test_data_change *self, struct worker *w,
 FIXTURE_SETUP(change)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0,
-				variant->process_mode));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0,
+				      variant->process_mode));
 	self->file = memfd_create("test", MFD_CLOEXEC);
 	ASSERT_LE(0, self->file);
 	ASSERT_EQ(0, ftruncate(self->file, 8 * LIMIT * PAGE));
@@ -381,7 +381,7 @@ TEST_F(change, before_it_is_pinned)
 {
 	struct worker *old = &self->old, *new = &self->new;
 
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev[0].id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev[0].id));
 	ASSERT_EQ(0, ask(old, MAP_A_FILE, self->a, 0, LIMIT));
 	ASSERT_EQ(0, worker_new(self, new, variant->new_user, LIMIT - 1));
 	ASSERT_EQ(0, change(new));

@@ -44,11 +44,11 @@ static int context_open(struct context *c, const char *bdf, bool process_mode)
 	int rc;
 
 	c->dev = -1;
-	c->fd = iommufd_open();
+	c->fd = iommu_open();
 	if (c->fd < 0)
 		return c->fd;
 	if (process_mode) {
-		rc = option_set(c->fd, IOMMU_OPTION_RLIMIT_MODE, 0, 1);
+		rc = iommu_option_set(c->fd, IOMMU_OPTION_RLIMIT_MODE, 0, 1);
 		if (rc)
 			return rc;
 	}
@@ -177,7 +177,7 @@ FIXTURE_VARIANT_ADD(limit, process)
 
 FIXTURE_SETUP(limit)
 {
-	ASSERT_EQ(0, vfio_take(PAIR_1));
+	ASSERT_EQ(0, pci_bind(PAIR_1, "vfio-pci"));
 	ASSERT_EQ(0, context_open(&self->context[0], EDU,
 				  variant->process_mode));
 	ASSERT_EQ(0, context_open(&self->context[1], PAIR_0,

@@ -99,7 +99,7 @@ FIXTURE_SETUP(memcg)
 	ASSERT_EQ(0, group_make());
 
 	/* Opened and attached outside of the group, used inside */
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
@@ -188,7 +188,7 @@ FIXTURE_SETUP(frames)
 {
 	ASSERT_EQ(0, mock_load());
 	ASSERT_EQ(0, group_make());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->access = access_create(self->fd, self->ioas_id, NEEDS_PIN);
@@ -247,7 +247,7 @@ FIXTURE_SETUP(helped)
 	ASSERT_EQ(0, mock_load());
 	ASSERT_EQ(0, group_make());
 	ASSERT_EQ(0, populate_with_helper("32"));
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));

@@ -605,7 +605,7 @@ static int open_container(const char *bdf, int *group)
 	int container, rc;
 	ssize_t n;
 
-	rc = vfio_take(bdf);
+	rc = pci_bind(bdf, "vfio-pci");
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group",
@@ -632,7 +632,7 @@ static int open_iommu(const char *bdf, int *dev)
 		.size = sizeof(vfio_ioas),
 		.op = IOMMU_VFIO_IOAS_SET,
 	};
-	int fd = iommufd_open(), rc;
+	int fd = iommu_open(), rc;
 	__u32 dev_id;
 
 	if (fd < 0)

@@ -125,7 +125,7 @@ static bool mapped(int fd, __u32 ioas_id, __u64 iova, __u64 size)
 	if (ioas_alloc(fd, &copy))
 		return false;
 	is = !ioas_copy(fd, copy, ioas_id, size, 0, iova);
-	return !obj_destroy(fd, copy) && is;
+	return !iommu_destroy(fd, copy) && is;
 }
 
 static int get_info(int fd, void *info, __u32 size)
@@ -167,7 +167,7 @@ TEST_F(iommufd, destroyed_ioas)
 	ASSERT_EQ(0, set_ioas(self->fd, id));
 	ASSERT_EQ(0, set_type(self->fd, V2));
 	ASSERT_EQ(0, map(self->fd, p, PAGE, IOVA));
-	ASSERT_EQ(0, obj_destroy(self->fd, id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, id));
 	EXPECT_EQ(-ENODEV, map(self->fd, p, PAGE, IOVA));
 	EXPECT_EQ(-ENODEV, unmap_all(self->fd));
 }
@@ -404,7 +404,7 @@ TEST(dirty_where_page_tables_track)
 	int fd;
 
 	ASSERT_EQ(0, mock_load());
-	fd = iommufd_open();
+	fd = iommu_open();
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, ioas_alloc(fd, &ioas_id));
 	ASSERT_EQ(0, mock_attach(fd, ioas_id, &dev));
@@ -559,8 +559,8 @@ TEST_F(iommufd, v1_with_huge_pages)
 		EXPECT_EQ(-EINVAL, set_type(self->fd, V1));
 	EXPECT_EQ(HUGE, unmap_all(self->fd));
 	ASSERT_EQ(0, set_type(self->fd, V1));
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-				self->ioas_id, 1));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, 1));
 	ASSERT_EQ(0, map(self->fd, p, HUGE, IOVA));
 	EXPECT_EQ(variant->device ? -EINVAL : (long long)PAGE,
 		  unmap(self->fd, AT(7), PAGE));

@@ -112,7 +112,7 @@ TEST_F(iommufd, destroyed_is_cleared)
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
 	ASSERT_EQ(0, set(self->fd, other));
-	EXPECT_EQ(0, obj_destroy(self->fd, other));
+	EXPECT_EQ(0, iommu_destroy(self->fd, other));
 	EXPECT_EQ(-ENODEV, get(self->fd));
 	/* Also when its ID is in use again */
 	EXPECT_EQ(0, ioas_alloc(self->fd, &other));
@@ -124,13 +124,13 @@ TEST_F(iommufd, one_in_use_stays)
 	if (!variant->device)
 		SKIP(return, "only a device uses an IOAS");
 	ASSERT_EQ(0, set(self->fd, self->ioas_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 	EXPECT_EQ(self->ioas_id, get(self->fd));
 }
 
 TEST_F(iommufd, another_context_has_its_own)
 {
-	int fd = iommufd_open();
+	int fd = iommu_open();
 	__u32 id;
 
 	ASSERT_LE(0, fd);
@@ -174,7 +174,7 @@ TEST_F_TIMEOUT(iommufd, set_and_destroyed_while_read, 120)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, read_all_the_time, &racer));
 	for (i = 0; i < ROUNDS / 2; i++) {
 		if (ioas_alloc(self->fd, &id) || set(self->fd, id) ||
-		    obj_destroy(self->fd, id))
+		    iommu_destroy(self->fd, id))
 			break;
 	}
 	pthread_join(thread, NULL);

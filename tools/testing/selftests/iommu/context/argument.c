@@ -438,8 +438,8 @@ TEST_F(iommufd, unknown_id)
 	ASSERT_EQ(0, ioas_alloc(self->fd, &ids[3]));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &gone));
 	ids[4] = gone;
-	ASSERT_EQ(0, obj_destroy(self->fd, ids[3]));
-	ASSERT_EQ(0, obj_destroy(self->fd, ids[4]));
+	ASSERT_EQ(0, iommu_destroy(self->fd, ids[3]));
+	ASSERT_EQ(0, iommu_destroy(self->fd, ids[4]));
 
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
 		if (names_nothing(calls[i].request))
@@ -450,8 +450,8 @@ TEST_F(iommufd, unknown_id)
 					     calls[i].request));
 			/* Preparing may have used the IDs that are gone */
 			if (calls[i].request == IOMMU_DESTROY)
-				ASSERT_EQ(0, obj_destroy(self->fd,
-							 arg.destroy.id));
+				ASSERT_EQ(0, iommu_destroy(self->fd,
+							   arg.destroy.id));
 			arg.size = calls[i].max;
 			name_ioas(calls[i].request, ids[j / 2], src);
 			EXPECT_EQ(-ENOENT,
@@ -499,7 +499,7 @@ TEST_F(iommufd, id_of_another_context)
 	__u32 id = 0, i;
 	int other;
 
-	other = iommufd_open();
+	other = iommu_open();
 	ASSERT_LE(0, other);
 	for (i = 0; i < 4; i++)
 		ASSERT_EQ(0, ioas_alloc(self->fd, &id));
@@ -514,7 +514,7 @@ TEST_F(iommufd, id_of_another_context)
 		name_ioas(calls[i].request, id, true);
 		EXPECT_EQ(-ENOENT, call(other, calls[i].request, &arg));
 	}
-	EXPECT_EQ(0, obj_destroy(self->fd, id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, id));
 	close(other);
 }
 

@@ -33,13 +33,13 @@ TEST(belongs_to_root)
 	EXPECT_EQ(0, st.st_gid);
 	ASSERT_EQ(0, setresgid(12345, 12345, 12345));
 	ASSERT_EQ(0, setresuid(12345, 12345, 12345));
-	EXPECT_EQ(-EACCES, iommufd_open());
+	EXPECT_EQ(-EACCES, iommu_open());
 }
 
 /* Who has an open file needs no privilege to use it */
 TEST(open_file_is_enough)
 {
-	int fd = iommufd_open();
+	int fd = iommu_open();
 	__u32 id, dev_id;
 	int dev;
 
@@ -53,7 +53,7 @@ TEST(open_file_is_enough)
 	EXPECT_EQ(0, ioas_map(fd, id, anon(PAGE), PAGE, HUGE));
 	EXPECT_EQ(PAGE, ioas_empty(fd, id));
 	EXPECT_EQ(0, vfio_detach(dev));
-	EXPECT_EQ(0, obj_destroy(fd, id));
+	EXPECT_EQ(0, iommu_destroy(fd, id));
 	close(dev);
 	close(fd);
 }

@@ -27,10 +27,10 @@ TEST_F(iommufd, unknown_operation)
 	__u16 op;
 
 	for (op = 2; op; op <<= 1) {
-		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, op, HUGE_PAGES,
-					      self->ioas_id, &value));
-		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, op, RLIMIT_MODE, 0,
-					      &value));
+		EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, op, HUGE_PAGES,
+						    self->ioas_id, &value));
+		EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, op, RLIMIT_MODE,
+						    0, &value));
 	}
 	EXPECT_EQ(1, value);
 }
@@ -41,11 +41,12 @@ TEST_F(iommufd, unknown_option)
 	__u32 which;
 
 	for (which = 2; which; which <<= 1) {
-		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, which,
-					      self->ioas_id, &value));
-		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, SET, which,
-					      self->ioas_id, &value));
-		EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, which, 0, &value));
+		EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, GET, which,
+						    self->ioas_id, &value));
+		EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, SET, which,
+						    self->ioas_id, &value));
+		EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, GET, which, 0,
+						    &value));
 	}
 	EXPECT_EQ(1, value);
 }
@@ -67,7 +68,8 @@ TEST_F(iommufd, huge_pages_is_1_at_first)
 {
 	__u64 value = 77;
 
-	EXPECT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id, &value));
+	EXPECT_EQ(0, iommu_option(self->fd, GET, HUGE_PAGES, self->ioas_id,
+				  &value));
 	EXPECT_EQ(1, value);
 }
 
@@ -78,11 +80,11 @@ TEST_F(iommufd, huge_pages_is_set)
 
 	/* Nothing is mapped, so that also an attached IOAS may be changed */
 	for (i = 0; i < 4; i++) {
-		ASSERT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id,
-					i % 2));
+		ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES,
+					      self->ioas_id, i % 2));
 		value = 77;
-		ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id,
-				    &value));
+		ASSERT_EQ(0, iommu_option(self->fd, GET, HUGE_PAGES,
+					  self->ioas_id, &value));
 		EXPECT_EQ(i % 2, value);
 	}
 }
@@ -93,8 +95,8 @@ TEST_F(iommufd, huge_pages_is_per_ioas)
 	__u32 other;
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
-	ASSERT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
-	ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, other, &value));
+	ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	ASSERT_EQ(0, iommu_option(self->fd, GET, HUGE_PAGES, other, &value));
 	EXPECT_EQ(1, value);
 }
 
@@ -102,12 +104,14 @@ TEST_F(iommufd, huge_pages_is_0_or_1)
 {
 	__u64 value = 77;
 
-	EXPECT_EQ(-EINVAL, option_set(self->fd, HUGE_PAGES, self->ioas_id, 2));
-	EXPECT_EQ(-EINVAL, option_set(self->fd, HUGE_PAGES, self->ioas_id,
-				      ALL));
-	EXPECT_EQ(-EINVAL, option_set(self->fd, HUGE_PAGES, self->ioas_id,
-				      1ULL << 32));
-	ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id, &value));
+	EXPECT_EQ(-EINVAL, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id,
+					    2));
+	EXPECT_EQ(-EINVAL, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id,
+					    ALL));
+	EXPECT_EQ(-EINVAL, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id,
+					    1ULL << 32));
+	ASSERT_EQ(0, iommu_option(self->fd, GET, HUGE_PAGES, self->ioas_id,
+				  &value));
 	EXPECT_EQ(1, value);
 }
 
@@ -115,10 +119,12 @@ TEST_F(iommufd, huge_pages_of_no_ioas)
 {
 	__u64 value = 1;
 
-	EXPECT_EQ(-ENOENT, option(self->fd, GET, HUGE_PAGES, 0, &value));
-	EXPECT_EQ(-ENOENT, option(self->fd, SET, HUGE_PAGES, 0, &value));
-	EXPECT_EQ(-ENOENT, option(self->fd, GET, HUGE_PAGES, BAD_ID, &value));
-	EXPECT_EQ(-ENOENT, option(self->fd, SET, HUGE_PAGES, BAD_ID, &value));
+	EXPECT_EQ(-ENOENT, iommu_option(self->fd, GET, HUGE_PAGES, 0, &value));
+	EXPECT_EQ(-ENOENT, iommu_option(self->fd, SET, HUGE_PAGES, 0, &value));
+	EXPECT_EQ(-ENOENT, iommu_option(self->fd, GET, HUGE_PAGES, BAD_ID,
+					&value));
+	EXPECT_EQ(-ENOENT, iommu_option(self->fd, SET, HUGE_PAGES, BAD_ID,
+					&value));
 }
 
 TEST_F(iommufd, huge_pages_stays_once_a_domain_is_mapped)
@@ -127,14 +133,16 @@ TEST_F(iommufd, huge_pages_stays_once_a_domain_is_mapped)
 	int rc = variant->device ? -EINVAL : 0;
 
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, anon(PAGE), PAGE, HUGE));
-	EXPECT_EQ(rc, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
-	ASSERT_EQ(0, option(self->fd, GET, HUGE_PAGES, self->ioas_id, &value));
+	EXPECT_EQ(rc, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	ASSERT_EQ(0, iommu_option(self->fd, GET, HUGE_PAGES, self->ioas_id,
+				  &value));
 	EXPECT_EQ(rc ? 1 : 0, value);
 
 	/* No change is no reason to refuse */
-	EXPECT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, value));
+	EXPECT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id,
+				      value));
 	ASSERT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
-	EXPECT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	EXPECT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
 }
 
 TEST_F(iommufd, huge_pages_0_maps_all_the_same)
@@ -142,7 +150,7 @@ TEST_F(iommufd, huge_pages_0_maps_all_the_same)
 	char *p = anon_aligned(2 * HUGE, HUGE);
 
 	ASSERT_NE(NULL, p);
-	ASSERT_EQ(0, option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, 2 * HUGE, HUGE));
 	EXPECT_EQ(IF_ATTACHED(2 * HUGE / PAGE), PINNED());
 	EXPECT_EQ(2 * HUGE, ioas_empty(self->fd, self->ioas_id));
@@ -153,12 +161,12 @@ TEST_F(iommufd, rlimit_mode_of_an_object)
 {
 	__u64 value = 1;
 
-	EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, RLIMIT_MODE,
-				      self->ioas_id, &value));
-	EXPECT_EQ(-EOPNOTSUPP, option(self->fd, SET, RLIMIT_MODE,
-				      self->ioas_id, &value));
-	EXPECT_EQ(-EOPNOTSUPP, option(self->fd, GET, RLIMIT_MODE, BAD_ID,
-				      &value));
+	EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, GET, RLIMIT_MODE,
+					    self->ioas_id, &value));
+	EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, SET, RLIMIT_MODE,
+					    self->ioas_id, &value));
+	EXPECT_EQ(-EOPNOTSUPP, iommu_option(self->fd, GET, RLIMIT_MODE, BAD_ID,
+					    &value));
 	EXPECT_EQ(1, value);
 }
 
@@ -166,21 +174,22 @@ TEST_F(iommufd, rlimit_mode_stays_once_there_are_objects)
 {
 	__u64 value = 77;
 
-	EXPECT_EQ(-EBUSY, option_set(self->fd, RLIMIT_MODE, 0, 1));
-	EXPECT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(-EBUSY, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(0, iommu_option(self->fd, GET, RLIMIT_MODE, 0, &value));
 	EXPECT_EQ(0, value);
 
 	if (variant->device) {
 		ASSERT_EQ(0, vfio_detach(self->dev));
-		ASSERT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+		ASSERT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 		/* A bound device is an object as well */
-		EXPECT_EQ(-EBUSY, option_set(self->fd, RLIMIT_MODE, 0, 1));
+		EXPECT_EQ(-EBUSY, iommu_option_set(self->fd, RLIMIT_MODE, 0,
+						   1));
 		close(self->dev);
 		self->dev = -1;
 	} else {
-		ASSERT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+		ASSERT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 	}
-	EXPECT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(0, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
 }
 
 FIXTURE(context)
@@ -190,7 +199,7 @@ FIXTURE(context)
 
 FIXTURE_SETUP(context)
 {
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 }
 
@@ -203,7 +212,7 @@ TEST_F(context, rlimit_mode_is_0_at_first)
 {
 	__u64 value = 77;
 
-	EXPECT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(0, iommu_option(self->fd, GET, RLIMIT_MODE, 0, &value));
 	EXPECT_EQ(0, value);
 }
 
@@ -213,9 +222,10 @@ TEST_F(context, rlimit_mode_is_set)
 	int i;
 
 	for (i = 1; i < 5; i++) {
-		ASSERT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, i % 2));
+		ASSERT_EQ(0, iommu_option_set(self->fd, RLIMIT_MODE, 0, i % 2));
 		value = 77;
-		ASSERT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+		ASSERT_EQ(0, iommu_option(self->fd, GET, RLIMIT_MODE, 0,
+					  &value));
 		EXPECT_EQ(i % 2, value);
 	}
 }
@@ -223,11 +233,11 @@ TEST_F(context, rlimit_mode_is_set)
 TEST_F(context, rlimit_mode_is_per_context)
 {
 	__u64 value = 77;
-	int other = iommufd_open();
+	int other = iommu_open();
 
 	ASSERT_LE(0, other);
-	ASSERT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, 1));
-	ASSERT_EQ(0, option(other, GET, RLIMIT_MODE, 0, &value));
+	ASSERT_EQ(0, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
+	ASSERT_EQ(0, iommu_option(other, GET, RLIMIT_MODE, 0, &value));
 	EXPECT_EQ(0, value);
 	close(other);
 }
@@ -236,10 +246,11 @@ TEST_F(context, rlimit_mode_is_0_or_1)
 {
 	__u64 value = 77;
 
-	EXPECT_EQ(-EINVAL, option_set(self->fd, RLIMIT_MODE, 0, 2));
-	EXPECT_EQ(-EINVAL, option_set(self->fd, RLIMIT_MODE, 0, ALL));
-	EXPECT_EQ(-EINVAL, option_set(self->fd, RLIMIT_MODE, 0, 1ULL << 32));
-	ASSERT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(-EINVAL, iommu_option_set(self->fd, RLIMIT_MODE, 0, 2));
+	EXPECT_EQ(-EINVAL, iommu_option_set(self->fd, RLIMIT_MODE, 0, ALL));
+	EXPECT_EQ(-EINVAL, iommu_option_set(self->fd, RLIMIT_MODE, 0,
+					    1ULL << 32));
+	ASSERT_EQ(0, iommu_option(self->fd, GET, RLIMIT_MODE, 0, &value));
 	EXPECT_EQ(0, value);
 }
 
@@ -248,9 +259,9 @@ TEST_F(context, rlimit_mode_needs_cap_sys_resource)
 	__u64 value = 77;
 
 	ASSERT_EQ(0, drop_capability(CAP_SYS_RESOURCE));
-	EXPECT_EQ(-EPERM, option_set(self->fd, RLIMIT_MODE, 0, 1));
-	EXPECT_EQ(-EPERM, option_set(self->fd, RLIMIT_MODE, 0, 0));
-	EXPECT_EQ(0, option(self->fd, GET, RLIMIT_MODE, 0, &value));
+	EXPECT_EQ(-EPERM, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(-EPERM, iommu_option_set(self->fd, RLIMIT_MODE, 0, 0));
+	EXPECT_EQ(0, iommu_option(self->fd, GET, RLIMIT_MODE, 0, &value));
 	EXPECT_EQ(0, value);
 }
 
@@ -259,9 +270,9 @@ TEST_F(context, rlimit_mode_is_free_again_without_objects)
 	__u32 id;
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &id));
-	EXPECT_EQ(-EBUSY, option_set(self->fd, RLIMIT_MODE, 0, 1));
-	ASSERT_EQ(0, obj_destroy(self->fd, id));
-	EXPECT_EQ(0, option_set(self->fd, RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(-EBUSY, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
+	ASSERT_EQ(0, iommu_destroy(self->fd, id));
+	EXPECT_EQ(0, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
 }
 
 TEST_HARNESS_MAIN

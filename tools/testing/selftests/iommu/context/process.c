@@ -90,7 +90,7 @@ static int context_open(struct context *c, size_t length)
 	char *p = anon(length);
 	int rc;
 
-	c->fd = iommufd_open();
+	c->fd = iommu_open();
 	if (c->fd < 0)
 		return c->fd;
 	rc = ioas_alloc(c->fd, &c->ioas_id);
@@ -196,7 +196,7 @@ FIXTURE_SETUP(other)
 	char *p;
 	int rc;
 
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
@@ -365,7 +365,7 @@ TEST_F(exec, files)
 	ASSERT_EQ(1, read(out[0], &byte, 1));
 	EXPECT_EQ(variant->keep ? N : 0, PINNED());
 	/* The device is free for another context if nobody kept it */
-	fd = iommufd_open();
+	fd = iommu_open();
 	ASSERT_LE(0, fd);
 	dev = vfio_open_bound(EDU, fd, &dev_id);
 	if (variant->keep) {
@@ -471,7 +471,7 @@ TEST_F(iommufd, dup_is_the_same_context)
 
 TEST_F(iommufd, a_second_open_is_another_context)
 {
-	int other = iommufd_open();
+	int other = iommu_open();
 	__u32 id, dev_id;
 
 	ASSERT_LE(0, other);
@@ -598,9 +598,9 @@ TEST(close_in_every_order)
 	__u32 id, dev_id;
 
 	ASSERT_LE(0, before);
-	ASSERT_EQ(0, vfio_take(PAIR_1));
+	ASSERT_EQ(0, pci_bind(PAIR_1, "vfio-pci"));
 	for (order = 0; order < 24; order++) {
-		fds[0] = iommufd_open();
+		fds[0] = iommu_open();
 		ASSERT_LE(0, fds[0]);
 		fds[1] = dup(fds[0]);
 		ASSERT_EQ(0, ioas_alloc(fds[0], &id));

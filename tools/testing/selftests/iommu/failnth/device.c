@@ -162,7 +162,7 @@ static int alloc(struct subject *self)
 
 static int destroy(struct subject *self)
 {
-	return obj_destroy(self->fd, self->spare_id);
+	return iommu_destroy(self->fd, self->spare_id);
 }
 
 /* One of the group's two functions leaves, which changes nothing for the other */
@@ -316,35 +316,37 @@ TEST_F_TIMEOUT(fail, iova_ranges, 300)
 
 static int only_small(struct subject *self)
 {
-	return option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, self->ioas_id, 0);
+	return iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				self->ioas_id, 0);
 }
 
 static int huge_again(struct subject *self)
 {
-	return option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, self->ioas_id, 1);
+	return iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				self->ioas_id, 1);
 }
 
 static int is_huge(struct subject *self)
 {
 	__u64 value = 0;
 
-	return option(self->fd, IOMMU_OPTION_OP_GET, IOMMU_OPTION_HUGE_PAGES,
-		      self->ioas_id, &value);
+	return iommu_option(self->fd, IOMMU_OPTION_OP_GET,
+			    IOMMU_OPTION_HUGE_PAGES, self->ioas_id, &value);
 }
 
 /* In a context without objects: there it can be set */
 static int process_pays(struct subject *self)
 {
 	__u64 value = 77;
-	int rc = option(self->other, IOMMU_OPTION_OP_GET,
-			IOMMU_OPTION_RLIMIT_MODE, 0, &value);
+	int rc = iommu_option(self->other, IOMMU_OPTION_OP_GET,
+			      IOMMU_OPTION_RLIMIT_MODE, 0, &value);
 
 	return rc ?: (int)value;
 }
 
 static int make_process_pay(struct subject *self)
 {
-	int rc = option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 1);
+	int rc = iommu_option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 1);
 
 	/* Where that failed, nothing else will. */
 	return rc && process_pays(self) ? -EIO : rc;
@@ -353,7 +355,7 @@ static int make_process_pay(struct subject *self)
 static int make_user_pay(struct subject *self)
 {
 	return process_pays(self) != 1 ? -EIO :
-		option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 0);
+		iommu_option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 0);
 }
 
 TEST_F_TIMEOUT(fail, option, 300)
@@ -362,7 +364,7 @@ TEST_F_TIMEOUT(fail, option, 300)
 
 	walk(_metadata, subject, "OPTION, get", ROOT, is_huge, nothing);
 	walk(_metadata, subject, "OPTION, set", ROOT, only_small, huge_again);
-	subject->other = iommufd_open();
+	subject->other = iommu_open();
 	ASSERT_LE(0, subject->other);
 	walk(_metadata, subject, "OPTION, get RLIMIT_MODE", ROOT, process_pays,
 	     nothing);
@@ -407,7 +409,7 @@ TEST_F_TIMEOUT(fail, bind, 300)
 
 static int open_iommu(struct subject *self)
 {
-	self->other = iommufd_open();
+	self->other = iommu_open();
 	return self->other < 0 ? self->other : 0;
 }
 

@@ -124,7 +124,7 @@ static inline int look(const struct subject *self, struct state *state)
 	fclose(f);
 
 	rc = ioas_alloc(self->fd, &state->next_id) ?:
-		obj_destroy(self->fd, state->next_id);
+		iommu_destroy(self->fd, state->next_id);
 	state->mock_devices = mock_devices();
 	return rc ?: self->mock.hwpt_id ? look_at_mock(self, state) : 0;
 }
@@ -215,11 +215,12 @@ static inline int allow_all_failures(void)
 /* The IOAS, and whose memory counts if it is not the user's */
 static inline int make_context(struct subject *self)
 {
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	if (self->fd < 0)
 		return self->fd;
 	return (self->process_pays ?
-		option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0, 1) : 0) ?:
+		iommu_option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0, 1) :
+		0) ?:
 		ioas_alloc(self->fd, &self->ioas_id) ?:
 		ioas_alloc(self->fd, &self->spare_id);
 }
@@ -436,7 +437,7 @@ static inline int alloc_page_table(struct subject *self)
 
 static inline int destroy_page_table(struct subject *self)
 {
-	return obj_destroy(self->fd, self->hwpt_id);
+	return iommu_destroy(self->fd, self->hwpt_id);
 }
 
 static inline int attach_page_table(struct subject *self)
@@ -492,7 +493,7 @@ static inline int unmake_mock(struct subject *self)
 	__u32 id = self->other;
 
 	self->other = -1;
-	return obj_destroy(self->fd, id);
+	return iommu_destroy(self->fd, id);
 }
 
 #endif

@@ -99,8 +99,9 @@ FIXTURE_SETUP(memory)
 	subject->at += variant->beyond;
 	subject->copy_at += variant->beyond;
 	if (variant->page_by_page)
-		ASSERT_EQ(0, option_set(subject->fd, IOMMU_OPTION_HUGE_PAGES,
-					subject->ioas_id, 0));
+		ASSERT_EQ(0, iommu_option_set(subject->fd,
+					      IOMMU_OPTION_HUGE_PAGES,
+					      subject->ioas_id, 0));
 	subject->dev = vfio_open_bound(EDU, subject->fd, &subject->dev_id);
 	ASSERT_LE(0, subject->dev);
 	ASSERT_EQ(0, limit_memory(subject->length / PAGE));

@@ -75,13 +75,13 @@ static int reserve(struct subject *self)
 /* Reservations last as long as their IOAS */
 static int make_spare_anew(struct subject *self)
 {
-	return obj_destroy(self->fd, self->spare_id) ?:
+	return iommu_destroy(self->fd, self->spare_id) ?:
 		ioas_alloc(self->fd, &self->spare_id);
 }
 
 static int destroy_mock(struct subject *self)
 {
-	return obj_destroy(self->fd, self->mock.id);
+	return iommu_destroy(self->fd, self->mock.id);
 }
 
 TEST_F_TIMEOUT(mock, device, 300)
@@ -140,7 +140,7 @@ static int alloc_hwpt(struct subject *self)
 
 static int destroy_hwpt(struct subject *self)
 {
-	return obj_destroy(self->fd, self->hwpt_id);
+	return iommu_destroy(self->fd, self->hwpt_id);
 }
 
 static int alloc_hwpt_of_huge(struct subject *self)

@@ -77,7 +77,7 @@ FIXTURE_SETUP(dirty)
 	struct iommu_hwpt_selftest data = { .pagetable_type = variant->kind };
 
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	if (variant->kind == MOCK_IOMMUPT_HUGE)
 		self->memory = huge_pages(LENGTH);
@@ -398,9 +398,9 @@ TEST_F(dirty, belongs_to_the_page_table)
 	CHECK(self->room, NO_CLEAR, 0, bits, 0);
 	ASSERT_EQ(0, mock_attach(self->fd, self->id, &dev));
 	CHECK(self->room, NO_CLEAR, 0, bits, 0);
-	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, dev.id));
 	CHECK(self->room, 0, 0, bits, 0);
-	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(-ENOENT, dirty_set(self->fd, self->id, 0));
 }
 
@@ -419,7 +419,7 @@ FIXTURE(errnos)
 FIXTURE_SETUP(errnos)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	self->memory = small_pages(16 * PAGE);
 	ASSERT_NE(NULL, self->memory);

@@ -23,7 +23,7 @@ FIXTURE(hwpt)
 FIXTURE_SETUP(hwpt)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
@@ -66,9 +66,9 @@ TEST_F(hwpt, holds_what_the_ioas_maps)
 	EXPECT_EQ(0, CHECK_REFS(0, 0));
 	EXPECT_EQ(0, CHECK_REFS(PAGE, 1));
 
-	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(0, CHECK_REFS(PAGE, 0));
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(-ENOENT, CHECK_MAP(self->id, PAGE, AT + PAGE));
 }
 
@@ -79,14 +79,14 @@ TEST_F(hwpt, keeps_its_ioas)
 	__u32 n = 1;
 
 	ASSERT_EQ(0, ALLOC(0, &self->id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 	ASSERT_EQ(0, ioas_ranges(self->fd, self->ioas_id, &range, &n,
 				 &alignment));
 	EXPECT_EQ(MOCK_APERTURE_START, range.start);
 	EXPECT_EQ(MOCK_APERTURE_LAST, range.last);
 	EXPECT_EQ(HALF, alignment);
-	ASSERT_EQ(0, obj_destroy(self->fd, self->id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 TEST_F(hwpt, outlives_the_devices)
@@ -96,15 +96,15 @@ TEST_F(hwpt, outlives_the_devices)
 	ASSERT_EQ(0, ALLOC(0, &self->id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->id, &dev));
 	EXPECT_EQ(self->id, dev.hwpt_id);
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->id));
 	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, self->id));
 	EXPECT_EQ(self->id, self->dev.hwpt_id);
-	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->id));
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, dev.id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	ASSERT_EQ(0, MAP(0, AT));
 	EXPECT_EQ(0, CHECK_MAP(self->id, 0, AT));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(0, CHECK_REFS(0, 0));
 }
 
@@ -130,8 +130,8 @@ TEST_F(hwpt, attach_to_the_ioas_makes_another)
 	EXPECT_NE(self->id, dev.hwpt_id);
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &second));
 	EXPECT_EQ(dev.hwpt_id, second.hwpt_id);
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, dev.hwpt_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, dev.hwpt_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 
 	ASSERT_EQ(0, ALLOC(0, &self->id));
 	ASSERT_EQ(0, mock_replace(self->fd, &dev, self->id));
@@ -160,13 +160,13 @@ TEST_F(hwpt, several)
 	EXPECT_EQ(0, CHECK_REFS(PAGE, 1));
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(0, CHECK_MAP(ids[i], PAGE, AT + HALF + PAGE));
-		ASSERT_EQ(0, obj_destroy(self->fd, ids[i]));
+		ASSERT_EQ(0, iommu_destroy(self->fd, ids[i]));
 		EXPECT_EQ(0, CHECK_REFS(0, 1));
 		EXPECT_EQ(0, CHECK_MAP(dev.hwpt_id, 0, AT));
 	}
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, PAGE));
 	EXPECT_EQ(-EINVAL, CHECK_MAP(dev.hwpt_id, 0, AT));
-	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, dev.id));
 	EXPECT_EQ(0, CHECK_REFS(PAGE, 0));
 }
 
@@ -205,7 +205,7 @@ TEST_F(hwpt, flags)
 	EXPECT_EQ(self->dev.hwpt_id, no_dirty.hwpt_id);
 	EXPECT_EQ(-EINVAL, mock_replace(self->fd, &no_dirty, self->id));
 	EXPECT_EQ(self->dev.hwpt_id, no_dirty.hwpt_id);
-	ASSERT_EQ(0, obj_destroy(self->fd, self->id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(-EOPNOTSUPP, hwpt_alloc(self->fd, no_dirty.dev_id,
 					  self->ioas_id, TRACKED, &self->id));
 	ASSERT_EQ(0, hwpt_alloc(self->fd, no_dirty.dev_id, self->ioas_id, 0,
@@ -250,7 +250,7 @@ TEST_F(hwpt, ids)
 				      self->dev.id, 0, &self->id));
 	EXPECT_EQ(-EINVAL, hwpt_alloc(self->fd, self->dev.dev_id,
 				      self->dev.dev_id, 0, &self->id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 TEST_F(hwpt, data_types)
@@ -274,7 +274,7 @@ TEST_F(hwpt, data_types)
 		arg.data_type = bad[i];
 		EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_HWPT_ALLOC, &arg));
 	}
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 TEST_F(hwpt, data_of_the_mock)
@@ -323,7 +323,7 @@ TEST_F(hwpt, that_cannot_be_told_of_is_not_made)
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_HWPT_ALLOC,
 				read_only(&arg, sizeof(arg))));
 	EXPECT_EQ(0, CHECK_REFS(0, 0));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 TEST_F(hwpt, that_does_not_suit_the_ioas_is_not_made)
@@ -348,7 +348,7 @@ TEST_F(hwpt, that_does_not_suit_the_ioas_is_not_made)
 	ASSERT_EQ(0, munmap(self->memory + PAGE, PAGE));
 	EXPECT_EQ(-EFAULT, ALLOC(0, &self->id));
 	EXPECT_EQ(0, CHECK_REFS(0, 0));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 /* Replace */
@@ -377,8 +377,8 @@ TEST_F(hwpt, replace_never_blocks)
 	EXPECT_EQ(0, CHECK_MAP(dev.hwpt_id, 0, AT));
 	EXPECT_EQ(0, mock_blocked());
 
-	EXPECT_EQ(0, obj_destroy(self->fd, ids[0]));
-	EXPECT_EQ(0, obj_destroy(self->fd, ids[1]));
+	EXPECT_EQ(0, iommu_destroy(self->fd, ids[0]));
+	EXPECT_EQ(0, iommu_destroy(self->fd, ids[1]));
 }
 
 TEST_F(hwpt, replace_that_fails_never_blocks)
@@ -392,7 +392,7 @@ TEST_F(hwpt, replace_that_fails_never_blocks)
 				       MOCK_FLAGS_DEVICE_NO_DIRTY, &dev));
 	was = dev.hwpt_id;
 	EXPECT_EQ(-EINVAL, mock_replace(self->fd, &dev, self->id));
-	ASSERT_EQ(0, obj_destroy(self->fd, self->id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->id));
 	ASSERT_EQ(0, MAP(0, 0));
 	EXPECT_EQ(-EADDRINUSE, mock_replace(self->fd, &dev, self->ioas_id));
 	ASSERT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
@@ -401,7 +401,7 @@ TEST_F(hwpt, replace_that_fails_never_blocks)
 	EXPECT_EQ(-EFAULT, mock_replace(self->fd, &dev, self->ioas_id));
 	EXPECT_EQ(was, dev.hwpt_id);
 	EXPECT_EQ(0, mock_blocked());
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 /* GET_HW_INFO */
@@ -618,7 +618,7 @@ TEST_F(hwpt, comes_and_goes_while_a_software_device_pins)
 	EXPECT_EQ(MEMORY / PAGE, PINNED());
 	EXPECT_EQ(0, mock_check_map(self->fd, self->id, self->memory, MEMORY,
 				    AT));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(1, PINNED());
 
 	/* And the other way round */
@@ -626,12 +626,12 @@ TEST_F(hwpt, comes_and_goes_while_a_software_device_pins)
 				&self->id));
 	EXPECT_EQ(0, access_unpin(self->fd, soft, item));
 	EXPECT_EQ(MEMORY / PAGE, PINNED());
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(0, PINNED());
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 	close(soft);
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 TEST_HARNESS_MAIN

@@ -19,7 +19,7 @@ FIXTURE(device)
 FIXTURE_SETUP(device)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
@@ -58,24 +58,24 @@ TEST_F(device, has_a_group)
 
 TEST_F(device, destroy_of_what_is_used)
 {
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev.dev_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev.hwpt_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->dev.dev_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->dev.hwpt_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 }
 
 TEST_F(device, destroy_of_the_test_object)
 {
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
 	EXPECT_EQ(0, mock_devices());
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev.id));
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev.dev_id));
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev.hwpt_id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, self->dev.dev_id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, self->dev.hwpt_id));
 	EXPECT_EQ(-ENOENT, mock_check_map(self->fd, self->dev.hwpt_id,
 					  self->memory, HALF, AT));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 /* Closing destroys all, whatever was made first */
@@ -106,12 +106,12 @@ TEST_F(device, devices_share_a_page_table)
 	EXPECT_EQ(self->dev.hwpt_id, third.hwpt_id);
 
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
-	ASSERT_EQ(0, obj_destroy(self->fd, third.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, third.id));
 	EXPECT_EQ(0, mock_check_map(self->fd, second.hwpt_id, self->memory,
 				    PAGE, AT));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
-	ASSERT_EQ(0, obj_destroy(self->fd, second.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, second.id));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
 }
 
@@ -166,7 +166,7 @@ TEST_F(device, interrupts_that_are_not_isolated)
 	EXPECT_EQ(-EPERM, mock_attach_flags(self->fd, self->other_id, flags,
 					    &dev));
 	EXPECT_EQ(1, mock_devices());
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
 	ASSERT_EQ(0, write_file(UNSAFE, "Y"));
@@ -179,7 +179,7 @@ TEST_F(device, interrupts_that_are_not_isolated)
 	/* What is bound stays bound, and can be attached to something else */
 	EXPECT_EQ(0, mock_replace(self->fd, &dev, self->ioas_id));
 	EXPECT_EQ(dev.hwpt_id, self->dev.hwpt_id);
-	EXPECT_EQ(0, obj_destroy(self->fd, dev.id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, dev.id));
 	EXPECT_EQ(1, mock_devices());
 }
 
@@ -210,7 +210,7 @@ TEST_F(device, attach_that_cannot_be_returned)
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_TEST_CMD, arg));
 	EXPECT_EQ(1, mock_devices());
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
 /* What is mapped must suit the mock */
@@ -265,8 +265,8 @@ TEST_F(device, replace)
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + PAGE, PAGE, 1));
 	EXPECT_EQ(-ENOENT, mock_check_map(self->fd, first, self->memory, HALF,
 					  AT));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->other_id));
 }
 
 TEST_F(device, replace_by_the_same)
@@ -289,9 +289,9 @@ TEST_F(device, replace_by_a_page_table_of_another_ioas)
 	ASSERT_EQ(0, mock_attach(self->fd, self->other_id, &dev));
 	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, dev.hwpt_id));
 	EXPECT_EQ(dev.hwpt_id, self->dev.hwpt_id);
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 	/* The first user goes, the page table stays for the second. */
-	EXPECT_EQ(0, obj_destroy(self->fd, dev.id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, dev.id));
 	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
 			      AT));
 	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, self->memory,
@@ -322,8 +322,8 @@ TEST_F(device, replace_that_fails_changes_nothing)
 	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, self->memory,
 				    PAGE, AT));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->other_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
 /* ADD_RESERVED */
@@ -355,10 +355,10 @@ TEST_F(device, reserved)
 			      AT + 2 * PAGE));
 
 	/* It is the IOAS's, not the device's. */
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
 				    PAGE, AT));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 /* As many as do not fit into what kmalloc() gives: both calls tell them. */
@@ -573,7 +573,7 @@ TEST_F(device, module_stays_while_it_has_objects)
 {
 	EXPECT_EQ(1, is_tainted());
 	EXPECT_EQ(-EWOULDBLOCK, mock_unload());
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(0, mock_unload());
 	EXPECT_EQ(-1, mock_devices());
 	EXPECT_EQ(0, mock_load());
@@ -583,12 +583,12 @@ TEST_F(device, module_stays_while_it_has_objects)
 
 	/* For the end of the test */
 	EXPECT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 }
 
 TEST(without_the_module)
 {
-	int fd = iommufd_open(), i;
+	int fd = iommu_open(), i;
 	struct mock_dev dev;
 	__u32 ioas;
 

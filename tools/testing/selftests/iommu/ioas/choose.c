@@ -42,7 +42,7 @@ FIXTURE_SETUP(choose)
 	__u32 id;
 
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	self->memory = anon_aligned(HUGE, HUGE);
 	ASSERT_NE(NULL, self->memory);
@@ -72,7 +72,7 @@ static void renew(struct __test_metadata *_metadata,
 		self->ioas.devices = 1;
 	}
 	if (old)
-		ASSERT_EQ(0, obj_destroy(self->fd, old));
+		ASSERT_EQ(0, iommu_destroy(self->fd, old));
 }
 
 static void reserve(struct __test_metadata *_metadata,
@@ -296,7 +296,7 @@ TEST(any_length)
 	};
 	const __u64 shifts[] = { 0, PAGE, 5 * PAGE + 7, MiB };
 	__u64 iova, align, va = 1ULL << 40;
-	int fd = iommufd_open();
+	int fd = iommu_open();
 	unsigned int i, j;
 	__u32 id;
 
@@ -312,7 +312,7 @@ TEST(any_length)
 				TH_LOG("%#llx bytes at ...%#llx", lengths[i],
 				       shifts[j]);
 			}
-			ASSERT_EQ(0, obj_destroy(fd, id));
+			ASSERT_EQ(0, iommu_destroy(fd, id));
 		}
 	close(fd);
 }

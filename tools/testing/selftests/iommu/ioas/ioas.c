@@ -61,8 +61,8 @@ TEST_F(iommufd, alloc_gives_new_ids)
 	}
 	EXPECT_EQ(1 + ARRAY_LEN(ids), count_ioas(self->fd));
 	for (i = 0; i < ARRAY_LEN(ids); i++) {
-		EXPECT_EQ(0, obj_destroy(self->fd, ids[i]));
-		EXPECT_EQ(-ENOENT, obj_destroy(self->fd, ids[i]));
+		EXPECT_EQ(0, iommu_destroy(self->fd, ids[i]));
+		EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, ids[i]));
 	}
 	EXPECT_EQ(1, count_ioas(self->fd));
 }
@@ -80,9 +80,10 @@ TEST_F(iommufd, alloc_that_cannot_be_returned)
 	if (variant->device)
 		return;
 	/* With the last object gone, no half of one is left either */
-	ASSERT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_IOAS_ALLOC, p));
-	EXPECT_EQ(0, option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0, 1));
+	EXPECT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0,
+				      1));
 }
 
 TEST_F(iommufd, destroy_with_mappings)
@@ -91,7 +92,7 @@ TEST_F(iommufd, destroy_with_mappings)
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &id));
 	ASSERT_EQ(0, ioas_map(self->fd, id, anon(4 * PAGE), 4 * PAGE, AT));
-	EXPECT_EQ(0, obj_destroy(self->fd, id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, id));
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->fd, id, AT, 4 * PAGE));
 }
 
@@ -100,26 +101,26 @@ TEST_F(iommufd, destroy_what_a_device_uses)
 	if (!variant->device) {
 		self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
 		ASSERT_LE(0, self->dev);
-		EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev_id));
+		EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->dev_id));
 		ASSERT_EQ(0, vfio_attach(self->dev, self->ioas_id,
 					 &self->hwpt_id));
 	}
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, anon(PAGE), PAGE, AT));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->hwpt_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->hwpt_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->dev_id));
 	/* All three are as they were */
 	EXPECT_EQ(1, PINNED());
 	EXPECT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
 
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	/* The page table went with the last device that used it */
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->hwpt_id));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->dev_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, self->hwpt_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->dev_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 	close(self->dev);
 	self->dev = -1;
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, self->dev_id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, self->dev_id));
 }
 
 TEST_F(iommufd, attach_to_what_is_no_ioas)
@@ -142,7 +143,7 @@ TEST_F(iommufd, ioas_is_gone_with_the_last_close)
 	__u32 id;
 
 	for (i = 0; i < 100; i++) {
-		fd = iommufd_open();
+		fd = iommu_open();
 		ASSERT_LE(0, fd);
 		ASSERT_EQ(0, ioas_alloc(fd, &id));
 		ASSERT_EQ(0, ioas_map(fd, id, &fd, 1, addr(&fd)));
@@ -476,7 +477,7 @@ FIXTURE(attach)
 
 FIXTURE_SETUP(attach)
 {
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
@@ -605,8 +606,8 @@ TEST_F(attach, moves_to_another_ioas)
 	ASSERT_EQ(0, vfio_attach(self->dev, other, &other_hwpt_id));
 	EXPECT_NE(hwpt_id, other_hwpt_id);
 	EXPECT_EQ(3, PINNED());
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, other));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, other));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
 /* If it cannot be moved it stays where it was */
@@ -621,8 +622,8 @@ TEST_F(attach, does_not_move_to_what_does_not_fit)
 	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, other, NULL));
 	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, BAD_ID, NULL));
 	EXPECT_EQ(1, PINNED());
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, self->ioas_id));
-	EXPECT_EQ(0, obj_destroy(self->fd, other));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, other));
 }
 
 TEST_HARNESS_MAIN

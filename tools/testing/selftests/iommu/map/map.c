@@ -534,7 +534,7 @@ TEST_F(iommufd, copy_of_a_destroyed_ioas_lives_on)
 	ASSERT_EQ(0, map(self->fd, other, 0, 16));
 	ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, other, 16 * PAGE, PAGE,
 			       AT));
-	ASSERT_EQ(0, obj_destroy(self->fd, other));
+	ASSERT_EQ(0, iommu_destroy(self->fd, other));
 	EXPECT_EQ(IF_ATTACHED(16), PINNED());
 	EXPECT_EQ(16 * PAGE, ioas_empty(self->fd, self->ioas_id));
 }

@@ -100,7 +100,7 @@ FIXTURE_SETUP(file)
 	ASSERT_EQ(0, mount("none", HUGETLBFS, "hugetlbfs", 0, "pagesize=2M"));
 	ASSERT_EQ(0, write_file(SHMEM_THP, variant->thp ? "always" : "never"));
 
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	self->file = file_make(variant->kind, SIZE);
@@ -324,7 +324,7 @@ TEST_F(file, closed_after_map)
 	struct mock_dev dev;
 
 	ASSERT_NE(NULL, p);
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	ASSERT_EQ(0, map_file(self, 0, SIZE, AT));
 	close(self->file);
 	EXPECT_EQ(0, PINNED());
@@ -351,7 +351,7 @@ TEST_F(file, truncated_before_attach)
 	struct mock_dev dev;
 	char *p;
 
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	ASSERT_EQ(0, map_file(self, 0, SIZE, AT));
 	ASSERT_EQ(0, ftruncate(self->file, HUGE));
 	EXPECT_EQ(-EINVAL, mock_attach(self->fd, self->ioas_id, &dev));
@@ -386,7 +386,7 @@ TEST_F(file, mapped_by_a_process_that_is_gone)
 	int status;
 	char *p;
 
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	if (!fork())
 		_exit(-map_file(self, 0, SIZE, AT));
 	ASSERT_LT(0, wait(&status));
@@ -440,7 +440,7 @@ TEST_F(file, that_only_a_software_device_reaches)
 
 	ASSERT_NE(NULL, p);
 	memset(p, 'x', SIZE);
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	ASSERT_EQ(0, map_file(self, 0, SIZE, AT));
 	soft = access_create(self->fd, self->ioas_id, NEEDS_PIN);
 	ASSERT_LE(0, soft);
@@ -537,7 +537,7 @@ TEST_F(file, cannot_be_sealed_while_writeable)
 		SKIP(return, "has no seals");
 	ASSERT_EQ(0, map_file(self, 0, PAGE, AT));
 	EXPECT_EQ(-EBUSY, seal(self->file, F_SEAL_WRITE));
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(0, PINNED());
 	EXPECT_EQ(-EBUSY, seal(self->file, F_SEAL_WRITE));
 	ASSERT_EQ(0, unmap(self, AT, PAGE));
@@ -550,7 +550,7 @@ TEST_F(file, can_be_sealed_while_readable)
 
 	if (!can_seal(variant))
 		SKIP(return, "has no seals");
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	ASSERT_EQ(0, ioas_map_file_flags(self->fd, self->ioas_id,
 					 FIXED | READABLE, self->file, 0, PAGE,
 					 &iova));
@@ -573,7 +573,7 @@ FIXTURE(map_file)
 FIXTURE_SETUP(map_file)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	self->file = file_make(MEMFD, 2 * PAGE);
 	ASSERT_LE(0, self->file);

@@ -96,13 +96,13 @@ FIXTURE_SETUP(matrix)
 
 	self->edu = -1;
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->src_id));
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-				self->ioas_id, variant->huge));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, variant->huge));
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
 	self->pinned = pinned();
@@ -404,7 +404,7 @@ TEST_F(matrix, attach_fills)
 	if (self->hwpts)
 		EXPECT_EQ(self->dev.hwpt_id, dev.hwpt_id);
 
-	ASSERT_EQ(0, obj_destroy(self->fd, dev.id));
+	ASSERT_EQ(0, iommu_destroy(self->fd, dev.id));
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(0, mock_refs_of(self->fd, self->memory + 4 * i * PAGE,
 					  (i % 4 + 1) * step, self->refs));

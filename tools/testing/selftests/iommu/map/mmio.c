@@ -22,7 +22,7 @@ FIXTURE(mmio)
 FIXTURE_SETUP(mmio)
 {
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas, &self->dev));
@@ -97,7 +97,8 @@ TEST_F(mmio, page_by_page)
 	__u32 ioas;
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &ioas));
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, ioas, 0));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES, ioas,
+				      0));
 	ASSERT_EQ(0, ioas_map(self->fd, ioas, self->mmio, LENGTH, AT));
 	ASSERT_EQ(0, mock_attach(self->fd, ioas, &dev));
 	EXPECT_EQ(0, check(dev.hwpt_id));
@@ -115,8 +116,8 @@ TEST_F(mmio, not_seen_is_not_mapped)
 	if (!access(MOCK_PARAMETERS "map_one", F_OK))
 		SKIP(return, "before 6.7 it cannot fail");
 	for (huge = 1; huge >= 0; huge--) {
-		ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-					self->ioas, huge));
+		ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+					      self->ioas, huge));
 		ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_sync", "1"));
 		EXPECT_EQ(-ENOMEM, map_all());
 		EXPECT_EQ(0, write_file(MOCK_PARAMETERS "fail_sync", "0"));
@@ -151,17 +152,17 @@ TEST_F(mmio, goes_from_all_page_tables_and_comes_back)
 		EXPECT_EQ(0, check(hwpt[i]));
 
 	/* The first goes, reachable; the second while nothing is */
-	ASSERT_EQ(0, obj_destroy(self->fd, self->dev.id));
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, hwpt[0]));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, hwpt[0]));
 	EXPECT_EQ(0, check(hwpt[1]));
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 0));
-	ASSERT_EQ(0, obj_destroy(self->fd, hwpt[1]));
+	ASSERT_EQ(0, iommu_destroy(self->fd, hwpt[1]));
 	EXPECT_EQ(-ENOENT, check(hwpt[2]));
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 1));
 	EXPECT_EQ(0, check(hwpt[2]));
 
 	/* And the last */
-	ASSERT_EQ(0, obj_destroy(self->fd, hwpt[2]));
+	ASSERT_EQ(0, iommu_destroy(self->fd, hwpt[2]));
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 0));
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 1));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas, &self->dev));
@@ -197,7 +198,7 @@ TEST_F(mmio, leads_nowhere_when_its_driver_is_gone)
 
 TEST_F(mmio, of_another_context_is_refused)
 {
-	int other = iommufd_open();
+	int other = iommu_open();
 	__u32 ioas;
 
 	ASSERT_LE(0, other);

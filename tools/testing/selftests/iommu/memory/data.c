@@ -202,7 +202,7 @@ FIXTURE_SETUP(data)
 	__u32 id;
 
 	ASSERT_EQ(0, write_file(NR_HUGE, "4"));
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &id);

@@ -105,11 +105,11 @@ FIXTURE_SETUP(frames)
 	self->va = lay_out(variant->longest, variant->gap, variant->huge,
 			   &self->seed);
 	ASSERT_NE(NULL, self->va);
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
-	ASSERT_EQ(0, option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
-				self->ioas_id, !variant->by_page));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, !variant->by_page));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->all));
 	ASSERT_EQ(0, ioas_map(self->fd, self->all, self->va, NPAGES * PAGE,
@@ -327,7 +327,7 @@ FIXTURE_SETUP(dirtied)
 		self->va[i] = 1;
 	for (i = PAGE; i < length; i += 2 * PAGE)
 		self->va[i] = 1;
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));

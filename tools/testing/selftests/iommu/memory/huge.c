@@ -147,7 +147,7 @@ FIXTURE_SETUP(huge)
 {
 	ASSERT_EQ(0, mock_load());
 	ASSERT_EQ(0, write_file(NO_HINT, variant->no_hint ? "Y" : "N"));
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));

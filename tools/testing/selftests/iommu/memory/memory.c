@@ -222,7 +222,7 @@ FIXTURE_VARIANT_ADD(memory, private_file_read_only)
 FIXTURE_SETUP(memory)
 {
 	ASSERT_EQ(0, write_file(NR_HUGE, "16"));
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
@@ -436,7 +436,7 @@ FIXTURE_VARIANT_ADD(hole, all_of_it)
 
 FIXTURE_SETUP(hole)
 {
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
@@ -616,12 +616,12 @@ FIXTURE_SETUP(devices)
 	static const char *const bdf[] = { EDU, PAIR_0, PAIR_1 };
 	int i;
 
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	/* A group is bound only when nothing of it has a driver of the host */
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(0, vfio_take(bdf[i]));
+		ASSERT_EQ(0, pci_bind(bdf[i], "vfio-pci"));
 	for (i = 0; i < 3; i++) {
 		self->dev[i] = vfio_open_bound(bdf[i], self->fd,
 					       &self->dev_id[i]);
@@ -721,9 +721,9 @@ TEST_F(devices, share_a_page_table)
 	EXPECT_EQ(hwpt_id[0], hwpt_id[2]);
 	ASSERT_EQ(0, vfio_detach(self->dev[0]));
 	ASSERT_EQ(0, vfio_detach(self->dev[1]));
-	EXPECT_EQ(-EBUSY, obj_destroy(self->fd, hwpt_id[0]));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, hwpt_id[0]));
 	ASSERT_EQ(0, vfio_detach(self->dev[2]));
-	EXPECT_EQ(-ENOENT, obj_destroy(self->fd, hwpt_id[0]));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, hwpt_id[0]));
 }
 
 TEST_HARNESS_MAIN

@@ -48,7 +48,7 @@ FIXTURE_SETUP(nodes)
 	self->va = anon(length);
 	ASSERT_NE(NULL, self->va);
 	ASSERT_EQ(0, madvise(self->va, length, MADV_NOHUGEPAGE));
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));

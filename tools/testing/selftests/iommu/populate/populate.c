@@ -182,7 +182,7 @@ TEST_F_TIMEOUT(helped, attach_faults_in_less, 120)
 	struct context *c = &self->context;
 	long before;
 
-	ASSERT_EQ(0, obj_destroy(c->fd, c->dev.id));
+	ASSERT_EQ(0, iommu_destroy(c->fd, c->dev.id));
 	ASSERT_EQ(0, map(c, self->va));
 	before = faults();
 	ASSERT_EQ(0, mock_attach(c->fd, c->ioas_id, &c->dev));
@@ -351,7 +351,7 @@ TEST_F_TIMEOUT(populate, memory_of_another_process_is_left_to_the_caller, 120)
 	int status;
 	pid_t pid;
 
-	ASSERT_EQ(0, obj_destroy(c->fd, c->dev.id));
+	ASSERT_EQ(0, iommu_destroy(c->fd, c->dev.id));
 	ASSERT_EQ(0, map(c, self->va));
 	pid = fork();
 	if (!pid) {

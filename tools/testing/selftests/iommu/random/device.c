@@ -202,15 +202,15 @@ FIXTURE_SETUP(model)
 	__u32 id;
 	int i;
 
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, vfio_take(PAIR_1));
+	ASSERT_EQ(0, pci_bind(PAIR_1, "vfio-pci"));
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id[i]));
 		if (variant->small_pages) {
-			ASSERT_EQ(0, option_set(self->fd,
-						IOMMU_OPTION_HUGE_PAGES,
-						self->ioas_id[i], 0));
+			ASSERT_EQ(0, iommu_option_set(self->fd,
+						      IOMMU_OPTION_HUGE_PAGES,
+						      self->ioas_id[i], 0));
 		}
 		self->dev[i] = vfio_open_bound(bdf[i], self->fd, &id);
 		ASSERT_LE(0, self->dev[i]);

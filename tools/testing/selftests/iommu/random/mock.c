@@ -271,7 +271,7 @@ static bool do_detach(struct world *w)
 	if (device >= w->device + w->devices)
 		return true;
 	describe(w, "detach from %d", ioas_index(w, device->ioas));
-	if (!outcome(w, 0, obj_destroy(w->fd, device->mock.id)))
+	if (!outcome(w, 0, iommu_destroy(w->fd, device->mock.id)))
 		return false;
 	model_detach(&w->model, device->ioas);
 	*device = w->device[--w->devices];
@@ -311,8 +311,8 @@ static bool do_option(struct world *w)
 
 	describe(w, "huge pages %s in %d", small ? "off" : "on",
 		 ioas_index(w, ioas));
-	return outcome(w, want, option_set(w->fd, IOMMU_OPTION_HUGE_PAGES,
-					   ioas->id, !small));
+	return outcome(w, want, iommu_option_set(w->fd, IOMMU_OPTION_HUGE_PAGES,
+						 ioas->id, !small));
 }
 
 static bool do_reserve(struct world *w)
@@ -361,7 +361,7 @@ static bool do_destroy(struct world *w)
 	int want = ioas->devices ? -EBUSY : 0, rc;
 
 	describe(w, "destroy %d", ioas_index(w, ioas));
-	rc = obj_destroy(w->fd, ioas->id);
+	rc = iommu_destroy(w->fd, ioas->id);
 	if (!outcome(w, want, rc) || rc)
 		return want == rc;
 	memset(ioas, 0, sizeof(*ioas));
@@ -800,7 +800,7 @@ static int begin(struct world *w, __u64 seed, __u64 page)
 	w->model.page = page;
 	w->memory = anon_aligned(PAGES * page, HUGE);
 	w->pinned = pinned();
-	w->fd = iommufd_open();
+	w->fd = iommu_open();
 	if (!w->memory || w->pinned < 0 || w->fd < 0)
 		return -ENOMEM;
 	w->model.base = addr(w->memory);

@@ -48,7 +48,7 @@ static void *take_ids(void *arg)
 			r->rc = hwpt_alloc(r->fd, r->dev.dev_id, r->own, 0,
 					   &id[i]);
 		while (i-- && !r->rc)
-			r->rc = obj_destroy(r->fd, id[i]);
+			r->rc = iommu_destroy(r->fd, id[i]);
 		r->rounds++;
 	}
 	return NULL;
@@ -66,7 +66,7 @@ FIXTURE_SETUP(race)
 	int i;
 
 	ASSERT_EQ(0, mock_load());
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &shared));
 	for (i = 0; i < 3; i++) {
@@ -85,11 +85,11 @@ FIXTURE_TEARDOWN(race)
 	int i;
 
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(0, obj_destroy(self->fd, self->racers[i].dev.id));
+		EXPECT_EQ(0, iommu_destroy(self->fd, self->racers[i].dev.id));
 	/* No page table is left in any of them. */
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(0, obj_destroy(self->fd, self->racers[i].own));
-	EXPECT_EQ(0, obj_destroy(self->fd, self->racers[0].shared));
+		EXPECT_EQ(0, iommu_destroy(self->fd, self->racers[i].own));
+	EXPECT_EQ(0, iommu_destroy(self->fd, self->racers[0].shared));
 	close(self->fd);
 }
 

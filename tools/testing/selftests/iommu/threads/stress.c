@@ -160,9 +160,9 @@ FIXTURE_SETUP(stress)
 	__u32 id;
 	int i;
 
-	self->fd = iommufd_open();
+	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, vfio_take(PAIR_1));
+	ASSERT_EQ(0, pci_bind(PAIR_1, "vfio-pci"));
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id[i]));
 		self->dev[i] = vfio_open_bound(bdf[i], self->fd, &id);
@@ -312,10 +312,10 @@ static void *destroy_and_use(void *arg)
 			rc = ioas_alloc(t->fd, &id);
 			/* No more than a few at a time */
 			if (!rc && id > 12)
-				rc = obj_destroy(t->fd, id);
+				rc = iommu_destroy(t->fd, id);
 			break;
 		case 1:
-			rc = obj_destroy(t->fd, id);
+			rc = iommu_destroy(t->fd, id);
 			break;
 		case 2:
 			rc = ioas_map(t->fd, id, t->memory, 4 * PAGE,

@@ -37,7 +37,7 @@ static int context_open(struct context *c)
 	int rc = mock_load();
 
 	c->access = -1;
-	c->fd = rc ? -ENODEV : iommufd_open();
+	c->fd = rc ? -ENODEV : iommu_open();
 	if (c->fd < 0)
 		return c->fd;
 	c->memory = anon(2 * N * PAGE);
@@ -507,13 +507,13 @@ static int get_option(struct context *c)
 {
 	__u64 value = 0;
 
-	return option(c->fd, IOMMU_OPTION_OP_GET, IOMMU_OPTION_HUGE_PAGES,
-		      c->ioas_id, &value);
+	return iommu_option(c->fd, IOMMU_OPTION_OP_GET, IOMMU_OPTION_HUGE_PAGES,
+			    c->ioas_id, &value);
 }
 
 static int destroy(struct context *c)
 {
-	return obj_destroy(c->fd, c->ioas_id);
+	return iommu_destroy(c->fd, c->ioas_id);
 }
 
 FIXTURE_SETUP(destroy)
