@@ -15,7 +15,9 @@
 #include <sys/utsname.h>
 
 #include "common.h"
+#include "file.h"
 #include "iommu.h"
+#include "smaps.h"
 #include "vfio.h"
 
 void check(int rc, const char *what)
@@ -84,27 +86,6 @@ void detach(struct attached *at)
 
 /* Memory */
 
-/* Kilobytes of huge pages in the mapping that starts at an address */
-static size_t huge_kib(void *va, const char *format)
-{
-	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long start, end;
-	size_t kib, found = 0;
-	bool inside = false;
-	char line[1024];
-
-	if (!smaps)
-		err(1, "/proc/self/smaps");
-	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start == (unsigned long)va;
-		else if (inside && sscanf(line, format, &kib) == 1)
-			found = kib;
-	}
-	fclose(smaps);
-	return found;
-}
-
 char *reserve(size_t length, int advice)
 {
 	char *start, *va;
@@ -125,14 +106,14 @@ char *reserve(size_t length, int advice)
 }
 
 /* Fault memory in, and see that it comes in huge pages. */
-static void fill_huge(char *va, size_t length, const char *format)
+static void fill_huge(char *va, size_t length, const char *field)
 {
-	size_t kib;
+	long kib;
 
 	memset(va, 1, length);
-	kib = huge_kib(va, format);
-	if (kib != length / KIB)
-		errx(1, "only %zu KiB of %zu came in huge pages: give the VM more memory",
+	kib = smaps_kib(va, field);
+	if (kib != (long)(length / KIB))
+		errx(1, "only %ld KiB of %zu came in huge pages: give the VM more memory",
 		     kib, length / KIB);
 }
 
@@ -140,16 +121,8 @@ char *alloc_huge_pages(size_t length)
 {
 	char *va = reserve(length, MADV_HUGEPAGE);
 
-	fill_huge(va, length, "AnonHugePages: %zu");
+	fill_huge(va, length, "AnonHugePages:");
 	return va;
-}
-
-static void write_file(const char *path, const char *s)
-{
-	FILE *f = fopen(path, "we");
-
-	if (!f || fputs(s, f) < 0 || fclose(f))
-		err(1, "%s", path);
 }
 
 char *alloc_hugetlb(size_t length)
@@ -157,12 +130,13 @@ char *alloc_hugetlb(size_t length)
 	char *va, npages[20];
 
 	snprintf(npages, sizeof(npages), "%zu", length / HUGE);
-	write_file("/proc/sys/vm/nr_hugepages", npages);
+	check(write_file("/proc/sys/vm/nr_hugepages", npages),
+	      "/proc/sys/vm/nr_hugepages");
 	va = mmap(NULL, length, PROT_READ | PROT_WRITE,
 		  MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	if (va == MAP_FAILED)
 		err(1, "mmap of hugetlbfs");
-	fill_huge(va, length, "Private_Hugetlb: %zu");
+	fill_huge(va, length, "Private_Hugetlb:");
 	return va;
 }
 
@@ -170,15 +144,14 @@ char *alloc_memfd(size_t length, int *fd)
 {
 	char *va = reserve(length, MADV_NORMAL);
 
-	write_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled",
-		   "advise");
+	check(write_file(SHMEM_ENABLED, "advise"), SHMEM_ENABLED);
 	*fd = memfd_create("bench", MFD_CLOEXEC);
 	if (*fd < 0 || ftruncate(*fd, length))
 		err(1, "memfd_create");
 	if (mmap(va, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 		 *fd, 0) != va || madvise(va, length, MADV_HUGEPAGE))
 		err(1, "mmap of a memfd");
-	fill_huge(va, length, "ShmemPmdMapped: %zu");
+	fill_huge(va, length, "ShmemPmdMapped:");
 	return va;
 }
 

@@ -19,6 +19,7 @@
 #include "../pinned.h"
 #include "file.h"
 #include "iommu.h"
+#include "module.h"
 #include "pci.h"
 #include "vfio.h"
 

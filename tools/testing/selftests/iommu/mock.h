@@ -20,9 +20,16 @@
 /* The module is loaded by the tests that need it. */
 static inline int mock_load(void)
 {
-	if (!access("/sys/module/" MOCK_MODULE "/refcnt", F_OK))
-		return 0;
-	return system("modprobe " MOCK_MODULE);
+	return module_load(MOCK_MODULE, "/sys/module/" MOCK_MODULE "/refcnt");
+}
+
+/* A context in which there is the mock, with an IOAS: a file, or -errno */
+static inline int mock_open(__u32 *ioas_id)
+{
+	int fd = mock_load() ? -ENODEV : iommu_open();
+	int rc = fd < 0 ? fd : ioas_alloc(fd, ioas_id);
+
+	return rc ? rc : fd;
 }
 
 static inline int mock_unload(void)

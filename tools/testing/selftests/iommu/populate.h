@@ -105,14 +105,11 @@ struct context {
 
 static inline int context_open(struct context *c)
 {
-	int rc = mock_load() ?: populate_with_helper("32");
-
-	c->fd = rc ? -ENODEV : iommu_open();
+	c->fd = populate_with_helper("32") ?: mock_open(&c->ioas_id);
 	if (c->fd < 0)
 		return c->fd;
 	c->pinned = pinned();
-	return ioas_alloc(c->fd, &c->ioas_id) ?:
-	       mock_attach(c->fd, c->ioas_id, &c->dev);
+	return mock_attach(c->fd, c->ioas_id, &c->dev);
 }
 
 /* Returns whether nothing is left. */

@@ -345,8 +345,7 @@ TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
 	munmap(bar, length);
 
 	/* Through the group interface */
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, port_bdf));
 	ASSERT_EQ(0, pci_bind(port_bdf, "vfio-pci"));
 	ASSERT_EQ(0, group_user_start(&user, port_bdf));

@@ -27,10 +27,8 @@ static inline int disk_read_by_host(const char *image, char *memory)
 {
 	int i, fd = -1, rc;
 
-	if (access("/sys/bus/pci/drivers/nvme", F_OK) &&
-	    system("modprobe nvme"))
-		return -ENODEV;
-	rc = pci_bind(NVME, "nvme");
+	rc = module_load("nvme", "/sys/bus/pci/drivers/nvme") ?:
+	     pci_bind(NVME, "nvme");
 	if (rc)
 		return rc;
 	/* The driver looks for the disk in the background */

@@ -434,14 +434,18 @@ static int no_sriov(const char *pf)
 	return rc ?: pci_release(pf);
 }
 
+/* The physical function, free, and the drivers that its tests need */
+static int find_pf(char pf[BDF_LEN])
+{
+	return module_load(STUB, "/sys/bus/pci/drivers/" STUB) ?:
+	       module_load(TYPE1_MODULE) ?:
+	       pci_behind(SRIOV_PORT, 0, pf) ?:
+	       no_sriov(pf);
+}
+
 FIXTURE_SETUP(sriov)
 {
-	if (access("/sys/bus/pci/drivers/" STUB, F_OK))
-		ASSERT_EQ(0, system("modprobe " STUB));
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
-	ASSERT_EQ(0, pci_behind(SRIOV_PORT, 0, self->pf));
-	ASSERT_EQ(0, no_sriov(self->pf));
+	ASSERT_EQ(0, find_pf(self->pf));
 	ASSERT_EQ(0, load("enable_sriov=1"));
 	ASSERT_EQ(0, pci_bind(self->pf, variant->pf_driver));
 	self->iommu = open_iommu(&self->ioas);
@@ -635,12 +639,7 @@ FIXTURE(pf)
 
 FIXTURE_SETUP(pf)
 {
-	if (access("/sys/bus/pci/drivers/" STUB, F_OK))
-		ASSERT_EQ(0, system("modprobe " STUB));
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
-	ASSERT_EQ(0, pci_behind(SRIOV_PORT, 0, self->pf));
-	ASSERT_EQ(0, no_sriov(self->pf));
+	ASSERT_EQ(0, find_pf(self->pf));
 	ASSERT_EQ(0, load(""));
 	self->dev = open_vfio(self->pf);
 	self->iommu = open_iommu(&self->ioas);

@@ -23,8 +23,7 @@ FIXTURE_SETUP(exclude)
 
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	self->container = open("/dev/vfio/vfio", O_RDWR);
 	ASSERT_LE(0, self->container);
 	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(EDU));

@@ -6,48 +6,44 @@
 #include "test.h"
 
 /*
- * Let edu write to iova, and wait for the kernel's report that the IOMMU has
- * stopped it.  requester: the address that the IOMMU sees the device by.  As
- * the kernel prints no more than a few reports in five seconds, a report that
+ * Does the kernel report that the IOMMU has stopped a DMA of the device?  dma: an
+ * expression that has the device do it, true if the device is done.  requester:
+ * the address that the IOMMU sees the device by.  type: "DMA Read", "DMA Write".
+ * As the kernel prints no more than a few reports in five seconds, a report that
  * does not come gets a second chance.
  */
+#define DMA_FAULTS(dma, requester, type, iova)				\
+({									\
+	bool _found = false;						\
+	char _line[1024];						\
+	int _log, _i;							\
+									\
+	for (_i = 0; _i < 2 && !_found; _i++) {				\
+		if (_i)							\
+			sleep(6);					\
+		_log = kmsg_open();					\
+		_found = (dma) &&					\
+			 kmsg_find_fault(_log, requester, type, iova,	\
+					 5000, _line);			\
+		close(_log);						\
+	}								\
+	_found;								\
+})
+
+/* Let edu write to iova ... */
 static inline bool edu_write_faults(struct edu *edu, __u64 iova,
 				    const char *requester)
 {
-	bool found = false;
-	char line[1024];
-	int log, i;
-
-	for (i = 0; i < 2 && !found; i++) {
-		if (i)
-			sleep(6);
-		log = kmsg_open();
-		if (edu_to_memory(edu, iova, EDU_DMA_MAX) == 0)
-			found = kmsg_find_fault(log, requester, "DMA Write",
-						iova, 1500, line);
-		close(log);
-	}
-	return found;
+	return DMA_FAULTS(!edu_to_memory(edu, iova, EDU_DMA_MAX), requester,
+			  "DMA Write", iova);
 }
 
-/* The same for reading; what it has read is in edu's buffer */
+/* ... or read from there; what it has read is in its buffer. */
 static inline bool edu_read_faults(struct edu *edu, __u64 iova,
 				   const char *requester)
 {
-	bool found = false;
-	char line[1024];
-	int log, i;
-
-	for (i = 0; i < 2 && !found; i++) {
-		if (i)
-			sleep(6);
-		log = kmsg_open();
-		if (edu_from_memory(edu, iova, EDU_DMA_MAX) == 0)
-			found = kmsg_find_fault(log, requester, "DMA Read",
-						iova, 1500, line);
-		close(log);
-	}
-	return found;
+	return DMA_FAULTS(!edu_from_memory(edu, iova, EDU_DMA_MAX), requester,
+			  "DMA Read", iova);
 }
 
 #endif

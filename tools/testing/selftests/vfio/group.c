@@ -70,8 +70,8 @@ FIXTURE_SETUP(group)
 	}
 	ASSERT_LE(0, pci_group(self->f0));
 	ASSERT_EQ(pci_group(self->f0), pci_group(self->f1));
-	if (access("/sys/bus/pci/drivers/" HOST_DRIVER, F_OK))
-		ASSERT_EQ(0, system("modprobe " HOST_DRIVER));
+	ASSERT_EQ(0, module_load(HOST_DRIVER,
+				 "/sys/bus/pci/drivers/" HOST_DRIVER));
 	ASSERT_EQ(0, pci_bind(self->f0, "vfio-pci"));
 	ASSERT_EQ(0, pci_bind(self->f1, "vfio-pci"));
 	self->iommu = open_iommu(&self->ioas);

@@ -31,8 +31,7 @@ FIXTURE(hot_reset)
 
 FIXTURE_SETUP(hot_reset)
 {
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	ASSERT_EQ(0, pci_behind(RESET_PORT, 0, self->edu));
 	ASSERT_EQ(0, pci_behind(RESET_PORT, 1, self->nic));
 	ASSERT_NE(pci_group(self->edu), pci_group(self->nic));

@@ -104,12 +104,10 @@ static int write_words(const char *path, const char *text)
 
 FIXTURE_SETUP(kvm)
 {
-	if (access("/dev/kvm", F_OK))
-		ASSERT_EQ(0, system("modprobe kvm_amd"));
+	ASSERT_EQ(0, module_load("kvm_amd", "/dev/kvm"));
 	self->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->kvm);
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
 	ASSERT_EQ(0, vms());

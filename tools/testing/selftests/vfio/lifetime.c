@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "files.h"
 #include "mmio.h"
 #include "test.h"
 
@@ -255,52 +256,11 @@ TEST_F(lifetime, a_killed_process_leaves_nothing)
 	EXPECT_EQ(0, bind_anew(EDU));
 }
 
-/* Passing files to another process, as managers of VMs do */
-static int send_fds(int sock, int fd1, int fd2)
-{
-	char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = "", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-	int fds[2] = { fd1, fd2 };
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fds(int sock, int *fd1, int *fd2)
-{
-	char control[CMSG_SPACE(2 * sizeof(int))], byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fds[2];
-
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -EIO;
-	memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fds));
-	*fd1 = fds[0];
-	*fd2 = fds[1];
-	return 0;
-}
-
 /* A process that is no more than a receiver of a device and a context */
 static int use_passed_fds(int sock, bool bound)
 {
 	char *memory = anon_pages(1);
-	int dev, iommu;
+	int dev, iommu, fds[2];
 	size_t length;
 	void *bar;
 	__u32 ioas;
@@ -310,8 +270,10 @@ static int use_passed_fds(int sock, bool bound)
 		return 1;
 	if (vfio_open(EDU) >= 0 || iommu_open() >= 0)
 		return 2;
-	if (receive_fds(sock, &dev, &iommu))
+	if (files_receive(sock, fds, ARRAY_SIZE(fds)))
 		return 3;
+	dev = fds[0];
+	iommu = fds[1];
 	if (!bound && vfio_bind(dev, iommu, NULL))
 		return 4;
 	if (get_info(dev) || ioas_alloc(iommu, &ioas))
@@ -328,6 +290,7 @@ static int use_passed_fds(int sock, bool bound)
 static void pass(struct __test_metadata *_metadata, int dev, int iommu,
 		 bool bound)
 {
+	int fds[] = { dev, iommu };
 	int status, sock[2];
 	pid_t pid;
 
@@ -341,7 +304,7 @@ static void pass(struct __test_metadata *_metadata, int dev, int iommu,
 		_exit(use_passed_fds(sock[1], bound));
 	}
 	close(sock[1]);
-	ASSERT_EQ(0, send_fds(sock[0], dev, iommu));
+	ASSERT_EQ(0, files_send(sock[0], fds, ARRAY_SIZE(fds)));
 	/* From here on they belong to the child alone */
 	EXPECT_EQ(0, close(dev));
 	EXPECT_EQ(0, close(iommu));

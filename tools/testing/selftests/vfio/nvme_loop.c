@@ -3,7 +3,7 @@
  * Unmap returns only when the device can no longer reach the memory: ten
  * thousand times other memory at one IOVA, with DMA out of it and into it.
  */
-#include "test.h"
+#include "fault.h"
 
 #define ROUNDS	((int)patient_rounds(10000))
 #define IOVA	0x100000000ULL
@@ -89,31 +89,6 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 }
 
 /*
- * Is what the controller does at the IOVA reported as a fault?  As the kernel
- * prints no more than a few reports in five seconds, a report that does not come
- * gets a second chance.
- */
-static bool nvme_faults(struct nvme *nvme,
-			int (*io)(struct nvme *nvme, __u64 lba, __u64 iova,
-				  size_t length),
-			const char *what)
-{
-	bool found = false;
-	char line[1024];
-	int log, i;
-
-	for (i = 0; i < 2 && !found; i++) {
-		if (i)
-			sleep(6);
-		log = kmsg_open();
-		io(nvme, LBA, IOVA, PAGE);
-		found = kmsg_find_fault(log, NVME, what, IOVA, 5000, line);
-		close(log);
-	}
-	return found;
-}
-
-/*
  * QEMU's controller does not report what the IOMMU stops; the kernel does.  The
  * disk goes on working.
  */
@@ -128,9 +103,11 @@ TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 
 	memset(memory, 'm', PAGE);
-	EXPECT_TRUE(nvme_faults(&self->nvme, nvme_read, "DMA Write"));
+	EXPECT_TRUE(DMA_FAULTS((nvme_read(&self->nvme, LBA, IOVA, PAGE), true),
+			       NVME, "DMA Write", IOVA));
 	EXPECT_TRUE(filled(memory, 'm', PAGE));
-	EXPECT_TRUE(nvme_faults(&self->nvme, nvme_write, "DMA Read"));
+	EXPECT_TRUE(DMA_FAULTS((nvme_write(&self->nvme, LBA, IOVA, PAGE), true),
+			       NVME, "DMA Read", IOVA));
 
 	/* What is on the disk now has not come from our memory */
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));

@@ -20,9 +20,10 @@
 #include "file.h"
 #include "iommu.h"
 #include "kmsg.h"
+#include "module.h"
 #include "nvme.h"
-#include "vfio.h"
 #include "pci.h"
+#include "vfio.h"
 
 #define PAGE	4096UL
 

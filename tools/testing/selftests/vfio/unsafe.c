@@ -167,8 +167,8 @@ TEST_F_TIMEOUT(unsafe, host_drivers_get_what_was_refused, PATIENCE)
 
 	ASSERT_NE(NULL, image);
 	ASSERT_NE(MAP_FAILED, memory);
-	if (access("/sys/bus/pci/drivers/" HOST_DRIVER, F_OK))
-		ASSERT_EQ(0, system("modprobe " HOST_DRIVER));
+	ASSERT_EQ(0, module_load(HOST_DRIVER,
+				 "/sys/bus/pci/drivers/" HOST_DRIVER));
 
 	ASSERT_EQ(-EPERM, vfio_bind(nvme, self->iommu, NULL));
 	EXPECT_EQ(0, disk_read_by_host(image, memory));
@@ -189,8 +189,7 @@ TEST_F(unsafe, the_group_interface_is_as_ever)
 {
 	struct group_user user;
 
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	ASSERT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
 
 	EXPECT_EQ(-EPERM, group_user_start(&user, EDU));

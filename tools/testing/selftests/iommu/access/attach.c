@@ -37,10 +37,8 @@ FIXTURE_VARIANT_ADD(attach, device) { true };
 
 FIXTURE_SETUP(attach)
 {
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);

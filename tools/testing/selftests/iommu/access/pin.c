@@ -64,11 +64,9 @@ FIXTURE_SETUP(access)
 	__u32 dev_id;
 
 	self->edu = -1;
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
 	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
 				      self->ioas_id, variant->huge));

@@ -136,10 +136,8 @@ FIXTURE_SETUP(rw)
 	unsigned int i, at = 0;
 	__u32 src_id, hwpt_id;
 
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &src_id));
 	ASSERT_EQ(0, mock_limit(self->fd, variant->copy ? 16 : SCRATCH));
 	self->flags = variant->flags;

@@ -59,10 +59,8 @@ FIXTURE_SETUP(unmap)
 {
 	__u32 hwpt_id;
 
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->src_id));

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "files.h"
 #include "mock.h"
 
 #define AT	(64 * MiB)
@@ -31,47 +32,6 @@ struct worker {
 	pid_t pid;
 	int sock;
 };
-
-/* A message with files, or without */
-static int files_send(int sock, const int *fds, size_t n)
-{
-	char control[CMSG_SPACE(2 * sizeof(int))] = {};
-	struct iovec iov = { .iov_base = "f", .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = CMSG_SPACE(n * sizeof(int)),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
-
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(n * sizeof(int));
-	memcpy(CMSG_DATA(header), fds, n * sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int files_receive(int sock, int *fds, size_t n)
-{
-	char control[CMSG_SPACE(2 * sizeof(int))] = {}, byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header;
-
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
-		return -errno;
-	header = CMSG_FIRSTHDR(&msg);
-	if (!header || header->cmsg_len != CMSG_LEN(n * sizeof(int)))
-		return -EPROTO;
-	memcpy(fds, CMSG_DATA(header), n * sizeof(int));
-	return 0;
-}
 
 static int change_process(int fd)
 {

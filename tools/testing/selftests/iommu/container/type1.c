@@ -740,8 +740,7 @@ FIXTURE_SETUP(type1)
 	memset(memory, 'm', PAGES * PAGE);
 	ASSERT_EQ(0, mprotect(&memory[READABLE_PAGE * PAGE], PAGE, PROT_READ));
 	ASSERT_EQ(0, mprotect(&memory[NO_PAGE * PAGE], PAGE, PROT_NONE));
-	if (access("/sys/module/vfio_iommu_type1", F_OK))
-		ASSERT_EQ(0, system("modprobe vfio_iommu_type1"));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 }
 
 FIXTURE_TEARDOWN(type1)

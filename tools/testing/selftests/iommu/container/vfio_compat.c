@@ -403,10 +403,8 @@ TEST(dirty_where_page_tables_track)
 	__u32 ioas_id, id;
 	int fd;
 
-	ASSERT_EQ(0, mock_load());
-	fd = iommu_open();
+	fd = mock_open(&ioas_id);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, ioas_alloc(fd, &ioas_id));
 	ASSERT_EQ(0, mock_attach(fd, ioas_id, &dev));
 	ASSERT_EQ(0, hwpt_alloc(fd, dev.dev_id, ioas_id, TRACKED, &id));
 	/* The one that the attach made goes with it */

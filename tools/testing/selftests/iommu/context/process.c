@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "common.h"
+#include "files.h"
 
 #define AT	(256 * HUGE)
 #define N	16		/* pages in most mappings here */
@@ -489,44 +490,25 @@ TEST_F(iommufd, a_second_open_is_another_context)
 /* Send files and where the mapping is over a socket */
 static int send_context(int sock, const struct context *c)
 {
-	char control[CMSG_SPACE(2 * sizeof(int))] = { };
-	struct iovec iov = { (void *)c, sizeof(*c) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int fds[] = { c->fd, c->dev };
+	int rc = files_send(sock, fds, ARRAY_LEN(fds));
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(2 * sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &c->fd, sizeof(int));
-	memcpy(CMSG_DATA(cmsg) + sizeof(int), &c->dev, sizeof(int));
-	return sendmsg(sock, &msg, 0) == sizeof(*c) ? 0 : -EIO;
+	if (rc)
+		return rc;
+	return write(sock, c, sizeof(*c)) == sizeof(*c) ? 0 : -EIO;
 }
 
 static int receive_context(int sock, struct context *c)
 {
-	char control[CMSG_SPACE(2 * sizeof(int))] = { };
-	struct iovec iov = { c, sizeof(*c) };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg;
+	int fds[2];
+	int rc = files_receive(sock, fds, ARRAY_LEN(fds));
 
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != sizeof(*c))
+	if (rc)
+		return rc;
+	if (read(sock, c, sizeof(*c)) != sizeof(*c))
 		return -EIO;
-	cmsg = CMSG_FIRSTHDR(&msg);
-	if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS ||
-	    cmsg->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-		return -EBADMSG;
-	memcpy(&c->fd, CMSG_DATA(cmsg), sizeof(int));
-	memcpy(&c->dev, CMSG_DATA(cmsg) + sizeof(int), sizeof(int));
+	c->fd = fds[0];
+	c->dev = fds[1];
 	return 0;
 }
 

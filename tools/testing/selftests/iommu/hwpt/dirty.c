@@ -76,8 +76,7 @@ FIXTURE_SETUP(dirty)
 {
 	struct iommu_hwpt_selftest data = { .pagetable_type = variant->kind };
 
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
 	if (variant->kind == MOCK_IOMMUPT_HUGE)
 		self->memory = huge_pages(LENGTH);
@@ -91,7 +90,6 @@ FIXTURE_SETUP(dirty)
 	self->seed = 1;
 	self->pinned = pinned();
 
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
 	ASSERT_EQ(0, hwpt_alloc_data(self->fd, self->dev.dev_id, self->ioas_id,
 				     TRACKED, &data, &self->id));
@@ -418,12 +416,10 @@ FIXTURE(errnos)
 
 FIXTURE_SETUP(errnos)
 {
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
 	self->memory = small_pages(16 * PAGE);
 	ASSERT_NE(NULL, self->memory);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
 	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id,
 				TRACKED, &self->id));

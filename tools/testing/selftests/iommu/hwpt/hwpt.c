@@ -22,13 +22,11 @@ FIXTURE(hwpt)
 
 FIXTURE_SETUP(hwpt)
 {
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->dev_ioas_id);
 	ASSERT_LE(0, self->fd);
 	self->memory = small_pages(MEMORY);
 	ASSERT_NE(NULL, self->memory);
 	self->pinned = pinned();
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->dev_ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->dev_ioas_id, &self->dev));
 }

@@ -572,13 +572,11 @@ FIXTURE(map_file)
 
 FIXTURE_SETUP(map_file)
 {
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
 	self->file = file_make(MEMFD, 2 * PAGE);
 	ASSERT_LE(0, self->file);
 	self->pinned = pinned();
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
 }
 

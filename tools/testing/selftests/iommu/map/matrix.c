@@ -76,30 +76,14 @@ FIXTURE_VARIANT_ADD(matrix, real_small_64k_copy) { REAL, false, SCRATCH, true };
 FIXTURE_VARIANT_ADD(matrix, real_small_16_map) { REAL, false, 16, false };
 FIXTURE_VARIANT_ADD(matrix, real_small_16_copy) { REAL, false, 16, true };
 
-/* A page table of the IOAS that no device is attached to is filled like any. */
-static int second_domain(int fd, __u32 dev_id, __u32 ioas_id, __u32 *hwpt_id)
-{
-	struct iommu_hwpt_alloc arg = {
-		.size = sizeof(arg),
-		.dev_id = dev_id,
-		.pt_id = ioas_id,
-	};
-	int rc = call(fd, IOMMU_HWPT_ALLOC, &arg);
-
-	*hwpt_id = arg.out_hwpt_id;
-	return rc;
-}
-
 FIXTURE_SETUP(matrix)
 {
 	__u32 dev_id;
 
 	self->edu = -1;
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, mock_limit(self->fd, variant->scratch));
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->src_id));
 	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
 				      self->ioas_id, variant->huge));
@@ -115,8 +99,9 @@ FIXTURE_SETUP(matrix)
 		self->hwpt_id[self->hwpts++] = self->dev.hwpt_id;
 	}
 	if (variant->domains == TWO) {
-		ASSERT_EQ(0, second_domain(self->fd, self->dev.dev_id,
-					   self->ioas_id, &self->hwpt_id[1]));
+		/* Without a device it is filled like any */
+		ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id,
+					self->ioas_id, 0, &self->hwpt_id[1]));
 		self->hwpts++;
 	}
 	if (variant->domains == REAL) {

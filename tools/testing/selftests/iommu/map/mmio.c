@@ -21,10 +21,8 @@ FIXTURE(mmio)
 
 FIXTURE_SETUP(mmio)
 {
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&self->ioas);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas, &self->dev));
 	self->region = mock_mmio(self->fd, LENGTH);
 	ASSERT_LE(0, self->region);

@@ -65,10 +65,8 @@ FIXTURE_SETUP(race)
 	__u32 shared;
 	int i;
 
-	ASSERT_EQ(0, mock_load());
-	self->fd = iommu_open();
+	self->fd = mock_open(&shared);
 	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ioas_alloc(self->fd, &shared));
 	for (i = 0; i < 3; i++) {
 		struct racer *r = &self->racers[i];
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What kind of pages memory is in, and which */
-#ifndef IOMMU_SMAPS_H
-#define IOMMU_SMAPS_H
+#ifndef LIB_SMAPS_H
+#define LIB_SMAPS_H
 
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "common.h"
+#include <unistd.h>
+#include <linux/types.h>
 
 /* Whether shmem may be in huge pages: "advise", or "never", as after boot */
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
@@ -28,7 +31,7 @@ static inline __u64 proc_word(const char *path, __u64 index)
 /* Frame of a page, 0 if there is none */
 static inline __u64 frame_of(const void *va)
 {
-	__u64 entry = proc_word("/proc/self/pagemap", addr(va) / PAGE);
+	__u64 entry = proc_word("/proc/self/pagemap", (uintptr_t)va / 4096);
 
 	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
 }
@@ -46,7 +49,7 @@ static inline long smaps_kib(const void *va, const char *field)
 		return -1;
 	while (found < 0 && fgets(line, sizeof(line), smaps)) {
 		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
-			inside = start <= addr(va) && addr(va) < end;
+			inside = start <= (uintptr_t)va && (uintptr_t)va < end;
 		else if (inside && !strncmp(line, field, strlen(field)))
 			found = strtol(line + strlen(field), NULL, 10);
 	}
