@@ -4,19 +4,13 @@
  * are processes of users without privilege that are sent a context and a file,
  * as a program hands them on to its successor.
  */
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-
 #include "files.h"
 #include "mock.h"
+#include "worker.h"
 
 #define AT	(64 * MiB)
 #define LIMIT	16UL		/* pages that a worker may pin, unless told */
 #define FAR	(16 * MiB)	/* a process' own memory is mapped this far on */
-#define ALICE	12345
-#define BOB	12346
-#define ROOT	0
 
 enum operation { MAP_A_FILE, MAP_MEMORY, UNMAP, CHANGE };
 
@@ -26,11 +20,6 @@ struct request {
 	__u32 ioas_id;
 	unsigned long page;
 	unsigned long pages;
-};
-
-struct worker {
-	pid_t pid;
-	int sock;
 };
 
 static int change_process(int fd)
@@ -58,51 +47,28 @@ static int perform(int fd, int file, char *memory, const struct request *r)
 	return -EINVAL;
 }
 
-static void serve(int sock, uid_t uid, unsigned long limit)
+static void serve(struct worker *w, uid_t uid, unsigned long limit)
 {
-	struct rlimit memlock = { limit * PAGE, limit * PAGE };
 	char *memory = anon(LIMIT * PAGE);
 	struct request r;
 	int fds[2];
-	int rc;
 
-	if (!memory || setrlimit(RLIMIT_MEMLOCK, &memlock) ||
-	    setresuid(uid, uid, uid) || files_receive(sock, fds, 2))
+	if (!memory || worker_become(uid, limit) ||
+	    files_receive(w->sock, fds, 2))
 		_exit(1);
-	while (read(sock, &r, sizeof(r)) == sizeof(r)) {
-		rc = perform(fds[0], fds[1], memory, &r);
-		if (write(sock, &rc, sizeof(rc)) != sizeof(rc))
+	while (read(w->sock, &r, sizeof(r)) == sizeof(r))
+		if (!worker_answer(w, perform(fds[0], fds[1], memory, &r)))
 			break;
-	}
 	_exit(0);
 }
 
 static int worker_start(struct worker *w, uid_t uid, unsigned long limit)
 {
-	int socks[2];
+	int rc = worker_fork(w);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
-		return -errno;
-	w->pid = fork();
-	if (w->pid < 0)
-		return -errno;
-	if (!w->pid) {
-		close(socks[0]);
-		serve(socks[1], uid, limit);
-	}
-	close(socks[1]);
-	w->sock = socks[0];
-	return 0;
-}
-
-static void worker_stop(struct worker *w)
-{
-	if (w->pid <= 0)
-		return;
-	close(w->sock);
-	kill(w->pid, SIGKILL);
-	waitpid(w->pid, NULL, 0);
-	w->pid = 0;
+	if (!rc)
+		serve(w, uid, limit);
+	return rc < 0 ? rc : 0;
 }
 
 static int ask(struct worker *w, enum operation op, __u32 ioas_id,
@@ -111,11 +77,8 @@ static int ask(struct worker *w, enum operation op, __u32 ioas_id,
 	struct request r = {
 		.op = op, .ioas_id = ioas_id, .page = page, .pages = pages,
 	};
-	int rc;
 
-	if (write(w->sock, &r, sizeof(r)) != sizeof(r))
-		return -EPIPE;
-	return read(w->sock, &rc, sizeof(rc)) == sizeof(rc) ? rc : -EPIPE;
+	return worker_ask(w, &r, sizeof(r));
 }
 
 /* What the kernel counts for a process, whether that is limited or not */

@@ -4,18 +4,11 @@
  * an option, of the process.  Workers are processes of users without
  * privilege, each with a context and a device that root has opened for them.
  */
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-
-#include "common.h"
+#include "worker.h"
 
 #define AT	(256 * HUGE)
 #define LIMIT	16UL		/* pages that a worker may pin */
 #define HOLE	40UL		/* page of a worker's memory that is missing */
-#define ALICE	12345
-#define BOB	12346
-#define ROOT	0
 
 enum operation { MAP, UNMAP, COPY, ATTACH, DETACH };
 
@@ -32,11 +25,6 @@ struct context {
 	int dev;
 	__u32 dev_id;
 	__u32 ioas_id;
-};
-
-struct worker {
-	pid_t pid;
-	int sock;
 };
 
 static int context_open(struct context *c, const char *bdf, bool process_mode)
@@ -83,42 +71,29 @@ static int perform(const struct context *c, char *memory,
 	return -EINVAL;
 }
 
-static void serve(const struct context *c, int sock, uid_t uid,
+static void serve(struct worker *w, const struct context *c, uid_t uid,
 		  unsigned long limit)
 {
-	struct rlimit memlock = { limit * PAGE, limit * PAGE };
 	char *memory = anon(2 * HOLE * PAGE);
 	struct request r;
-	int rc;
 
 	if (!memory || munmap(memory + HOLE * PAGE, PAGE) ||
-	    setrlimit(RLIMIT_MEMLOCK, &memlock) || setresuid(uid, uid, uid))
+	    worker_become(uid, limit))
 		_exit(1);
-	while (read(sock, &r, sizeof(r)) == sizeof(r)) {
-		rc = perform(c, memory, &r);
-		if (write(sock, &rc, sizeof(rc)) != sizeof(rc))
+	while (read(w->sock, &r, sizeof(r)) == sizeof(r))
+		if (!worker_answer(w, perform(c, memory, &r)))
 			break;
-	}
 	_exit(0);
 }
 
 static int worker_start(struct worker *w, const struct context *c, uid_t uid,
 			unsigned long limit)
 {
-	int socks[2];
+	int rc = worker_fork(w);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
-		return -errno;
-	w->pid = fork();
-	if (w->pid < 0)
-		return -errno;
-	if (!w->pid) {
-		close(socks[0]);
-		serve(c, socks[1], uid, limit);
-	}
-	close(socks[1]);
-	w->sock = socks[0];
-	return 0;
+	if (!rc)
+		serve(w, c, uid, limit);
+	return rc < 0 ? rc : 0;
 }
 
 static int worker_do(struct worker *w, enum operation op, unsigned long page,
@@ -127,11 +102,8 @@ static int worker_do(struct worker *w, enum operation op, unsigned long page,
 	struct request r = {
 		.op = op, .page = page, .pages = pages, .to = to,
 	};
-	int rc;
 
-	if (write(w->sock, &r, sizeof(r)) != sizeof(r))
-		return -EPIPE;
-	return read(w->sock, &rc, sizeof(rc)) == sizeof(rc) ? rc : -EPIPE;
+	return worker_ask(w, &r, sizeof(r));
 }
 
 static int map(struct worker *w, unsigned long page, unsigned long pages)
@@ -142,16 +114,6 @@ static int map(struct worker *w, unsigned long page, unsigned long pages)
 static int unmap(struct worker *w, unsigned long page, unsigned long pages)
 {
 	return worker_do(w, UNMAP, page, pages, 0);
-}
-
-static void worker_stop(struct worker *w)
-{
-	if (w->pid <= 0)
-		return;
-	close(w->sock);
-	kill(w->pid, SIGKILL);
-	waitpid(w->pid, NULL, 0);
-	w->pid = 0;
 }
 
 FIXTURE(limit)
