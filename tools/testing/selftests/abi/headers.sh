@@ -10,28 +10,14 @@ set -eu
 cd "$(dirname "$0")"
 uapi=../../../../uapi
 warn="-Wall -Wextra -Wpadded -Werror -I$uapi -fsyntax-only"
-n=0
-failed=0
+. ../../tap.sh
 
-# result STATUS NAME: prints a line of TAP; $log explains a failure
-result() {
-	n=$((n + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $n $2"
-	else
-		failed=1
-		echo "not ok $n $2"
-		echo "$log" | sed 's/^/# /'
-	fi
-}
-
-# compile NAME SOURCE COMPILER...
+# compile SOURCE COMPILER...
 compile() {
-	name=$1
-	source=$2
-	shift 2
-	log=$(printf '%s\n' "$source" | "$@" $warn - 2>&1) && ok=0 || ok=1
-	result $ok "$name"
+	source=$1
+	shift
+	# shellcheck disable=SC2086 # a list of words
+	printf '%s\n' "$source" | "$@" $warn -
 }
 
 echo "TAP version 13"
@@ -41,23 +27,21 @@ reverse=$(cd $uapi/linux && ls -r)
 # With the headers of Linux 6.1, if C_INCLUDE_PATH says so, and the system's own
 for set in $headers "$headers" "$reverse" "vfio.h $headers" "$headers vfio.h"
 do
-	compile "$(echo $set) with this system's headers" \
-		"$(printf '#include <linux/%s>\n' $set)" \
+	# shellcheck disable=SC2086,SC2116 # a list of words
+	title=$(echo $set) includes=$(printf '#include <linux/%s>\n' $set)
+	check "$title with this system's headers" compile "$includes" \
 		env -u C_INCLUDE_PATH "${CC:-cc}" -x c -std=c11 -pedantic
-	title=$(echo $set)
-	source=$(printf '#include <linux/%s>\n' $set)
-	compile "$title as C90" "$source" "${CC:-cc}" -x c -std=c90
-	compile "$title as C11" "$source" "${CC:-cc}" -x c -std=c11 -pedantic
+	check "$title as C90" compile "$includes" "${CC:-cc}" -x c -std=c90
+	check "$title as C11" compile "$includes" "${CC:-cc}" -x c -std=c11 -pedantic
 	if command -v "${CXX:-c++}" >/dev/null; then
-		compile "$title as C++" "$source" "${CXX:-c++}" -x c++
+		check "$title as C++" compile "$includes" "${CXX:-c++}" -x c++
 	else
-		n=$((n + 1))
-		echo "ok $n $title as C++ # SKIP no ${CXX:-c++} here"
+		check "$title as C++ # SKIP no ${CXX:-c++} here" true
 	fi
 done
 
 for h in $headers; do
-	compile "${h%.h}.abi in a 32-bit program" "#include <stddef.h>
+	check "${h%.h}.abi in a 32-bit program" compile "#include <stddef.h>
 		#include <linux/$h>
 		$(awk -v static=1 -f checks.awk "${h%.h}.abi")" \
 		"${CC:-cc}" -x c -std=gnu11 -m32 -ffreestanding \
@@ -65,7 +49,7 @@ for h in $headers; do
 done
 
 for h in $headers; do
-	log=$(awk '
+	check "$h has nothing that is not in ${h%.h}.abi" same "$(awk '
 		FNR == NR && /^const/ { known[$2] }
 		FNR == NR && /^struct/ { tag = $2; known[tag] }
 		FNR == NR && /^  / {
@@ -83,10 +67,7 @@ for h in $headers; do
 			name = tag "." $NF
 		}
 		name && !(name in known) { print name }
-		{ name = "" }' "${h%.h}.abi" $uapi/linux/$h)
-	[ -z "$log" ] && ok=0 || ok=1
-	result $ok "$h has nothing that is not in ${h%.h}.abi"
+		{ name = "" }' "${h%.h}.abi" $uapi/linux/$h)" ""
 done
 
-echo "1..$n"
-exit $failed
+finish

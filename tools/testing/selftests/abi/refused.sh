@@ -7,21 +7,20 @@ here=$(cd ../../vm && pwd)
 . "$here/common.sh"
 kernel_line "${KERNEL:-6.12}"
 "$here/fetch" -k "${KERNEL:-6.12}" build
-n=0 failed=0
+. ../../tap.sh
+
+# refused OPTION: is the build, by one line that names it?
+refused() {
+	if builder make -s -C "$kdir/headers" M="$top" "$1" modules >"$tmp/build" 2>&1; then
+		echo "the modules are built"
+		return 1
+	fi
+	cat "$tmp/build"
+	same "$(grep -c "^/.*: \*\*\* .*${1%=*}.*Stop" "$tmp/build")" 1
+}
 
 echo "TAP version 13"
-echo "1..3"
 for option in CONFIG_IOMMUFD=y CONFIG_IOMMUFD=m CONFIG_VFIO_PCI_CORE=; do
-	n=$((n + 1))
-	out=$(builder make -s -C "$kdir/headers" M="$top" $option modules \
-		2>&1) && rc=0 || rc=$?
-	why=$(echo "$out" | grep -c "^/.*: \*\*\* .*${option%=*}.*Stop" || true)
-	if [ "$rc" != 0 ] && [ "$why" = 1 ]; then
-		echo "ok $n $option is refused"
-	else
-		echo "$out" | sed 's/^/# /'
-		echo "not ok $n $option is refused"
-		failed=1
-	fi
+	check "$option is refused" refused $option
 done
-exit $failed
+finish
