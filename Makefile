@@ -25,6 +25,7 @@ old_headers = export C_INCLUDE_PATH=$(cache)/source/include \
 # A stock kernel's modules are built with the compiler that its suite has
 builder	= $(if $(filter $(stock),$(KERNELDIR)),$(toolbox) -k $(KERNEL) --)
 programs := $(patsubst %/Makefile,%,$(wildcard tools/lib/Makefile tools/examples/Makefile \
+	tools/iommuctl/Makefile \
 	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile \
 	tools/testing/fuzz/Makefile))
 # BTF needs pahole and the kernel's vmlinux, which not all headers come with

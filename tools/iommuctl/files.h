@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who has which character devices open, and what fdinfo says of those files */
+#ifndef FILES_H
+#define FILES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "host.h"
+
+/**
+ * struct open_file - a file descriptor of a process
+ * @rdev: what it is a descriptor of
+ * @pid: of the process
+ * @fd: of the process
+ * @start: when the process began: no other has the same @pid and @start
+ * @uid: of the process
+ * @command: that it runs
+ */
+struct open_file {
+	dev_t rdev;
+	pid_t pid;
+	int fd;
+	unsigned long long start;
+	uid_t uid;
+	char command[32];
+};
+
+/* By process ID, then by file descriptor. */
+struct file_list {
+	struct open_file *files;
+	size_t n;
+};
+
+/*
+ * Find the file descriptors, of all processes that this one may look at, of those
+ * character devices that @wanted names.
+ */
+void files_find(struct file_list *list, const dev_t *wanted, size_t n);
+
+/* Find the file descriptors of the files by which those devices, or their groups, are used. */
+void files_find_users(struct file_list *list, const struct device_list *devices);
+void files_free(struct file_list *list);
+
+/* Are processes of all users seen? */
+bool files_all_seen(void);
+
+/* What kcmp() says of two file descriptors */
+enum same_file {
+	SAME_FILE,
+	OTHER_FILE,	/* or one of them has gone */
+	UNKNOWN_FILE,	/* this process must not ask */
+};
+
+enum same_file files_same(const struct open_file *a, const struct open_file *b);
+
+/**
+ * struct ioas_info - what fdinfo says of an I/O address space
+ * @id: of the object
+ * @mapped: bytes
+ * @pinned: bytes
+ * @mappings: number of them
+ */
+struct ioas_info {
+	unsigned int id;
+	unsigned long long mapped;
+	unsigned long long pinned;
+	unsigned long long mappings;
+};
+
+/* A device that is bound */
+struct device_info {
+	unsigned int id;
+	char address[ADDRESS_LEN];
+};
+
+/**
+ * struct iommu_info - what fdinfo says of a file of /dev/iommu
+ * @known: it says something: a driver may be too old
+ * @objects: number of them
+ * @mapped: bytes in all I/O address spaces
+ * @pinned: bytes
+ * @maps: mappings made since the file was opened
+ * @unmaps: mappings removed since then
+ * @ioas: the I/O address spaces
+ * @nioas: number of them
+ * @devices: those bound
+ * @ndevices: number of them
+ */
+struct iommu_info {
+	bool known;
+	unsigned long long objects;
+	unsigned long long mapped;
+	unsigned long long pinned;
+	unsigned long long maps;
+	unsigned long long unmaps;
+	struct ioas_info *ioas;
+	size_t nioas;
+	struct device_info *devices;
+	size_t ndevices;
+};
+
+/* False if the file is not there any more. */
+bool iommu_info_read(struct iommu_info *info, const struct open_file *file);
+void iommu_info_free(struct iommu_info *info);
+
+/* What fdinfo says of a device file: of an older driver, nothing */
+enum vfio_state {
+	VFIO_UNKNOWN,
+	VFIO_OPEN,	/* not bound: that keeps nobody from binding it */
+	VFIO_BOUND,
+	VFIO_ATTACHED,
+};
+
+enum vfio_state vfio_state_read(const struct open_file *file);
+
+#endif

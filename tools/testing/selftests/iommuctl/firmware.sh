@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# iommuctl check in a VM whose firmware wants memory mapped for devices.  Prints TAP.
+set -eu
+. ./vm.sh
+usb=0000:00:09.0 # for which that is needed only until a driver comes
+
+bind vfio-pci $bdf $usb
+is "check: firmware needs memory mapped" 1 "$iommuctl" check $bdf $usb <<EOF
+system: Linux $rel, ready
+$bdf: cannot be bound
+  firmware: firmware needs [mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group
+    cure: switch off in the firmware's settings what uses the device: shared graphics memory, remote management, USB legacy support
+$usb: can be bound, by /dev/vfio/devices/$(node_of $usb)
+EOF
+check "the one cannot be bound" same "$(may_bind $bdf)" "Operation not permitted"
+check "the other can" same "$(may_bind $usb)" ok
+bind - $bdf $usb
+finish
