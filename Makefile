@@ -25,9 +25,8 @@ old_headers = export C_INCLUDE_PATH=$(cache)/source/include \
 # A stock kernel's modules are built with the compiler that its suite has
 builder	= $(if $(filter $(stock),$(KERNELDIR)),$(toolbox) -k $(KERNEL) --)
 programs := $(patsubst %/Makefile,%,$(wildcard tools/lib/Makefile tools/examples/Makefile \
-	tools/iommuctl/Makefile \
-	tools/testing/selftests/*/Makefile tools/testing/bench/Makefile \
-	tools/testing/fuzz/Makefile))
+	tools/iommuctl/Makefile tools/testing/selftests/*/Makefile \
+	tools/testing/bench/Makefile tools/testing/fuzz/Makefile))
 # BTF needs pahole and the kernel's vmlinux, which not all headers come with
 nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),\
 	,CONFIG_DEBUG_INFO_BTF_MODULES=)
@@ -112,6 +111,14 @@ uninstall: ## undo "make install", given the same variables
 	@echo "rmmod vfio_pci iommufd; if the initramfs has ours, renew it:"
 	@echo "update-initramfs -u"
 
+# The compiler finds what it is built with
+tools: found = $(shell $(CC) -E -x c -include pci/pci.h -include json-c/json.h \
+	/dev/null >/dev/null 2>&1 && echo y)
+tools: ## build tools/iommuctl/iommuctl, for the system that this is
+	$(if $(found),,$(error headers are missing: \
+		apt install gcc libpci-dev libjson-c-dev))
+	@$(MAKE) --no-print-directory -s -C tools/iommuctl iommuctl
+
 # What runs in the toolbox
 ifndef IOMMUFD_TOOLBOX
 demo: ## boot a VM and show a disk read by DMA through /dev/iommu
@@ -126,7 +133,7 @@ bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
-deb: ## build the Debian package iommufd-dkms, in deb/
+deb: ## build the Debian packages iommufd-dkms and iommufd-tools, in deb/
 demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
@@ -201,5 +208,5 @@ clean: ## remove what was built here (the cache stays)
 	@rm -rf deb
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
+.PHONY: help modules build-modules programs tools install uninstall deb demo check check-vmm \
 	check-os check-libvirt check-debug build-all fuzz bench bench-kernel bench-doc style vm clean

@@ -41,6 +41,8 @@ for target in modules install uninstall; do
 done
 check "make install without headers says which to install" \
 	refused "apt install linux-headers-$(uname -r)" install running= DESTDIR="$root"
+check "make tools without libpci or json-c says what to install" \
+	refused "apt install gcc libpci-dev libjson-c-dev" tools CC="cc -nostdinc"
 check "nothing was installed by any of these" same "$(find "$root")" "$root"
 
 # Whoever is not root
