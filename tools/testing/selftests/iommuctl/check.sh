@@ -333,6 +333,12 @@ opened 400 7 dev/vfio/devices/vfio1 vfio-device 0000:00:04.1 vfio-iommufd-device
 refused "a process has one of its group bound" user \
 	"process 400 (qemu-system-x86) has 0000:00:04.1 of its IOMMU group 3" "kill 400"
 good
+device 0000:00:06.0 8086:10d3 020000 5 vfio-pci
+node 0000:00:06.0 1
+process 400 qemu-system-x86 5000
+opened 400 7 dev/vfio/devices/vfio1 vfio-device 0000:00:06.0 vfio-iommufd-device 3
+bindable "a process has a device of another group"
+good
 group_file 3
 group_file 4
 process 400 qemu-system-x86 5000

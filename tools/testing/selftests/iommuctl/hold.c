@@ -9,7 +9,7 @@
  * or what the error is called.  The end of the input is the end of the program.
  *
  *	bind, attach	the device
- *	map N		map N times a page
+ *	map N		map N pages, one by one
  *	unmap		all that is mapped
  *	dup		have another descriptor of /dev/iommu
  *	open		open /dev/iommu once more
@@ -29,6 +29,7 @@
 #include "../../../examples/vfio.h"
 
 #define PAGE	4096UL
+#define PAGES	4096	/* that can be mapped */
 #define IOVA	0x100000000ULL
 
 static int iommu, dev;
@@ -37,15 +38,17 @@ static unsigned int mapped;
 
 static int map(unsigned int n)
 {
-	static void *memory;
+	static char *memory;
 	int rc = 0;
 
 	if (!memory)
-		memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		memory = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED || n > PAGES - mapped)
+		return -ENOMEM;
 	for (; n && !rc; n--) {
-		rc = ioas_map(iommu, ioas, memory, PAGE, IOVA + mapped * PAGE,
-			      IOAS_RW);
+		rc = ioas_map(iommu, ioas, memory + mapped * PAGE, PAGE,
+			      IOVA + mapped * PAGE, IOAS_RW);
 		mapped += !rc;
 	}
 	return rc;

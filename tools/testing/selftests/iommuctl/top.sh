@@ -111,7 +111,8 @@ samples 'remake 5; big 5 $one 4 2; remake 6; big 6 $one 4 2; remake 7'
 check "another file by the same number, known by counts that went back" same \
 	"${fields#* }" "null null"
 small 7 $one
-samples 'process $one qemu-system-x86 9999'
+process $one "q) S 1 1 (" 5000
+samples 'process $one "q) S 1 1 (" 9999'
 check "another process by the same number" same "${fields#* }" "null null"
 # shellcheck disable=SC2016 # expanded by that shell
 check "a sample more, and a line more" sh -c \

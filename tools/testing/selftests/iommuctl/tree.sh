@@ -84,7 +84,8 @@ good() {
 	put proc/self/limits \
 		"Limit                     Soft Limit           Hard Limit           Units     " \
 		"Max locked memory         8388608              8388608              bytes     "
-	put boot/config-6.12.9-amd64 CONFIG_VFIO_PCI_CORE=m "# CONFIG_IOMMUFD is not set"
+	put boot/config-6.12.9-amd64 CONFIG_VFIO_PCI_CORE=m "# CONFIG_IOMMUFD is not set" \
+		CONFIG_IOMMUFD_DRIVER=y
 	put lib/modules/6.12.9-amd64/modules.dep \
 		"updates/dkms/iommufd.ko.xz:" \
 		"updates/dkms/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko updates/dkms/iommufd.ko.xz"
