@@ -103,7 +103,7 @@ anchors() {
 
 # dead_links: that lead to no file or heading
 dead_links() {
-	for f in README.md "$docs"/*.md; do
+	for f in ./*.md "$docs"/*.md; do
 		grep -oE '\]\([^):]*\)' "$f" | tr -d '])(' | while read -r link; do
 			to=${link%%#*} anchor=${link#"${link%%#*}"}
 			to=${to:+$(dirname "$f")/$to}
@@ -114,6 +114,10 @@ dead_links() {
 	done
 }
 check "all links in documents lead somewhere" same "$(dead_links)" ''
+
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+check "the newest version in CHANGELOG.md is that of dkms.conf" same \
+	"$(sed -n 's/^## \([0-9.]*\),.*/\1/p' CHANGELOG.md | head -n 1)" "$version"
 check "index.md names all documents" same \
 	"$(for f in "$docs"/*.md; do grep -qF "(${f##*/})" $docs/index.md || echo "$f"; done)" \
 	"$docs/index.md"
