@@ -131,11 +131,11 @@ build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (an 
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
-top-doc: ## draw what iommuctl top shows in a VM, as Documentation/iommuctl-top.svg
+figures: ## draw the figures of the manual from their sources, Documentation/figures/*.dot
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
-deb: ## build the Debian packages iommufd-dkms and iommufd-tools, in deb/
-demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc top-doc style vm deb programs:
+deb: ## build the Debian package iommufd-dkms, in deb/
+demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc figures style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -190,11 +190,10 @@ bench-doc:
 	@$(MAKE) --no-print-directory bench >.bench.out
 	@tools/testing/bench/chart <.bench.out >Documentation/performance.svg
 
-top-doc:
-	@$(tests) modules
-	@$(MAKE) --no-print-directory programs
-	@$(vm)/run -k $(KERNEL) -p devices -- tools/iommuctl/screenshot >.top.out
-	@mv .top.out Documentation/iommuctl-top.svg
+figures:
+	@set -e; for f in Documentation/figures/*.dot; do \
+		tools/testing/figure $$f >$${f%.dot}.svg; \
+	done
 
 style:
 	@tools/testing/style $(addprefix -k ,$(chosen))
@@ -215,6 +214,6 @@ clean: ## remove what was built here (the cache stays)
 	@rm -rf deb
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs tools install uninstall deb demo check check-vmm \
-	check-os check-libvirt check-debug build-all fuzz bench bench-kernel bench-doc top-doc style vm \
-	clean
+.PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
+	check-os check-libvirt check-debug build-all fuzz bench bench-kernel bench-doc \
+	figures style vm clean
