@@ -131,11 +131,12 @@ build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (an 
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
+htmldocs: ## the manual, by Sphinx, in html/, and the man pages in html/man/
 figures: ## draw the figures of the manual from their sources, Documentation/figures/*.dot
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
 deb: ## build the Debian package iommufd-dkms, in deb/
-demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc figures style vm deb programs:
+demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc htmldocs figures style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -190,6 +191,9 @@ bench-doc:
 	@$(MAKE) --no-print-directory bench >.bench.out
 	@tools/testing/bench/chart <.bench.out >Documentation/performance.svg
 
+htmldocs:
+	@tools/testing/htmldocs html
+
 figures:
 	@set -e; for f in Documentation/figures/*.dot; do \
 		tools/testing/figure $$f >$${f%.dot}.svg; \
@@ -210,10 +214,10 @@ clean: ## remove what was built here (the cache stays)
 	@find $(wildcard drivers tools/testing/bench/floor) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
-	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out .top.out
-	@rm -rf deb
+	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out
+	@rm -rf deb html
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
 	check-os check-libvirt check-debug build-all fuzz bench bench-kernel bench-doc \
-	figures style vm clean
+	htmldocs figures style vm clean
