@@ -121,4 +121,19 @@ check "the newest version in CHANGELOG.md is that of dkms.conf" same \
 check "index.md names all documents" same \
 	"$(for f in "$docs"/*.md; do grep -qF "(${f##*/})" $docs/index.md || echo "$f"; done)" \
 	"$docs/index.md"
+
+# unlisted: files of the drivers that index.md does not have
+unlisted() {
+	find drivers/iommu/iommufd $vfio -name '*.c' ! -name '*.mod.c' -printf '%f\n' |
+		while read -r f; do
+			grep -qwF -e "$f" $docs/index.md || echo "$f"
+		done
+}
+# listed: files that it has where it says where to find what
+listed() {
+	sed -n '/^## Where to find what/,$p' $docs/index.md | grep -oE '[a-z_]+\.[ch]\b' | sort -u
+}
+check "index.md says where each file of the drivers is" same "$(unlisted)" ''
+check "each file that it names is there" same "$(listed | while read -r f; do
+	find drivers include tools -name "$f" | grep -q . || echo "$f"; done)" ''
 finish
