@@ -11,12 +11,15 @@ cd "$top"
 docs=Documentation
 iommufd=drivers/iommu/iommufd vfio=drivers/vfio
 
+# sources DIRECTORY: what a module is made of
+sources() { find "$@" -name '*.c' ! -name '*.mod.c' -exec cat {} +; }
+
 # regexes: lines of text, in which @ is a value, as regular expressions
 regexes() { sed 's/[][().*+?^${}|\\]/\\&/g; s/@/.+/g'; }
 
 # formats: what the modules can write to the kernel log, whatever is before it
 formats() {
-	cat $iommufd/*.c $vfio/*.c | tr '\n\t' '  ' | grep -oE \
+	sources $iommufd $vfio | tr '\n\t' '  ' | grep -oE \
 		'(pr|dev|pci)_(err|warn|notice|info)(_once|_ratelimited)?\([^"]*"([^"\\]|\\.)*"' |
 		sed -E 's/^[^"]*"//; s/"$//; s/\\n$//; s/\\"/"/g
 			s/%[#0-9]*l*(pR|[a-z])/@/g' | regexes |
@@ -69,7 +72,7 @@ check "lines in install.md are those of the scripts" all_match "$tmp/quoted" "$t
 
 # parameters MODULE DIRECTORY: rows of a table, as the sources have them
 parameters() {
-	cat "$2"/*.c >"$tmp/source"
+	sources "$2" >"$tmp/source"
 	sed -nE 's/^module_param(_string)?\(([a-z0-9_]+), .*, ([0-9]+)\);/\2 \3/p' \
 		"$tmp/source" | while read -r name mode; do
 		default=$(sed -nE "s/^static (bool|char|unsigned int) $name(\[.*\])?( __initdata)?( = (.*))?;/\1 \5/p" \
