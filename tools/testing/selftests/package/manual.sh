@@ -43,6 +43,12 @@ for page in iommu vfio-cdev; do
 		grep -q "^$page \\\\- " "$tmp/html/man/$page.4"
 done
 
+# example: of vfio-cdev(4), as its text has it
+example() { sed -n '/^Examples$/,/^Files$/s/^    //p' Documentation/man/vfio-cdev.4.rst; }
+check "vfio-cdev(4) has an example" [ "$(example)" ]
+example >"$tmp/example.c"
+check "it compiles" cc -Wall -Wextra -Werror -fsyntax-only -Iuapi "$tmp/example.c"
+
 # labels: of a figure, and which of them an arrow joins
 labels() { sed -n 's/.*<\(text\|title\).*>\(.*\)<.*/\2/p' | sort; }
 for dot in Documentation/figures/*.dot; do
