@@ -11,7 +11,7 @@
 
 #include "access.h"
 #include "ioas.h"
-#include "pin.h"
+#include "iopt/pin.h"
 
 /**
  * struct iommufd_access - A software device bound to a context

@@ -20,7 +20,7 @@
 #include "device.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "provider.h"
+#include "backend/backend.h"
 #include "ucmd.h"
 
 static bool allow_unsafe_interrupts;

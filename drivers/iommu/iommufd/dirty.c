@@ -17,7 +17,7 @@
 #include "dirty.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "provider.h"
+#include "backend/backend.h"
 #include "ucmd.h"
 
 /**

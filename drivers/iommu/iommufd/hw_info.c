@@ -11,7 +11,7 @@
 
 #include "device.h"
 #include "hw_info.h"
-#include "provider.h"
+#include "backend/backend.h"
 #include "ucmd.h"
 
 static int zero_rest(void __user *to, size_t length)

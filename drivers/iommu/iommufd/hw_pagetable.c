@@ -6,7 +6,7 @@
 
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "provider.h"
+#include "backend/backend.h"
 
 /**
  * iommufd_hwpt_alloc() - Make a page table

@@ -6,7 +6,7 @@
 #include <linux/iommu.h>
 #include <linux/list.h>
 
-#include "io_pagetable.h"
+#include "iopt/io_pagetable.h"
 #include "object.h"
 
 struct device;

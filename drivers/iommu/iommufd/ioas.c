@@ -11,7 +11,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "ioas.h"
-#include "mmio.h"
+#include "map.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 

@@ -5,7 +5,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 
-#include "io_pagetable.h"
+#include "iopt/io_pagetable.h"
 #include "object.h"
 
 struct iommufd_ucmd;

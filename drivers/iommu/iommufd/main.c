@@ -15,7 +15,7 @@
 #include "hw_info.h"
 #include "ioas.h"
 #include "object.h"
-#include "test.h"
+#include "test_hook.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 

@@ -23,7 +23,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "object.h"
-#include "test.h"
+#include "test_hook.h"
 
 typedef void (*object_destroy_fn)(struct iommufd_ctx *ictx,
 				  struct iommufd_object *obj);

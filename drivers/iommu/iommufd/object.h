@@ -17,7 +17,7 @@ enum iommufd_object_type {
 	IOMMUFD_OBJ_HWPT,
 	IOMMUFD_OBJ_DEVICE,
 	IOMMUFD_OBJ_ACCESS,
-	IOMMUFD_OBJ_TEST,	/* of a test module, see test.h */
+	IOMMUFD_OBJ_TEST,	/* of a test module, see test_hook.h */
 	IOMMUFD_OBJ_MAX,
 };
 
@@ -34,7 +34,7 @@ enum iommufd_object_type {
  * @groups_lock: Guards @groups and the device count of each group in it.
  * @change_lock: Held while mappings get another process to charge: one caller at
  *	a time locks all their pages objects.
- * @mmio_lock: Guards @mmios, and what is mapped of them, see iopt_mmio.c.  Inside
+ * @mmio_lock: Guards @mmios, and what is mapped of them, see iopt/mmio.c.  Inside
  *	all locks that are held while user memory is touched.
  * @mmios: struct iommufd_mmio.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
@@ -48,7 +48,7 @@ struct iommufd_ctx {
 	struct xarray groups;
 	struct mutex groups_lock;	/* of @groups */
 	struct mutex change_lock;
-	struct mutex mmio_lock;		/* see iopt_mmio.c */
+	struct mutex mmio_lock;		/* see iopt/mmio.c */
 	struct list_head mmios;
 	u8 account_mode;
 };

@@ -24,7 +24,7 @@
 
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "mmio.h"
+#include "map.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 

@@ -4,7 +4,7 @@
 
 #include <linux/device.h>
 
-#include "../iommufd/provider.h"
+#include "../iommufd/backend/backend.h"
 
 struct mock_domain;
 

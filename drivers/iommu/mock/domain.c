@@ -13,7 +13,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "../iommufd/provider.h"
+#include "../iommufd/backend/backend.h"
 #include "domain.h"
 #include "iommufd_test.h"
 

@@ -10,7 +10,7 @@
 #include <linux/sched/task.h>
 #include <linux/sched/user.h>
 
-#include "payer.h"
+#include "account.h"
 
 /**
  * iopt_payer_init() - Make the current process pay

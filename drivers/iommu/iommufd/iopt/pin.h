@@ -6,7 +6,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#include "pages.h"
+#include "pages/pages.h"
 
 struct io_pagetable;
 struct iopt_access;

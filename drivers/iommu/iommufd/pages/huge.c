@@ -16,7 +16,7 @@
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 
-#include "frames.h"
+#include "pfns.h"
 #include "huge.h"
 
 bool iopt_no_huge_hint;

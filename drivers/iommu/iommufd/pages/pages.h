@@ -9,17 +9,17 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-#include "frames.h"
-#include "payer.h"
+#include "pfns.h"
+#include "account.h"
 
 struct file;
 struct iopt_pages;
 struct page;
 
 enum iopt_kind {
-	IOPT_USER,		/* of a process, by user address; pages_user.c */
-	IOPT_FILE,		/* of a file, by offset; pages_file.c */
-	IOPT_MMIO,		/* of a device, by physical address; iopt_mmio.c */
+	IOPT_USER,		/* of a process, by user address; user.c */
+	IOPT_FILE,		/* of a file, by offset; file.c */
+	IOPT_MMIO,		/* of a device, by physical address; iopt/mmio.c */
 	IOPT_NKINDS,
 };
 

@@ -15,7 +15,7 @@
  *
  * Adding a user pins the holes it finds, here for B indexes 5 and 6 if A came
  * first.  Removing one unpins what nobody else covers.  Since the object knows
- * its frames, see frames.h, nothing ever needs to be read back from a page
+ * its frames, see pfns.h, nothing ever needs to be read back from a page
  * table, and undoing half an addition is the same as a removal.
  */
 #include <linux/export.h>
@@ -27,7 +27,7 @@
 
 #include "pages.h"
 #include "populate.h"
-#include "provider.h"
+#include "backend/backend.h"
 
 /* Up to this many pages need no memory to list them. */
 #define IOPT_STACK_PAGES	16

@@ -24,8 +24,8 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
-#include "iopt_mmio.h"
-#include "provider.h"
+#include "mmio.h"
+#include "backend/backend.h"
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
 {

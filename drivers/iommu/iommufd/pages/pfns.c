@@ -5,7 +5,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "frames.h"
+#include "pfns.h"
 
 /* Mark of the chunks that are memory to free */
 #define IOPT_CHUNK_IS_ARRAY	XA_MARK_0

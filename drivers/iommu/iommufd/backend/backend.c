@@ -25,7 +25,7 @@
 #include <trace/events/iommu.h>
 #include <uapi/linux/iommufd.h>
 
-#include "provider.h"
+#include "backend.h"
 
 static bool generic_is_coherent(struct device *dev)
 {

@@ -16,8 +16,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "iopt_mmio.h"
-#include "mmio.h"
+#include "iopt/mmio.h"
+#include "map.h"
 #include "object.h"
 
 /**

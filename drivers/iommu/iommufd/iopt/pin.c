@@ -15,7 +15,7 @@
 #include <linux/wait_bit.h>
 
 #include "io_pagetable.h"
-#include "iopt_mmio.h"
+#include "mmio.h"
 #include "pin.h"
 
 static void area_put(struct iopt_area *area)

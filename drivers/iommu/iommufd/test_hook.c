@@ -10,7 +10,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 
-#include "test.h"
+#include "test_hook.h"
 
 static DEFINE_MUTEX(test_lock);
 static const struct iommufd_test_ops *test_ops; /* or NULL */

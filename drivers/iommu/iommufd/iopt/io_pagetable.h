@@ -12,7 +12,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "pages.h"
+#include "pages/pages.h"
 #include "ranges.h"
 
 struct iommu_iova_range;
@@ -59,7 +59,7 @@ struct iopt_domain {
  *	IOVA: all that could be below was taken, or passed over, before.
  * @lowest_freed: Lowest IOVA that became free since then.
  * @above_chosen: From here on hardly anything is at an IOVA that the kernel chose.
- * @mmio_lock: iommufd_ctx::mmio_lock, see iopt_mmio.c.  Inside all of the above.
+ * @mmio_lock: iommufd_ctx::mmio_lock, see iopt/mmio.c.  Inside all of the above.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_lock;
@@ -79,7 +79,7 @@ struct io_pagetable {
 	unsigned long lowest_freed;
 	unsigned long above_chosen;
 
-	struct mutex *mmio_lock;	/* see iopt_mmio.c */
+	struct mutex *mmio_lock;	/* see iopt/mmio.c */
 };
 
 /**

@@ -25,8 +25,8 @@
 #include <uapi/linux/iommufd.h>
 
 #include "io_pagetable.h"
-#include "iopt_mmio.h"
-#include "provider.h"
+#include "mmio.h"
+#include "backend/backend.h"
 
 #define node_to_area(n)		container_of(n, struct iopt_area, node)
 #define node_to_reserved(n)	container_of(n, struct iopt_reserved, node)
