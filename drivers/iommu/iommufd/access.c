@@ -9,7 +9,6 @@
 #include <linux/overflow.h>
 #include <linux/rwsem.h>
 
-#include "access.h"
 #include "ioas.h"
 #include "iopt/pin.h"
 
@@ -37,6 +36,21 @@ struct iommufd_access {
 	struct iommufd_ioas *ioas;
 };
 
+/* The access is detached. */
+static void access_destroy(struct iommufd_ctx *ictx,
+			   struct iommufd_object *obj)
+{
+	struct iommufd_access *access =
+		container_of(obj, struct iommufd_access, obj);
+
+	WARN_ON(access->ioas);
+	mutex_destroy(&access->attach_lock);
+}
+
+static const struct iommufd_object_type iommufd_access_type = {
+	.destroy = access_destroy,
+};
+
 /**
  * iommufd_access_create() - Put a software device under the control of a context
  * @ictx: The context.
@@ -60,7 +74,7 @@ iommufd_access_create(struct iommufd_ctx *ictx,
 		return ERR_PTR(-EINVAL);
 
 	access = iommufd_object_alloc(ictx, struct iommufd_access,
-				      IOMMUFD_OBJ_ACCESS);
+				      &iommufd_access_type);
 	if (IS_ERR(access))
 		return access;
 	access->ictx = ictx;
@@ -79,21 +93,6 @@ iommufd_access_create(struct iommufd_ctx *ictx,
 	return access;
 }
 EXPORT_SYMBOL_GPL(iommufd_access_create);
-
-/**
- * iommufd_access_release() - Release what an access holds
- * @ictx: The context.
- * @obj: The access, detached.
- */
-void iommufd_access_release(struct iommufd_ctx *ictx,
-			    struct iommufd_object *obj)
-{
-	struct iommufd_access *access =
-		container_of(obj, struct iommufd_access, obj);
-
-	WARN_ON(access->ioas);
-	mutex_destroy(&access->attach_lock);
-}
 
 /**
  * iommufd_access_destroy() - Undo iommufd_access_create()

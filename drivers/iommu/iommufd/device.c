@@ -182,6 +182,20 @@ group_get_of(struct iommufd_ctx *ictx,
 	return igroup;
 }
 
+/* The device is detached. */
+static void idev_destroy(struct iommufd_ctx *ictx,
+			 struct iommufd_object *obj)
+{
+	struct iommufd_device *idev =
+		container_of(obj, struct iommufd_device, obj);
+
+	group_put(idev->igroup);
+}
+
+const struct iommufd_object_type iommufd_device_type = {
+	.destroy = idev_destroy,
+};
+
 /**
  * iommufd_device_bind_owned() - Bind a device that the context itself owns
  * @ictx: The context.
@@ -205,7 +219,7 @@ struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 		return ERR_CAST(igroup);
 
 	idev = iommufd_object_alloc(ictx, struct iommufd_device,
-				    IOMMUFD_OBJ_DEVICE);
+				    &iommufd_device_type);
 	if (IS_ERR(idev)) {
 		group_put(igroup);
 		return idev;
@@ -251,20 +265,6 @@ struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 	return idev;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_bind);
-
-/**
- * iommufd_device_destroy() - Release what a device holds
- * @ictx: The context.
- * @obj: The device, detached.
- */
-void iommufd_device_destroy(struct iommufd_ctx *ictx,
-			    struct iommufd_object *obj)
-{
-	struct iommufd_device *idev =
-		container_of(obj, struct iommufd_device, obj);
-
-	group_put(idev->igroup);
-}
 
 /**
  * iommufd_device_unbind_owned() - Undo iommufd_device_bind_owned()
@@ -618,18 +618,17 @@ static int attach_locked(struct iommufd_device *idev,
 
 static int get_target(struct iommufd_object *obj, struct attach_target *target)
 {
-	switch (obj->type) {
-	case IOMMUFD_OBJ_IOAS:
+	if (obj->type == &iommufd_ioas_type) {
 		target->hwpt = NULL;
 		target->ioas = container_of(obj, struct iommufd_ioas, obj);
 		return 0;
-	case IOMMUFD_OBJ_HWPT:
+	}
+	if (obj->type == &iommufd_hwpt_type) {
 		target->hwpt = container_of(obj, struct iommufd_hwpt, obj);
 		target->ioas = target->hwpt->ioas;
 		return 0;
-	default:
-		return -ENOENT;
 	}
+	return -ENOENT;
 }
 
 static int idev_attach(struct iommufd_device *idev, u32 *pt_id, bool replace)
@@ -640,7 +639,7 @@ static int idev_attach(struct iommufd_device *idev, u32 *pt_id, bool replace)
 	struct iommufd_object *obj;
 	int rc;
 
-	obj = iommufd_object_get(idev->ictx, *pt_id, IOMMUFD_OBJ_ANY);
+	obj = iommufd_object_get(idev->ictx, *pt_id, NULL);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	rc = get_target(obj, &target);
@@ -802,12 +801,12 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
-	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, IOMMUFD_OBJ_ANY);
+	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, NULL);
 	if (IS_ERR(pt)) {
 		rc = PTR_ERR(pt);
 		goto out_put_idev;
 	}
-	if (pt->type == IOMMUFD_OBJ_IOAS)
+	if (pt->type == &iommufd_ioas_type)
 		rc = alloc_and_respond(ucmd, idev,
 				       container_of(pt, struct iommufd_ioas, obj),
 				       none ? NULL : &data);

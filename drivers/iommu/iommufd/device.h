@@ -54,15 +54,15 @@ struct iommufd_device {
 	bool attached;
 };
 
+extern const struct iommufd_object_type iommufd_device_type;
+
 static inline struct iommufd_device *
 iommufd_device_get(struct iommufd_ctx *ictx, u32 id)
 {
-	return container_of(iommufd_object_get(ictx, id, IOMMUFD_OBJ_DEVICE),
+	return container_of(iommufd_object_get(ictx, id, &iommufd_device_type),
 			    struct iommufd_device, obj);
 }
 
-void iommufd_device_destroy(struct iommufd_ctx *ictx,
-			    struct iommufd_object *obj);
 struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 						 struct device *dev, u32 *id);
 void iommufd_device_unbind_owned(struct iommufd_device *idev);

@@ -3,10 +3,39 @@
  * Page tables that the hardware walks
  */
 #include <linux/err.h>
+#include <linux/export.h>
 
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "backend/backend.h"
+
+static void hwpt_release(struct iommufd_hwpt *hwpt)
+{
+	if (iommufd_hwpt_filled(hwpt))
+		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
+	hwpt->provider->domain_free(hwpt->domain);
+	iommu_provider_put(hwpt->provider);
+	refcount_dec(&hwpt->ioas->obj.users);
+}
+
+/*
+ * No group is attached to the page table.  A call that finds it in the list of
+ * its IOAS holds hwpts_lock, so it leaves the list before anything else.
+ */
+static void hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	struct iommufd_hwpt *hwpt = container_of(obj, struct iommufd_hwpt, obj);
+
+	mutex_lock(&hwpt->ioas->hwpts_lock);
+	list_del(&hwpt->ioas_item);
+	mutex_unlock(&hwpt->ioas->hwpts_lock);
+	hwpt_release(hwpt);
+}
+
+const struct iommufd_object_type iommufd_hwpt_type = {
+	.destroy = hwpt_destroy,
+};
+EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
 
 /**
  * iommufd_hwpt_alloc() - Make a page table
@@ -35,7 +64,7 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, IOMMUFD_OBJ_HWPT);
+	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, &iommufd_hwpt_type);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->domain = provider->domain_alloc(dev, flags, data);
@@ -136,15 +165,6 @@ void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	iommufd_object_publish(ictx, &hwpt->obj);
 }
 
-static void hwpt_release(struct iommufd_hwpt *hwpt)
-{
-	if (iommufd_hwpt_filled(hwpt))
-		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
-	hwpt->provider->domain_free(hwpt->domain);
-	iommu_provider_put(hwpt->provider);
-	refcount_dec(&hwpt->ioas->obj.users);
-}
-
 /**
  * iommufd_hwpt_abort() - Undo iommufd_hwpt_alloc()
  * @ictx: The context.
@@ -156,20 +176,3 @@ void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	iommufd_object_abort(ictx, &hwpt->obj);
 }
 
-/**
- * iommufd_hwpt_destroy() - Release what a page table holds
- * @ictx: The context.
- * @obj: The page table, without groups attached.
- *
- * Whoever finds it in its IOAS's list holds hwpts_lock, and so it is taken off
- * before anything else.
- */
-void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
-{
-	struct iommufd_hwpt *hwpt = container_of(obj, struct iommufd_hwpt, obj);
-
-	mutex_lock(&hwpt->ioas->hwpts_lock);
-	list_del(&hwpt->ioas_item);
-	mutex_unlock(&hwpt->ioas->hwpts_lock);
-	hwpt_release(hwpt);
-}

@@ -53,10 +53,12 @@ static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
 	return hwpt->iopt_domain.domain;
 }
 
+extern const struct iommufd_object_type iommufd_hwpt_type;
+
 static inline struct iommufd_hwpt *
 iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
 {
-	return container_of(iommufd_object_get(ictx, id, IOMMUFD_OBJ_HWPT),
+	return container_of(iommufd_object_get(ictx, id, &iommufd_hwpt_type),
 			    struct iommufd_hwpt, obj);
 }
 
@@ -71,6 +73,5 @@ int iommufd_hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
 				 struct iommu_group *group);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
-void iommufd_hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 
 #endif

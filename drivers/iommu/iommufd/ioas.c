@@ -2,7 +2,6 @@
 /*
  * I/O address spaces: the ioctls
  */
-#include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/overflow.h>
@@ -13,24 +12,37 @@
 #include "ioas.h"
 #include "map.h"
 #include "ucmd.h"
-#include "vfio_compat.h"
 
-/**
- * iommufd_ioas_destroy() - Unmap all and release what the IOAS holds
- * @ictx: The context.
- * @obj: The IOAS; no page table is left.
+/*
+ * An IOAS that is about to be freed, and no longer has an ID, is the
+ * compatibility IOAS no more.
  */
-void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+static void vfio_ioas_forget(struct iommufd_ctx *ictx,
+			     struct iommufd_ioas *ioas)
+{
+	xa_lock(&ictx->objects);
+	if (ictx->vfio_ioas == ioas)
+		ictx->vfio_ioas = NULL;
+	xa_unlock(&ictx->objects);
+}
+
+/* No page table of the IOAS is left. */
+static void ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
 	struct iommufd_ioas *ioas = container_of(obj, struct iommufd_ioas, obj);
 
-	iommufd_vfio_forget_ioas(ictx, ioas);
+	vfio_ioas_forget(ictx, ioas);
 	WARN_ON(!list_empty(&ioas->hwpts));
 	/* What a test has reserved for the IOAS itself */
 	iopt_unreserve(&ioas->iopt, ioas);
 	iopt_destroy(&ioas->iopt);
 	mutex_destroy(&ioas->hwpts_lock);
 }
+
+const struct iommufd_object_type iommufd_ioas_type = {
+	.destroy = ioas_destroy,
+};
+EXPORT_SYMBOL_NS_GPL(iommufd_ioas_type, "IOMMUFD_TEST");
 
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
@@ -42,7 +54,7 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 		return -EOPNOTSUPP;
 
 	ioas = iommufd_object_alloc(ucmd->ictx, struct iommufd_ioas,
-				    IOMMUFD_OBJ_IOAS);
+				    &iommufd_ioas_type);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 	iopt_init(&ioas->iopt, &ucmd->ictx->mmio_lock);
@@ -283,47 +295,6 @@ out_put:
 	return rc;
 }
 
-/* Collect the files that all IOAS of a context map. */
-static int collect_files(struct iommufd_ctx *ictx, struct list_head *files)
-{
-	struct iommufd_object *obj;
-	unsigned long id;
-	int rc = 0;
-
-	xa_for_each(&ictx->objects, id, obj) {
-		struct iommufd_ioas *ioas = iommufd_ioas_get(ictx, id);
-
-		if (IS_ERR(ioas))
-			continue;
-		rc = iopt_collect_files(&ioas->iopt, files);
-		iommufd_object_put(&ioas->obj);
-		if (rc)
-			break;
-	}
-	return rc;
-}
-
-int iommufd_ioas_change_process(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_ioas_change_process *cmd = ucmd->cmd;
-	struct iommufd_ctx *ictx = ucmd->ictx;
-	LIST_HEAD(files);
-	int rc;
-
-	if (cmd->__reserved)
-		return -EOPNOTSUPP;
-
-	if (mutex_lock_killable(&ictx->change_lock))
-		return -EINTR;
-	rc = collect_files(ictx, &files);
-	if (!rc)
-		rc = iopt_files_change_process(&files, &ictx->change_lock,
-					       ictx->account_mode);
-	iopt_files_release(&files);
-	mutex_unlock(&ictx->change_lock);
-	return rc;
-}
-
 static int add_copy(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
 {
 	struct iommu_ioas_copy *cmd = ucmd->cmd;
@@ -407,35 +378,14 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 	return 0;
 }
 
-static int option_rlimit_mode(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_option *cmd = ucmd->cmd;
-	struct iommufd_ctx *ictx = ucmd->ictx;
-	int rc = 0;
-
-	if (cmd->object_id)
-		return -EOPNOTSUPP;
-
-	if (cmd->op == IOMMU_OPTION_OP_GET) {
-		cmd->val64 = ictx->account_mode == IOPT_ACCOUNT_PROCESS;
-		return 0;
-	}
-
-	if (!capable(CAP_SYS_RESOURCE))
-		return -EPERM;
-	if (cmd->val64 > 1)
-		return -EINVAL;
-	xa_lock(&ictx->objects);
-	if (xa_empty(&ictx->objects))
-		ictx->account_mode = cmd->val64 ? IOPT_ACCOUNT_PROCESS :
-						  IOPT_ACCOUNT_USER;
-	else
-		rc = -EBUSY;
-	xa_unlock(&ictx->objects);
-	return rc;
-}
-
-static int option_huge_pages(struct iommufd_ucmd *ucmd)
+/**
+ * iommufd_ioas_option_huge_pages() - Get or set IOMMU_OPTION_HUGE_PAGES
+ * @ucmd: The IOMMU_OPTION ioctl.
+ *
+ * Return: 0, -ENOENT without such an IOAS, or -EINVAL for a value that is
+ * neither 0 nor 1, or as iopt_set_huge_pages().
+ */
+int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_option *cmd = ucmd->cmd;
 	struct iommufd_ioas *ioas;
@@ -454,25 +404,67 @@ static int option_huge_pages(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-int iommufd_option(struct iommufd_ucmd *ucmd)
+/**
+ * iommufd_vfio_ioas_get() - Find the compatibility IOAS for the duration of a call
+ * @ictx: The context.
+ *
+ * The IOAS that VFIO container calls act on is iommufd_ctx::vfio_ioas.  The
+ * pointer is no user of the IOAS, which can be destroyed at any time.  So a call
+ * that follows the pointer holds the xa_lock of iommufd_ctx::objects, and looks
+ * whether the IOAS still has its ID: an IOAS that is being destroyed is hidden,
+ * and vfio_ioas_forget() clears the pointer before the IOAS is freed.
+ *
+ * Pairs with iommufd_object_put().
+ *
+ * Return: the IOAS, or ERR_PTR(-ENODEV) without one.
+ */
+struct iommufd_ioas *iommufd_vfio_ioas_get(struct iommufd_ctx *ictx)
 {
-	struct iommu_option *cmd = ucmd->cmd;
-	int rc;
+	struct iommufd_ioas *ioas;
 
-	if (cmd->__reserved || cmd->op > IOMMU_OPTION_OP_GET)
+	xa_lock(&ictx->objects);
+	ioas = ictx->vfio_ioas;
+	if (!ioas || !__iommufd_object_hold(ictx, &ioas->obj))
+		ioas = ERR_PTR(-ENODEV);
+	xa_unlock(&ictx->objects);
+	return ioas;
+}
+
+static void vfio_ioas_set(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
+{
+	xa_lock(&ictx->objects);
+	ictx->vfio_ioas = ioas;
+	xa_unlock(&ictx->objects);
+}
+
+int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_vfio_ioas *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+
+	if (cmd->__reserved)
 		return -EOPNOTSUPP;
 
-	switch (cmd->option_id) {
-	case IOMMU_OPTION_RLIMIT_MODE:
-		rc = option_rlimit_mode(ucmd);
-		break;
-	case IOMMU_OPTION_HUGE_PAGES:
-		rc = option_huge_pages(ucmd);
-		break;
+	switch (cmd->op) {
+	case IOMMU_VFIO_IOAS_GET:
+		ioas = iommufd_vfio_ioas_get(ucmd->ictx);
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
+		cmd->ioas_id = ioas->obj.id;
+		iommufd_object_put(&ioas->obj);
+		return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	case IOMMU_VFIO_IOAS_SET:
+		ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
+		/* Destruction waits for this call, and clears the pointer after. */
+		vfio_ioas_set(ucmd->ictx, ioas);
+		iommufd_object_put(&ioas->obj);
+		return 0;
+	case IOMMU_VFIO_IOAS_CLEAR:
+		vfio_ioas_set(ucmd->ictx, NULL);
+		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
-	if (rc || cmd->op == IOMMU_OPTION_OP_SET)
-		return rc;
-	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }

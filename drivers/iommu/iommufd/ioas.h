@@ -34,22 +34,24 @@ struct iommufd_ioas {
 	bool vfio_dirty_tracking;
 };
 
+extern const struct iommufd_object_type iommufd_ioas_type;
+
 static inline struct iommufd_ioas *
 iommufd_ioas_get(struct iommufd_ctx *ictx, u32 id)
 {
-	return container_of(iommufd_object_get(ictx, id, IOMMUFD_OBJ_IOAS),
+	return container_of(iommufd_object_get(ictx, id, &iommufd_ioas_type),
 			    struct iommufd_ioas, obj);
 }
 
-void iommufd_ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd);
-int iommufd_ioas_change_process(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd);
-int iommufd_option(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd);
+int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd);
+struct iommufd_ioas *iommufd_vfio_ioas_get(struct iommufd_ctx *ictx);
 
 #endif

@@ -2,17 +2,19 @@
 /*
  * /dev/iommu: the device file, its table of ioctls, and the module
  */
+#include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
+#include "ctx.h"
 #include "device.h"
 #include "dirty.h"
 #include "hw_info.h"
+#include "hw_pagetable.h"
 #include "ioas.h"
 #include "object.h"
 #include "test_hook.h"
@@ -80,7 +82,7 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      struct iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas,
 	      struct iommu_ioas_allow_iovas, allowed_iovas),
-	IOCTL(IOMMU_IOAS_CHANGE_PROCESS, iommufd_ioas_change_process,
+	IOCTL(IOMMU_IOAS_CHANGE_PROCESS, iommufd_change_process,
 	      struct iommu_ioas_change_process, __reserved),
 	IOCTL(IOMMU_IOAS_COPY, iommufd_ioas_copy, struct iommu_ioas_copy,
 	      src_iova),
@@ -132,22 +134,17 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 
 static int iommufd_fops_open(struct inode *inode, struct file *file)
 {
-	struct iommufd_ctx *ictx;
+	struct iommufd_ctx *ictx = iommufd_ctx_create(file);
 
-	ictx = kzalloc(sizeof(*ictx), GFP_KERNEL_ACCOUNT);
-	if (!ictx)
-		return -ENOMEM;
-	iommufd_ctx_init(ictx, file);
+	if (IS_ERR(ictx))
+		return PTR_ERR(ictx);
 	file->private_data = ictx;
 	return 0;
 }
 
 static int iommufd_fops_release(struct inode *inode, struct file *file)
 {
-	struct iommufd_ctx *ictx = file->private_data;
-
-	iommufd_ctx_release(ictx);
-	kfree(ictx);
+	iommufd_ctx_destroy(file->private_data);
 	return 0;
 }
 
@@ -182,31 +179,6 @@ struct iommufd_ctx *iommufd_ctx_from_fd(int fd)
 	return file->private_data;
 }
 EXPORT_SYMBOL_GPL(iommufd_ctx_from_fd);
-
-/**
- * iommufd_ctx_get() - Take another reference to a context
- * @ictx: A context that the caller holds a reference to.
- *
- * Any context.
- */
-void iommufd_ctx_get(struct iommufd_ctx *ictx)
-{
-	get_file(ictx->file);
-}
-EXPORT_SYMBOL_GPL(iommufd_ctx_get);
-
-/**
- * iommufd_ctx_put() - Drop a reference to a context
- * @ictx: The context.
- *
- * With the last one, all that the context holds is destroyed, at the latest
- * before the current task returns to user space.
- */
-void iommufd_ctx_put(struct iommufd_ctx *ictx)
-{
-	fput(ictx->file);
-}
-EXPORT_SYMBOL_GPL(iommufd_ctx_put);
 
 static struct miscdevice iommufd_misc_dev = {
 	.minor = MISC_DYNAMIC_MINOR,

@@ -18,27 +18,11 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
-#include "access.h"
-#include "device.h"
-#include "hw_pagetable.h"
-#include "ioas.h"
 #include "object.h"
-#include "test_hook.h"
-
-typedef void (*object_destroy_fn)(struct iommufd_ctx *ictx,
-				  struct iommufd_object *obj);
-
-static const object_destroy_fn object_destroy[IOMMUFD_OBJ_MAX] = {
-	[IOMMUFD_OBJ_IOAS] = iommufd_ioas_destroy,
-	[IOMMUFD_OBJ_HWPT] = iommufd_hwpt_destroy,
-	[IOMMUFD_OBJ_DEVICE] = iommufd_device_destroy,
-	[IOMMUFD_OBJ_ACCESS] = iommufd_access_release,
-	[IOMMUFD_OBJ_TEST] = iommufd_test_destroy,
-};
 
 static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
-	object_destroy[obj->type](ictx, obj);
+	obj->type->destroy(ictx, obj);
 	kfree(obj);
 }
 
@@ -52,9 +36,9 @@ static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  *
  * Return: the object, or ERR_PTR(-ENOMEM); -EBUSY when all IDs are taken.
  */
-struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,
-						size_t size,
-						enum iommufd_object_type type)
+struct iommufd_object *
+iommufd_object_alloc_elm(struct iommufd_ctx *ictx, size_t size,
+			 const struct iommufd_object_type *type)
 {
 	struct iommufd_object *obj;
 	int rc;
@@ -109,23 +93,23 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
  * iommufd_object_get() - Find an object for the duration of a call
  * @ictx: The context.
  * @id: Its ID.
- * @type: The kind wanted, or IOMMUFD_OBJ_ANY.
+ * @type: The kind wanted, or NULL for any.
  *
  * Pairs with iommufd_object_put().  To keep the object beyond that, take one
  * of its users before.
  *
  * Return: the object, or ERR_PTR(-ENOENT).
  */
-struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
-					  enum iommufd_object_type type)
+struct iommufd_object *
+iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+		   const struct iommufd_object_type *type)
 {
 	XA_STATE(xas, &ictx->objects, id);
 	struct iommufd_object *obj;
 
 	xas_lock(&xas);
 	obj = xas_load(&xas);
-	if (!obj || xa_is_zero(obj) ||
-	    (type != IOMMUFD_OBJ_ANY && obj->type != type))
+	if (!obj || xa_is_zero(obj) || (type && obj->type != type))
 		obj = ERR_PTR(-ENOENT);
 	else
 		atomic_inc(&obj->calls);
@@ -295,30 +279,14 @@ void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 }
 
 /**
- * iommufd_ctx_init() - Set up a context
- * @ictx: The context, zeroed.
- * @file: The open file that it belongs to.
- */
-void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file)
-{
-	ictx->file = file;
-	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-	xa_init_flags(&ictx->groups, XA_FLAGS_ACCOUNT);
-	mutex_init(&ictx->groups_lock);
-	mutex_init(&ictx->change_lock);
-	mutex_init(&ictx->mmio_lock);
-	INIT_LIST_HEAD(&ictx->mmios);
-}
-
-/**
- * iommufd_ctx_release() - Destroy all objects of a context
+ * iommufd_object_destroy_all() - Destroy all objects of a context
  * @ictx: The context; no call is at work, and no device is bound any more but
  *	by objects of its own.
  *
  * Objects use each other without cycles, so each round finds at least one
  * that nothing uses.
  */
-void iommufd_ctx_release(struct iommufd_ctx *ictx)
+void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 {
 	struct iommufd_object *obj;
 	unsigned long id;
@@ -334,10 +302,4 @@ void iommufd_ctx_release(struct iommufd_ctx *ictx)
 			progress = true;
 		}
 	} while (progress);
-
-	WARN_ON(!xa_empty(&ictx->objects));
-	WARN_ON(!xa_empty(&ictx->groups));
-	mutex_destroy(&ictx->mmio_lock);
-	mutex_destroy(&ictx->groups_lock);
-	mutex_destroy(&ictx->change_lock);
 }

@@ -11,20 +11,25 @@
 
 struct file;
 
-enum iommufd_object_type {
-	IOMMUFD_OBJ_ANY,	/* only to look up */
-	IOMMUFD_OBJ_IOAS,
-	IOMMUFD_OBJ_HWPT,
-	IOMMUFD_OBJ_DEVICE,
-	IOMMUFD_OBJ_ACCESS,
-	IOMMUFD_OBJ_TEST,	/* of a test module, see test_hook.h */
-	IOMMUFD_OBJ_MAX,
+struct iommufd_ctx;
+struct iommufd_object;
+
+/**
+ * struct iommufd_object_type - A kind of object
+ * @destroy: Releases what an object of this kind holds; its memory is freed
+ *	after that.  Nothing uses the object, and lookups no longer find it.
+ *	May sleep, cannot fail and needs no memory.
+ *
+ * Each kind has one, by whose address it is known.
+ */
+struct iommufd_object_type {
+	void (*destroy)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 };
 
 /**
  * struct iommufd_ctx - What one open of /dev/iommu stands for
  * @file: The open file.  A reference to the context is one to the file, so
- *	whoever holds one also holds off iommufd_ctx_release().
+ *	whoever holds one also holds off iommufd_ctx_destroy().
  * @objects: Objects by ID.  Its xa_lock guards the step from visible to
  *	hidden to gone, see iommufd_object_destroy().
  * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none.  Not
@@ -65,21 +70,22 @@ struct iommufd_ctx {
  *	ID and is still at work.  Destruction waits for 0, which nothing else sees.
  */
 struct iommufd_object {
-	enum iommufd_object_type type;
+	const struct iommufd_object_type *type;
 	u32 id;
 	refcount_t users;
 	atomic_t calls;
 	bool automatic;
 };
 
-struct iommufd_object *iommufd_object_alloc_elm(struct iommufd_ctx *ictx,
-						size_t size,
-						enum iommufd_object_type type);
+struct iommufd_object *
+iommufd_object_alloc_elm(struct iommufd_ctx *ictx, size_t size,
+			 const struct iommufd_object_type *type);
 void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
-struct iommufd_object *iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
-					  enum iommufd_object_type type);
+struct iommufd_object *
+iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
+		   const struct iommufd_object_type *type);
 bool __iommufd_object_hold(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_object *obj);
@@ -88,18 +94,18 @@ void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj);
 void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj);
-void iommufd_ctx_init(struct iommufd_ctx *ictx, struct file *file);
-void iommufd_ctx_release(struct iommufd_ctx *ictx);
+void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
 
 /*
- * A new object of struct @type, whose first member is its struct
+ * A new object of kind @type, a @container whose first member is its struct
  * iommufd_object, obj.  It has an ID, but cannot be found before
  * iommufd_object_publish().
  */
-#define iommufd_object_alloc(ictx, type, kind)				\
-	((type *)iommufd_object_alloc_elm(				\
+#define iommufd_object_alloc(ictx, container, type)			\
+	((container *)iommufd_object_alloc_elm(				\
 		ictx,							\
-		sizeof(type) + BUILD_BUG_ON_ZERO(offsetof(type, obj)),	\
-		kind))
+		sizeof(container) +					\
+			BUILD_BUG_ON_ZERO(offsetof(container, obj)),	\
+		type))
 
 #endif

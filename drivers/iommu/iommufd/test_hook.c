@@ -51,10 +51,24 @@ void iommufd_test_unregister(const struct iommufd_test_ops *ops)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_test_unregister, "IOMMUFD_TEST");
 
+/* Each object of the test module holds a reference to that module. */
+static void test_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	struct module *owner = test_ops->owner;
+
+	test_ops->destroy(ictx, obj);
+	module_put(owner);
+}
+
+const struct iommufd_object_type iommufd_test_type = {
+	.destroy = test_destroy,
+};
+EXPORT_SYMBOL_NS_GPL(iommufd_test_type, "IOMMUFD_TEST");
+
 /**
  * iommufd_test_publish() - Let lookups find an object of the test module
  * @ictx: The context.
- * @obj: The object, of kind IOMMUFD_OBJ_TEST, complete.
+ * @obj: The object, of kind iommufd_test_type, complete.
  *
  * Keeps the module, which is at work in its ioctl(), until the object is
  * destroyed.
@@ -65,19 +79,6 @@ void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	iommufd_object_publish(ictx, obj);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, "IOMMUFD_TEST");
-
-/**
- * iommufd_test_destroy() - Release what an object of the test module holds
- * @ictx: The context.
- * @obj: The object; with it goes a reference to the module.
- */
-void iommufd_test_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
-{
-	struct module *owner = test_ops->owner;
-
-	test_ops->destroy(ictx, obj);
-	module_put(owner);
-}
 
 /**
  * iommufd_test_ioctl() - Do an ioctl that the driver does not know

@@ -11,7 +11,7 @@ struct module;
  * @owner: The module.
  * @ioctl: Does an ioctl that the driver does not know; -ENOTTY for what the
  *	module does not know either.
- * @destroy: Releases what an object of kind IOMMUFD_OBJ_TEST holds.  Cannot
+ * @destroy: Releases what an object of kind iommufd_test_type holds.  Cannot
  *	fail and needs no memory.
  */
 struct iommufd_test_ops {
@@ -21,12 +21,13 @@ struct iommufd_test_ops {
 	void (*destroy)(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 };
 
+extern const struct iommufd_object_type iommufd_test_type;
+
 int iommufd_test_register(const struct iommufd_test_ops *ops);
 void iommufd_test_unregister(const struct iommufd_test_ops *ops);
 void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 
 int iommufd_test_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
 		       void __user *arg);
-void iommufd_test_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 
 #endif

@@ -123,7 +123,7 @@ static int mock_object_create(struct iommufd_ucmd *ucmd, u32 flags)
 	int rc;
 
 	mobj = iommufd_object_alloc(ucmd->ictx, struct mock_object,
-				    IOMMUFD_OBJ_TEST);
+				    &iommufd_test_type);
 	if (IS_ERR(mobj))
 		return PTR_ERR(mobj);
 	rc = mock_object_bind(ucmd, mobj, flags, &pt_id);
@@ -175,7 +175,7 @@ static int mock_test_domain_replace(struct iommufd_ucmd *ucmd)
 	rc = mock_respond(ucmd);
 	if (rc)
 		return rc;
-	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_TEST);
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_test_type);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	mobj = container_of(obj, struct mock_object, obj);
@@ -200,7 +200,7 @@ static int mock_test_check_map(struct iommufd_ucmd *ucmd)
 	if (rc)
 		return rc;
 
-	obj = iommufd_object_get(ucmd->ictx, cmd->id, IOMMUFD_OBJ_HWPT);
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_hwpt_type);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	hwpt = container_of(obj, struct iommufd_hwpt, obj);
