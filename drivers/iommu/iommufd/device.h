@@ -10,7 +10,6 @@ struct device;
 struct iommu_group;
 struct iommu_provider_ops;
 struct iommufd_hwpt;
-struct iommufd_ucmd;
 
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
@@ -66,6 +65,5 @@ iommufd_device_get(struct iommufd_ctx *ictx, u32 id)
 struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 						 struct device *dev, u32 *id);
 void iommufd_device_unbind_owned(struct iommufd_device *idev);
-int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 
 #endif

@@ -14,10 +14,10 @@
 #include <linux/sched/signal.h>
 #include <uapi/linux/iommufd.h>
 
+#include "backend/backend.h"
 #include "dirty.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "backend/backend.h"
 #include "ucmd.h"
 
 /**

@@ -9,9 +9,9 @@
 #include <linux/string.h>
 #include <uapi/linux/iommufd.h>
 
+#include "backend/backend.h"
 #include "device.h"
 #include "hw_info.h"
-#include "backend/backend.h"
 #include "ucmd.h"
 
 static int zero_rest(void __user *to, size_t length)

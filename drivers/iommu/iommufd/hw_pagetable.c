@@ -4,10 +4,13 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <uapi/linux/iommufd.h>
 
+#include "backend/backend.h"
+#include "device.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "backend/backend.h"
+#include "ucmd.h"
 
 static void hwpt_release(struct iommufd_hwpt *hwpt)
 {
@@ -46,9 +49,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
  * @flags: Of enum iommufd_hwpt_alloc_flags.
  * @data: What user space says of it, or NULL.
  *
- * Its domain is empty.  It can be filled by iommufd_hwpt_fill(), or when the
- * first group is attached to it, by iommufd_hwpt_attach_and_fill(): where
- * domains are not final, what they can map is known after an attach only.
+ * Its domain is empty, and is filled when a group is attached to it at the
+ * latest, see iommufd_hwpt_attach().
  *
  * Pairs with iommufd_hwpt_publish() or iommufd_hwpt_abort().
  *
@@ -87,67 +89,73 @@ static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
 			       hwpt->domain);
 }
 
-/**
- * iommufd_hwpt_fill() - Fill a page table that nothing is attached to
- * @hwpt: The page table, not published.
- * @dev: A device of @group.
- * @group: A group, claimed, without a domain attached unless the provider has
- *	final domains.
- *
- * Where domains are not final, @group is attached for a moment while there is
- * nothing in the domain.  To the device that makes no difference.
- *
- * Return: 0, or, with nothing changed, what the provider's attach(), or
- * iopt_add_domain(), return.
- */
-int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
-		      struct iommu_group *group)
+static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
+			 struct iommu_group *group)
 {
-	const struct iommu_provider_ops *provider = hwpt->provider;
-	int rc;
+	return iommu_provider_finalize(hwpt->provider, hwpt->domain, dev, group,
+				       &hwpt->coherent);
+}
 
-	if (provider->final_domains) {
-		/* Without a device, an IOMMU driver would promise anything. */
-		hwpt->coherent = provider->enforces_coherency &&
-				 provider->enforces_coherency(dev) &&
-				 iommu_provider_enforce_coherency(hwpt->domain);
-		return hwpt_add_domain(hwpt);
-	}
+/*
+ * Fill a page table that is not published, and to which nothing is attached.  If
+ * its domain becomes final only with a device, @group is attached for a moment.
+ * To the device that makes no difference, as the domain is empty.  If @group is
+ * NULL then, the page table stays empty: see iommufd_hwpt_attach().
+ */
+static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
+		     struct iommu_group *group)
+{
+	int rc = hwpt_finalize(hwpt, dev, group);
 
-	rc = provider->attach(hwpt->domain, group);
-	if (rc)
+	if (rc == -EBUSY && !group)
+		return 0;
+	if (rc < 0)
 		return rc;
-	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
-	provider->detach(hwpt->domain, group);
+	if (rc > 0)
+		hwpt->provider->detach(hwpt->domain, group);
 	return hwpt_add_domain(hwpt);
 }
 
 /**
- * iommufd_hwpt_attach_and_fill() - Attach a first group, then fill
- * @hwpt: The page table, not filled; hwpts_lock of its IOAS is held.
- * @group: The group, claimed, without a domain attached.
+ * iommufd_hwpt_attach() - Let a group do DMA through a page table
+ * @hwpt: The page table; filled if it is not yet.
+ * @old: What @group is attached to and is moved from at once, or NULL.
+ * @dev: A device of @group.
+ * @group: The group, claimed; attached to @old, or without a domain.
  *
- * For domains that are not final.  To the device it makes no difference that it
- * is attached first: from blocked, memory appears bit by bit.
+ * Where a domain becomes final only with a device, the first group is attached
+ * before the page table is filled.  To the device that makes no difference: from
+ * blocked, memory appears bit by bit.
  *
- * Return: 0, or, with nothing changed, what the provider's attach(), or
- * iopt_add_domain(), return.
+ * Context: Process context, under iommufd_ioas::hwpts_lock.  May fault in memory
+ * that is mapped.
+ *
+ * Return: 0, or, with @group where it was, what iommu_provider_ops::finalize(),
+ * attach() or replace(), or iopt_add_domain(), return.
  */
-int iommufd_hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
-				 struct iommu_group *group)
+int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
+			struct device *dev, struct iommu_group *group)
 {
-	int rc;
+	int rc, attached;
 
 	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
 
-	rc = hwpt->provider->attach(hwpt->domain, group);
-	if (rc)
-		return rc;
-	hwpt->coherent = iommu_provider_enforce_coherency(hwpt->domain);
-	rc = hwpt_add_domain(hwpt);
-	if (rc)
-		hwpt->provider->detach(hwpt->domain, group);
-	return rc;
+	if (!iommufd_hwpt_filled(hwpt)) {
+		attached = hwpt_finalize(hwpt, dev, old ? NULL : group);
+		if (attached < 0)
+			return attached;
+		rc = hwpt_add_domain(hwpt);
+		if (rc && attached)
+			hwpt->provider->detach(hwpt->domain, group);
+		if (rc || attached)
+			return rc;
+	}
+	if (old)
+		return iopt_replace_group(&old->ioas->iopt, &hwpt->ioas->iopt,
+					  hwpt->provider, old->domain,
+					  hwpt->domain, group);
+	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->provider,
+				 hwpt->domain, group);
 }
 
 /**
@@ -176,3 +184,91 @@ void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	iommufd_object_abort(ictx, &hwpt->obj);
 }
 
+/* Make a page table for the IOMMU of a device, and fill it if that can be done. */
+static struct iommufd_hwpt *
+hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
+		      u32 flags, const struct iommu_provider_data *data)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, igroup->provider, idev->dev,
+				  flags, data);
+	if (IS_ERR(hwpt))
+		return hwpt;
+
+	/* The DMA of a group that is attached must not be interrupted. */
+	mutex_lock(&igroup->lock);
+	rc = hwpt_fill(hwpt, idev->dev, igroup->hwpt ? NULL : igroup->group);
+	mutex_unlock(&igroup->lock);
+	if (rc) {
+		iommufd_hwpt_abort(idev->ictx, hwpt);
+		return ERR_PTR(rc);
+	}
+	return hwpt;
+}
+
+static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
+				  struct iommufd_device *idev,
+				  struct iommufd_ioas *ioas,
+				  const struct iommu_provider_data *data)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	hwpt = hwpt_alloc_for_device(idev, ioas, cmd->flags, data);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	cmd->out_hwpt_id = hwpt->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc) {
+		iommufd_hwpt_abort(ucmd->ictx, hwpt);
+		return rc;
+	}
+	mutex_lock(&ioas->hwpts_lock);
+	iommufd_hwpt_publish(ucmd->ictx, hwpt);
+	mutex_unlock(&ioas->hwpts_lock);
+	return 0;
+}
+
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	const struct iommu_provider_data data = {
+		.type = cmd->data_type,
+		.uptr = u64_to_user_ptr(cmd->data_uptr),
+		.length = cmd->data_len,
+	};
+	bool none = data.type == IOMMU_HWPT_DATA_NONE;
+	struct iommufd_device *idev;
+	struct iommufd_object *pt;
+	int rc;
+
+	if (cmd->flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || cmd->__reserved ||
+	    cmd->__reserved2)
+		return -EOPNOTSUPP;
+	if (none && data.length)
+		return -EINVAL;
+
+	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, NULL);
+	if (IS_ERR(pt)) {
+		rc = PTR_ERR(pt);
+		goto out_put_idev;
+	}
+	if (pt->type == &iommufd_ioas_type)
+		rc = hwpt_alloc_and_respond(ucmd, idev,
+					    container_of(pt, struct iommufd_ioas,
+							 obj),
+					    none ? NULL : &data);
+	else
+		rc = -EINVAL;
+	iommufd_object_put(pt);
+out_put_idev:
+	iommufd_object_put(&idev->obj);
+	return rc;
+}

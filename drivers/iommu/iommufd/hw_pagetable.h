@@ -13,6 +13,7 @@ struct device;
 struct iommu_provider_data;
 struct iommu_provider_ops;
 struct iommufd_ioas;
+struct iommufd_ucmd;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
@@ -44,8 +45,8 @@ struct iommufd_hwpt {
 
 /*
  * Does the domain hold what the IOAS maps?  It does not, and is empty and
- * without devices, as long as nobody could say what it can map: see
- * iommufd_hwpt_alloc().  Guarded by iommufd_ioas::hwpts_lock, and by
+ * without devices, until its backend has made final what it can map: see
+ * iommufd_hwpt_attach().  Guarded by iommufd_ioas::hwpts_lock, and by
  * io_pagetable::domains_lock.
  */
 static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
@@ -67,11 +68,10 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		   const struct iommu_provider_ops *provider,
 		   struct device *dev, u32 flags,
 		   const struct iommu_provider_data *data);
-int iommufd_hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
-		      struct iommu_group *group);
-int iommufd_hwpt_attach_and_fill(struct iommufd_hwpt *hwpt,
-				 struct iommu_group *group);
+int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
+			struct device *dev, struct iommu_group *group);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
+int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
 
 #endif

@@ -11,7 +11,6 @@
 #include <uapi/linux/iommufd.h>
 
 #include "ctx.h"
-#include "device.h"
 #include "dirty.h"
 #include "hw_info.h"
 #include "hw_pagetable.h"

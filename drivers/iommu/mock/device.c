@@ -228,7 +228,6 @@ const struct iommu_provider_ops mock_backend = {
 	.hw_info = mock_hw_info,
 	.capabilities = mock_capabilities,
 	.pasid_bits = mock_pasid_bits,
-	.final_domains = true,
 	.domain_alloc = mock_backend_domain_alloc,
 	.domain_free = mock_backend_domain_free,
 	.attach = mock_attach,

@@ -108,21 +108,6 @@ static void generic_domain_free(struct iommu_domain *domain)
 	iommu_domain_free(domain);
 }
 
-/**
- * iommu_provider_enforce_coherency() - Snoop also what asks not to be snooped
- * @domain: A domain with nothing mapped, that is final or has a device attached.
- *
- * From then on the IOMMU driver refuses to attach devices for which it cannot
- * be done.
- *
- * Return: whether it could be done.
- */
-bool iommu_provider_enforce_coherency(struct iommu_domain *domain)
-{
-	return domain->ops->enforce_cache_coherency &&
-	       domain->ops->enforce_cache_coherency(domain);
-}
-
 /*
  * Bytes at @iova that an IOMMU driver can be asked to map to @phys, or to unmap if
  * that is @iova, in one step: pages of one size, *@pgsize.  Steps end at multiples
@@ -403,6 +388,39 @@ static int final_replace(struct iommu_domain *old, struct iommu_domain *domain,
 	return rc;
 }
 
+/*
+ * From then on the IOMMU driver refuses to attach devices for which it cannot be
+ * done.  Nothing is mapped in the domain yet.
+ */
+static bool enforce_coherency(struct iommu_domain *domain)
+{
+	return domain->ops->enforce_cache_coherency &&
+	       domain->ops->enforce_cache_coherency(domain);
+}
+
+static int generic_finalize(struct iommu_domain *domain, struct device *dev,
+			    struct iommu_group *group, bool *coherent)
+{
+	int rc;
+
+	if (!group)
+		return -EBUSY;
+	rc = generic_attach(domain, group);
+	if (rc)
+		return rc;
+	*coherent = enforce_coherency(domain);
+	return 1;
+}
+
+/* Without a device, an IOMMU driver would promise anything: ask for it first. */
+static int final_finalize(struct iommu_domain *domain, struct device *dev,
+			  struct iommu_group *group, bool *coherent)
+{
+	*coherent = generic_enforces_coherency(dev) &&
+		    enforce_coherency(domain);
+	return 0;
+}
+
 static const struct iommu_provider_ops generic_provider = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
@@ -412,6 +430,7 @@ static const struct iommu_provider_ops generic_provider = {
 	.claim = generic_claim,
 	.release = generic_release,
 	.domain_alloc = generic_domain_alloc,
+	.finalize = generic_finalize,
 	.domain_free = generic_domain_free,
 	.map_msi = generic_map_msi,
 	.attach = generic_attach,
@@ -429,8 +448,8 @@ static const struct iommu_provider_ops final_provider = {
 	.release = generic_release,
 	.hw_info = iommu_hw_info,
 	.pasid_bits = iommu_pasid_bits,
-	.final_domains = true,
 	.domain_alloc = final_domain_alloc,
+	.finalize = final_finalize,
 	.domain_free = generic_domain_free,
 	.map_msi = generic_map_msi,
 	.attach = final_attach,
@@ -519,22 +538,23 @@ int iommu_provider_probe(const struct iommu_provider_ops *provider,
 			 struct iommu_provider_limits *limits)
 {
 	struct iommu_domain *domain;
+	bool coherent;
 	int rc;
 
 	domain = provider->domain_alloc(dev, 0, NULL);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 
-	rc = provider->final_domains ? 0 : provider->attach(domain, group);
-	if (!rc) {
+	rc = iommu_provider_finalize(provider, domain, dev, group, &coherent);
+	if (rc >= 0) {
 		limits->aperture_start = domain->geometry.aperture_start;
 		limits->aperture_end = domain->geometry.aperture_end;
 		limits->pgsizes = domain->pgsize_bitmap;
-		if (!provider->final_domains)
-			provider->detach(domain, group);
 	}
+	if (rc > 0)
+		provider->detach(domain, group);
 	provider->domain_free(domain);
-	return rc;
+	return min(rc, 0);
 }
 
 /**

@@ -67,14 +67,20 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * @capabilities: What can be done for a device, of enum
  *	iommufd_hw_capabilities.  NULL: nothing.
  * @pasid_bits: How wide PASIDs of a device can be, 0: there are none.  NULL: 0.
- * @final_domains: Geometry and page sizes of a domain are final when it is
- *	allocated.  Else they are once a device was attached: on 6.1, IOMMU
- *	drivers adapt a domain to the hardware then.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it,
  *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
  *	Its ops are those that IOMMU drivers have.
  *	Returns it or ERR_PTR(): -ENOMEM, -EOPNOTSUPP when it has no such flag
  *	or data, and when the data is wrong -EINVAL, -E2BIG or -EFAULT.
+ * @finalize: Make the geometry and the page sizes of a domain without devices
+ *	final, and set *@coherent to whether it snoops all DMA of @dev from now
+ *	on, also what asks not to be snooped.  IOMMU drivers of 6.1 adapt a domain
+ *	to the hardware when a device is attached, so their backend attaches
+ *	@group, of which @dev is.  @group is claimed and has no domain attached;
+ *	it is NULL while it has one.  Returns 0 without an attach, 1 when @group
+ *	is attached now, -EBUSY when that takes an attach and @group is NULL, or
+ *	what the IOMMU driver says.  NULL where domains are final when they are
+ *	allocated, and do not snoop all DMA.
  * @domain_free: Free a domain that is empty and without devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
  *	reserved for it.  Returns 0 or -ENOMEM.  NULL where no region is of type
@@ -85,8 +91,8 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * @detach: Block a group's DMA again.
  * @replace: Let a group do DMA through another domain instead of the one that
  *	it has attached, blocked in between no longer than the IOMMU driver has
- *	to.  Returns 0, or what the IOMMU driver says, then nothing has changed.  Takes
- *	@final_domains.  NULL where it cannot be done.
+ *	to.  Returns 0, or what the IOMMU driver says, then nothing has changed.
+ *	NULL where it cannot be done.
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
  *	what the IOMMU driver says.  NULL where no domain can.
@@ -113,9 +119,10 @@ struct iommu_provider_ops {
 	void *(*hw_info)(struct device *dev, u32 *length, u32 *type);
 	u64 (*capabilities)(struct device *dev);
 	u8 (*pasid_bits)(struct device *dev);
-	bool final_domains;
 	struct iommu_domain *(*domain_alloc)(struct device *dev, u32 flags,
 					     const struct iommu_provider_data *data);
+	int (*finalize)(struct iommu_domain *domain, struct device *dev,
+			struct iommu_group *group, bool *coherent);
 	void (*domain_free)(struct iommu_domain *domain);
 	int (*map_msi)(struct iommu_domain *domain, phys_addr_t iova);
 	int (*attach)(struct iommu_domain *domain, struct iommu_group *group);
@@ -144,6 +151,27 @@ static inline void iommu_provider_put(const struct iommu_provider_ops *provider)
 }
 
 /**
+ * iommu_provider_finalize() - Make final what a domain can map
+ * @provider: The provider of @domain.
+ * @domain: The domain, without devices.
+ * @dev: A device of the group that the domain is for.
+ * @group: The group, claimed, without a domain attached; else NULL.
+ * @coherent: Set to whether the domain snoops all DMA of @dev.
+ *
+ * Return: as iommu_provider_ops::finalize().
+ */
+static inline int
+iommu_provider_finalize(const struct iommu_provider_ops *provider,
+			struct iommu_domain *domain, struct device *dev,
+			struct iommu_group *group, bool *coherent)
+{
+	*coherent = false;
+	if (!provider->finalize)
+		return 0;
+	return provider->finalize(domain, dev, group, coherent);
+}
+
+/**
  * struct iommu_provider_limits - What the IOMMU of a group can do
  * @aperture_start: First IOVA.
  * @aperture_end: Last IOVA, inclusive.
@@ -160,7 +188,6 @@ int iommu_provider_probe(const struct iommu_provider_ops *provider,
 			 struct iommu_provider_limits *limits);
 
 /* What works on domains of any provider */
-bool iommu_provider_enforce_coherency(struct iommu_domain *domain);
 int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
 		       phys_addr_t phys, size_t length, int prot);
 int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,

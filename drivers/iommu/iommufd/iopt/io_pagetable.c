@@ -24,9 +24,9 @@
 #include <linux/wait_bit.h>
 #include <uapi/linux/iommufd.h>
 
+#include "backend/backend.h"
 #include "io_pagetable.h"
 #include "mmio.h"
-#include "backend/backend.h"
 
 #define node_to_area(n)		container_of(n, struct iopt_area, node)
 #define node_to_reserved(n)	container_of(n, struct iopt_reserved, node)

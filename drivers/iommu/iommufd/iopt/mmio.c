@@ -24,8 +24,8 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
-#include "mmio.h"
 #include "backend/backend.h"
+#include "mmio.h"
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
 {

@@ -16,8 +16,8 @@
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 
-#include "pfns.h"
 #include "huge.h"
+#include "pfns.h"
 
 bool iopt_no_huge_hint;
 EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, "IOMMUFD_TEST");

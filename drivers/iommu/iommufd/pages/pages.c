@@ -25,9 +25,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "backend/backend.h"
 #include "pages.h"
 #include "populate.h"
-#include "backend/backend.h"
 
 /* Up to this many pages need no memory to list them. */
 #define IOPT_STACK_PAGES	16

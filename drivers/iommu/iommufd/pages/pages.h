@@ -9,8 +9,8 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
-#include "pfns.h"
 #include "account.h"
+#include "pfns.h"
 
 struct file;
 struct iopt_pages;

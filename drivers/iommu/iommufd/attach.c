@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attaching devices to page tables
+ *
+ * A page table belongs to a group, so all attached devices of a group have one
+ * page table.  The first device that is attached attaches its group, and the last
+ * one that is detached detaches it.
+ */
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/iommufd.h>
+#include <linux/mutex.h>
+
+#include "backend/backend.h"
+#include "device.h"
+#include "hw_pagetable.h"
+#include "ioas.h"
+
+/**
+ * struct group_reserve_arg - What reserving a group's regions works on
+ * @iopt: Where to reserve.
+ * @igroup: For whom.
+ */
+struct group_reserve_arg {
+	struct io_pagetable *iopt;
+	struct iommufd_group *igroup;
+};
+
+static int group_reserve_region(const struct iommu_resv_region *region,
+				void *arg)
+{
+	struct group_reserve_arg *reserve = arg;
+
+	/* A relaxable identity mapping is one that only the host needs. */
+	if (region->type == IOMMU_RESV_DIRECT_RELAXABLE || !region->length)
+		return 0;
+	return iopt_reserve(reserve->iopt, region->start,
+			    region->start + region->length - 1,
+			    reserve->igroup);
+}
+
+static int group_reserve(struct iommufd_group *igroup,
+			 struct io_pagetable *iopt)
+{
+	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
+	int rc;
+
+	rc = igroup->provider->walk_reserved(igroup->group,
+					     group_reserve_region, &arg);
+	if (rc)
+		iopt_unreserve(iopt, igroup);
+	return rc;
+}
+
+static int group_find_sw_msi(const struct iommu_resv_region *region, void *arg)
+{
+	phys_addr_t *start = arg;
+
+	if (region->type == IOMMU_RESV_SW_MSI)
+		*start = region->start;
+	return 0;
+}
+
+/* Where the IOMMU translates interrupts too, the kernel maps their doorbell. */
+static int group_map_msi(struct iommufd_group *igroup,
+			 struct iommu_domain *domain)
+{
+	phys_addr_t start = PHYS_ADDR_MAX;
+	int rc;
+
+	rc = igroup->provider->walk_reserved(igroup->group, group_find_sw_msi,
+					     &start);
+	if (rc || start == PHYS_ADDR_MAX)
+		return rc;
+	return igroup->provider->map_msi(domain, start);
+}
+
+/*
+ * Attach a group without a domain to a page table, or if @old is not NULL, move it
+ * from there at once.  On error nothing changes.
+ */
+static int group_attach_hwpt(struct iommufd_device *idev,
+			     struct iommufd_hwpt *hwpt,
+			     struct iommufd_hwpt *old)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	int rc;
+
+	rc = group_map_msi(igroup, hwpt->domain);
+	return rc ?: iommufd_hwpt_attach(hwpt, old, idev->dev, igroup->group);
+}
+
+static void group_detach_hwpt(struct iommufd_group *igroup,
+			      struct iommufd_hwpt *hwpt)
+{
+	iopt_detach_group(&hwpt->ioas->iopt, hwpt->provider, hwpt->domain,
+			  igroup->group);
+}
+
+static bool enforces_coherency(struct iommufd_device *idev)
+{
+	const struct iommu_provider_ops *provider = idev->igroup->provider;
+
+	return provider->enforces_coherency &&
+	       provider->enforces_coherency(idev->dev);
+}
+
+/*
+ * Could a page table that is filled serve a device whose IOMMU has @limits?  Where
+ * that IOMMU can make all DMA of the device coherent, KVM takes for granted that
+ * it does, so the page table must have been made to snoop.
+ */
+static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
+		       const struct iommu_provider_limits *limits)
+{
+	return hwpt->provider == idev->igroup->provider &&
+	       iommu_provider_within(hwpt->domain, limits) &&
+	       (hwpt->coherent || !enforces_coherency(idev));
+}
+
+/* False for a page table that is being destroyed and still listed. */
+static bool hold_hwpt(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
+{
+	bool held;
+
+	xa_lock(&ictx->objects);
+	held = __iommufd_object_hold(ictx, &hwpt->obj);
+	xa_unlock(&ictx->objects);
+	return held;
+}
+
+static bool has_automatic(struct iommufd_ioas *ioas)
+{
+	struct iommufd_hwpt *hwpt;
+
+	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item)
+		if (hwpt->obj.automatic)
+			return true;
+	return false;
+}
+
+static int probe_limits(struct iommufd_device *idev, struct iommufd_hwpt *old,
+			struct iommu_provider_limits *limits)
+{
+	struct iommufd_group *igroup = idev->igroup;
+
+	return iommu_provider_probe(igroup->provider, idev->dev,
+				    old ? NULL : igroup->group, limits);
+}
+
+/*
+ * Attach to one of the page tables that the IOAS has.  Those that the user has
+ * made are only attached to by name.  Returns NULL when none will do.
+ */
+static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
+					       struct iommufd_ioas *ioas,
+					       struct iommufd_hwpt *old)
+{
+	struct iommu_provider_limits limits;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	if (!has_automatic(ioas))
+		return NULL;
+	rc = probe_limits(idev, old, &limits);
+	if (rc)
+		return ERR_PTR(rc);
+
+	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
+		if (!hwpt->obj.automatic || !hold_hwpt(idev->ictx, hwpt))
+			continue;
+		rc = hwpt_suits(hwpt, idev, &limits) ?
+			     group_attach_hwpt(idev, hwpt, old) : -EINVAL;
+		if (!rc)
+			refcount_inc(&hwpt->obj.users);
+		iommufd_object_put(&hwpt->obj);
+		if (!rc)
+			return hwpt;
+		/* Whatever a driver has against it, the next one may do. */
+	}
+	return NULL;
+}
+
+static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
+					  struct iommufd_ioas *ioas,
+					  struct iommufd_hwpt *old)
+{
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, idev->igroup->provider,
+				  idev->dev, 0, NULL);
+	if (IS_ERR(hwpt))
+		return hwpt;
+	hwpt->obj.automatic = true;
+	rc = group_attach_hwpt(idev, hwpt, old);
+	if (rc) {
+		iommufd_hwpt_abort(idev->ictx, hwpt);
+		return ERR_PTR(rc);
+	}
+	refcount_inc(&hwpt->obj.users);
+	iommufd_hwpt_publish(idev->ictx, hwpt);
+	return hwpt;
+}
+
+static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
+					    struct iommufd_hwpt *hwpt,
+					    struct iommufd_hwpt *old)
+{
+	struct iommu_provider_limits limits;
+	int rc;
+
+	if (hwpt->provider != idev->igroup->provider)
+		return ERR_PTR(-EINVAL);
+	if (iommufd_hwpt_filled(hwpt)) {
+		rc = probe_limits(idev, old, &limits);
+		if (rc)
+			return ERR_PTR(rc);
+		if (!hwpt_suits(hwpt, idev, &limits))
+			return ERR_PTR(-EINVAL);
+	}
+	rc = group_attach_hwpt(idev, hwpt, old);
+	if (rc)
+		return ERR_PTR(rc);
+	refcount_inc(&hwpt->obj.users);
+	return hwpt;
+}
+
+/**
+ * struct attach_target - What user space wants a device to be attached to
+ * @ioas: The IOAS to be reached.
+ * @hwpt: The page table, which maps @ioas; NULL for any that does.
+ */
+struct attach_target {
+	struct iommufd_ioas *ioas;
+	struct iommufd_hwpt *hwpt;
+};
+
+/*
+ * Attach a group, whose reserved regions the IOAS has, without a domain, or move
+ * it from @old at once.  The group is one more user of the page table that is
+ * returned.
+ */
+static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
+					 struct attach_target *target,
+					 struct iommufd_hwpt *old)
+{
+	struct iommufd_ioas *ioas = target->ioas;
+	struct iommufd_hwpt *hwpt;
+
+	mutex_lock(&ioas->hwpts_lock);
+	if (target->hwpt) {
+		hwpt = attach_to_named(idev, target->hwpt, old);
+	} else {
+		hwpt = attach_to_existing(idev, ioas, old);
+		if (!hwpt)
+			hwpt = attach_to_new(idev, ioas, old);
+	}
+	mutex_unlock(&ioas->hwpts_lock);
+	return hwpt;
+}
+
+/*
+ * Move a group from what it is attached to, if anything, to the target.  In
+ * between it is blocked, unless the IOMMU can replace domains.  On error it is
+ * back where it was.  The caller drops the use that the group made of *@unused,
+ * if set, once it holds no lock.
+ */
+static int group_move(struct iommufd_device *idev, struct attach_target *target,
+		      struct iommufd_hwpt **unused)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *old = igroup->hwpt, *hwpt;
+	bool reserve = !old || old->ioas != target->ioas;
+	bool at_once = old && igroup->provider->replace;
+	int rc;
+
+	if (reserve) {
+		rc = group_reserve(igroup, &target->ioas->iopt);
+		if (rc)
+			return rc;
+	}
+
+	if (old && !at_once)
+		group_detach_hwpt(igroup, old);
+	hwpt = group_attach(idev, target, at_once ? old : NULL);
+	if (IS_ERR(hwpt)) {
+		if (old && !at_once &&
+		    iopt_attach_group(&old->ioas->iopt, old->provider,
+				      old->domain, igroup->group))
+			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
+		if (reserve)
+			iopt_unreserve(&target->ioas->iopt, igroup);
+		return PTR_ERR(hwpt);
+	}
+
+	if (old && reserve)
+		iopt_unreserve(&old->ioas->iopt, igroup);
+	igroup->hwpt = hwpt;
+	*unused = old;
+	return 0;
+}
+
+static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
+{
+	if (target->hwpt)
+		return target->hwpt == hwpt;
+	return target->ioas == hwpt->ioas && hwpt->obj.automatic;
+}
+
+/* See iommufd_device_attach() and iommufd_device_replace(). */
+static int idev_attach_locked(struct iommufd_device *idev,
+				struct attach_target *target, bool replace,
+				struct iommufd_hwpt **unused)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	int rc;
+
+	lockdep_assert_held(&igroup->lock);
+
+	if (idev->attached != replace)
+		return -EINVAL;
+	if (!igroup->hwpt || !target_is(target, igroup->hwpt)) {
+		/* Other devices of the group stay where they are. */
+		if (igroup->nattached > idev->attached)
+			return -EINVAL;
+		rc = group_move(idev, target, unused);
+		if (rc)
+			return rc;
+	}
+	if (!idev->attached) {
+		idev->attached = true;
+		igroup->nattached++;
+	}
+	return 0;
+}
+
+static int target_init(struct attach_target *target, struct iommufd_object *obj)
+{
+	if (obj->type == &iommufd_ioas_type) {
+		target->hwpt = NULL;
+		target->ioas = container_of(obj, struct iommufd_ioas, obj);
+		return 0;
+	}
+	if (obj->type == &iommufd_hwpt_type) {
+		target->hwpt = container_of(obj, struct iommufd_hwpt, obj);
+		target->ioas = target->hwpt->ioas;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int idev_attach(struct iommufd_device *idev, u32 *pt_id, bool replace)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *unused = NULL;
+	struct attach_target target;
+	struct iommufd_object *obj;
+	int rc;
+
+	obj = iommufd_object_get(idev->ictx, *pt_id, NULL);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	rc = target_init(&target, obj);
+	if (rc)
+		goto out_put;
+
+	mutex_lock(&igroup->lock);
+	rc = idev_attach_locked(idev, &target, replace, &unused);
+	if (!rc)
+		*pt_id = igroup->hwpt->obj.id;
+	mutex_unlock(&igroup->lock);
+out_put:
+	iommufd_object_put(obj);
+	if (unused)
+		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
+	return rc;
+}
+
+/**
+ * iommufd_device_attach() - Let a device do DMA
+ * @idev: The binding, detached.
+ * @pt_id: ID of an IOAS, for which a page table is found or made, or of a page
+ *	table (HWPT).  Set to the ID of the page table.
+ *
+ * Process context; may fault in memory that is mapped.  Pairs with
+ * iommufd_device_detach().
+ *
+ * Return: 0, or, with nothing changed: -EINVAL when attached already, when
+ * another device of the group is attached elsewhere, or when the IOMMU cannot,
+ * -ENOENT without such an object, -EADDRINUSE when something is mapped, or to
+ * be kept usable, where the device or its IOMMU has a reserved region, -EFAULT
+ * when memory that is mapped is gone, -EINTR when killed, -ENOMEM.
+ */
+int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
+{
+	return idev_attach(idev, pt_id, false);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_attach);
+
+/**
+ * iommufd_device_replace() - Attach an attached device to something else
+ * @idev: The binding, attached.
+ * @pt_id: As for iommufd_device_attach().
+ *
+ * In between, the device is blocked from DMA unless its IOMMU provider can
+ * replace domains: on 6.1 the kernel cannot.
+ *
+ * Return: as iommufd_device_attach(), but -EINVAL when not attached.
+ */
+int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id)
+{
+	return idev_attach(idev, pt_id, true);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_replace);
+
+/**
+ * iommufd_device_detach() - Undo iommufd_device_attach()
+ * @idev: The binding; nothing happens when it is not attached.
+ *
+ * With the last device attached of its group, the group is blocked from DMA.
+ * Process context.
+ */
+void iommufd_device_detach(struct iommufd_device *idev)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	struct iommufd_hwpt *unused = NULL;
+
+	mutex_lock(&igroup->lock);
+	if (idev->attached) {
+		idev->attached = false;
+		if (!--igroup->nattached) {
+			unused = igroup->hwpt;
+			igroup->hwpt = NULL;
+			group_detach_hwpt(igroup, unused);
+			iopt_unreserve(&unused->ioas->iopt, igroup);
+		}
+	}
+	mutex_unlock(&igroup->lock);
+	if (unused)
+		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_detach);
