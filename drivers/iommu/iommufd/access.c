@@ -10,6 +10,7 @@
 #include <linux/rwsem.h>
 
 #include "ioas.h"
+#include "iopt/domains.h"
 #include "iopt/pin.h"
 
 /**

@@ -16,6 +16,8 @@
 #include "device.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
+#include "iopt/domains.h"
+#include "iopt/iova.h"
 
 /**
  * struct group_reserve_arg - What reserving a group's regions works on

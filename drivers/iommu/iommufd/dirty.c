@@ -18,6 +18,7 @@
 #include "dirty.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
+#include "iopt/walk.h"
 #include "ucmd.h"
 
 /**

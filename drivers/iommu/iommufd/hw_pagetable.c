@@ -10,6 +10,7 @@
 #include "device.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
+#include "iopt/domains.h"
 #include "ucmd.h"
 
 static void hwpt_release(struct iommufd_hwpt *hwpt)

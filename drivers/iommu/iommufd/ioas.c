@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * I/O address spaces: the ioctls
+ * I/O address spaces: their life, their ranges of IOVA, their options
  */
 #include <linux/err.h>
-#include <linux/file.h>
-#include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
 #include "ioas.h"
-#include "map.h"
+#include "iopt/domains.h"
+#include "iopt/iova.h"
 #include "ucmd.h"
 
 /*
@@ -57,7 +56,7 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 				    &iommufd_ioas_type);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	iopt_init(&ioas->iopt, &ucmd->ictx->mmio_lock);
+	iopt_init(&ioas->iopt, &ucmd->ictx->mmios);
 	mutex_init(&ioas->hwpts_lock);
 	INIT_LIST_HEAD(&ioas->hwpts);
 	init_rwsem(&ioas->vfio_lock);
@@ -77,7 +76,7 @@ int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 	struct iommu_ioas_iova_ranges *cmd = ucmd->cmd;
 	struct iommu_iova_range *ranges;
 	struct iommufd_ioas *ioas;
-	u32 count, room;
+	u32 count, capacity;
 	int rc = 0;
 
 	if (cmd->__reserved)
@@ -90,10 +89,10 @@ int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 	/* The user's memory may keep us waiting: not with the lock held. */
 	down_read(&ioas->iopt.iova_lock);
 	count = iopt_usable_ranges(&ioas->iopt, NULL, 0);
-	room = min(count, cmd->num_iovas);
-	ranges = kvmalloc_array(room, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	capacity = min(count, cmd->num_iovas);
+	ranges = kvmalloc_array(capacity, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
 	if (ranges)
-		iopt_usable_ranges(&ioas->iopt, ranges, room);
+		iopt_usable_ranges(&ioas->iopt, ranges, capacity);
 	cmd->out_iova_alignment = ioas->iopt.iova_alignment;
 	up_read(&ioas->iopt.iova_lock);
 	iommufd_object_put(&ioas->obj);
@@ -101,7 +100,7 @@ int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 	if (!ranges)
 		return -ENOMEM;
 	if (copy_to_user(u64_to_user_ptr(cmd->allowed_iovas), ranges,
-			 room * sizeof(*ranges)))
+			 capacity * sizeof(*ranges)))
 		rc = -EFAULT;
 	kvfree(ranges);
 	if (rc)
@@ -162,220 +161,6 @@ int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd)
 	iopt_free_allowed(&allowed);
 	iommufd_object_put(&ioas->obj);
 	return rc;
-}
-
-#define MAP_FLAGS                                                            \
-	(IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |              \
-	 IOMMU_IOAS_MAP_READABLE)
-
-/* IOMMU_READ and so on for the flags of a call, or an errno */
-static int flags_to_prot(u32 flags)
-{
-	int prot = IOMMU_CACHE;
-
-	if (flags & ~MAP_FLAGS)
-		return -EOPNOTSUPP;
-	if (!(flags & (IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)))
-		return -EINVAL;
-	if (flags & IOMMU_IOAS_MAP_WRITEABLE)
-		prot |= IOMMU_WRITE;
-	if (flags & IOMMU_IOAS_MAP_READABLE)
-		prot |= IOMMU_READ;
-	return prot;
-}
-
-/* A range of bytes from @start on that is not empty and does not wrap */
-static int check_range(u64 start, u64 length)
-{
-	u64 last;
-
-	if (!length)
-		return -EINVAL;
-	if (length == U64_MAX || check_add_overflow(start, length - 1, &last))
-		return -EOVERFLOW;
-	return 0;
-}
-
-/*
- * Tell the caller where what was begun is, and only then show it: a caller that
- * cannot be told finds nothing mapped.
- */
-static int respond_and_commit(struct iopt_map *map, u64 __user *out_iova)
-{
-	int rc;
-
-	rc = put_user(map->iova, out_iova);
-	if (rc)
-		iopt_map_abort(map);
-	else
-		iopt_map_commit(map);
-	return rc;
-}
-
-/* Map what was added. */
-static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
-			   u64 __user *out_iova)
-{
-	unsigned long fixed_iova = iova;
-	int rc;
-
-	rc = iopt_map_begin(map, flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
-					 &fixed_iova : NULL);
-	return rc ?: respond_and_commit(map, out_iova);
-}
-
-int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_ioas_map __user *umap = ucmd->ubuffer;
-	struct iommu_ioas_map *cmd = ucmd->cmd;
-	unsigned long fixed_iova = cmd->iova;
-	struct iommufd_ioas *ioas;
-	struct iopt_map map;
-	int prot, rc;
-
-	prot = flags_to_prot(cmd->flags);
-	if (prot < 0)
-		return prot;
-	if (cmd->__reserved)
-		return -EOPNOTSUPP;
-	rc = check_range(cmd->user_va, cmd->length);
-	if (rc)
-		return rc;
-
-	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
-	if (IS_ERR(ioas))
-		return PTR_ERR(ioas);
-
-	iopt_map_init(&map, &ioas->iopt);
-	rc = iommufd_map_begin_user(ucmd->ictx, &map, cmd->user_va, cmd->length,
-				    prot,
-				    cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
-					    &fixed_iova : NULL);
-	if (!rc)
-		rc = respond_and_commit(&map, &umap->iova);
-	iopt_map_destroy(&map);
-	iommufd_object_put(&ioas->obj);
-	return rc;
-}
-
-int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_ioas_map_file __user *umap = ucmd->ubuffer;
-	struct iommu_ioas_map_file *cmd = ucmd->cmd;
-	struct iommufd_ioas *ioas;
-	struct iopt_map map;
-	struct file *file;
-	int prot, rc;
-
-	prot = flags_to_prot(cmd->flags);
-	if (prot < 0)
-		return prot;
-	rc = check_range(cmd->start, cmd->length);
-	if (rc)
-		return rc;
-
-	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
-	if (IS_ERR(ioas))
-		return PTR_ERR(ioas);
-	file = fget(cmd->fd);
-	if (!file) {
-		rc = -EBADF;
-		goto out_put;
-	}
-
-	iopt_map_init(&map, &ioas->iopt);
-	rc = iopt_map_add_file(&map, file, cmd->start, cmd->length, prot,
-			       ucmd->ictx->account_mode);
-	if (!rc)
-		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
-	iopt_map_destroy(&map);
-	fput(file);
-out_put:
-	iommufd_object_put(&ioas->obj);
-	return rc;
-}
-
-static int add_copy(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
-{
-	struct iommu_ioas_copy *cmd = ucmd->cmd;
-	struct iommufd_ioas *src;
-	int rc;
-
-	src = iommufd_ioas_get(ucmd->ictx, cmd->src_ioas_id);
-	if (IS_ERR(src))
-		return PTR_ERR(src);
-	rc = iopt_map_add_copy(map, &src->iopt, cmd->src_iova, cmd->length,
-			       prot);
-	iommufd_object_put(&src->obj);
-	return rc;
-}
-
-int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_ioas_copy __user *ucopy = ucmd->ubuffer;
-	struct iommu_ioas_copy *cmd = ucmd->cmd;
-	struct iommufd_ioas *dst;
-	struct iopt_map map;
-	int prot, rc;
-
-	prot = flags_to_prot(cmd->flags);
-	if (prot < 0)
-		return prot;
-	rc = check_range(cmd->src_iova, cmd->length);
-	if (rc)
-		return rc;
-
-	dst = iommufd_ioas_get(ucmd->ictx, cmd->dst_ioas_id);
-	if (IS_ERR(dst))
-		return PTR_ERR(dst);
-
-	iopt_map_init(&map, &dst->iopt);
-	rc = add_copy(ucmd, &map, prot);
-	if (!rc)
-		rc = map_and_respond(&map, cmd->flags, cmd->dst_iova,
-				     &ucopy->dst_iova);
-	iopt_map_destroy(&map);
-	iommufd_object_put(&dst->obj);
-	return rc;
-}
-
-int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_ioas_unmap __user *uunmap = ucmd->ubuffer;
-	struct iommu_ioas_unmap *cmd = ucmd->cmd;
-	bool all = cmd->iova == 0 && cmd->length == U64_MAX;
-	struct iommufd_ioas *ioas;
-	unsigned long unmapped;
-	int rc;
-
-	if (!all) {
-		rc = check_range(cmd->iova, cmd->length);
-		if (rc)
-			return rc;
-	}
-
-	/*
-	 * What is unmapped cannot be brought back, so see first whether the
-	 * answer can be given.  Who takes its memory away meanwhile gets none.
-	 */
-	rc = put_user(cmd->length, &uunmap->length);
-	if (rc)
-		return rc;
-
-	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
-	if (IS_ERR(ioas))
-		return PTR_ERR(ioas);
-	rc = iopt_unmap(&ioas->iopt, cmd->iova,
-			all ? ULONG_MAX : cmd->iova + cmd->length - 1,
-			&unmapped);
-	iommufd_object_put(&ioas->obj);
-	if (rc)
-		return rc;
-	if (!unmapped && !all)
-		return -ENOENT;
-
-	put_user(unmapped, &uunmap->length);
-	return 0;
 }
 
 /**

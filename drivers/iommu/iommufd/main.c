@@ -15,6 +15,7 @@
 #include "hw_info.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
+#include "ioas_map.h"
 #include "object.h"
 #include "test_hook.h"
 #include "ucmd.h"

@@ -3,11 +3,12 @@
 #define __IOMMUFD_OBJECT_H
 
 #include <linux/atomic.h>
-#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
+
+#include "iopt/mmio.h"
 
 struct file;
 
@@ -39,9 +40,7 @@ struct iommufd_object_type {
  * @groups_lock: Guards @groups and the device count of each group in it.
  * @change_lock: Held while mappings get another process to charge: one caller at
  *	a time locks all their pages objects.
- * @mmio_lock: Guards @mmios, and what is mapped of them, see iopt/mmio.c.  Inside
- *	all locks that are held while user memory is touched.
- * @mmios: struct iommufd_mmio.
+ * @mmios: The MMIO regions of devices that are bound to the context.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -53,8 +52,7 @@ struct iommufd_ctx {
 	struct xarray groups;
 	struct mutex groups_lock;	/* of @groups */
 	struct mutex change_lock;
-	struct mutex mmio_lock;		/* see iopt/mmio.c */
-	struct list_head mmios;
+	struct iopt_mmio_regions mmios;
 	u8 account_mode;
 };
 

@@ -21,7 +21,12 @@
 
 #include "hw_pagetable.h"
 #include "ioas.h"
-#include "map.h"
+#include "ioas_map.h"
+#include "iopt/domains.h"
+#include "iopt/iova.h"
+#include "iopt/map.h"
+#include "iopt/unmap.h"
+#include "iopt/walk.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 
@@ -318,7 +323,7 @@ static int unmap_pages(struct iommufd_ioas *ioas,
 		rc = iopt_unmap_reported(&ioas->iopt, cmd->iova, last,
 					 mark_dirty, bitmap, unmapped);
 	else if (ioas->vfio_type == VFIO_TYPE1_IOMMU)
-		rc = iopt_unmap_cut(&ioas->iopt, cmd->iova, last, unmapped);
+		rc = iopt_unmap_split(&ioas->iopt, cmd->iova, last, unmapped);
 	else
 		rc = iopt_unmap(&ioas->iopt, cmd->iova, last, unmapped);
 	/* A mapping is only partly in the range. */

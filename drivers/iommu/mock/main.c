@@ -14,9 +14,10 @@
 #include <linux/sched/signal.h>
 
 #include "../iommufd/device.h"
-#include "../iommufd/pages/huge.h"
 #include "../iommufd/hw_pagetable.h"
 #include "../iommufd/ioas.h"
+#include "../iommufd/iopt/iova.h"
+#include "../iommufd/pages/huge.h"
 #include "../iommufd/test_hook.h"
 #include "../iommufd/ucmd.h"
 #include "access.h"

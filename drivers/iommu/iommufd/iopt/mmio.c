@@ -1,27 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of a device's MMIO: its BARs, for the DMA of other devices
+ * MMIO regions of devices, for the DMA of other devices
  *
- * They are no memory: nothing is pinned or charged, and the driver of the device
- * takes them away at any time.  Before a reset of the device, for instance, it
- * revokes them, and after it restores them: what was mapped is reachable again
- * without a call from user space.
+ * A driver makes a region for the BARs of a device that is bound to a context.
+ * They are no memory: nothing is pinned or charged, and the driver takes them away
+ * at any time.  Before a reset of the device, for instance, it revokes the region,
+ * and after the reset it restores it: what was mapped is reachable again without a
+ * call from user space.
  *
- * A driver does so where it holds locks of its own, under which page faults in
- * user memory are waited for, and so it cannot wait for a lock that is held
- * while user memory is touched, as io_pagetable::domains_lock is.  Hence one
- * more lock, iommufd_ctx::mmio_lock.  Under it user memory is never touched, and
- * no other lock of this driver is taken.  It guards, all at once,
+ * The driver revokes while it holds locks of its own, under which page faults in
+ * user memory are waited for.  So a revoke cannot wait for a lock that is held
+ * while user memory is accessed, as io_pagetable::domains_lock is.  Hence one more
+ * lock, iopt_mmio_regions::lock.  Under it user memory is never accessed, and no
+ * other lock of this driver is taken.  It guards
  *
  *  - whether a region is open, and which areas it has;
  *  - that an area is in all domains of its io_pagetable, or in none;
- *  - which domains those are, and which groups are attached to them.  This is
- *    guarded by io_pagetable::domains_lock as well: to change it takes both.
+ *  - which domains an io_pagetable has, and which groups are attached to them.
+ *    These are guarded by io_pagetable::domains_lock as well: a change takes both
+ *    locks.
  */
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
-#include <linux/mutex.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "backend/backend.h"
@@ -32,14 +34,98 @@ static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
 	return container_of(area, struct iopt_mmio_area, area);
 }
 
-static struct iommufd_mmio **pages_mmio(struct iopt_pages *pages)
+static struct iommufd_mmio *marea_region(struct iopt_mmio_area *marea)
 {
-	return iopt_pages_private(pages);
+	return container_of(iopt_pages_mmio_owner(marea->area.slice.pages),
+			    struct iommufd_mmio, kref);
 }
 
-static struct iommufd_mmio *area_mmio(struct iopt_mmio_area *marea)
+/**
+ * iopt_mmio_regions_init() - Begin without regions
+ * @regions: The regions of a context.
+ */
+void iopt_mmio_regions_init(struct iopt_mmio_regions *regions)
 {
-	return *pages_mmio(marea->area.slice.pages);
+	mutex_init(&regions->lock);
+	INIT_LIST_HEAD(&regions->list);
+}
+
+/**
+ * iopt_mmio_regions_destroy() - Undo iopt_mmio_regions_init()
+ * @regions: The regions, none of which is left.
+ */
+void iopt_mmio_regions_destroy(struct iopt_mmio_regions *regions)
+{
+	WARN_ON(!list_empty(&regions->list));
+	mutex_destroy(&regions->lock);
+}
+
+/**
+ * iopt_mmio_create() - Make a region, revoked
+ * @regions: The regions of the context that the device is bound to.
+ * @file: See iommufd_mmio_create().
+ * @find: See iommufd_mmio_create().
+ * @data: Argument of @find.
+ *
+ * Context: Process context.  Pairs with iommufd_mmio_destroy().
+ *
+ * Return: the region, or ERR_PTR(-ENOMEM).
+ */
+struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
+				      const struct file *file,
+				      iommufd_mmio_find_fn find, void *data)
+{
+	struct iommufd_mmio *mmio;
+
+	mmio = kzalloc(sizeof(*mmio), GFP_KERNEL_ACCOUNT);
+	if (!mmio)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&mmio->kref);
+	mmio->regions = regions;
+	mmio->file = file;
+	mmio->find = find;
+	mmio->data = data;
+	INIT_LIST_HEAD(&mmio->areas);
+
+	mutex_lock(&regions->lock);
+	list_add_tail(&mmio->item, &regions->list);
+	mutex_unlock(&regions->lock);
+	return mmio;
+}
+
+/**
+ * iopt_mmio_find() - Find a region by a mapping in user space
+ * @regions: The regions of the context.
+ * @vma: The mapping; the mmap lock of its address space is held.
+ * @uaddr: User address of the first byte, in @vma.
+ * @length: Bytes, all in @vma.
+ * @phys: Set to the physical address of the first byte.
+ *
+ * Context: Process context.  Pairs with iopt_mmio_put().
+ *
+ * Return: the region, with a reference, or ERR_PTR(-EFAULT).
+ */
+struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
+				    struct vm_area_struct *vma,
+				    unsigned long uaddr, unsigned long length,
+				    phys_addr_t *phys)
+{
+	struct iommufd_mmio *mmio;
+
+	lockdep_assert_held(&vma->vm_mm->mmap_lock);
+
+	mutex_lock(&regions->lock);
+	list_for_each_entry(mmio, &regions->list, item) {
+		if (vma->vm_file != mmio->file ||
+		    mmio->find(mmio->data, vma, uaddr, length, phys))
+			continue;
+		kref_get(&mmio->kref);
+		goto out_unlock;
+	}
+	mmio = ERR_PTR(-EFAULT);
+out_unlock:
+	mutex_unlock(&regions->lock);
+	return mmio;
 }
 
 static void mmio_free(struct kref *kref)
@@ -48,55 +134,31 @@ static void mmio_free(struct kref *kref)
 }
 
 /**
- * iommufd_mmio_put() - Drop a reference
+ * iopt_mmio_put() - Drop a reference to a region
  * @mmio: The region.
  */
-void iommufd_mmio_put(struct iommufd_mmio *mmio)
+void iopt_mmio_put(struct iommufd_mmio *mmio)
 {
 	kref_put(&mmio->kref, mmio_free);
 }
 
-/* Nobody but a domain, which does not ask for it, gets hold of a frame. */
-static long mmio_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list, bool *adjacent)
-{
-	return -EINVAL;
-}
-
-static void mmio_release(struct iopt_pages *pages)
-{
-	iommufd_mmio_put(*pages_mmio(pages));
-}
-
-const struct iopt_pages_ops iopt_mmio_ops = {
-	.size = sizeof(struct iommufd_mmio *),
-	.pin = mmio_pin,
-	.release = mmio_release,
-};
-
 /**
- * iopt_map_add_mmio() - Add a part of a region to what to map
- * @map: The mappings to be.
- * @mmio: The region; the caller's reference is taken over, on success.
- * @phys: First byte.
+ * iopt_mmio_pages_alloc() - Make a pages object of a part of a region
+ * @mmio: The region; on success the caller's reference is taken over.
+ * @phys: Physical address of the first byte.
  * @length: Bytes, not 0.
- * @prot: IOMMU_READ and IOMMU_WRITE.
+ * @writeable: Devices may write to it.
  *
- * Return: 0 or -ENOMEM.
+ * Its first area is a struct iopt_mmio_area.
+ *
+ * Return: the object, or ERR_PTR(-ENOMEM).
  */
-int iopt_map_add_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
-		      phys_addr_t phys, unsigned long length, int prot)
+struct iopt_pages *iopt_mmio_pages_alloc(struct iommufd_mmio *mmio,
+					 phys_addr_t phys, unsigned long length,
+					 bool writeable)
 {
-	struct iopt_pages *pages;
-
-	pages = iopt_pages_alloc(IOPT_MMIO, phys, length, prot & IOMMU_WRITE,
-				 IOPT_ACCOUNT_NONE,
-				 sizeof(struct iopt_mmio_area));
-	if (IS_ERR(pages))
-		return PTR_ERR(pages);
-	*pages_mmio(pages) = mmio;
-	iopt_map_add_pages(map, pages, phys - pages->base, length, prot);
-	return 0;
+	return iopt_pages_alloc_mmio(&mmio->kref, mmio_free, phys, length,
+				     writeable, sizeof(struct iopt_mmio_area));
 }
 
 static int marea_map(struct iopt_mmio_area *marea, struct iommu_domain *domain)
@@ -111,7 +173,7 @@ static int marea_map_all(struct iopt_mmio_area *marea)
 	struct iopt_domain *entry;
 	int rc;
 
-	lockdep_assert_held(marea->iopt->mmio_lock);
+	lockdep_assert_held(&marea->iopt->mmios->lock);
 
 	if (marea->mapped)
 		return 0;
@@ -133,7 +195,7 @@ static void marea_unmap_all(struct iopt_mmio_area *marea)
 {
 	struct iopt_domain *entry;
 
-	lockdep_assert_held(marea->iopt->mmio_lock);
+	lockdep_assert_held(&marea->iopt->mmios->lock);
 
 	if (!marea->mapped)
 		return;
@@ -142,26 +204,28 @@ static void marea_unmap_all(struct iopt_mmio_area *marea)
 	marea->mapped = false;
 }
 
-/* Let the region find the area, which is in no domain. */
+/* Add an area, which is in no domain, to those that its region revokes. */
 static void marea_register(struct iopt_mmio_area *marea,
 			   struct io_pagetable *iopt)
 {
 	struct iopt_slice *slice = &marea->area.slice;
 
-	lockdep_assert_held(iopt->mmio_lock);
+	lockdep_assert_held(&iopt->mmios->lock);
 
 	marea->iopt = iopt;
 	marea->iova = marea->area.node.start;
 	marea->phys = slice->pages->base + iopt_slice_start(slice);
 	marea->length = slice->length;
 	marea->mapped = false;
-	list_add_tail(&marea->item, &area_mmio(marea)->areas);
+	list_add_tail(&marea->item, &marea_region(marea)->areas);
 }
 
 /**
- * iopt_mmio_fill() - Put an area into all domains, as long as its region is open
- * @iopt: Where it is; has a domain, and domains_lock is held.
+ * iopt_mmio_fill() - Put an area into all domains whenever its region is open
+ * @iopt: The I/O page table, which has a domain.
  * @area: The area, of MMIO.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held.
  *
  * Return: 0, or, with nothing changed, what iopt_map_phys() returns.
  */
@@ -172,22 +236,23 @@ int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	mutex_lock(iopt->mmio_lock);
+	mutex_lock(&iopt->mmios->lock);
 	marea_register(marea, iopt);
-	if (area_mmio(marea)->open)
+	if (marea_region(marea)->open)
 		rc = marea_map_all(marea);
 	if (rc)
 		list_del(&marea->item);
-	mutex_unlock(iopt->mmio_lock);
+	mutex_unlock(&iopt->mmios->lock);
 	return rc;
 }
 
 /**
  * iopt_mmio_unfill() - Undo iopt_mmio_fill()
- * @iopt: Where the area is; domains_lock is held.
+ * @iopt: The I/O page table.
  * @area: The area.
  *
- * Cannot fail and needs no memory.
+ * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail and
+ * needs no memory.
  */
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
 {
@@ -195,32 +260,34 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	mutex_lock(iopt->mmio_lock);
+	mutex_lock(&iopt->mmios->lock);
 	marea_unmap_all(marea);
 	list_del(&marea->item);
-	mutex_unlock(iopt->mmio_lock);
+	mutex_unlock(&iopt->mmios->lock);
 }
 
 /**
- * iopt_mmio_split() - Two areas have been made of one that is filled
+ * iopt_mmio_split() - Let a region know that a filled area was split
  * @area: The area, which has lost its end.
- * @tail: That end.
+ * @tail: The area of that end.
  *
- * To the domains there is no difference, as they are mapped page by page.
+ * The domains do not change, as they are mapped page by page.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held.
  */
 void iopt_mmio_split(struct iopt_area *area, struct iopt_area *tail)
 {
 	struct iopt_mmio_area *marea = to_mmio_area(area);
 	struct iopt_mmio_area *mtail = to_mmio_area(tail);
 
-	mutex_lock(marea->iopt->mmio_lock);
+	mutex_lock(&marea->iopt->mmios->lock);
 	marea_register(mtail, marea->iopt);
 	mtail->mapped = marea->mapped;
 	marea->length -= mtail->length;
-	mutex_unlock(marea->iopt->mmio_lock);
+	mutex_unlock(&marea->iopt->mmios->lock);
 }
 
-/* Take areas, down to the first, out of a domain that is not listed. */
+/* Take areas, from @from down to the first, out of a domain that is not listed. */
 static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 				struct iommu_domain *domain)
 {
@@ -242,10 +309,13 @@ static void mareas_unregister(struct list_head *areas)
 }
 
 /**
- * iopt_mmio_add_domain() - Put MMIO into a domain, and list that
- * @iopt: Where; domains_lock is held for writing.
- * @areas: All areas of MMIO.
- * @entry: The domain, filled but for them.
+ * iopt_mmio_add_domain() - Put all MMIO into a domain, and list the domain
+ * @iopt: The I/O page table.
+ * @areas: All its areas of MMIO.
+ * @entry: The domain, which holds all areas of memory.
+ *
+ * Context: Process context, with io_pagetable::domains_lock and iova_lock held for
+ * writing.
  *
  * Return: 0, or, with nothing changed, what iopt_map_phys() returns.
  */
@@ -259,12 +329,12 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	mutex_lock(iopt->mmio_lock);
+	mutex_lock(&iopt->mmios->lock);
 	if (first) {
 		list_for_each_entry(area, areas, item) {
 			marea = to_mmio_area(area);
 			marea_register(marea, iopt);
-			marea->mapped = area_mmio(marea)->open;
+			marea->mapped = marea_region(marea)->open;
 		}
 	}
 	list_for_each_entry(area, areas, item) {
@@ -274,24 +344,25 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 			goto err_undo;
 	}
 	list_add_tail(&entry->item, &iopt->domains);
-	mutex_unlock(iopt->mmio_lock);
+	mutex_unlock(&iopt->mmios->lock);
 	return 0;
 
 err_undo:
 	mareas_leave_domain(areas, list_prev_entry(area, item), entry->domain);
 	if (first)
 		mareas_unregister(areas);
-	mutex_unlock(iopt->mmio_lock);
+	mutex_unlock(&iopt->mmios->lock);
 	return rc;
 }
 
 /**
  * iopt_mmio_remove_domain() - Undo iopt_mmio_add_domain()
- * @iopt: Where; domains_lock is held for writing.
- * @areas: All areas of MMIO.
+ * @iopt: The I/O page table.
+ * @areas: All its areas of MMIO.
  * @entry: The domain.
  *
- * Cannot fail and needs no memory.
+ * Context: Process context, with io_pagetable::domains_lock and iova_lock held for
+ * writing.  Cannot fail and needs no memory.
  */
 void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 			     struct list_head *areas,
@@ -299,58 +370,80 @@ void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 {
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	mutex_lock(iopt->mmio_lock);
+	mutex_lock(&iopt->mmios->lock);
 	list_del(&entry->item);
 	mareas_leave_domain(areas, list_last_entry(areas, struct iopt_area, item),
 			    entry->domain);
 	if (list_empty(&iopt->domains))
 		mareas_unregister(areas);
-	mutex_unlock(iopt->mmio_lock);
+	mutex_unlock(&iopt->mmios->lock);
 }
 
 /**
  * iommufd_mmio_revoke() - Let no device reach a region
  * @mmio: The region.
  *
- * When it returns, no DMA of a device of the context reaches the region.
- * What is mapped of it stays mapped for user space, and comes back with
- * iommufd_mmio_restore().  Nothing happens when it is revoked already.
+ * When this function returns, no DMA of a device of the context reaches the
+ * region.  For user space the region stays mapped, and iommufd_mmio_restore()
+ * lets devices reach it again.  Nothing happens when the region is revoked
+ * already.
  *
- * Process context.  Waits for no page fault in user memory, so that the caller
- * may hold locks that a page fault takes.  Cannot fail and needs no memory.
+ * Context: Process context.  Waits for no page fault in user memory, so that the
+ * caller may hold locks that a page fault takes.  Cannot fail and needs no memory.
  */
 void iommufd_mmio_revoke(struct iommufd_mmio *mmio)
 {
 	struct iopt_mmio_area *marea;
 
-	mutex_lock(mmio->lock);
+	mutex_lock(&mmio->regions->lock);
 	mmio->open = false;
 	list_for_each_entry(marea, &mmio->areas, item)
 		marea_unmap_all(marea);
-	mutex_unlock(mmio->lock);
+	mutex_unlock(&mmio->regions->lock);
 }
 EXPORT_SYMBOL_GPL(iommufd_mmio_revoke);
+
+/**
+ * iommufd_mmio_destroy() - Undo iommufd_mmio_create()
+ * @mmio: The region; the device is still bound.
+ *
+ * Revokes the region for good: nothing of it can be mapped any more, and what user
+ * space has mapped of it leads nowhere, until it is unmapped.
+ *
+ * Context: Process context, as iommufd_mmio_revoke().  Cannot fail.
+ */
+void iommufd_mmio_destroy(struct iommufd_mmio *mmio)
+{
+	mutex_lock(&mmio->regions->lock);
+	list_del(&mmio->item);
+	mutex_unlock(&mmio->regions->lock);
+	iommufd_mmio_revoke(mmio);
+	iopt_mmio_put(mmio);
+}
+EXPORT_SYMBOL_GPL(iommufd_mmio_destroy);
 
 /**
  * iommufd_mmio_restore() - Let devices reach what is mapped of a region
  * @mmio: The region.
  *
- * From now on, also what is mapped later.  Nothing happens when all is there
- * already.  Process context, as iommufd_mmio_revoke().
+ * Devices also reach what is mapped of the region from now on, until it is
+ * revoked.  Nothing happens when the region is open and all its areas are mapped.
  *
- * Return: 0, or an errno when something could not be mapped: -ENOMEM, or what
- * the IOMMU driver says.  That is left out, and tried again by the next call.
+ * Context: Process context, as iommufd_mmio_revoke().
+ *
+ * Return: 0, or an errno when an area could not be mapped: -ENOMEM, or what the
+ * IOMMU driver says.  The next call tries the area again.
  */
 int iommufd_mmio_restore(struct iommufd_mmio *mmio)
 {
 	struct iopt_mmio_area *marea;
 	int rc = 0;
 
-	mutex_lock(mmio->lock);
+	mutex_lock(&mmio->regions->lock);
 	mmio->open = true;
 	list_for_each_entry(marea, &mmio->areas, item)
 		rc = marea_map_all(marea) ?: rc;
-	mutex_unlock(mmio->lock);
+	mutex_unlock(&mmio->regions->lock);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(iommufd_mmio_restore);

@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_IOPT_MMIO_H
-#define __IOMMUFD_IOPT_MMIO_H
+#ifndef __IOPT_MMIO_H
+#define __IOPT_MMIO_H
 
-#include <linux/container_of.h>
 #include <linux/iommufd.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
-#include "io_pagetable.h"
+#include "types.h"
 
 struct file;
-struct mutex;
+struct vm_area_struct;
 
 /**
- * struct iommufd_mmio - Registers and memory of a device, that others may reach
- * @kref: One for its driver, one for each pages object.
- * @lock: iommufd_ctx::mmio_lock, guards what follows.
- * @item: In iommufd_ctx::mmios, until the driver destroys it.
- * @file: What user space maps it by.
- * @find: How to find an address in such a mapping.
- * @data: For @find.
- * @open: The driver lets others reach it.
- * @areas: struct iopt_mmio_area: those in an io_pagetable that has a domain.
+ * struct iopt_mmio_regions - The MMIO regions of one context
+ * @lock: Guards @list and all regions in it, see mmio.c.  Inside all locks that
+ *	are held while user memory is accessed.
+ * @list: struct iommufd_mmio.
+ */
+struct iopt_mmio_regions {
+	struct mutex lock;	/* of the following */
+	struct list_head list;
+};
+
+/**
+ * struct iommufd_mmio - Registers or memory of a device, for other devices' DMA
+ * @kref: One for the driver of the device, one for each pages object.
+ * @regions: The regions that this is one of; their lock guards the fields below.
+ * @item: In iopt_mmio_regions::list, until the driver destroys the region.
+ * @file: The file by whose mappings user space names the region.
+ * @find: Finds the physical address behind a mapping of @file.
+ * @data: Argument of @find.
+ * @open: The driver lets other devices reach the region.
+ * @areas: struct iopt_mmio_area: areas of an io_pagetable that has a domain.
  */
 struct iommufd_mmio {
 	struct kref kref;
-	struct mutex *lock;	/* of the following */
+	struct iopt_mmio_regions *regions;
 	struct list_head item;
 	const struct file *file;
 	iommufd_mmio_find_fn find;
@@ -36,17 +47,17 @@ struct iommufd_mmio {
 };
 
 /**
- * struct iopt_mmio_area - One mapping of a device's MMIO
+ * struct iopt_mmio_area - One mapping of an MMIO region
  * @area: As for memory.  Its slice is never pinned.
- * @iopt: Where it is.
+ * @iopt: The I/O page table that the area is in.
  * @item: In iommufd_mmio::areas, as long as @iopt has a domain.
- * @iova: First byte of what is mapped, valid while in that list.  A copy of what
- *	the area knows, for those who hold no lock of @iopt.
- * @phys: First byte behind it.
+ * @iova: First byte, valid while in that list.  This copies what @area knows, for
+ *	a revoke, which holds no lock of @iopt.
+ * @phys: Physical address of the first byte.
  * @length: Bytes.
  * @mapped: In all domains of @iopt; otherwise in none.
  *
- * All but @area is guarded by iommufd_mmio::lock.
+ * All but @area is guarded by iopt_mmio_regions::lock.
  */
 struct iopt_mmio_area {
 	struct iopt_area area;
@@ -63,10 +74,19 @@ static inline bool iopt_area_is_mmio(const struct iopt_area *area)
 	return area->slice.pages->kind == IOPT_MMIO;
 }
 
-void iommufd_mmio_put(struct iommufd_mmio *mmio);
-
-int iopt_map_add_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
-		      phys_addr_t phys, unsigned long length, int prot);
+void iopt_mmio_regions_init(struct iopt_mmio_regions *regions);
+void iopt_mmio_regions_destroy(struct iopt_mmio_regions *regions);
+struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
+				      const struct file *file,
+				      iommufd_mmio_find_fn find, void *data);
+struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
+				    struct vm_area_struct *vma,
+				    unsigned long uaddr, unsigned long length,
+				    phys_addr_t *phys);
+void iopt_mmio_put(struct iommufd_mmio *mmio);
+struct iopt_pages *iopt_mmio_pages_alloc(struct iommufd_mmio *mmio,
+					 phys_addr_t phys, unsigned long length,
+					 bool writeable);
 
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area);
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area);

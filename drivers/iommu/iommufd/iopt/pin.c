@@ -14,9 +14,9 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
-#include "io_pagetable.h"
 #include "mmio.h"
 #include "pin.h"
+#include "walk.h"
 
 static void area_put(struct iopt_area *area)
 {
@@ -260,4 +260,35 @@ int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 	}
 	parts_free(&parts);
 	return rc;
+}
+
+/**
+ * iopt_add_access() - Tell an access of unmaps from now on
+ * @iopt: The I/O page table, after iopt_want_pages().
+ * @access: The access, without pins.
+ *
+ * Context: Process context.  Takes io_pagetable::accesses_lock.
+ */
+void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access)
+{
+	down_write(&iopt->accesses_lock);
+	list_add_tail(&access->item, &iopt->accesses);
+	up_write(&iopt->accesses_lock);
+}
+
+/**
+ * iopt_remove_access() - Undo iopt_add_access()
+ * @iopt: The I/O page table.
+ * @access: The access.  It makes no pins any more.  The caller has it drop those
+ *	that it has after this: an unmap may wait for them.
+ *
+ * When this function returns, the access is not being told of an unmap.
+ *
+ * Context: Process context.  Takes io_pagetable::accesses_lock.
+ */
+void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access)
+{
+	down_write(&iopt->accesses_lock);
+	list_del(&access->item);
+	up_write(&iopt->accesses_lock);
 }

@@ -2,15 +2,8 @@
 #ifndef __IOMMUFD_PIN_H
 #define __IOMMUFD_PIN_H
 
-#include <linux/interval_tree.h>
-#include <linux/list.h>
-#include <linux/types.h>
+#include "types.h"
 
-#include "pages/pages.h"
-
-struct io_pagetable;
-struct iopt_access;
-struct iopt_area;
 struct page;
 
 /**
@@ -34,6 +27,9 @@ struct iopt_pin {
 	struct interval_tree_node node;
 	struct list_head parts;
 };
+
+void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access);
+void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access);
 
 int iopt_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
 		   unsigned long start, unsigned long last, int prot,

@@ -19,7 +19,7 @@ struct page;
 enum iopt_kind {
 	IOPT_USER,		/* of a process, by user address; user.c */
 	IOPT_FILE,		/* of a file, by offset; file.c */
-	IOPT_MMIO,		/* of a device, by physical address; iopt/mmio.c */
+	IOPT_MMIO,		/* of a device, by physical address; mmio.c */
 	IOPT_NKINDS,
 };
 
@@ -114,6 +114,11 @@ struct iopt_pages *iopt_pages_alloc_file(struct file *file,
 					 unsigned long length, bool writeable,
 					 enum iopt_account_mode account_mode,
 					 size_t room);
+struct iopt_pages *iopt_pages_alloc_mmio(struct kref *owner,
+					 void (*release)(struct kref *owner),
+					 phys_addr_t phys, unsigned long length,
+					 bool writeable, size_t room);
+struct kref *iopt_pages_mmio_owner(struct iopt_pages *pages);
 int iopt_files_collect(struct iopt_pages *pages, struct list_head *files);
 void iopt_files_release(struct list_head *files);
 int iopt_files_change_process(struct list_head *files, struct mutex *lock,

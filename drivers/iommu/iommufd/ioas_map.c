@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ioctls that map and unmap, and what a user address stands for: memory, or a
+ * device's MMIO that its driver has let user space map
+ */
+#include <linux/cc_platform.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/iommufd.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <uapi/linux/iommufd.h>
+
+#include "ioas.h"
+#include "ioas_map.h"
+#include "iopt/map.h"
+#include "iopt/mmio.h"
+#include "iopt/unmap.h"
+#include "ucmd.h"
+
+static bool vma_allows(struct vm_area_struct *vma, int prot)
+{
+	return (!(prot & IOMMU_READ) || (vma->vm_flags & VM_READ)) &&
+	       (!(prot & IOMMU_WRITE) || (vma->vm_flags & VM_WRITE));
+}
+
+/* Returns NULL if it is memory, or nothing at all: pinning tells. */
+static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
+				      unsigned long uaddr, unsigned long length,
+				      int prot, phys_addr_t *phys)
+{
+	struct vm_area_struct *vma;
+	struct iommufd_mmio *mmio;
+
+	uaddr = untagged_addr(uaddr);
+	if (mmap_read_lock_killable(current->mm))
+		return ERR_PTR(-EINTR);
+	vma = vma_lookup(current->mm, uaddr);
+	if (!vma || !(vma->vm_flags & (VM_IO | VM_PFNMAP)))
+		mmio = NULL;
+	else if (length > vma->vm_end - uaddr || !vma_allows(vma, prot) ||
+		 cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
+		mmio = ERR_PTR(-EFAULT); /* see iommufd_map_begin_user() */
+	else
+		mmio = iopt_mmio_find(&ictx->mmios, vma, uaddr, length, phys);
+	mmap_read_unlock(current->mm);
+	return mmio;
+}
+
+/*
+ * Map what a user address stands for by its VMA, with memory as for
+ * iopt_map_begin() and MMIO if the VMA is of a region of this context.
+ */
+static int map_begin_vma(struct iommufd_ctx *ictx, struct iopt_map *map,
+			 unsigned long uaddr, unsigned long length, int prot,
+			 const unsigned long *fixed_iova)
+{
+	struct iommufd_mmio *mmio;
+	phys_addr_t phys;
+	int rc;
+
+	mmio = find_mmio(ictx, uaddr, length, prot, &phys);
+	if (IS_ERR(mmio))
+		return PTR_ERR(mmio);
+	if (!mmio) {
+		rc = iopt_map_add_user(map, uaddr, length, prot,
+				       ictx->account_mode);
+	} else {
+		rc = iopt_map_add_mmio(map, mmio, phys, length, prot);
+		if (rc)
+			iopt_mmio_put(mmio);
+	}
+	return rc ?: iopt_map_begin(map, fixed_iova, false);
+}
+
+/**
+ * iommufd_map_begin_user() - Map what is at a user address, not visible yet
+ * @ictx: The context.
+ * @map: The mappings to be, initialized and empty.
+ * @uaddr: User address of the first byte.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
+ * @fixed_iova: As for iopt_map_begin().
+ *
+ * To look for the VMA costs about as much as to map a page.  So the address is
+ * taken for one of memory first, if there is a domain: pinning tells if it is not.
+ *
+ * With AMD's memory encryption no MMIO can be mapped, as the IOMMU driver would set
+ * the encryption bit in each address.
+ *
+ * Context: Process context, see iopt_map_begin().
+ *
+ * Return: as iopt_map_begin(); -EFAULT also when it is MMIO that cannot be mapped,
+ * or not with this range or @prot.
+ */
+int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
+			   unsigned long uaddr, unsigned long length, int prot,
+			   const unsigned long *fixed_iova)
+{
+	int rc;
+
+	rc = iopt_map_add_user(map, uaddr, length, prot, ictx->account_mode);
+	if (rc)
+		return rc;
+	rc = iopt_map_begin(map, fixed_iova, true);
+	/* -ENOMEM: MMIO may be larger than what the caller may pin. */
+	if (rc != -EFAULT && rc != -ENOMEM)
+		return rc;
+	iopt_map_destroy(map);
+	iopt_map_init(map, map->iopt);
+	return map_begin_vma(ictx, map, uaddr, length, prot, fixed_iova);
+}
+
+#define MAP_FLAGS                                                            \
+	(IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |              \
+	 IOMMU_IOAS_MAP_READABLE)
+
+/* IOMMU_READ and so on for the flags of a call, or an errno */
+static int flags_to_prot(u32 flags)
+{
+	int prot = IOMMU_CACHE;
+
+	if (flags & ~MAP_FLAGS)
+		return -EOPNOTSUPP;
+	if (!(flags & (IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)))
+		return -EINVAL;
+	if (flags & IOMMU_IOAS_MAP_WRITEABLE)
+		prot |= IOMMU_WRITE;
+	if (flags & IOMMU_IOAS_MAP_READABLE)
+		prot |= IOMMU_READ;
+	return prot;
+}
+
+/* A range of bytes from @start on that is not empty and does not wrap */
+static int check_range(u64 start, u64 length)
+{
+	u64 last;
+
+	if (!length)
+		return -EINVAL;
+	if (length == U64_MAX || check_add_overflow(start, length - 1, &last))
+		return -EOVERFLOW;
+	return 0;
+}
+
+/*
+ * Tell the caller the IOVA of a mapping that was begun, and only then make it
+ * visible: a caller that cannot be told finds nothing mapped.
+ */
+static int respond_and_commit(struct iopt_map *map, u64 __user *out_iova)
+{
+	int rc;
+
+	rc = put_user(map->iova, out_iova);
+	if (rc)
+		iopt_map_abort(map);
+	else
+		iopt_map_commit(map);
+	return rc;
+}
+
+/* Map what was added, and respond. */
+static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
+			   u64 __user *out_iova)
+{
+	unsigned long fixed_iova = iova;
+	int rc;
+
+	rc = iopt_map_begin(map, flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
+					 &fixed_iova : NULL, false);
+	return rc ?: respond_and_commit(map, out_iova);
+}
+
+int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_map __user *umap = ucmd->ubuffer;
+	struct iommu_ioas_map *cmd = ucmd->cmd;
+	unsigned long fixed_iova = cmd->iova;
+	struct iommufd_ioas *ioas;
+	struct iopt_map map;
+	int prot, rc;
+
+	prot = flags_to_prot(cmd->flags);
+	if (prot < 0)
+		return prot;
+	if (cmd->__reserved)
+		return -EOPNOTSUPP;
+	rc = check_range(cmd->user_va, cmd->length);
+	if (rc)
+		return rc;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+
+	iopt_map_init(&map, &ioas->iopt);
+	rc = iommufd_map_begin_user(ucmd->ictx, &map, cmd->user_va, cmd->length,
+				    prot,
+				    cmd->flags & IOMMU_IOAS_MAP_FIXED_IOVA ?
+					    &fixed_iova : NULL);
+	if (!rc)
+		rc = respond_and_commit(&map, &umap->iova);
+	iopt_map_destroy(&map);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_map_file __user *umap = ucmd->ubuffer;
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	struct iopt_map map;
+	struct file *file;
+	int prot, rc;
+
+	prot = flags_to_prot(cmd->flags);
+	if (prot < 0)
+		return prot;
+	rc = check_range(cmd->start, cmd->length);
+	if (rc)
+		return rc;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	file = fget(cmd->fd);
+	if (!file) {
+		rc = -EBADF;
+		goto out_put;
+	}
+
+	iopt_map_init(&map, &ioas->iopt);
+	rc = iopt_map_add_file(&map, file, cmd->start, cmd->length, prot,
+			       ucmd->ictx->account_mode);
+	if (!rc)
+		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
+	iopt_map_destroy(&map);
+	fput(file);
+out_put:
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+
+static int add_copy(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
+{
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	struct iommufd_ioas *src;
+	int rc;
+
+	src = iommufd_ioas_get(ucmd->ictx, cmd->src_ioas_id);
+	if (IS_ERR(src))
+		return PTR_ERR(src);
+	rc = iopt_map_add_copy(map, &src->iopt, cmd->src_iova, cmd->length,
+			       prot);
+	iommufd_object_put(&src->obj);
+	return rc;
+}
+
+int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_copy __user *ucopy = ucmd->ubuffer;
+	struct iommu_ioas_copy *cmd = ucmd->cmd;
+	struct iommufd_ioas *dst;
+	struct iopt_map map;
+	int prot, rc;
+
+	prot = flags_to_prot(cmd->flags);
+	if (prot < 0)
+		return prot;
+	rc = check_range(cmd->src_iova, cmd->length);
+	if (rc)
+		return rc;
+
+	dst = iommufd_ioas_get(ucmd->ictx, cmd->dst_ioas_id);
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
+
+	iopt_map_init(&map, &dst->iopt);
+	rc = add_copy(ucmd, &map, prot);
+	if (!rc)
+		rc = map_and_respond(&map, cmd->flags, cmd->dst_iova,
+				     &ucopy->dst_iova);
+	iopt_map_destroy(&map);
+	iommufd_object_put(&dst->obj);
+	return rc;
+}
+
+int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_unmap __user *uunmap = ucmd->ubuffer;
+	struct iommu_ioas_unmap *cmd = ucmd->cmd;
+	bool all = cmd->iova == 0 && cmd->length == U64_MAX;
+	struct iommufd_ioas *ioas;
+	unsigned long unmapped;
+	int rc;
+
+	if (!all) {
+		rc = check_range(cmd->iova, cmd->length);
+		if (rc)
+			return rc;
+	}
+
+	/*
+	 * An unmap cannot be undone, so see first whether the answer can be
+	 * written.  A caller that unmaps its struct meanwhile gets none.
+	 */
+	rc = put_user(cmd->length, &uunmap->length);
+	if (rc)
+		return rc;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	rc = iopt_unmap(&ioas->iopt, cmd->iova,
+			all ? ULONG_MAX : cmd->iova + cmd->length - 1,
+			&unmapped);
+	iommufd_object_put(&ioas->obj);
+	if (rc)
+		return rc;
+	if (!unmapped && !all)
+		return -ENOENT;
+
+	put_user(unmapped, &uunmap->length);
+	return 0;
+}

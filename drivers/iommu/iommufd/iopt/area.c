@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of areas: allocated, put into all domains and taken out, split, freed
+ *
+ * While an I/O page table has no domain, its areas are in none and pinned by
+ * none.  Otherwise a filled area is in all domains, and if it is of memory its
+ * pages are pinned once for all of them.
+ */
+#include <linux/lockdep.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "area.h"
+#include "backend/backend.h"
+#include "iova.h"
+#include "mmio.h"
+
+/**
+ * iopt_area_first() - The area that comes with a pages object
+ * @pages: A pages object that was allocated with private data for an area.
+ *
+ * The first area of a pages object is part of its allocation: most have no
+ * other one.
+ *
+ * Return: the area, zeroed at first.
+ */
+struct iopt_area *iopt_area_first(struct iopt_pages *pages)
+{
+	return iopt_pages_room(pages);
+}
+
+/**
+ * iopt_area_alloc() - Allocate another area for a pages object
+ * @pages: The pages object.
+ *
+ * Context: Process context.  Pairs with iopt_areas_free() once it is initialized,
+ * with kfree() before.
+ *
+ * Return: the area, zeroed, or NULL.
+ */
+struct iopt_area *iopt_area_alloc(struct iopt_pages *pages)
+{
+	return kzalloc(pages->kind == IOPT_MMIO ? sizeof(struct iopt_mmio_area) :
+						  sizeof(struct iopt_area),
+		       GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * iopt_area_alloc_any() - Allocate an area for a pages object not yet known
+ *
+ * Context: Process context.
+ *
+ * Return: as iopt_area_alloc().
+ */
+struct iopt_area *iopt_area_alloc_any(void)
+{
+	static_assert(sizeof(struct iopt_mmio_area) >=
+		      sizeof(struct iopt_area));
+
+	return kzalloc(sizeof(struct iopt_mmio_area), GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * iopt_area_init() - Describe what an area maps
+ * @area: The area, zeroed; its IOVA range is for the caller to set.
+ * @pages: The pages object.  The area takes over the caller's reference.
+ * @start: First byte in it.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
+ *
+ * Context: Any.
+ */
+void iopt_area_init(struct iopt_area *area, struct iopt_pages *pages,
+		    unsigned long start, unsigned long length, int prot)
+{
+	iopt_slice_init(&area->slice, pages, start, length);
+	/* MMIO is in no cache. */
+	area->prot = pages->kind == IOPT_MMIO ?
+			     (prot & ~IOMMU_CACHE) | IOMMU_MMIO : prot;
+}
+
+static void area_free(struct iopt_area *area)
+{
+	struct iopt_pages *pages = area->slice.pages;
+
+	if (area != iopt_area_first(pages))
+		kfree(area);
+	iopt_pages_put(pages);
+}
+
+/**
+ * iopt_areas_free() - Free areas
+ * @areas: List of areas that are in no tree and in no domain; empty after.
+ *
+ * Context: Process context.
+ */
+void iopt_areas_free(struct list_head *areas)
+{
+	struct iopt_area *area, *next;
+
+	list_for_each_entry_safe(area, next, areas, item) {
+		list_del(&area->item);
+		area_free(area);
+		cond_resched();
+	}
+}
+
+/**
+ * iopt_area_map() - Map an area of memory into one domain
+ * @iopt: The I/O page table; its domains_lock is held.
+ * @area: The area, pinned.
+ * @domain: The domain.
+ *
+ * Context: Process context.
+ *
+ * Return: as iopt_slice_map().
+ */
+int iopt_area_map(struct io_pagetable *iopt, struct iopt_area *area,
+		  struct iommu_domain *domain)
+{
+	return iopt_slice_map(&area->slice, domain, area->node.start,
+			      area->prot, iopt->huge_pages);
+}
+
+/**
+ * iopt_areas_unmap() - Take areas of memory out of one domain
+ * @areas: The areas; those of MMIO are left alone.
+ * @domain: The domain.
+ *
+ * Contiguous areas are unmapped and flushed together.
+ *
+ * Context: Process context.  Cannot fail and needs no memory.
+ */
+void iopt_areas_unmap(struct list_head *areas, struct iommu_domain *domain)
+{
+	unsigned long start = 0, length = 0;
+	struct iopt_area *area;
+
+	list_for_each_entry(area, areas, item) {
+		if (iopt_area_is_mmio(area))
+			continue;
+		if (length && area->node.start != start + length) {
+			iommu_provider_unmap(domain, start, length);
+			length = 0;
+		}
+		if (!length)
+			start = area->node.start;
+		length += area->slice.length;
+	}
+	iommu_provider_unmap(domain, start, length);
+}
+
+/**
+ * iopt_areas_unpin() - Unpin areas of memory
+ * @areas: The areas, none of MMIO, that are in no domain any more.
+ *
+ * Context: Process context.  Cannot fail and needs no memory.
+ */
+void iopt_areas_unpin(struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	list_for_each_entry(area, areas, item)
+		iopt_slice_unpin(&area->slice);
+}
+
+/**
+ * iopt_areas_unfill() - Take areas out of all domains and unpin them
+ * @iopt: The I/O page table.
+ * @areas: The areas, filled.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail and
+ * needs no memory.
+ */
+void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_domain *entry;
+	struct iopt_area *area;
+
+	lockdep_assert_held(&iopt->domains_lock);
+
+	if (list_empty(&iopt->domains))
+		return;
+	list_for_each_entry(entry, &iopt->domains, item)
+		iopt_areas_unmap(areas, entry->domain);
+	list_for_each_entry(area, areas, item) {
+		if (iopt_area_is_mmio(area))
+			iopt_mmio_unfill(iopt, area);
+		else
+			iopt_slice_unpin(&area->slice);
+	}
+}
+
+/* Pin an area and put it into all domains. */
+static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
+{
+	struct iopt_domain *entry;
+	int rc;
+
+	lockdep_assert_held(&iopt->domains_lock);
+
+	if (list_empty(&iopt->domains))
+		return 0;
+	if (iopt_area_is_mmio(area))
+		return iopt_mmio_fill(iopt, area);
+	rc = iopt_slice_pin(&area->slice);
+	if (rc)
+		return rc;
+
+	list_for_each_entry(entry, &iopt->domains, item) {
+		rc = iopt_area_map(iopt, area, entry->domain);
+		if (rc)
+			goto err_unmap;
+	}
+	return 0;
+
+err_unmap:
+	list_for_each_entry_continue_reverse(entry, &iopt->domains, item)
+		iommu_provider_unmap(entry->domain, area->node.start,
+				     area->slice.length);
+	iopt_slice_unpin(&area->slice);
+	return rc;
+}
+
+/**
+ * iopt_areas_fill() - Pin areas and put them into all domains
+ * @iopt: The I/O page table.
+ * @areas: The areas, in the tree and not ready.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held.  May fault in
+ * user memory.
+ *
+ * Return: 0, or, with no area filled, what iopt_slice_pin(), iopt_slice_map() or
+ * iopt_mmio_fill() return.
+ */
+int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area;
+	LIST_HEAD(filled);
+	int rc;
+
+	list_for_each_entry(area, areas, item) {
+		rc = area_fill(iopt, area);
+		if (rc) {
+			/* The areas before this one are taken out again. */
+			list_cut_before(&filled, areas, &area->item);
+			iopt_areas_unfill(iopt, &filled);
+			list_splice(&filled, areas);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/**
+ * iopt_areas_remove() - Give up the IOVA of areas
+ * @iopt: The I/O page table.
+ * @areas: The areas, at least one, in no domain.
+ *
+ * Context: Process context.  Takes io_pagetable::iova_lock.
+ */
+void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	down_write(&iopt->iova_lock);
+	list_for_each_entry(area, areas, item) {
+		iopt_ranges_remove(&iopt->areas, &area->node);
+		cond_resched();
+	}
+	area = list_first_entry(areas, struct iopt_area, item);
+	iopt_iova_freed(iopt, area->node.start);
+	up_write(&iopt->iova_lock);
+}
+
+/**
+ * iopt_area_split() - Make two areas of one
+ * @iopt: The I/O page table.
+ * @area: The area, not ready and without users; keeps what is below @iova.
+ * @tail: Zeroed; becomes the area of the rest, not ready.
+ * @iova: First byte of the rest.
+ * @stays: One of the two, which becomes ready, for any call to use.
+ *
+ * Domains that hold the area are mapped page by page, so that nothing changes in
+ * them.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held; takes
+ * io_pagetable::iova_lock.  Cannot fail and needs no memory.
+ */
+void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
+		     struct iopt_area *tail, unsigned long iova,
+		     struct iopt_area *stays)
+{
+	bool filled = !list_empty(&iopt->domains);
+	bool mmio = iopt_area_is_mmio(area);
+
+	lockdep_assert_held(&iopt->domains_lock);
+
+	iopt_slice_split(&area->slice, &tail->slice, iova - area->node.start,
+			 filled && !mmio);
+	tail->prot = area->prot;
+	tail->node.start = iova;
+	tail->node.last = area->node.last;
+	if (filled && mmio)
+		iopt_mmio_split(area, tail);
+
+	down_write(&iopt->iova_lock);
+	area->node.last = iova - 1;
+	iopt_ranges_insert(&iopt->areas, &tail->node);
+	stays->ready = true;
+	up_write(&iopt->iova_lock);
+}

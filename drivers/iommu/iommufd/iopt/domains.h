@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOPT_DOMAINS_H
+#define __IOPT_DOMAINS_H
+
+#include "types.h"
+
+struct iommu_provider_ops;
+
+int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
+		    struct iommu_domain *domain);
+void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
+
+int iopt_attach_group(struct io_pagetable *iopt,
+		      const struct iommu_provider_ops *provider,
+		      struct iommu_domain *domain, struct iommu_group *group);
+void iopt_detach_group(struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *domain, struct iommu_group *group);
+int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
+		       const struct iommu_provider_ops *provider,
+		       struct iommu_domain *old, struct iommu_domain *domain,
+		       struct iommu_group *group);
+
+int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
+unsigned long iopt_page_sizes(struct io_pagetable *iopt);
+int iopt_want_pages(struct io_pagetable *iopt);
+void iopt_unwant_pages(struct io_pagetable *iopt);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOPT_MAP_H
+#define __IOPT_MAP_H
+
+#include "types.h"
+
+struct iommufd_mmio;
+
+/**
+ * struct iopt_map - Mappings being made
+ * @iopt: The I/O page table that they go to.
+ * @areas: The areas, in the order of their IOVAs, contiguous.
+ * @length: Bytes of all areas.
+ * @iova: First byte, valid once begun.
+ */
+struct iopt_map {
+	struct io_pagetable *iopt;
+	struct list_head areas;
+	unsigned long length;
+	unsigned long iova;
+};
+
+void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt);
+int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
+		      unsigned long length, int prot,
+		      enum iopt_account_mode account_mode);
+int iopt_map_add_file(struct iopt_map *map, struct file *file,
+		      unsigned long start, unsigned long length, int prot,
+		      enum iopt_account_mode account_mode);
+int iopt_map_add_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
+		      phys_addr_t phys, unsigned long length, int prot);
+int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
+		      unsigned long iova, unsigned long length, int prot);
+int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
+		   bool must_pin);
+void iopt_map_commit(struct iopt_map *map);
+void iopt_map_abort(struct iopt_map *map);
+void iopt_map_destroy(struct iopt_map *map);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOPT_TYPES_H
+#define __IOPT_TYPES_H
+
+#include <linux/atomic.h>
+#include <linux/container_of.h>
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/rwsem.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "pages/pages.h"
+#include "ranges.h"
+
+struct iopt_mmio_regions;
+
+/**
+ * struct iopt_domain - An IOMMU domain that holds every ready area
+ * @item: In io_pagetable::domains.
+ * @domain: The domain.
+ */
+struct iopt_domain {
+	struct list_head item;
+	struct iommu_domain *domain;
+};
+
+/* Alignments that an IOVA chosen by the kernel can have: from a page to 1 GiB */
+#define IOPT_ALIGNMENTS		(ilog2(SZ_1G) - PAGE_SHIFT + 1)
+
+/**
+ * struct iopt_iova_hints - Where the search for a free IOVA begins
+ * @next: For each alignment, the lowest IOVA that an earlier search with that
+ *	alignment has not passed.  What is below was in use, or too small a gap,
+ *	when it was passed.
+ * @lowest_freed: The lowest IOVA that was freed since @next was last brought up
+ *	to date.
+ * @above_chosen: The end of the highest range that a search has returned.  Few
+ *	mappings are above, so a search that finds nothing quickly goes on here.
+ *
+ * Hints only save time: the search looks everywhere before it gives up.
+ * Guarded by io_pagetable::iova_lock.
+ */
+struct iopt_iova_hints {
+	unsigned long next[IOPT_ALIGNMENTS];
+	unsigned long lowest_freed;
+	unsigned long above_chosen;
+};
+
+/**
+ * struct io_pagetable - What is mapped where in one I/O address space
+ * @domains_lock: Guards @domains, @huge_pages, and which groups are attached to
+ *	the domains.  Attaching and detaching are exclusive and take it for
+ *	writing.  Mapping and unmapping hold it for reading from before an area
+ *	comes or goes until after.  Outside @iova_lock.
+ * @domains: struct iopt_domain.  The list changes with @iova_lock held for
+ *	writing and the lock of @mmios held as well.  Which groups are attached
+ *	changes with the lock of @mmios held as well.
+ * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
+ * @accesses_lock: Guards @accesses; held for reading while one of them is told
+ *	of an unmap.  Between @domains_lock and @iova_lock.
+ * @accesses: struct iopt_access: the accesses that pin.
+ * @iova_lock: Guards the trees and the fields after it.  Never held for writing
+ *	while user memory is accessed.
+ * @areas: struct iopt_area by IOVA.
+ * @reserved: struct iopt_reserved by IOVA.  Reserved ranges may overlap each
+ *	other, but no area overlaps one.
+ * @allowed: struct iopt_allowed by IOVA; none overlap.  User space wants to keep
+ *	these ranges usable.  Unless there are none, the kernel chooses IOVAs
+ *	from them only.
+ * @iova_alignment: Every IOVA and length is a multiple of this.
+ * @npinning: Number of accesses that pin; they take whole pages.
+ * @hints: For the search for a free IOVA.
+ * @mmios: The MMIO regions of the context.  Their lock is inside all of the
+ *	above.
+ */
+struct io_pagetable {
+	struct rw_semaphore domains_lock;
+	struct list_head domains;
+	bool huge_pages;
+
+	struct rw_semaphore accesses_lock;
+	struct list_head accesses;
+
+	struct rw_semaphore iova_lock;
+	struct iopt_ranges areas;
+	struct rb_root_cached reserved;
+	struct rb_root_cached allowed;
+	unsigned long iova_alignment;
+	unsigned int npinning;
+	struct iopt_iova_hints hints;
+
+	struct iopt_mmio_regions *mmios;
+};
+
+/**
+ * struct iopt_area - One mapping
+ * @node: Its IOVA range, in io_pagetable::areas.
+ * @slice: The memory that is mapped; a user of its pages object as long as the
+ *	io_pagetable has a domain.
+ * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or, of MMIO, IOMMU_MMIO.
+ * @ready: The area is in all domains; of MMIO, see struct iopt_mmio_area.  False
+ *	while a call maps or unmaps the area: the IOVA is taken then, and once
+ *	@nusers is 0 only that call uses the area.  Guarded by
+ *	io_pagetable::iova_lock.
+ * @nusers: Number of pins by accesses, and of calls of accesses at work.  The
+ *	area stays until it is 0.  Raised only while @ready.
+ * @item: In the list of areas that a call works on.
+ */
+struct iopt_area {
+	struct iopt_range node;
+	struct iopt_slice slice;
+	u16 prot;
+	bool ready;
+	atomic_t nusers;
+	struct list_head item;
+};
+
+static inline struct iopt_area *iopt_node_area(struct iopt_range *node)
+{
+	return container_of(node, struct iopt_area, node);
+}
+
+/**
+ * struct iopt_access - A software device that pins what is mapped
+ * @item: In io_pagetable::accesses.
+ * @unmap: Has the device drop its pins that meet a range.
+ * @data: Argument of @unmap.
+ * @lock: Guards @pins.
+ * @pins: struct iopt_pin by IOVA; they may overlap, and be equal.
+ */
+struct iopt_access {
+	struct list_head item;
+	void (*unmap)(void *data, unsigned long iova, unsigned long length);
+	void *data;
+	spinlock_t lock;	/* of the following */
+	struct rb_root_cached pins;
+};
+
+/**
+ * struct iopt_reserved - A range of IOVA that cannot be mapped
+ * @node: The range, in io_pagetable::reserved.
+ * @owner: An IOMMU group, a domain, or for a test the IOAS, that has reserved it.
+ */
+struct iopt_reserved {
+	struct interval_tree_node node;
+	const void *owner;
+};
+
+/**
+ * struct iopt_allowed - A range of IOVA that user space wants to keep usable
+ * @node: The range, in io_pagetable::allowed.
+ */
+struct iopt_allowed {
+	struct interval_tree_node node;
+};
+
+/* Called with the first and the last byte, inclusive, of a mapping */
+typedef int (*iopt_range_fn)(unsigned long start, unsigned long last,
+			     void *arg);
+
+#endif
