@@ -18,6 +18,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "backend/backend.h"
+#include "backend/registry.h"
 #include "device.h"
 
 static bool allow_unsafe_interrupts;

@@ -5,6 +5,7 @@
 #include <linux/device.h>
 
 #include "../iommufd/backend/backend.h"
+#include "../iommufd/backend/registry.h"
 
 struct mock_domain;
 

@@ -226,7 +226,7 @@ iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
 #endif
 
 #ifdef compat_domain_alloc_op
-static inline bool iommu_has_final_domains(struct device *dev)
+static inline bool iommu_has_device_domains(struct device *dev)
 {
 	return dev->iommu && dev->iommu->iommu_dev &&
 	       dev->iommu->iommu_dev->ops->compat_domain_alloc_op;
@@ -276,7 +276,7 @@ struct iommu_attach_handle {
 	struct iommu_domain *domain;
 };
 
-static inline bool iommu_has_final_domains(struct device *dev)
+static inline bool iommu_has_device_domains(struct device *dev)
 {
 	return false;
 }

@@ -135,11 +135,6 @@ struct iommu_provider_ops {
 			  struct iommu_provider_dirty *dirty);
 };
 
-int iommu_provider_register(const struct iommu_provider_ops *provider);
-void iommu_provider_unregister(const struct iommu_provider_ops *provider);
-
-const struct iommu_provider_ops *iommu_provider_get(struct device *dev);
-
 static inline void iommu_provider_ref(const struct iommu_provider_ops *provider)
 {
 	__module_get(provider->owner);
@@ -187,20 +182,10 @@ int iommu_provider_probe(const struct iommu_provider_ops *provider,
 			 struct device *dev, struct iommu_group *group,
 			 struct iommu_provider_limits *limits);
 
-/* What works on domains of any provider */
-int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
-		       phys_addr_t phys, size_t length, int prot);
-int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
-			     const unsigned long *pfns, unsigned long npages,
-			     int prot);
-int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
-			    size_t length);
-void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
-			  size_t length);
 bool iommu_provider_within(struct iommu_domain *domain,
 			   const struct iommu_provider_limits *limits);
 
-/* For providers */
+/* What a provider may call */
 int iommu_provider_copy_data(const struct iommu_provider_data *data, void *to,
 			     size_t size, size_t min_size);
 void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 
 #include "area.h"
-#include "backend/backend.h"
+#include "backend/domain.h"
 #include "iova.h"
 #include "mmio.h"
 

@@ -26,7 +26,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "backend/backend.h"
+#include "backend/domain.h"
 #include "mmio.h"
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)

@@ -25,7 +25,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "backend/backend.h"
+#include "backend/domain.h"
 #include "pages.h"
 #include "populate.h"
 

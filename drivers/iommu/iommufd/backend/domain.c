@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Mapping into a domain, and unmapping, by the ops of its IOMMU driver
+ */
+#include <linux/bits.h>
+#include <linux/bitops.h>
+#include <linux/math.h>
+#include <linux/minmax.h>
+#include <linux/pfn.h>
+#include <linux/sched.h>
+#include <linux/sizes.h>
+#include <trace/events/iommu.h>
+
+#include "domain.h"
+
+/*
+ * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys in
+ * one step, or to unmap, if @phys is @iova.  A step is made of pages of one size,
+ * *@pgsize.  It ends at a multiple of @limit, unless pages are as large as @limit.
+ */
+static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
+			      phys_addr_t phys, size_t length, size_t limit,
+			      size_t *pgsize)
+{
+	unsigned long sizes = domain->pgsize_bitmap;
+	unsigned long larger, size, head;
+
+	size = BIT(__fls(sizes & GENMASK(__ffs(iova | phys |
+					       BIT(__fls(length))), 0)));
+	*pgsize = size;
+	length = round_down(length, size);
+	larger = sizes & ~(size | (size - 1));
+	if (larger) {
+		larger = BIT(__ffs(larger));
+		head = larger - (iova & (larger - 1));
+		if (!((iova ^ phys) & (larger - 1)) && length >= larger &&
+		    head <= length - larger)
+			return head;
+	}
+	if (size < limit)
+		length = min(length, limit - (iova & (limit - 1)));
+	return length;
+}
+
+/*
+ * As next_large_step(), with a short way for a step of one page.  Returns 0 when
+ * something is misaligned.
+ */
+static inline size_t next_step(struct iommu_domain *domain, unsigned long iova,
+			       phys_addr_t phys, size_t length, size_t limit,
+			       size_t *pgsize)
+{
+	size_t smallest = BIT(__ffs(domain->pgsize_bitmap));
+
+	if ((iova | phys | length) & (smallest - 1))
+		return 0;
+	*pgsize = smallest;
+	if (length == smallest)
+		return length;
+	return next_large_step(domain, iova, phys, length, limit, pgsize);
+}
+
+/*
+ * Unmap what a failed map has left in a domain.  It should be nothing, but when
+ * Intel's driver finds no memory for a page table, it leaves the entries that it
+ * has filled before, and does not report them.
+ */
+static void unmap_leftovers(struct iommu_domain *domain, unsigned long iova,
+			    size_t length)
+{
+	size_t page = BIT(__ffs(domain->pgsize_bitmap));
+
+	for (; length; iova += page, length -= page) {
+		if (iommu_iova_to_phys(domain, iova))
+			iommu_unmap(domain, iova, page);
+		cond_resched();
+	}
+}
+
+/* Undo a map that failed after @done bytes, in a step of @step bytes. */
+static noinline void undo_map(struct iommu_domain *domain, unsigned long iova,
+			      size_t done, size_t step)
+{
+	iommu_provider_unmap(domain, iova, done);
+	unmap_leftovers(domain, iova + done, step);
+}
+
+/* See iommu_provider_map(). */
+static __always_inline int domain_map(struct iommu_domain *domain,
+				      unsigned long iova, phys_addr_t phys,
+				      size_t length, int prot)
+{
+	size_t step, pgsize, mapped, done = 0;
+	int rc = -EINVAL;
+
+	for (;;) {
+		mapped = 0;
+		step = next_step(domain, iova + done, phys + done,
+				 length - done, SZ_1G, &pgsize);
+		if (step)
+			rc = iommu_domain_map_pages(domain, iova + done,
+						    phys + done, pgsize,
+						    step >> __ffs(pgsize), prot,
+						    GFP_KERNEL_ACCOUNT,
+						    &mapped);
+		done += mapped;
+		if (rc)
+			break;
+		if (done == length) {
+			trace_map(iova, phys, length);
+			return 0;
+		}
+		cond_resched();
+	}
+	undo_map(domain, iova, done, step - mapped);
+	return rc;
+}
+
+/**
+ * iommu_provider_map() - Put memory into a domain
+ * @domain: The domain.
+ * @iova: First byte in the domain; nothing is mapped there.
+ * @phys: Physical address of the first byte.
+ * @length: Bytes, not 0.
+ * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or IOMMU_MMIO.
+ *
+ * Devices may not see the mapping before iommu_provider_sync_map(), which is called
+ * once for a contiguous range of IOVA.  This function is iommu_map() without that
+ * step, and without looking at the domain anew for each page.
+ *
+ * Context: Process context.
+ *
+ * Return: 0, or, with nothing mapped: -EINVAL when something is no multiple of
+ * the domain's smallest page, -ENOMEM, or what the IOMMU driver says.
+ */
+int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
+		       phys_addr_t phys, size_t length, int prot)
+{
+	return domain_map(domain, iova, phys, length, prot);
+}
+
+/**
+ * iommu_provider_map_pages() - Put scattered pages into a domain
+ * @domain: The domain.
+ * @iova: First byte in the domain; nothing is mapped there.
+ * @pfns: The PFN of each page.
+ * @npages: Number of pages.
+ * @prot: As for iommu_provider_map().
+ *
+ * Does what iommu_provider_map() does, for each page.
+ *
+ * Context: Process context.
+ *
+ * Return: as iommu_provider_map(), on error with no page mapped.
+ */
+int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
+			     const unsigned long *pfns, unsigned long npages,
+			     int prot)
+{
+	unsigned long i;
+	int rc;
+
+	for (i = 0; i < npages; i++) {
+		rc = domain_map(domain, iova + i * PAGE_SIZE,
+				PFN_PHYS(pfns[i]), PAGE_SIZE, prot);
+		if (rc) {
+			iommu_provider_unmap(domain, iova, i * PAGE_SIZE);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/**
+ * iommu_provider_sync_map() - Have devices see what was mapped
+ * @domain: The domain.
+ * @iova: First byte.
+ * @length: Bytes, all of them mapped.
+ *
+ * Goes in steps that Intel's driver of 6.1 can count, as iommu_provider_unmap().
+ *
+ * Context: Process context.
+ *
+ * Return: 0, or, with all of it unmapped, what the IOMMU driver says.
+ */
+int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
+			    size_t length)
+{
+	size_t step, done = 0;
+	int rc;
+
+	do {
+		step = min(length - done,
+			   SZ_1T - ((iova + done) & (SZ_1T - 1)));
+		rc = iommu_domain_sync_map(domain, iova + done, step);
+		done += step;
+	} while (!rc && done < length);
+	if (rc)
+		iommu_provider_unmap(domain, iova, length);
+	return rc;
+}
+
+/**
+ * iommu_provider_unmap() - Take a range out of a domain, and flush it
+ * @domain: The domain.
+ * @iova: First byte.
+ * @length: Bytes, all of them mapped; nothing happens if it is 0.
+ *
+ * When this function returns, no device reaches through @domain what was mapped
+ * there.
+ *
+ * iommu_unmap() takes any range, but on 6.1 Intel's driver frees page tables that
+ * a device may still walk when steps of different page size are flushed as one,
+ * and counts the pages of a flush in 32 bits.  So this function calls iommu_unmap()
+ * for each step, which costs nothing: steps of different page size are flushed one
+ * by one anyway.  An IOMMU that can only undo a map as a whole unmaps more than the
+ * step.
+ *
+ * Context: Process context.  Cannot fail and needs no memory.
+ */
+void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
+			  size_t length)
+{
+	size_t step, pgsize, unmapped;
+
+	while (length) {
+		step = next_step(domain, iova, iova, length, SZ_1T, &pgsize);
+		if (WARN_ON_ONCE(!step))
+			return;
+		unmapped = iommu_unmap(domain, iova, step);
+		WARN_ON_ONCE(unmapped < step || unmapped > length);
+		step = clamp(unmapped, step, length);
+		iova += step;
+		length -= step;
+		cond_resched();
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMU_BACKEND_DOMAIN_H
+#define __IOMMU_BACKEND_DOMAIN_H
+
+#include <linux/iommu.h>
+#include <linux/types.h>
+
+int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
+		       phys_addr_t phys, size_t length, int prot);
+int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
+			     const unsigned long *pfns, unsigned long npages,
+			     int prot);
+int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
+			    size_t length);
+void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
+			  size_t length);
+
+#endif

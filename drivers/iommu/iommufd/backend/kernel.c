@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's own IOMMU drivers
+ *
+ * The generic provider uses the API that every kernel since 6.1 has, and that
+ * every IOMMU driver serves.  The paging provider is for IOMMU drivers of newer
+ * kernels that allocate a domain for a given device: the domain is final at once,
+ * and can be replaced.
+ */
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <uapi/linux/iommufd.h>
+
+#include "kernel.h"
+
+static bool generic_is_coherent(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
+}
+
+static bool generic_enforces_coherency(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
+}
+
+static bool generic_msi_isolated(struct iommu_group *group)
+{
+	return iommu_group_has_isolated_msi(group);
+}
+
+static int generic_walk_reserved(struct iommu_group *group,
+				 iommu_provider_resv_fn fn, void *arg)
+{
+	struct iommu_resv_region *region, *next;
+	LIST_HEAD(regions);
+	int rc;
+
+	rc = iommu_get_group_resv_regions(group, &regions);
+	list_for_each_entry_safe(region, next, &regions, list) {
+		if (!rc)
+			rc = fn(region, arg);
+		list_del(&region->list);
+		kfree(region);
+	}
+	return rc;
+}
+
+static int has_stale_alias(struct device *dev, void *unused)
+{
+	if (iommu_forgets_aliases(dev))
+		return 0;
+	dev_warn_ratelimited(dev, "cannot be bound: its DMA bears another device's ID, which this kernel does not isolate\n");
+	return -EOPNOTSUPP;
+}
+
+static int generic_claim(struct iommu_group *group, void *owner)
+{
+	int rc = iommu_group_for_each_dev(group, NULL, has_stale_alias);
+
+	if (rc)
+		return rc;
+	return iommu_group_claim_dma_owner(group, owner);
+}
+
+static void generic_release(struct iommu_group *group)
+{
+	iommu_group_release_dma_owner(group);
+}
+
+static struct iommu_domain *
+generic_domain_alloc(struct device *dev, u32 flags,
+		     const struct iommu_provider_data *data)
+{
+	if (flags || data)
+		return ERR_PTR(-EOPNOTSUPP);
+	return iommu_paging_domain_alloc(dev);
+}
+
+/*
+ * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty, but
+ * iommu_dirty_bitmap_record(), by which it would report that, does nothing.
+ */
+static struct iommu_domain *
+paging_domain_alloc(struct device *dev, u32 flags,
+		   const struct iommu_provider_data *data)
+{
+	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
+		return ERR_PTR(-EOPNOTSUPP);
+	return iommu_paging_domain_alloc_flags(dev, flags);
+}
+
+static void generic_domain_free(struct iommu_domain *domain)
+{
+	iommu_domain_free(domain);
+}
+
+static int generic_map_msi(struct iommu_domain *domain, phys_addr_t iova)
+{
+	int rc = iommu_get_msi_cookie(domain, iova);
+
+	/* The domain has the window since another group was attached. */
+	return rc == -EBUSY ? 0 : rc;
+}
+
+static int generic_attach(struct iommu_domain *domain,
+			  struct iommu_group *group)
+{
+	return iommu_attach_group(domain, group);
+}
+
+static void generic_detach(struct iommu_domain *domain,
+			   struct iommu_group *group)
+{
+	iommu_detach_group(domain, group);
+}
+
+/*
+ * Each attachment has a handle of its own, by which an IOMMU driver would find who
+ * is to be told of page faults of the group.  The kernel keeps the pointer.
+ */
+static struct iommu_attach_handle *paging_handle(struct iommu_group *group)
+{
+	struct iommu_attach_handle *handle;
+
+	handle = iommu_attach_handle_get(group, IOMMU_NO_PASID, 0);
+	return IS_ERR(handle) ? NULL : handle;
+}
+
+static int paging_attach(struct iommu_domain *domain, struct iommu_group *group)
+{
+	struct iommu_attach_handle *handle;
+	int rc;
+
+	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return -ENOMEM;
+	rc = iommu_attach_group_handle(domain, group, handle);
+	if (rc)
+		kfree(handle);
+	return rc;
+}
+
+static void paging_detach(struct iommu_domain *domain, struct iommu_group *group)
+{
+	struct iommu_attach_handle *handle = paging_handle(group);
+
+	iommu_detach_group_handle(domain, group);
+	kfree(handle);
+}
+
+static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
+			 struct iommu_group *group)
+{
+	struct iommu_attach_handle *old_handle = paging_handle(group);
+	struct iommu_attach_handle *handle;
+	int rc;
+
+	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return -ENOMEM;
+	rc = iommu_replace_group_handle(group, domain, handle);
+	kfree(rc ? handle : old_handle);
+	return rc;
+}
+
+/*
+ * From then on the IOMMU driver refuses to attach devices for which it cannot be
+ * done.  Nothing is mapped in the domain yet.
+ */
+static bool enforce_coherency(struct iommu_domain *domain)
+{
+	return domain->ops->enforce_cache_coherency &&
+	       domain->ops->enforce_cache_coherency(domain);
+}
+
+static int generic_finalize(struct iommu_domain *domain, struct device *dev,
+			    struct iommu_group *group, bool *coherent)
+{
+	int rc;
+
+	if (!group)
+		return -EBUSY;
+	rc = generic_attach(domain, group);
+	if (rc)
+		return rc;
+	*coherent = enforce_coherency(domain);
+	return 1;
+}
+
+/* Without a device, an IOMMU driver would promise anything: ask for it first. */
+static int paging_finalize(struct iommu_domain *domain, struct device *dev,
+			  struct iommu_group *group, bool *coherent)
+{
+	*coherent = generic_enforces_coherency(dev) &&
+		    enforce_coherency(domain);
+	return 0;
+}
+
+const struct iommu_provider_ops iommu_generic_provider = {
+	.owner = THIS_MODULE,
+	.is_coherent = generic_is_coherent,
+	.enforces_coherency = generic_enforces_coherency,
+	.msi_isolated = generic_msi_isolated,
+	.walk_reserved = generic_walk_reserved,
+	.claim = generic_claim,
+	.release = generic_release,
+	.domain_alloc = generic_domain_alloc,
+	.finalize = generic_finalize,
+	.domain_free = generic_domain_free,
+	.map_msi = generic_map_msi,
+	.attach = generic_attach,
+	.detach = generic_detach,
+};
+
+
+const struct iommu_provider_ops iommu_paging_provider = {
+	.owner = THIS_MODULE,
+	.is_coherent = generic_is_coherent,
+	.enforces_coherency = generic_enforces_coherency,
+	.msi_isolated = generic_msi_isolated,
+	.walk_reserved = generic_walk_reserved,
+	.claim = generic_claim,
+	.release = generic_release,
+	.hw_info = iommu_hw_info,
+	.pasid_bits = iommu_pasid_bits,
+	.domain_alloc = paging_domain_alloc,
+	.finalize = paging_finalize,
+	.domain_free = generic_domain_free,
+	.map_msi = generic_map_msi,
+	.attach = paging_attach,
+	.detach = paging_detach,
+	.replace = paging_replace,
+};

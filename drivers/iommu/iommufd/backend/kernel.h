@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOMMU_BACKEND_KERNEL_H
+#define __IOMMU_BACKEND_KERNEL_H
+
+#include "backend.h"
+
+extern const struct iommu_provider_ops iommu_generic_provider;
+extern const struct iommu_provider_ops iommu_paging_provider;
+
+#endif
