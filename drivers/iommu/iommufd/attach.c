@@ -48,7 +48,7 @@ static int group_reserve(struct iommufd_group *igroup,
 	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
 	int rc;
 
-	rc = igroup->provider->walk_reserved(igroup->group,
+	rc = igroup->backend->walk_reserved(igroup->group,
 					     group_reserve_region, &arg);
 	if (rc)
 		iopt_unreserve(iopt, igroup);
@@ -71,11 +71,11 @@ static int group_map_msi(struct iommufd_group *igroup,
 	phys_addr_t start = PHYS_ADDR_MAX;
 	int rc;
 
-	rc = igroup->provider->walk_reserved(igroup->group, group_find_sw_msi,
+	rc = igroup->backend->walk_reserved(igroup->group, group_find_sw_msi,
 					     &start);
 	if (rc || start == PHYS_ADDR_MAX)
 		return rc;
-	return igroup->provider->map_msi(domain, start);
+	return igroup->backend->map_msi(domain, start);
 }
 
 /*
@@ -96,16 +96,16 @@ static int group_attach_hwpt(struct iommufd_device *idev,
 static void group_detach_hwpt(struct iommufd_group *igroup,
 			      struct iommufd_hwpt *hwpt)
 {
-	iopt_detach_group(&hwpt->ioas->iopt, hwpt->provider, hwpt->domain,
+	iopt_detach_group(&hwpt->ioas->iopt, hwpt->backend, hwpt->domain,
 			  igroup->group);
 }
 
 static bool enforces_coherency(struct iommufd_device *idev)
 {
-	const struct iommu_provider_ops *provider = idev->igroup->provider;
+	const struct iommu_backend_ops *backend = idev->igroup->backend;
 
-	return provider->enforces_coherency &&
-	       provider->enforces_coherency(idev->dev);
+	return backend->enforces_coherency &&
+	       backend->enforces_coherency(idev->dev);
 }
 
 /*
@@ -114,10 +114,10 @@ static bool enforces_coherency(struct iommufd_device *idev)
  * it does, so the page table must have been made to snoop.
  */
 static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
-		       const struct iommu_provider_limits *limits)
+		       const struct iommu_backend_limits *limits)
 {
-	return hwpt->provider == idev->igroup->provider &&
-	       iommu_provider_within(hwpt->domain, limits) &&
+	return hwpt->backend == idev->igroup->backend &&
+	       iommu_backend_within(hwpt->domain, limits) &&
 	       (hwpt->coherent || !enforces_coherency(idev));
 }
 
@@ -143,11 +143,11 @@ static bool has_automatic(struct iommufd_ioas *ioas)
 }
 
 static int probe_limits(struct iommufd_device *idev, struct iommufd_hwpt *old,
-			struct iommu_provider_limits *limits)
+			struct iommu_backend_limits *limits)
 {
 	struct iommufd_group *igroup = idev->igroup;
 
-	return iommu_provider_probe(igroup->provider, idev->dev,
+	return iommu_backend_probe(igroup->backend, idev->dev,
 				    old ? NULL : igroup->group, limits);
 }
 
@@ -159,7 +159,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 					       struct iommufd_ioas *ioas,
 					       struct iommufd_hwpt *old)
 {
-	struct iommu_provider_limits limits;
+	struct iommu_backend_limits limits;
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
@@ -191,7 +191,7 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, idev->igroup->provider,
+	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, idev->igroup->backend,
 				  idev->dev, 0, NULL);
 	if (IS_ERR(hwpt))
 		return hwpt;
@@ -210,10 +210,10 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 					    struct iommufd_hwpt *hwpt,
 					    struct iommufd_hwpt *old)
 {
-	struct iommu_provider_limits limits;
+	struct iommu_backend_limits limits;
 	int rc;
 
-	if (hwpt->provider != idev->igroup->provider)
+	if (hwpt->backend != idev->igroup->backend)
 		return ERR_PTR(-EINVAL);
 	if (iommufd_hwpt_filled(hwpt)) {
 		rc = probe_limits(idev, old, &limits);
@@ -275,7 +275,7 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommufd_hwpt *old = igroup->hwpt, *hwpt;
 	bool reserve = !old || old->ioas != target->ioas;
-	bool at_once = old && igroup->provider->replace;
+	bool at_once = old && igroup->backend->replace;
 	int rc;
 
 	if (reserve) {
@@ -289,7 +289,7 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	hwpt = group_attach(idev, target, at_once ? old : NULL);
 	if (IS_ERR(hwpt)) {
 		if (old && !at_once &&
-		    iopt_attach_group(&old->ioas->iopt, old->provider,
+		    iopt_attach_group(&old->ioas->iopt, old->backend,
 				      old->domain, igroup->group))
 			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 		if (reserve)
@@ -406,7 +406,7 @@ EXPORT_SYMBOL_GPL(iommufd_device_attach);
  * @idev: The binding, attached.
  * @pt_id: As for iommufd_device_attach().
  *
- * In between, the device is blocked from DMA unless its IOMMU provider can
+ * In between, the device is blocked from DMA unless its IOMMU backend can
  * replace domains: on 6.1 the kernel cannot.
  *
  * Return: as iommufd_device_attach(), but -EINVAL when not attached.

@@ -77,10 +77,10 @@ static void tell_owner(struct device *dev, struct iommu_group *group)
  * to interrupts: a device that was bound before consent was withdrawn stays
  * bound, and can be attached.
  */
-static int check_interrupts(const struct iommu_provider_ops *provider,
+static int check_interrupts(const struct iommu_backend_ops *backend,
 			    struct iommu_group *group)
 {
-	if (provider->msi_isolated(group))
+	if (backend->msi_isolated(group))
 		return 0;
 	if (!allow_unsafe_interrupts) {
 		pr_warn_once("iommufd: interrupts are not isolated here; to bind devices nonetheless set allow_unsafe_interrupts\n");
@@ -91,7 +91,7 @@ static int check_interrupts(const struct iommu_provider_ops *provider,
 }
 
 static struct iommufd_group *
-group_claim(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
+group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	    struct iommu_group *group)
 {
 	struct iommufd_group *igroup;
@@ -101,11 +101,11 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
 	if (!igroup)
 		return ERR_PTR(-ENOMEM);
 	igroup->ictx = ictx;
-	igroup->provider = provider;
+	igroup->backend = backend;
 	igroup->group = group;
 	mutex_init(&igroup->lock);
 
-	rc = provider->claim(group, ictx);
+	rc = backend->claim(group, ictx);
 	if (rc)
 		goto err_free;
 	rc = xa_err(xa_store(&ictx->groups, iommu_group_id(group), igroup,
@@ -113,18 +113,18 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
 	if (rc)
 		goto err_release;
 	iommu_group_ref_get(group);
-	iommu_provider_ref(provider);
+	iommu_backend_ref(backend);
 	return igroup;
 
 err_release:
-	provider->release(group);
+	backend->release(group);
 err_free:
 	kfree(igroup);
 	return ERR_PTR(rc);
 }
 
 static struct iommufd_group *
-group_get(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
+group_get(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	  struct iommu_group *group)
 {
 	struct iommufd_group *igroup;
@@ -132,7 +132,7 @@ group_get(struct iommufd_ctx *ictx, const struct iommu_provider_ops *provider,
 	mutex_lock(&ictx->groups_lock);
 	igroup = xa_load(&ictx->groups, iommu_group_id(group));
 	if (!igroup)
-		igroup = group_claim(ictx, provider, group);
+		igroup = group_claim(ictx, backend, group);
 	if (!IS_ERR(igroup))
 		igroup->ndevices++;
 	mutex_unlock(&ictx->groups_lock);
@@ -149,31 +149,31 @@ static void group_put(struct iommufd_group *igroup)
 		return;
 	}
 	xa_erase(&ictx->groups, iommu_group_id(igroup->group));
-	igroup->provider->release(igroup->group);
+	igroup->backend->release(igroup->group);
 	mutex_unlock(&ictx->groups_lock);
 
 	iommu_group_put(igroup->group);
-	iommu_provider_put(igroup->provider);
+	iommu_backend_put(igroup->backend);
 	mutex_destroy(&igroup->lock);
 	kfree(igroup);
 }
 
 static struct iommufd_group *
 group_get_of(struct iommufd_ctx *ictx,
-	     const struct iommu_provider_ops *provider, struct device *dev)
+	     const struct iommu_backend_ops *backend, struct device *dev)
 {
 	struct iommufd_group *igroup;
 	struct iommu_group *group;
 	int rc;
 
-	if (!provider->is_coherent(dev))
+	if (!backend->is_coherent(dev))
 		return ERR_PTR(-EINVAL);
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = provider->walk_reserved(group, refuse_direct, dev) ?:
-	     check_interrupts(provider, group);
-	igroup = rc ? ERR_PTR(rc) : group_get(ictx, provider, group);
+	rc = backend->walk_reserved(group, refuse_direct, dev) ?:
+	     check_interrupts(backend, group);
+	igroup = rc ? ERR_PTR(rc) : group_get(ictx, backend, group);
 	if (!rc && igroup == ERR_PTR(-EPERM))
 		tell_owner(dev, group);
 	iommu_group_put(group);
@@ -206,13 +206,13 @@ const struct iommufd_object_type iommufd_device_type = {
 struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 						 struct device *dev, u32 *id)
 {
-	const struct iommu_provider_ops *provider;
+	const struct iommu_backend_ops *backend;
 	struct iommufd_group *igroup;
 	struct iommufd_device *idev;
 
-	provider = iommu_provider_get(dev);
-	igroup = group_get_of(ictx, provider, dev);
-	iommu_provider_put(provider);
+	backend = iommu_backend_get(dev);
+	igroup = group_get_of(ictx, backend, dev);
+	iommu_backend_put(backend);
 	if (IS_ERR(igroup))
 		return ERR_CAST(igroup);
 

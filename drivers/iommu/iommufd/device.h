@@ -8,13 +8,13 @@
 
 struct device;
 struct iommu_group;
-struct iommu_provider_ops;
+struct iommu_backend_ops;
 struct iommufd_hwpt;
 
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
  * @ictx: The context, which owns the group's DMA.
- * @provider: How to deal with it; this holds a reference.
+ * @backend: How to deal with it; this holds a reference.
  * @group: The kernel's side of it.
  * @ndevices: Devices bound.  Guarded by iommufd_ctx::groups_lock; the last one
  *	to go releases the group.
@@ -27,7 +27,7 @@ struct iommufd_hwpt;
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
-	const struct iommu_provider_ops *provider;
+	const struct iommu_backend_ops *backend;
 	struct iommu_group *group;
 	unsigned int ndevices;
 

@@ -30,7 +30,7 @@
 struct dirty_read {
 	struct iommufd_hwpt *hwpt;
 	bool clear;
-	struct iommu_provider_dirty *dirty;
+	struct iommu_backend_dirty *dirty;
 };
 
 /* An iopt_range_fn */
@@ -39,7 +39,7 @@ static int read_mapping(unsigned long start, unsigned long last, void *arg)
 	struct dirty_read *read = arg;
 	struct iommufd_hwpt *hwpt = read->hwpt;
 
-	return hwpt->provider->read_dirty(hwpt->domain, start, last - start + 1,
+	return hwpt->backend->read_dirty(hwpt->domain, start, last - start + 1,
 					  read->clear, read->dirty);
 }
 
@@ -68,7 +68,7 @@ static int set_tracking(struct iommufd_hwpt *hwpt, bool enable)
 	/* What is left of earlier tracking */
 	rc = enable ? read_range(&read, 0, ULONG_MAX) : 0;
 	if (!rc)
-		rc = hwpt->provider->set_dirty_tracking(hwpt->domain, enable);
+		rc = hwpt->backend->set_dirty_tracking(hwpt->domain, enable);
 	if (!rc)
 		hwpt->dirty_tracking = enable;
 	return rc;
@@ -106,7 +106,7 @@ int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd)
 /* Read into the page of the user's bitmap that begins with @uaddr. */
 static int read_window(struct dirty_read *read, unsigned long uaddr)
 {
-	struct iommu_provider_dirty *dirty = read->dirty;
+	struct iommu_backend_dirty *dirty = read->dirty;
 	struct page *page;
 	int rc;
 
@@ -118,7 +118,7 @@ static int read_window(struct dirty_read *read, unsigned long uaddr)
 	dirty->first = offset_in_page(uaddr) * BITS_PER_BYTE;
 	/* A page of the IOMMU began in an earlier window, and was cleared there. */
 	if (dirty->ahead && dirty->ahead >= dirty->start)
-		iommu_provider_set_dirty(dirty, dirty->start,
+		iommu_backend_set_dirty(dirty, dirty->start,
 					 dirty->ahead - dirty->start + 1);
 	rc = read_range(read, dirty->start, dirty->last);
 	kunmap_local(dirty->bits);
@@ -129,7 +129,7 @@ static int read_window(struct dirty_read *read, unsigned long uaddr)
 static int read_bitmap(struct dirty_read *read, unsigned long iova,
 		       unsigned long bits, unsigned long uaddr)
 {
-	struct iommu_provider_dirty *dirty = read->dirty;
+	struct iommu_backend_dirty *dirty = read->dirty;
 	unsigned long n;
 	int rc = 0;
 
@@ -169,7 +169,7 @@ static int check_range(const struct iommu_hwpt_get_dirty_bitmap *cmd,
 int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_get_dirty_bitmap *cmd = ucmd->cmd;
-	struct iommu_provider_dirty dirty = {};
+	struct iommu_backend_dirty dirty = {};
 	struct dirty_read read = { .dirty = &dirty };
 	struct iommufd_hwpt *hwpt;
 	int rc;

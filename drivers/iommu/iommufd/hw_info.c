@@ -49,14 +49,14 @@ static bool type_wanted(const struct iommu_hw_info *cmd, u32 type)
 }
 
 static int get_info(struct iommu_hw_info *cmd, struct device *dev,
-		    const struct iommu_provider_ops *provider)
+		    const struct iommu_backend_ops *backend)
 {
 	u32 length = 0, type = IOMMU_HW_INFO_TYPE_NONE;
 	void *info = NULL;
 	int rc;
 
-	if (provider->hw_info) {
-		info = provider->hw_info(dev, &length, &type);
+	if (backend->hw_info) {
+		info = backend->hw_info(dev, &length, &type);
 		if (IS_ERR(info))
 			return PTR_ERR(info);
 	}
@@ -72,9 +72,9 @@ static int get_info(struct iommu_hw_info *cmd, struct device *dev,
 	cmd->data_len = length;
 	cmd->out_data_type = type;
 	cmd->out_max_pasid_log2 =
-		provider->pasid_bits ? provider->pasid_bits(dev) : 0;
+		backend->pasid_bits ? backend->pasid_bits(dev) : 0;
 	cmd->out_capabilities =
-		provider->capabilities ? provider->capabilities(dev) : 0;
+		backend->capabilities ? backend->capabilities(dev) : 0;
 	return 0;
 }
 
@@ -91,7 +91,7 @@ int iommufd_get_hw_info(struct iommufd_ucmd *ucmd)
 	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
-	rc = get_info(cmd, idev->dev, idev->igroup->provider);
+	rc = get_info(cmd, idev->dev, idev->igroup->backend);
 	iommufd_object_put(&idev->obj);
 	return rc ?: iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }

@@ -17,8 +17,8 @@ static void hwpt_release(struct iommufd_hwpt *hwpt)
 {
 	if (iommufd_hwpt_filled(hwpt))
 		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
-	hwpt->provider->domain_free(hwpt->domain);
-	iommu_provider_put(hwpt->provider);
+	hwpt->backend->domain_free(hwpt->domain);
+	iommu_backend_put(hwpt->backend);
 	refcount_dec(&hwpt->ioas->obj.users);
 }
 
@@ -45,7 +45,7 @@ EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
  * iommufd_hwpt_alloc() - Make a page table
  * @ictx: The context.
  * @ioas: What it is to map.
- * @provider: The provider of @dev.
+ * @backend: The backend of @dev.
  * @dev: A bound device that may be attached to it.
  * @flags: Of enum iommufd_hwpt_alloc_flags.
  * @data: What user space says of it, or NULL.
@@ -55,14 +55,14 @@ EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
  *
  * Pairs with iommufd_hwpt_publish() or iommufd_hwpt_abort().
  *
- * Return: the page table, or ERR_PTR() of what the provider's domain_alloc()
+ * Return: the page table, or ERR_PTR() of what the backend's domain_alloc()
  * returns.
  */
 struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-		   const struct iommu_provider_ops *provider,
+		   const struct iommu_backend_ops *backend,
 		   struct device *dev, u32 flags,
-		   const struct iommu_provider_data *data)
+		   const struct iommu_backend_data *data)
 {
 	struct iommufd_hwpt *hwpt;
 	int rc;
@@ -70,7 +70,7 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, &iommufd_hwpt_type);
 	if (IS_ERR(hwpt))
 		return hwpt;
-	hwpt->domain = provider->domain_alloc(dev, flags, data);
+	hwpt->domain = backend->domain_alloc(dev, flags, data);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
 		iommufd_object_abort(ictx, &hwpt->obj);
@@ -79,8 +79,8 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	hwpt->flags = flags;
 	hwpt->ioas = ioas;
 	refcount_inc(&ioas->obj.users);
-	hwpt->provider = provider;
-	iommu_provider_ref(provider);
+	hwpt->backend = backend;
+	iommu_backend_ref(backend);
 	return hwpt;
 }
 
@@ -93,7 +93,7 @@ static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
 static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
 			 struct iommu_group *group)
 {
-	return iommu_provider_finalize(hwpt->provider, hwpt->domain, dev, group,
+	return iommu_backend_finalize(hwpt->backend, hwpt->domain, dev, group,
 				       &hwpt->coherent);
 }
 
@@ -113,7 +113,7 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
-		hwpt->provider->detach(hwpt->domain, group);
+		hwpt->backend->detach(hwpt->domain, group);
 	return hwpt_add_domain(hwpt);
 }
 
@@ -131,7 +131,7 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
  * Context: Process context, under iommufd_ioas::hwpts_lock.  May fault in memory
  * that is mapped.
  *
- * Return: 0, or, with @group where it was, what iommu_provider_ops::finalize(),
+ * Return: 0, or, with @group where it was, what iommu_backend_ops::finalize(),
  * attach() or replace(), or iopt_add_domain(), return.
  */
 int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
@@ -147,15 +147,15 @@ int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
 			return attached;
 		rc = hwpt_add_domain(hwpt);
 		if (rc && attached)
-			hwpt->provider->detach(hwpt->domain, group);
+			hwpt->backend->detach(hwpt->domain, group);
 		if (rc || attached)
 			return rc;
 	}
 	if (old)
 		return iopt_replace_group(&old->ioas->iopt, &hwpt->ioas->iopt,
-					  hwpt->provider, old->domain,
+					  hwpt->backend, old->domain,
 					  hwpt->domain, group);
-	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->provider,
+	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->backend,
 				 hwpt->domain, group);
 }
 
@@ -188,13 +188,13 @@ void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 /* Make a page table for the IOMMU of a device, and fill it if that can be done. */
 static struct iommufd_hwpt *
 hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
-		      u32 flags, const struct iommu_provider_data *data)
+		      u32 flags, const struct iommu_backend_data *data)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, igroup->provider, idev->dev,
+	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, igroup->backend, idev->dev,
 				  flags, data);
 	if (IS_ERR(hwpt))
 		return hwpt;
@@ -213,7 +213,7 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 				  struct iommufd_device *idev,
 				  struct iommufd_ioas *ioas,
-				  const struct iommu_provider_data *data)
+				  const struct iommu_backend_data *data)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommufd_hwpt *hwpt;
@@ -237,7 +237,7 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	const struct iommu_provider_data data = {
+	const struct iommu_backend_data data = {
 		.type = cmd->data_type,
 		.uptr = u64_to_user_ptr(cmd->data_uptr),
 		.length = cmd->data_len,

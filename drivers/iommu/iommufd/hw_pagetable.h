@@ -10,8 +10,8 @@
 #include "object.h"
 
 struct device;
-struct iommu_provider_data;
-struct iommu_provider_ops;
+struct iommu_backend_data;
+struct iommu_backend_ops;
 struct iommufd_ioas;
 struct iommufd_ucmd;
 
@@ -21,7 +21,7 @@ struct iommufd_ucmd;
  *	attach, it is automatic and goes with the last of them.
  * @ioas: What it maps; this is one of the IOAS's users.
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
- * @provider: Where @domain is from; this holds a reference.
+ * @backend: Where @domain is from; this holds a reference.
  * @domain: The kernel's side of it.
  * @flags: Of enum iommufd_hwpt_alloc_flags: what @domain was allocated with.
  * @iopt_domain: What makes it hold what the IOAS maps, see
@@ -35,7 +35,7 @@ struct iommufd_hwpt {
 	struct iommufd_object obj;
 	struct iommufd_ioas *ioas;
 	struct list_head ioas_item;
-	const struct iommu_provider_ops *provider;
+	const struct iommu_backend_ops *backend;
 	struct iommu_domain *domain;
 	u32 flags;
 	struct iopt_domain iopt_domain;
@@ -65,9 +65,9 @@ iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
 
 struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-		   const struct iommu_provider_ops *provider,
+		   const struct iommu_backend_ops *backend,
 		   struct device *dev, u32 flags,
-		   const struct iommu_provider_data *data);
+		   const struct iommu_backend_data *data);
 int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
 			struct device *dev, struct iommu_group *group);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);

@@ -53,7 +53,7 @@ static bool mock_msi_isolated(struct iommu_group *group)
 }
 
 static int mock_walk_reserved(struct iommu_group *group,
-			      iommu_provider_resv_fn fn, void *arg)
+			      iommu_backend_resv_fn fn, void *arg)
 {
 	return 0;
 }
@@ -106,14 +106,14 @@ static u64 mock_capabilities(struct device *dev)
 	return IOMMU_HW_CAP_DIRTY_TRACKING;
 }
 
-static int mock_copy_data(const struct iommu_provider_data *data,
+static int mock_copy_data(const struct iommu_backend_data *data,
 			  struct iommu_hwpt_selftest *to)
 {
 	int rc;
 
 	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
-	rc = iommu_provider_copy_data(data, to, sizeof(*to),
+	rc = iommu_backend_copy_data(data, to, sizeof(*to),
 				      offsetofend(struct iommu_hwpt_selftest,
 						  iotlb));
 	if (rc)
@@ -123,7 +123,7 @@ static int mock_copy_data(const struct iommu_provider_data *data,
 
 static struct iommu_domain *
 mock_backend_domain_alloc(struct device *dev, u32 flags,
-			  const struct iommu_provider_data *data)
+			  const struct iommu_backend_data *data)
 {
 	struct iommu_hwpt_selftest selftest = {};
 	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
@@ -208,7 +208,7 @@ static int mock_set_dirty_tracking(struct iommu_domain *domain, bool enable)
 
 static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 			   size_t length, bool clear,
-			   struct iommu_provider_dirty *dirty)
+			   struct iommu_backend_dirty *dirty)
 {
 	struct mock_domain *mock = to_mock_domain(domain);
 
@@ -217,7 +217,7 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
-const struct iommu_provider_ops mock_backend = {
+const struct iommu_backend_ops mock_backend = {
 	.owner = THIS_MODULE,
 	.bus = &mock_bus,
 	.is_coherent = mock_is_coherent,
@@ -334,7 +334,7 @@ int mock_bus_init(void)
 
 	if (rc)
 		return rc;
-	rc = iommu_provider_register(&mock_backend);
+	rc = iommu_backend_register(&mock_backend);
 	if (rc)
 		bus_unregister(&mock_bus);
 	return rc;
@@ -347,7 +347,7 @@ int mock_bus_init(void)
  */
 void mock_bus_exit(void)
 {
-	iommu_provider_unregister(&mock_backend);
+	iommu_backend_unregister(&mock_backend);
 	bus_unregister(&mock_bus);
 	ida_destroy(&mock_ids);
 }

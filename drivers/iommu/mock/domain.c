@@ -419,7 +419,7 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
  */
 void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			    size_t length, bool clear,
-			    struct iommu_provider_dirty *dirty)
+			    struct iommu_backend_dirty *dirty)
 {
 	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
@@ -438,7 +438,7 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			end = first + huge;
 		}
 		if (dirty)
-			iommu_provider_set_dirty(dirty, index * MOCK_PAGE_SIZE,
+			iommu_backend_set_dirty(dirty, index * MOCK_PAGE_SIZE,
 						 (end - index) * MOCK_PAGE_SIZE);
 		for (; clear && first < end; first++)
 			xa_clear_mark(&mock->ptes, first, MOCK_PTE_DIRTY);

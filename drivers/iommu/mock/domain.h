@@ -5,7 +5,7 @@
 #include <linux/iommu.h>
 #include <linux/xarray.h>
 
-struct iommu_provider_dirty;
+struct iommu_backend_dirty;
 
 /* Marks of an entry of mock_domain::ptes */
 #define MOCK_PTE_DIRTY	XA_MARK_0	/* a device has written to the page */
@@ -57,6 +57,6 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 		       unsigned long length);
 void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			    size_t length, bool clear,
-			    struct iommu_provider_dirty *dirty);
+			    struct iommu_backend_dirty *dirty);
 
 #endif

@@ -205,7 +205,7 @@ static int mock_test_check_map(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 	hwpt = container_of(obj, struct iommufd_hwpt, obj);
-	if (hwpt->provider == &mock_backend)
+	if (hwpt->backend == &mock_backend)
 		rc = mock_domain_check(to_mock_domain(hwpt->domain),
 				       cmd->check_map.iova,
 				       cmd->check_map.length,
@@ -240,7 +240,7 @@ static int mock_test_check_mmio(struct iommufd_ucmd *ucmd)
 	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->id);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
-	if (hwpt->provider == &mock_backend)
+	if (hwpt->backend == &mock_backend)
 		rc = mock_domain_check_phys(to_mock_domain(hwpt->domain),
 					    cmd->check_mmio.iova,
 					    cmd->check_mmio.length, phys, prot);
@@ -348,7 +348,7 @@ static int mock_test_dirty(struct iommufd_ucmd *ucmd)
 	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->id);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
-	if (hwpt->provider == &mock_backend &&
+	if (hwpt->backend == &mock_backend &&
 	    hwpt->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 		rc = mock_write_dirty(to_mock_domain(hwpt->domain), cmd);
 	else

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU providers: how a kernel's IOMMU drivers are asked for things
+ * IOMMU backends: how a kernel's IOMMU drivers are asked for things
  *
  * This folder is the one place that knows which of the kernel's interfaces to use.
- * kernel.c has the providers for the kernel's own IOMMU drivers.  A module can add
+ * kernel.c has the backends for the kernel's own IOMMU drivers.  A module can add
  * another one for devices that it makes itself, see registry.c.
  */
 #include <linux/bitmap.h>
@@ -15,10 +15,10 @@
 #include "backend.h"
 
 /**
- * iommu_provider_probe() - Find out what the IOMMU of a group can do
- * @provider: The provider of @group.
+ * iommu_backend_probe() - Find out what the IOMMU of a group can do
+ * @backend: The backend of @group.
  * @dev: A device of @group.
- * @group: The group, claimed, without a domain attached unless the provider
+ * @group: The group, claimed, without a domain attached unless the backend
  *	has final domains.
  * @limits: Filled in.
  *
@@ -29,32 +29,32 @@
  *
  * Return: 0, -ENOMEM, or what the IOMMU driver says.
  */
-int iommu_provider_probe(const struct iommu_provider_ops *provider,
+int iommu_backend_probe(const struct iommu_backend_ops *backend,
 			 struct device *dev, struct iommu_group *group,
-			 struct iommu_provider_limits *limits)
+			 struct iommu_backend_limits *limits)
 {
 	struct iommu_domain *domain;
 	bool coherent;
 	int rc;
 
-	domain = provider->domain_alloc(dev, 0, NULL);
+	domain = backend->domain_alloc(dev, 0, NULL);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
 
-	rc = iommu_provider_finalize(provider, domain, dev, group, &coherent);
+	rc = iommu_backend_finalize(backend, domain, dev, group, &coherent);
 	if (rc >= 0) {
 		limits->aperture_start = domain->geometry.aperture_start;
 		limits->aperture_end = domain->geometry.aperture_end;
 		limits->pgsizes = domain->pgsize_bitmap;
 	}
 	if (rc > 0)
-		provider->detach(domain, group);
-	provider->domain_free(domain);
+		backend->detach(domain, group);
+	backend->domain_free(domain);
 	return min(rc, 0);
 }
 
 /**
- * iommu_provider_within() - Tell whether a domain is within the limits of an IOMMU
+ * iommu_backend_within() - Tell whether a domain is within the limits of an IOMMU
  * @domain: The domain.
  * @limits: What the IOMMU can do.
  *
@@ -63,8 +63,8 @@ int iommu_provider_probe(const struct iommu_provider_ops *provider,
  *
  * Return: whether a group behind that IOMMU may be attached to the domain.
  */
-bool iommu_provider_within(struct iommu_domain *domain,
-			   const struct iommu_provider_limits *limits)
+bool iommu_backend_within(struct iommu_domain *domain,
+			   const struct iommu_backend_limits *limits)
 {
 	return domain->geometry.aperture_start >= limits->aperture_start &&
 	       domain->geometry.aperture_end <= limits->aperture_end &&
@@ -72,38 +72,38 @@ bool iommu_provider_within(struct iommu_domain *domain,
 }
 
 /**
- * iommu_provider_copy_data() - Copy what user space says of a domain
+ * iommu_backend_copy_data() - Copy what user space says of a domain
  * @data: The struct of user space.
- * @to: The struct of the provider, zeroed beyond the bytes that user space gives.
+ * @to: The struct of the backend, zeroed beyond the bytes that user space gives.
  * @size: Bytes of @to.
  * @min_size: Bytes that user space has to give.
  *
  * Context: Process context.
  *
  * Return: 0, -EINVAL when the struct is too short, -E2BIG when a byte that the
- * provider does not know is not 0, -EFAULT.
+ * backend does not know is not 0, -EFAULT.
  */
-int iommu_provider_copy_data(const struct iommu_provider_data *data, void *to,
+int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 			     size_t size, size_t min_size)
 {
 	if (data->length < min_size)
 		return -EINVAL;
 	return copy_struct_from_user(to, size, data->uptr, data->length);
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_copy_data, "IOMMUFD_TEST");
+EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_data, "IOMMUFD_TEST");
 
 /**
- * iommu_provider_set_dirty() - Report what devices have written
+ * iommu_backend_set_dirty() - Report what devices have written
  * @dirty: The bitmap.
  * @iova: First byte.
  * @length: Bytes, not 0.
  *
  * A page of the IOMMU may reach beyond the bitmap.  The part before the bitmap is
- * ignored, the part after it is kept in iommu_provider_dirty::ahead.
+ * ignored, the part after it is kept in iommu_backend_dirty::ahead.
  *
  * Context: Any.
  */
-void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
+void iommu_backend_set_dirty(struct iommu_backend_dirty *dirty,
 			      unsigned long iova, size_t length)
 {
 	unsigned long last = iova + length - 1;
@@ -120,4 +120,4 @@ void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
 	bitmap_set(dirty->bits, dirty->first + bit,
 		   ((last - dirty->start) >> dirty->shift) - bit + 1);
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_set_dirty, "IOMMUFD_TEST");
+EXPORT_SYMBOL_NS_GPL(iommu_backend_set_dirty, "IOMMUFD_TEST");

@@ -10,19 +10,19 @@ struct bus_type;
 struct device;
 
 /**
- * struct iommu_provider_data - What user space says of a domain it wants
+ * struct iommu_backend_data - What user space says of a domain it wants
  * @type: Of enum iommu_hwpt_data_type, not IOMMU_HWPT_DATA_NONE.
  * @uptr: User address of the struct of that type.
  * @length: Bytes of it.
  */
-struct iommu_provider_data {
+struct iommu_backend_data {
 	u32 type;
 	void __user *uptr;
 	u32 length;
 };
 
 /**
- * struct iommu_provider_dirty - A bitmap of what devices have written
+ * struct iommu_backend_dirty - A bitmap of what devices have written
  * @bits: The bitmap.
  * @first: The bit that stands for @start.
  * @start: First IOVA.
@@ -30,7 +30,7 @@ struct iommu_provider_data {
  * @shift: log2 of the bytes that a bit stands for.
  * @ahead: Last IOVA after @last that was reported, too, 0 for none.
  */
-struct iommu_provider_dirty {
+struct iommu_backend_dirty {
 	unsigned long *bits;
 	unsigned long first;
 	unsigned long start;
@@ -39,11 +39,11 @@ struct iommu_provider_dirty {
 	unsigned long ahead;
 };
 
-typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
+typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
 				      void *arg);
 
 /**
- * struct iommu_provider_ops - How IOMMUs are asked for things
+ * struct iommu_backend_ops - How IOMMUs are asked for things
  * @owner: The module.
  * @bus: Devices of this bus have it; NULL: all others.
  * @is_coherent: Is DMA of a device coherent with the CPU's caches?  Whether
@@ -96,7 +96,7 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
  *	what the IOMMU driver says.  NULL where no domain can.
- * @read_dirty: Call iommu_provider_set_dirty() with what devices have written
+ * @read_dirty: Call iommu_backend_set_dirty() with what devices have written
  *	in a range that is mapped, unless the bitmap is NULL; with @clear, what
  *	is written from then on, and only that, is dirty.  A page that reaches
  *	over the end of the range is reported as a whole.  Returns 0, or what
@@ -106,21 +106,21 @@ typedef int (*iommu_provider_resv_fn)(const struct iommu_resv_region *region,
  * from DMA, so that a detach never opens anything.  Nobody attaches or detaches
  * while something is mapped or unmapped in the domain.
  */
-struct iommu_provider_ops {
+struct iommu_backend_ops {
 	struct module *owner;
 	const struct bus_type *bus;
 	bool (*is_coherent)(struct device *dev);
 	bool (*enforces_coherency)(struct device *dev);
 	bool (*msi_isolated)(struct iommu_group *group);
 	int (*walk_reserved)(struct iommu_group *group,
-			     iommu_provider_resv_fn fn, void *arg);
+			     iommu_backend_resv_fn fn, void *arg);
 	int (*claim)(struct iommu_group *group, void *owner);
 	void (*release)(struct iommu_group *group);
 	void *(*hw_info)(struct device *dev, u32 *length, u32 *type);
 	u64 (*capabilities)(struct device *dev);
 	u8 (*pasid_bits)(struct device *dev);
 	struct iommu_domain *(*domain_alloc)(struct device *dev, u32 flags,
-					     const struct iommu_provider_data *data);
+					     const struct iommu_backend_data *data);
 	int (*finalize)(struct iommu_domain *domain, struct device *dev,
 			struct iommu_group *group, bool *coherent);
 	void (*domain_free)(struct iommu_domain *domain);
@@ -132,63 +132,63 @@ struct iommu_provider_ops {
 	int (*set_dirty_tracking)(struct iommu_domain *domain, bool enable);
 	int (*read_dirty)(struct iommu_domain *domain, unsigned long iova,
 			  size_t length, bool clear,
-			  struct iommu_provider_dirty *dirty);
+			  struct iommu_backend_dirty *dirty);
 };
 
-static inline void iommu_provider_ref(const struct iommu_provider_ops *provider)
+static inline void iommu_backend_ref(const struct iommu_backend_ops *backend)
 {
-	__module_get(provider->owner);
+	__module_get(backend->owner);
 }
 
-static inline void iommu_provider_put(const struct iommu_provider_ops *provider)
+static inline void iommu_backend_put(const struct iommu_backend_ops *backend)
 {
-	module_put(provider->owner);
+	module_put(backend->owner);
 }
 
 /**
- * iommu_provider_finalize() - Make final what a domain can map
- * @provider: The provider of @domain.
+ * iommu_backend_finalize() - Make final what a domain can map
+ * @backend: The backend of @domain.
  * @domain: The domain, without devices.
  * @dev: A device of the group that the domain is for.
  * @group: The group, claimed, without a domain attached; else NULL.
  * @coherent: Set to whether the domain snoops all DMA of @dev.
  *
- * Return: as iommu_provider_ops::finalize().
+ * Return: as iommu_backend_ops::finalize().
  */
 static inline int
-iommu_provider_finalize(const struct iommu_provider_ops *provider,
+iommu_backend_finalize(const struct iommu_backend_ops *backend,
 			struct iommu_domain *domain, struct device *dev,
 			struct iommu_group *group, bool *coherent)
 {
 	*coherent = false;
-	if (!provider->finalize)
+	if (!backend->finalize)
 		return 0;
-	return provider->finalize(domain, dev, group, coherent);
+	return backend->finalize(domain, dev, group, coherent);
 }
 
 /**
- * struct iommu_provider_limits - What the IOMMU of a group can do
+ * struct iommu_backend_limits - What the IOMMU of a group can do
  * @aperture_start: First IOVA.
  * @aperture_end: Last IOVA, inclusive.
  * @pgsizes: Page sizes, a bit each.
  */
-struct iommu_provider_limits {
+struct iommu_backend_limits {
 	dma_addr_t aperture_start;
 	dma_addr_t aperture_end;
 	unsigned long pgsizes;
 };
 
-int iommu_provider_probe(const struct iommu_provider_ops *provider,
+int iommu_backend_probe(const struct iommu_backend_ops *backend,
 			 struct device *dev, struct iommu_group *group,
-			 struct iommu_provider_limits *limits);
+			 struct iommu_backend_limits *limits);
 
-bool iommu_provider_within(struct iommu_domain *domain,
-			   const struct iommu_provider_limits *limits);
+bool iommu_backend_within(struct iommu_domain *domain,
+			   const struct iommu_backend_limits *limits);
 
-/* What a provider may call */
-int iommu_provider_copy_data(const struct iommu_provider_data *data, void *to,
+/* What a backend may call */
+int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 			     size_t size, size_t min_size);
-void iommu_provider_set_dirty(struct iommu_provider_dirty *dirty,
+void iommu_backend_set_dirty(struct iommu_backend_dirty *dirty,
 			      unsigned long iova, size_t length);
 
 #endif

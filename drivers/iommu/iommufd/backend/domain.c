@@ -81,11 +81,11 @@ static void unmap_leftovers(struct iommu_domain *domain, unsigned long iova,
 static noinline void undo_map(struct iommu_domain *domain, unsigned long iova,
 			      size_t done, size_t step)
 {
-	iommu_provider_unmap(domain, iova, done);
+	iommu_backend_unmap(domain, iova, done);
 	unmap_leftovers(domain, iova + done, step);
 }
 
-/* See iommu_provider_map(). */
+/* See iommu_backend_map(). */
 static __always_inline int domain_map(struct iommu_domain *domain,
 				      unsigned long iova, phys_addr_t phys,
 				      size_t length, int prot)
@@ -117,14 +117,14 @@ static __always_inline int domain_map(struct iommu_domain *domain,
 }
 
 /**
- * iommu_provider_map() - Put memory into a domain
+ * iommu_backend_map() - Put memory into a domain
  * @domain: The domain.
  * @iova: First byte in the domain; nothing is mapped there.
  * @phys: Physical address of the first byte.
  * @length: Bytes, not 0.
  * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or IOMMU_MMIO.
  *
- * Devices may not see the mapping before iommu_provider_sync_map(), which is called
+ * Devices may not see the mapping before iommu_backend_sync_map(), which is called
  * once for a contiguous range of IOVA.  This function is iommu_map() without that
  * step, and without looking at the domain anew for each page.
  *
@@ -133,27 +133,27 @@ static __always_inline int domain_map(struct iommu_domain *domain,
  * Return: 0, or, with nothing mapped: -EINVAL when something is no multiple of
  * the domain's smallest page, -ENOMEM, or what the IOMMU driver says.
  */
-int iommu_provider_map(struct iommu_domain *domain, unsigned long iova,
+int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
 		       phys_addr_t phys, size_t length, int prot)
 {
 	return domain_map(domain, iova, phys, length, prot);
 }
 
 /**
- * iommu_provider_map_pages() - Put scattered pages into a domain
+ * iommu_backend_map_pages() - Put scattered pages into a domain
  * @domain: The domain.
  * @iova: First byte in the domain; nothing is mapped there.
  * @pfns: The PFN of each page.
  * @npages: Number of pages.
- * @prot: As for iommu_provider_map().
+ * @prot: As for iommu_backend_map().
  *
- * Does what iommu_provider_map() does, for each page.
+ * Does what iommu_backend_map() does, for each page.
  *
  * Context: Process context.
  *
- * Return: as iommu_provider_map(), on error with no page mapped.
+ * Return: as iommu_backend_map(), on error with no page mapped.
  */
-int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
+int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
 			     const unsigned long *pfns, unsigned long npages,
 			     int prot)
 {
@@ -164,7 +164,7 @@ int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
 		rc = domain_map(domain, iova + i * PAGE_SIZE,
 				PFN_PHYS(pfns[i]), PAGE_SIZE, prot);
 		if (rc) {
-			iommu_provider_unmap(domain, iova, i * PAGE_SIZE);
+			iommu_backend_unmap(domain, iova, i * PAGE_SIZE);
 			return rc;
 		}
 	}
@@ -172,18 +172,18 @@ int iommu_provider_map_pages(struct iommu_domain *domain, unsigned long iova,
 }
 
 /**
- * iommu_provider_sync_map() - Have devices see what was mapped
+ * iommu_backend_sync_map() - Have devices see what was mapped
  * @domain: The domain.
  * @iova: First byte.
  * @length: Bytes, all of them mapped.
  *
- * Goes in steps that Intel's driver of 6.1 can count, as iommu_provider_unmap().
+ * Goes in steps that Intel's driver of 6.1 can count, as iommu_backend_unmap().
  *
  * Context: Process context.
  *
  * Return: 0, or, with all of it unmapped, what the IOMMU driver says.
  */
-int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
+int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
 			    size_t length)
 {
 	size_t step, done = 0;
@@ -196,12 +196,12 @@ int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
 		done += step;
 	} while (!rc && done < length);
 	if (rc)
-		iommu_provider_unmap(domain, iova, length);
+		iommu_backend_unmap(domain, iova, length);
 	return rc;
 }
 
 /**
- * iommu_provider_unmap() - Take a range out of a domain, and flush it
+ * iommu_backend_unmap() - Take a range out of a domain, and flush it
  * @domain: The domain.
  * @iova: First byte.
  * @length: Bytes, all of them mapped; nothing happens if it is 0.
@@ -218,7 +218,7 @@ int iommu_provider_sync_map(struct iommu_domain *domain, unsigned long iova,
  *
  * Context: Process context.  Cannot fail and needs no memory.
  */
-void iommu_provider_unmap(struct iommu_domain *domain, unsigned long iova,
+void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,
 			  size_t length)
 {
 	size_t step, pgsize, unmapped;

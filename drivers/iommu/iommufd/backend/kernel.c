@@ -2,8 +2,8 @@
 /*
  * The kernel's own IOMMU drivers
  *
- * The generic provider uses the API that every kernel since 6.1 has, and that
- * every IOMMU driver serves.  The paging provider is for IOMMU drivers of newer
+ * The generic backend uses the API that every kernel since 6.1 has, and that
+ * every IOMMU driver serves.  The paging backend is for IOMMU drivers of newer
  * kernels that allocate a domain for a given device: the domain is final at once,
  * and can be replaced.
  */
@@ -32,7 +32,7 @@ static bool generic_msi_isolated(struct iommu_group *group)
 }
 
 static int generic_walk_reserved(struct iommu_group *group,
-				 iommu_provider_resv_fn fn, void *arg)
+				 iommu_backend_resv_fn fn, void *arg)
 {
 	struct iommu_resv_region *region, *next;
 	LIST_HEAD(regions);
@@ -72,7 +72,7 @@ static void generic_release(struct iommu_group *group)
 
 static struct iommu_domain *
 generic_domain_alloc(struct device *dev, u32 flags,
-		     const struct iommu_provider_data *data)
+		     const struct iommu_backend_data *data)
 {
 	if (flags || data)
 		return ERR_PTR(-EOPNOTSUPP);
@@ -85,7 +85,7 @@ generic_domain_alloc(struct device *dev, u32 flags,
  */
 static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
-		   const struct iommu_provider_data *data)
+		   const struct iommu_backend_data *data)
 {
 	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
 		return ERR_PTR(-EOPNOTSUPP);
@@ -199,7 +199,7 @@ static int paging_finalize(struct iommu_domain *domain, struct device *dev,
 	return 0;
 }
 
-const struct iommu_provider_ops iommu_generic_provider = {
+const struct iommu_backend_ops iommu_generic_backend = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
 	.enforces_coherency = generic_enforces_coherency,
@@ -216,7 +216,7 @@ const struct iommu_provider_ops iommu_generic_provider = {
 };
 
 
-const struct iommu_provider_ops iommu_paging_provider = {
+const struct iommu_backend_ops iommu_paging_backend = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
 	.enforces_coherency = generic_enforces_coherency,

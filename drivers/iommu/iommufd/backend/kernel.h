@@ -4,7 +4,7 @@
 
 #include "backend.h"
 
-extern const struct iommu_provider_ops iommu_generic_provider;
-extern const struct iommu_provider_ops iommu_paging_provider;
+extern const struct iommu_backend_ops iommu_generic_backend;
+extern const struct iommu_backend_ops iommu_paging_backend;
 
 #endif

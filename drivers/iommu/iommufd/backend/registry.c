@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which provider a device has
+ * Which backend a device has
  */
 #include <linux/device.h>
 #include <linux/export.h>
@@ -10,70 +10,70 @@
 #include "kernel.h"
 #include "registry.h"
 
-static DEFINE_MUTEX(bus_provider_lock);
-static const struct iommu_provider_ops *bus_provider; /* or NULL */
+static DEFINE_MUTEX(bus_backend_lock);
+static const struct iommu_backend_ops *bus_backend; /* or NULL */
 
 /**
- * iommu_provider_register() - Add a provider for the devices of one bus
- * @provider: The provider; its bus is the caller's own.
+ * iommu_backend_register() - Add a backend for the devices of one bus
+ * @backend: The backend; its bus is the caller's own.
  *
- * Only one provider can be added.
+ * Only one backend can be added.
  *
  * Context: Process context.
  *
  * Return: 0, or -EBUSY when there is one already.
  */
-int iommu_provider_register(const struct iommu_provider_ops *provider)
+int iommu_backend_register(const struct iommu_backend_ops *backend)
 {
 	int rc = 0;
 
-	mutex_lock(&bus_provider_lock);
-	if (bus_provider)
+	mutex_lock(&bus_backend_lock);
+	if (bus_backend)
 		rc = -EBUSY;
 	else
-		bus_provider = provider;
-	mutex_unlock(&bus_provider_lock);
+		bus_backend = backend;
+	mutex_unlock(&bus_backend_lock);
 	return rc;
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_register, "IOMMUFD_TEST");
+EXPORT_SYMBOL_NS_GPL(iommu_backend_register, "IOMMUFD_TEST");
 
 /**
- * iommu_provider_unregister() - Undo iommu_provider_register()
- * @provider: The provider.  Its module is being unloaded, so that nobody holds a
+ * iommu_backend_unregister() - Undo iommu_backend_register()
+ * @backend: The backend.  Its module is being unloaded, so that nobody holds a
  *	reference any more, and nobody gets one.
  *
  * Context: Process context.
  */
-void iommu_provider_unregister(const struct iommu_provider_ops *provider)
+void iommu_backend_unregister(const struct iommu_backend_ops *backend)
 {
-	mutex_lock(&bus_provider_lock);
-	WARN_ON(bus_provider != provider);
-	bus_provider = NULL;
-	mutex_unlock(&bus_provider_lock);
+	mutex_lock(&bus_backend_lock);
+	WARN_ON(bus_backend != backend);
+	bus_backend = NULL;
+	mutex_unlock(&bus_backend_lock);
 }
-EXPORT_SYMBOL_NS_GPL(iommu_provider_unregister, "IOMMUFD_TEST");
+EXPORT_SYMBOL_NS_GPL(iommu_backend_unregister, "IOMMUFD_TEST");
 
 /**
- * iommu_provider_get() - Find the provider for a device
+ * iommu_backend_get() - Find the backend for a device
  * @dev: The device.
  *
- * Context: Process context.  Pairs with iommu_provider_put(); until then, the
- * provider's module stays.
+ * Context: Process context.  Pairs with iommu_backend_put(); until then, the
+ * backend's module stays.
  *
- * Return: the provider.
+ * Return: the backend.
  */
-const struct iommu_provider_ops *iommu_provider_get(struct device *dev)
+const struct iommu_backend_ops *iommu_backend_get(struct device *dev)
 {
-	const struct iommu_provider_ops *provider;
+	const struct iommu_backend_ops *backend;
 
-	provider = iommu_has_device_domains(dev) ? &iommu_paging_provider :
-						   &iommu_generic_provider;
-	mutex_lock(&bus_provider_lock);
-	if (bus_provider && bus_provider->bus == dev->bus &&
-	    try_module_get(bus_provider->owner))
-		provider = bus_provider;
+	backend = iommu_has_device_domains(dev) ? &iommu_paging_backend :
+						   &iommu_generic_backend;
+	mutex_lock(&bus_backend_lock);
+	if (bus_backend && bus_backend->bus == dev->bus &&
+	    try_module_get(bus_backend->owner))
+		backend = bus_backend;
 	else
-		__module_get(provider->owner);
-	mutex_unlock(&bus_provider_lock);
-	return provider;
+		__module_get(backend->owner);
+	mutex_unlock(&bus_backend_lock);
+	return backend;
 }

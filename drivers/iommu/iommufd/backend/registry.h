@@ -4,9 +4,9 @@
 
 #include "backend.h"
 
-int iommu_provider_register(const struct iommu_provider_ops *provider);
-void iommu_provider_unregister(const struct iommu_provider_ops *provider);
+int iommu_backend_register(const struct iommu_backend_ops *backend);
+void iommu_backend_unregister(const struct iommu_backend_ops *backend);
 
-const struct iommu_provider_ops *iommu_provider_get(struct device *dev);
+const struct iommu_backend_ops *iommu_backend_get(struct device *dev);
 
 #endif

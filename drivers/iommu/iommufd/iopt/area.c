@@ -26,7 +26,7 @@
  */
 struct iopt_area *iopt_area_first(struct iopt_pages *pages)
 {
-	return iopt_pages_room(pages);
+	return iopt_pages_private(pages);
 }
 
 /**
@@ -140,14 +140,14 @@ void iopt_areas_unmap(struct list_head *areas, struct iommu_domain *domain)
 		if (iopt_area_is_mmio(area))
 			continue;
 		if (length && area->node.start != start + length) {
-			iommu_provider_unmap(domain, start, length);
+			iommu_backend_unmap(domain, start, length);
 			length = 0;
 		}
 		if (!length)
 			start = area->node.start;
 		length += area->slice.length;
 	}
-	iommu_provider_unmap(domain, start, length);
+	iommu_backend_unmap(domain, start, length);
 }
 
 /**
@@ -216,7 +216,7 @@ static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 
 err_unmap:
 	list_for_each_entry_continue_reverse(entry, &iopt->domains, item)
-		iommu_provider_unmap(entry->domain, area->node.start,
+		iommu_backend_unmap(entry->domain, area->node.start,
 				     area->slice.length);
 	iopt_slice_unpin(&area->slice);
 	return rc;

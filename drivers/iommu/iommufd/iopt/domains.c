@@ -218,7 +218,7 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 /**
  * iopt_attach_group() - Let a group do DMA through a domain that is filled
  * @iopt: The I/O page table.
- * @provider: The provider of @domain and @group.
+ * @backend: The backend of @domain and @group.
  * @domain: One of its domains.
  * @group: The group, claimed, without a domain attached.
  *
@@ -227,17 +227,17 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: as iommu_provider_ops::attach().
+ * Return: as iommu_backend_ops::attach().
  */
 int iopt_attach_group(struct io_pagetable *iopt,
-		      const struct iommu_provider_ops *provider,
+		      const struct iommu_backend_ops *backend,
 		      struct iommu_domain *domain, struct iommu_group *group)
 {
 	int rc;
 
 	down_write(&iopt->domains_lock);
 	mutex_lock(&iopt->mmios->lock);
-	rc = provider->attach(domain, group);
+	rc = backend->attach(domain, group);
 	mutex_unlock(&iopt->mmios->lock);
 	up_write(&iopt->domains_lock);
 	return rc;
@@ -246,19 +246,19 @@ int iopt_attach_group(struct io_pagetable *iopt,
 /**
  * iopt_detach_group() - Block the DMA of a group attached to a filled domain
  * @iopt: The I/O page table.
- * @provider: The provider of @domain and @group.
+ * @backend: The backend of @domain and @group.
  * @domain: One of its domains.
  * @group: The group, attached to @domain.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  */
 void iopt_detach_group(struct io_pagetable *iopt,
-		       const struct iommu_provider_ops *provider,
+		       const struct iommu_backend_ops *backend,
 		       struct iommu_domain *domain, struct iommu_group *group)
 {
 	down_write(&iopt->domains_lock);
 	mutex_lock(&iopt->mmios->lock);
-	provider->detach(domain, group);
+	backend->detach(domain, group);
 	mutex_unlock(&iopt->mmios->lock);
 	up_write(&iopt->domains_lock);
 }
@@ -276,17 +276,17 @@ static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
  * iopt_replace_group() - Move a group to another filled domain at once
  * @old_iopt: The I/O page table of @old.
  * @iopt: The I/O page table of @domain; may be @old_iopt.
- * @provider: The provider of @old, @domain and @group, which can replace.
+ * @backend: The backend of @old, @domain and @group, which can replace.
  * @old: The domain that the group is attached to.
  * @domain: The domain that it is to be attached to.
  * @group: The group.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock of both.
  *
- * Return: as iommu_provider_ops::replace().
+ * Return: as iommu_backend_ops::replace().
  */
 int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
-		       const struct iommu_provider_ops *provider,
+		       const struct iommu_backend_ops *backend,
 		       struct iommu_domain *old, struct iommu_domain *domain,
 		       struct iommu_group *group)
 {
@@ -294,7 +294,7 @@ int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
 
 	lock_domains_of_both(old_iopt, iopt);
 	mutex_lock(&iopt->mmios->lock);
-	rc = provider->replace(old, domain, group);
+	rc = backend->replace(old, domain, group);
 	mutex_unlock(&iopt->mmios->lock);
 	up_write(&iopt->domains_lock);
 	if (old_iopt != iopt)

@@ -4,20 +4,20 @@
 
 #include "types.h"
 
-struct iommu_provider_ops;
+struct iommu_backend_ops;
 
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain);
 void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
 
 int iopt_attach_group(struct io_pagetable *iopt,
-		      const struct iommu_provider_ops *provider,
+		      const struct iommu_backend_ops *backend,
 		      struct iommu_domain *domain, struct iommu_group *group);
 void iopt_detach_group(struct io_pagetable *iopt,
-		       const struct iommu_provider_ops *provider,
+		       const struct iommu_backend_ops *backend,
 		       struct iommu_domain *domain, struct iommu_group *group);
 int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
-		       const struct iommu_provider_ops *provider,
+		       const struct iommu_backend_ops *backend,
 		       struct iommu_domain *old, struct iommu_domain *domain,
 		       struct iommu_group *group);
 

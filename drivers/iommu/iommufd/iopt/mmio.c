@@ -187,7 +187,7 @@ static int marea_map_all(struct iopt_mmio_area *marea)
 
 err_unmap:
 	list_for_each_entry_continue_reverse(entry, &marea->iopt->domains, item)
-		iommu_provider_unmap(entry->domain, marea->iova, marea->length);
+		iommu_backend_unmap(entry->domain, marea->iova, marea->length);
 	return rc;
 }
 
@@ -200,7 +200,7 @@ static void marea_unmap_all(struct iopt_mmio_area *marea)
 	if (!marea->mapped)
 		return;
 	list_for_each_entry(entry, &marea->iopt->domains, item)
-		iommu_provider_unmap(entry->domain, marea->iova, marea->length);
+		iommu_backend_unmap(entry->domain, marea->iova, marea->length);
 	marea->mapped = false;
 }
 
@@ -295,7 +295,7 @@ static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 		struct iopt_mmio_area *marea = to_mmio_area(from);
 
 		if (marea->mapped)
-			iommu_provider_unmap(domain, marea->iova,
+			iommu_backend_unmap(domain, marea->iova,
 					     marea->length);
 	}
 }

@@ -13,7 +13,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "pages/pages.h"
+#include "pages/slice.h"
 #include "ranges.h"
 
 struct iopt_mmio_regions;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who is charged for pinned memory, and against which limit
+ * Accounts: which process is charged for pinned pages, and against which limit
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -13,56 +13,59 @@
 #include "account.h"
 
 /**
- * iopt_payer_init() - Make the current process pay
- * @payer: The payer.
- * @mode: Whom to charge, unless the caller may lock without limit.
+ * iopt_account_init() - Set up the account of the current process
+ * @account: The account.
+ * @mode: Which limit to count against, unless the process may lock memory without
+ *	limit.
  *
- * Return: the mode that pinned memory is charged by.
+ * Context: Process context.  Pairs with iopt_account_put().
+ *
+ * Return: @mode, or IOPT_ACCOUNT_NONE if the process has CAP_IPC_LOCK.
  */
-u8 iopt_payer_init(struct iopt_payer *payer, enum iopt_account_mode mode)
+u8 iopt_account_init(struct iopt_account *account, enum iopt_account_mode mode)
 {
 	if (capable(CAP_IPC_LOCK))
 		mode = IOPT_ACCOUNT_NONE;
-	payer->mm = current->mm;
-	payer->task = current->group_leader;
-	payer->cred = mode == IOPT_ACCOUNT_USER ? current_cred() : NULL;
-	iopt_payer_get(payer);
+	account->mm = current->mm;
+	account->task = current->group_leader;
+	account->cred = mode == IOPT_ACCOUNT_USER ? current_cred() : NULL;
+	iopt_account_get(account);
 	return mode;
 }
 
 /**
- * iopt_payer_get() - Take the references of a copy
- * @payer: The copy.
+ * iopt_account_get() - Take the references of a copy
+ * @account: The copy of an account.
  */
-void iopt_payer_get(struct iopt_payer *payer)
+void iopt_account_get(struct iopt_account *account)
 {
-	mmgrab(payer->mm);
-	get_task_struct(payer->task);
-	get_cred(payer->cred);
+	mmgrab(account->mm);
+	get_task_struct(account->task);
+	get_cred(account->cred);
 }
 
 /**
- * iopt_payer_put() - Drop the references
- * @payer: The payer, charged with nothing.
+ * iopt_account_put() - Drop the references of an account
+ * @account: The account, charged with nothing.
  */
-void iopt_payer_put(struct iopt_payer *payer)
+void iopt_account_put(struct iopt_account *account)
 {
-	put_cred(payer->cred);
-	put_task_struct(payer->task);
-	mmdrop(payer->mm);
+	put_cred(account->cred);
+	put_task_struct(account->task);
+	mmdrop(account->mm);
 }
 
 /**
- * iopt_payer_same() - Is it one account that two payers are charged on?
- * @a: A payer.
+ * iopt_account_same() - Tell whether two accounts are charged on one counter
+ * @a: An account.
  * @a_mode: Its mode.
- * @b: Another.
+ * @b: Another account.
  * @b_mode: Its mode.
  *
- * Return: whether it is.
+ * Return: whether they are, or neither is charged.
  */
-bool iopt_payer_same(const struct iopt_payer *a, enum iopt_account_mode a_mode,
-		     const struct iopt_payer *b, enum iopt_account_mode b_mode)
+bool iopt_account_same(const struct iopt_account *a, enum iopt_account_mode a_mode,
+		     const struct iopt_account *b, enum iopt_account_mode b_mode)
 {
 	if (a_mode != b_mode)
 		return false;
@@ -71,74 +74,80 @@ bool iopt_payer_same(const struct iopt_payer *a, enum iopt_account_mode a_mode,
 	return a_mode == IOPT_ACCOUNT_NONE || a->mm == b->mm;
 }
 
-static int charge_user(const struct iopt_payer *payer, unsigned long npages)
+static int charge_user(const struct iopt_account *account, unsigned long npages)
 {
-	unsigned long limit = task_rlimit(payer->task, RLIMIT_MEMLOCK) >>
+	unsigned long limit = task_rlimit(account->task, RLIMIT_MEMLOCK) >>
 			      PAGE_SHIFT;
-	atomic_long_t *account = &payer->cred->user->locked_vm;
-	long locked = atomic_long_read(account);
+	atomic_long_t *counter = &account->cred->user->locked_vm;
+	long locked = atomic_long_read(counter);
 
 	do {
 		if (locked + npages > limit)
 			return -ENOMEM;
-	} while (!atomic_long_try_cmpxchg(account, &locked, locked + npages));
+	} while (!atomic_long_try_cmpxchg(counter, &locked, locked + npages));
 	return 0;
 }
 
-static int charge_process(const struct iopt_payer *payer, unsigned long npages)
+static int charge_process(const struct iopt_account *account, unsigned long npages)
 {
 	int rc;
 
-	if (mmap_write_lock_killable(payer->mm))
+	if (mmap_write_lock_killable(account->mm))
 		return -EINTR;
-	rc = __account_locked_vm(payer->mm, npages, true, payer->task, false);
-	mmap_write_unlock(payer->mm);
+	rc = __account_locked_vm(account->mm, npages, true, account->task, false);
+	mmap_write_unlock(account->mm);
 	return rc;
 }
 
 /**
- * iopt_payer_charge() - Charge against the limit
- * @payer: The payer.
+ * iopt_account_charge() - Charge pages against the limit
+ * @account: The account.
  * @mode: Its mode.
- * @npages: Pages.
+ * @npages: Number of pages.
+ *
+ * Context: Process context.
  *
  * Return: 0, -ENOMEM when over the limit, -EINTR when killed.
  */
-int iopt_payer_charge(const struct iopt_payer *payer,
+int iopt_account_charge(const struct iopt_account *account,
 		      enum iopt_account_mode mode, unsigned long npages)
 {
 	if (mode == IOPT_ACCOUNT_USER)
-		return charge_user(payer, npages);
+		return charge_user(account, npages);
 	if (mode == IOPT_ACCOUNT_PROCESS)
-		return charge_process(payer, npages);
+		return charge_process(account, npages);
 	return 0;
 }
 
 /**
- * iopt_payer_uncharge() - Undo iopt_payer_charge()
- * @payer: The payer.
+ * iopt_account_uncharge() - Undo iopt_account_charge()
+ * @account: The account.
  * @mode: Its mode.
- * @npages: Pages.
+ * @npages: Number of pages.
+ *
+ * Context: Process context.  Cannot fail.
  */
-void iopt_payer_uncharge(const struct iopt_payer *payer,
+void iopt_account_uncharge(const struct iopt_account *account,
 			 enum iopt_account_mode mode, unsigned long npages)
 {
 	if (mode == IOPT_ACCOUNT_USER) {
-		atomic_long_sub(npages, &payer->cred->user->locked_vm);
+		atomic_long_sub(npages, &account->cred->user->locked_vm);
 	} else if (mode == IOPT_ACCOUNT_PROCESS) {
-		mmap_write_lock(payer->mm);
-		__account_locked_vm(payer->mm, npages, false, payer->task,
+		mmap_write_lock(account->mm);
+		__account_locked_vm(account->mm, npages, false, account->task,
 				    false);
-		mmap_write_unlock(payer->mm);
+		mmap_write_unlock(account->mm);
 	}
 }
 
 /**
- * iopt_payer_count() - Count in what the process has pinned, limited or not
- * @payer: The payer.
- * @npages: Pages, negative for fewer.
+ * iopt_account_count() - Count pages in what the process has pinned (VmPin)
+ * @account: The account, of any mode.
+ * @npages: Number of pages, negative for fewer.
+ *
+ * Context: Any.
  */
-void iopt_payer_count(const struct iopt_payer *payer, long npages)
+void iopt_account_count(const struct iopt_account *account, long npages)
 {
-	atomic64_add(npages, &payer->mm->pinned_vm);
+	atomic64_add(npages, &account->mm->pinned_vm);
 }

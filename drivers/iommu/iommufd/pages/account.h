@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_PAYER_H
-#define __IOMMUFD_PAYER_H
+#ifndef __IOPT_ACCOUNT_H
+#define __IOPT_ACCOUNT_H
 
 #include <linux/types.h>
 
@@ -8,37 +8,43 @@ struct cred;
 struct mm_struct;
 struct task_struct;
 
+/**
+ * enum iopt_account_mode - Which limit pinned pages count against
+ * @IOPT_ACCOUNT_USER: What the user may lock, over all processes.
+ * @IOPT_ACCOUNT_PROCESS: What the process may lock.
+ * @IOPT_ACCOUNT_NONE: None: the process may lock memory without limit.
+ */
 enum iopt_account_mode {
-	IOPT_ACCOUNT_USER,	/* against what the user may lock */
-	IOPT_ACCOUNT_PROCESS,	/* against what the process may lock */
-	IOPT_ACCOUNT_NONE,	/* the process may lock as much as it likes */
+	IOPT_ACCOUNT_USER,
+	IOPT_ACCOUNT_PROCESS,
+	IOPT_ACCOUNT_NONE,
 };
 
 /**
- * struct iopt_payer - Who is charged for pinned memory
- * @mm: Address space of the process.  Its memory may be gone while this lives.
+ * struct iopt_account - The process that is charged for pinned pages
+ * @mm: Its address space, the memory of which may be gone while this lives.
  * @task: The process, for its limits.
- * @cred: Its credentials with IOPT_ACCOUNT_USER, for their user, else NULL.  Not
- *	the user itself: not all stock kernels let a module drop one.
+ * @cred: With IOPT_ACCOUNT_USER its credentials, for their user, else NULL.  This is
+ *	not the user itself, as not all stock kernels let a module drop that.
  *
- * The mode is kept apart, where there is room for one byte.
+ * The mode is kept apart, where there is space for one byte.
  */
-struct iopt_payer {
+struct iopt_account {
 	struct mm_struct *mm;
 	struct task_struct *task;
 	const struct cred *cred;
 };
 
-u8 iopt_payer_init(struct iopt_payer *payer, enum iopt_account_mode mode);
-void iopt_payer_get(struct iopt_payer *payer);
-void iopt_payer_put(struct iopt_payer *payer);
-bool iopt_payer_same(const struct iopt_payer *a, enum iopt_account_mode a_mode,
-		     const struct iopt_payer *b, enum iopt_account_mode b_mode);
+u8 iopt_account_init(struct iopt_account *account, enum iopt_account_mode mode);
+void iopt_account_get(struct iopt_account *account);
+void iopt_account_put(struct iopt_account *account);
+bool iopt_account_same(const struct iopt_account *a, enum iopt_account_mode a_mode,
+		     const struct iopt_account *b, enum iopt_account_mode b_mode);
 
-int iopt_payer_charge(const struct iopt_payer *payer,
+int iopt_account_charge(const struct iopt_account *account,
 		      enum iopt_account_mode mode, unsigned long npages);
-void iopt_payer_uncharge(const struct iopt_payer *payer,
+void iopt_account_uncharge(const struct iopt_account *account,
 			 enum iopt_account_mode mode, unsigned long npages);
-void iopt_payer_count(const struct iopt_payer *payer, long npages);
+void iopt_account_count(const struct iopt_account *account, long npages);
 
 #endif

@@ -2,16 +2,15 @@
 /*
  * Memory of a file, by offset: a memfd, or any other file of tmpfs or hugetlbfs
  *
- * No process needs to have it mapped, so frames are found in the page cache,
+ * No process needs to have the file mapped, so pages are found in the page cache,
  * folio by folio, or put there.  The kernel's memfd_pin_folios(), where it is
- * exported, is not up to that: it pins pages of shmem that were only reserved,
- * and so never cleared, and takes a huge page for a hole of a file that has
- * reserved none from those that others have.
+ * exported, would not do: it pins pages of shmem that were only reserved, and so
+ * never cleared, and for a hole of a file that has reserved no huge page it takes
+ * one that another file has reserved.
  *
- * What the page cache cannot give, the kernel gives to anybody who maps the
- * file: a huge page for a hole, and another page instead of one that may not
- * stay where it is.  So then the file is mapped for the moment, see
- * pin_mapped().
+ * Some pages come only to a process that maps the file: a huge page for a hole, and a
+ * replacement for a page that may not stay where it is.  For these, the file is
+ * mapped for a moment, see pin_mapped().
  */
 #include <linux/err.h>
 #include <linux/fcntl.h>
@@ -29,11 +28,11 @@
 #include "pages.h"
 
 /**
- * struct iopt_file - What a pages object of a file has for itself
- * @file: The file.  If devices may write it is counted as mapped so, and cannot
- *	be sealed against that.
- * @item: In the list of those that change the process, else empty.
- * @npinned: Pages pinned, while they do.
+ * struct iopt_file - Private data of a pages object of a file
+ * @file: The file.  If devices may write to it, it is counted as mapped writable,
+ *	and so cannot be sealed against writing.
+ * @item: In the list of iopt_files_collect(), else empty.
+ * @npinned: Pages pinned, valid during iopt_files_change_process().
  */
 struct iopt_file {
 	struct file *file;
@@ -46,7 +45,7 @@ static bool is_hugetlbfs(struct file *file)
 	return file_inode(file)->i_sb->s_magic == HUGETLBFS_MAGIC;
 }
 
-/* The kernel does not export what its own checks for these look at. */
+/* The kernel exports no function that tells these file systems. */
 static bool is_memory(struct file *file)
 {
 	return S_ISREG(file_inode(file)->i_mode) &&
@@ -61,7 +60,7 @@ static unsigned int file_seals(struct file *file)
 	return SHMEM_I(file_inode(file))->seals;
 }
 
-/* As mmap() of a shared mapping does; take_write() is the end of it. */
+/* Ask for what mmap() of a shared mapping asks for. */
 static int check_access(struct file *file, bool writeable)
 {
 	if (!(file->f_mode & FMODE_READ) ||
@@ -73,7 +72,7 @@ static int check_access(struct file *file, bool writeable)
 	return 0;
 }
 
-/* Can it be pinned where it is?  With CMA only the kernel itself can tell. */
+/* Tell whether it can be pinned where it is.  With CMA only the kernel can tell. */
 static bool folio_may_stay(struct folio *folio)
 {
 	if (IS_ENABLED(CONFIG_CMA) || folio_test_hwpoison(folio) ||
@@ -107,7 +106,7 @@ static struct folio *find_folio(struct file *file, pgoff_t pgoff)
 }
 
 static long pin_folio(struct folio *folio, pgoff_t pgoff, unsigned long npages,
-		      struct page **list, bool *adjacent)
+		      struct page **list, enum iopt_layout *layout)
 {
 	/* A folio is aligned in its file. */
 	unsigned long first = pgoff & (folio_nr_pages(folio) - 1);
@@ -117,10 +116,13 @@ static long pin_folio(struct folio *folio, pgoff_t pgoff, unsigned long npages,
 	rc = folio_add_pins(folio, n);
 	if (rc)
 		return rc;
-	/* No more than a chunk is asked for, so such a folio is all of it. */
-	*adjacent = n == IOPT_CHUNK_PAGES;
 	list[0] = folio_page(folio, first);
-	for (i = 1; i < n && !*adjacent; i++)
+	/* At most a chunk is asked for, so nothing comes after a whole chunk. */
+	if (n == IOPT_CHUNK_PAGES) {
+		*layout = IOPT_CONTIGUOUS;
+		return n;
+	}
+	for (i = 1; i < n; i++)
 		list[i] = folio_page(folio, first + i);
 	return n;
 }
@@ -136,10 +138,10 @@ static bool pages_are_of(struct file *file, struct page **list, long npages)
 }
 
 /*
- * Map the file for a moment, and have the kernel pin what is there.  It is
- * mapped read-only, by a file that is open for no more than that, so this works
- * with a file that is sealed, too.  Another thread may put anything else in its
- * place meanwhile, so what is pinned must be looked at.
+ * Map the file for a moment, and have the kernel pin what is there.  The file is
+ * opened once more, and mapped, for reading only, so that this works with a sealed
+ * file as well.  Another thread may map anything else in its place meanwhile, so the
+ * pages that were pinned are checked to be of the file.
  */
 static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 		       struct page **list)
@@ -152,7 +154,7 @@ static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 	struct file *ro;
 	long n;
 
-	/* Only a process has a place to map it. */
+	/* A kernel thread has no place to map it. */
 	if (!current->mm)
 		return -EFAULT;
 	ro = dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE, current_cred());
@@ -161,7 +163,7 @@ static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 
 	uaddr = vm_mmap(ro, 0, end - start, PROT_READ, MAP_SHARED, start);
 	if (IS_ERR_VALUE(uaddr)) {
-		/* All memory of the process may have to be locked. */
+		/* After mlockall(), the mapping counts against RLIMIT_MEMLOCK. */
 		n = (long)uaddr == -EAGAIN ? -ENOMEM : (long)uaddr;
 		goto out_fput;
 	}
@@ -172,7 +174,7 @@ static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 		unpin_user_pages(list, n);
 		n = 0;
 	}
-	/* No huge page is left, at least none that may stay where it is. */
+	/* No huge page is left that may stay where it is. */
 	if (n == -EFAULT && is_hugetlbfs(file))
 		n = -ENOMEM;
 	n = n ?: -EFAULT;
@@ -182,11 +184,11 @@ out_fput:
 }
 
 /*
- * Pin what may have to be moved first.  Of a large folio it is enough that the
- * kernel pins a page: then all of it stays.
+ * Pin pages that may have to be moved first.  It is enough that the kernel pins one
+ * page of a large folio: then all of the folio stays.
  */
 static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
-			bool large, struct page **list, bool *adjacent)
+			bool large, struct page **list, enum iopt_layout *layout)
 {
 	struct page *page;
 	long n;
@@ -197,14 +199,14 @@ static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
 	if (n != 1)
 		return n;
 	page = list[0];
-	n = pin_folio(page_folio(page), pgoff, npages, list, adjacent);
+	n = pin_folio(page_folio(page), pgoff, npages, list, layout);
 	unpin_user_page(page);
 	return n;
 }
 
-/* Pin pages, as many as are easy, but at least 1. */
+/* Pin as many pages as one folio has, but at least 1. */
 static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
-		      struct page **list, bool *adjacent)
+		      struct page **list, enum iopt_layout *layout)
 {
 	struct folio *folio;
 	bool large;
@@ -217,30 +219,31 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 		return PTR_ERR(folio);
 	}
 	if (folio_may_stay(folio)) {
-		n = pin_folio(folio, pgoff, npages, list, adjacent);
+		n = pin_folio(folio, pgoff, npages, list, layout);
 		folio_put(folio);
 		return n;
 	}
 	large = folio_test_large(folio);
-	/* What others refer to cannot be moved. */
+	/* A folio that has other references cannot be moved. */
 	folio_put(folio);
 	if (is_hugetlbfs(file) && !longterm_pin_moves_hugetlb())
 		return -ENOMEM;
-	return pin_movable(file, pgoff, npages, large, list, adjacent);
+	return pin_movable(file, pgoff, npages, large, list, layout);
 }
 
 static long file_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list, bool *adjacent)
+		     unsigned long npages, struct page **list,
+		     enum iopt_layout *layout)
 {
-	struct iopt_file *f = iopt_pages_private(pages);
+	struct iopt_file *f = iopt_pages_kind_private(pages);
 	loff_t size = i_size_read(file_inode(f->file));
 	pgoff_t pgoff = (pages->base >> PAGE_SHIFT) + index;
 	pgoff_t end = DIV_ROUND_UP_ULL(size, PAGE_SIZE);
 	unsigned int flags;
 	long n, pinned = 0;
 
-	*adjacent = false;
-	/* It may have been truncated. */
+	*layout = IOPT_SCATTERED;
+	/* The file may have been truncated. */
 	if (pgoff >= end)
 		return -EINVAL;
 	npages = min(npages, end - pgoff);
@@ -248,7 +251,7 @@ static long file_pin(struct iopt_pages *pages, unsigned long index,
 	flags = memalloc_pin_save();
 	do {
 		n = pin_pages(f->file, pgoff + pinned, npages - pinned,
-			      list + pinned, adjacent);
+			      list + pinned, layout);
 		if (n > 0)
 			pinned += n;
 	} while (n > 0 && pinned < npages);
@@ -258,7 +261,7 @@ static long file_pin(struct iopt_pages *pages, unsigned long index,
 
 static void file_release(struct iopt_pages *pages)
 {
-	struct iopt_file *f = iopt_pages_private(pages);
+	struct iopt_file *f = iopt_pages_kind_private(pages);
 
 	if (!f->file)
 		return;
@@ -279,12 +282,14 @@ const struct iopt_pages_ops iopt_file_ops = {
  * @start: Offset of the first byte.
  * @length: Number of bytes, not 0; @start + @length does not wrap.
  * @writeable: Devices may write to it.
- * @account_mode: Whom to charge, unless the caller may lock without limit.
- * @room: Bytes of iopt_pages_room(), zeroed.
+ * @account_mode: As for iopt_pages_alloc().
+ * @private_size: Bytes of iopt_pages_private(), zeroed.
  *
- * Pins nothing, but keeps the file, and if devices may write to it, keeps it
- * from being sealed against that.  The process is only charged: what is pinned
- * later does not depend on it.
+ * Pins nothing, but holds a reference to the file, and if devices may write to the
+ * file, keeps it from being sealed against writing.  The current process is only
+ * charged: which pages are pinned later does not depend on it.
+ *
+ * Context: Process context.
  *
  * Return: the object with one reference, ERR_PTR(-EINVAL) when the file is of
  * another kind or ends before the range does, -EACCES when it is not open for
@@ -294,7 +299,7 @@ struct iopt_pages *iopt_pages_alloc_file(struct file *file,
 					 unsigned long start,
 					 unsigned long length, bool writeable,
 					 enum iopt_account_mode account_mode,
-					 size_t room)
+					 size_t private_size)
 {
 	struct iopt_pages *pages;
 	struct iopt_file *f;
@@ -309,10 +314,10 @@ struct iopt_pages *iopt_pages_alloc_file(struct file *file,
 		return ERR_PTR(-EINVAL);
 
 	pages = iopt_pages_alloc(IOPT_FILE, start, length, writeable,
-				 account_mode, room);
+				 account_mode, private_size);
 	if (IS_ERR(pages))
 		return pages;
-	f = iopt_pages_private(pages);
+	f = iopt_pages_kind_private(pages);
 	INIT_LIST_HEAD(&f->item);
 	if (writeable) {
 		rc = mapping_map_writable(file->f_mapping);
@@ -327,22 +332,24 @@ struct iopt_pages *iopt_pages_alloc_file(struct file *file,
 
 static struct iopt_pages *item_to_pages(struct iopt_file *f)
 {
-	return container_of((void *)f, struct iopt_pages, room);
+	return container_of((void *)f, struct iopt_pages, private);
 }
 
 /**
- * iopt_files_collect() - Add a pages object to those that change the process
+ * iopt_files_collect() - Add a pages object to a list for a change of process
  * @pages: The object.
- * @files: The list; an object is only added once.
+ * @files: The list, for iopt_files_change_process(); an object is added only once.
  *
- * The caller serializes this with all else that is done with such lists in the
- * context.
+ * Objects of MMIO, which are not charged, are not added.
+ *
+ * Context: Process context.  The caller serializes it with all that is done with a
+ * list of this kind in the context.
  *
  * Return: 0, or -EINVAL when its memory is of a process.
  */
 int iopt_files_collect(struct iopt_pages *pages, struct list_head *files)
 {
-	struct iopt_file *f = iopt_pages_private(pages);
+	struct iopt_file *f = iopt_pages_kind_private(pages);
 
 	if (pages->kind == IOPT_USER)
 		return -EINVAL;
@@ -354,8 +361,10 @@ int iopt_files_collect(struct iopt_pages *pages, struct list_head *files)
 }
 
 /**
- * iopt_files_release() - Empty the list
+ * iopt_files_release() - Empty the list of iopt_files_collect()
  * @files: The list.
+ *
+ * Context: As iopt_files_collect().
  */
 void iopt_files_release(struct list_head *files)
 {
@@ -367,29 +376,31 @@ void iopt_files_release(struct list_head *files)
 	}
 }
 
-/* Change who is charged, where the new one has been charged already. */
-static void change_payer(struct iopt_file *f, const struct iopt_payer *payer,
+/* Change the account of a pages object; the new account is charged already. */
+static void change_account(struct iopt_file *f, const struct iopt_account *account,
 			 u8 mode)
 {
 	struct iopt_pages *pages = item_to_pages(f);
-	struct iopt_payer old = pages->payer;
+	struct iopt_account old = pages->account;
 
-	if (!iopt_payer_same(&old, pages->account_mode, payer, mode))
-		iopt_payer_uncharge(&old, pages->account_mode, f->npinned);
-	iopt_payer_count(&old, -f->npinned);
-	iopt_payer_count(payer, f->npinned);
+	if (!iopt_account_same(&old, pages->account_mode, account, mode))
+		iopt_account_uncharge(&old, pages->account_mode, f->npinned);
+	iopt_account_count(&old, -f->npinned);
+	iopt_account_count(account, f->npinned);
 
-	pages->payer = *payer;
+	pages->account = *account;
 	pages->account_mode = mode;
-	iopt_payer_get(&pages->payer);
-	iopt_payer_put(&old);
+	iopt_account_get(&pages->account);
+	iopt_account_put(&old);
 }
 
 /**
- * iopt_files_change_process() - Have the current process pay from now on
- * @files: List of pages objects.
- * @lock: What the caller serializes these lists by, held.
- * @account_mode: Whom to charge, unless the caller may lock without limit.
+ * iopt_files_change_process() - Charge the current process from now on
+ * @files: List of pages objects, see iopt_files_collect().
+ * @lock: The lock by which the caller serializes these lists, held.
+ * @account_mode: As for iopt_pages_alloc().
+ *
+ * Context: Process context.  Takes iopt_pages::lock of all objects.
  *
  * Return: 0, or, with nothing changed: -ENOMEM when over the limit, -EINTR when
  * killed.
@@ -397,33 +408,33 @@ static void change_payer(struct iopt_file *f, const struct iopt_payer *payer,
 int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 			      enum iopt_account_mode account_mode)
 {
-	struct iopt_payer payer;
+	struct iopt_account account;
 	unsigned long npages = 0;
 	struct iopt_pages *pages;
 	struct iopt_file *f;
 	int rc = 0;
 	u8 mode;
 
-	/* Nobody else holds two at a time. */
+	/* Only under @lock two pages objects are locked at a time. */
 	list_for_each_entry(f, files, item)
 		mutex_lock_nest_lock(&item_to_pages(f)->lock, lock);
 
-	mode = iopt_payer_init(&payer, account_mode);
+	mode = iopt_account_init(&account, account_mode);
 	list_for_each_entry(f, files, item) {
 		pages = item_to_pages(f);
 		f->npinned = iopt_pages_npinned(pages);
-		if (!iopt_payer_same(&pages->payer, pages->account_mode,
-				     &payer, mode))
+		if (!iopt_account_same(&pages->account, pages->account_mode,
+				     &account, mode))
 			npages += f->npinned;
 	}
-	/* What counts already does not count anew, whatever the limit is. */
+	/* Pages that the account is charged for already are not charged again. */
 	if (npages)
-		rc = iopt_payer_charge(&payer, mode, npages);
+		rc = iopt_account_charge(&account, mode, npages);
 	list_for_each_entry(f, files, item) {
 		if (!rc)
-			change_payer(f, &payer, mode);
+			change_account(f, &account, mode);
 		mutex_unlock(&item_to_pages(f)->lock);
 	}
-	iopt_payer_put(&payer);
+	iopt_account_put(&account);
 	return rc;
 }

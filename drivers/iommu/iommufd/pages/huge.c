@@ -2,12 +2,12 @@
 /*
  * Huge pages of a process, pinned at once
  *
- * The kernel pins page by page, and lists each.  Of a huge page that is mapped
- * as such it is enough to pin one page, and to look once: then all others are
- * where they must be, and get their pins in one step.  The pins, and what they
- * are counted as, are the same as if the kernel had made them one by one, so
- * whoever undoes them need not know.  Why this is safe is told in
- * Documentation/internals.md, "Huge pages".
+ * The kernel pins page by page, and lists each page.  When a huge page is mapped by
+ * one entry of the page table, it is enough to pin one page of it and to look at the
+ * entry once: then all other pages are known, and get their pins in one step.  The
+ * pins, and the statistics, are as if the kernel had pinned the pages one by one, so
+ * they are undone in the same way.  Documentation/internals.md, "Huge pages", tells
+ * why this is safe.
  */
 #include <linux/export.h>
 #include <linux/hugetlb.h>
@@ -23,11 +23,11 @@ bool iopt_no_huge_hint;
 EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, "IOMMUFD_TEST");
 
 /*
- * The frame that one entry of the page table, for at least all of a huge page,
- * maps at @uaddr for reading and writing by the process; 0 if there is none.
+ * Returns the PFN at @uaddr if one entry of the page table maps all of a huge page
+ * there, for reading and writing by the process; else 0.
  *
- * As in the kernel's own lockless walk, tables stay as long as interrupts are
- * off.
+ * As in the kernel's own lockless walk, page tables are not freed while interrupts
+ * are off.
  */
 static unsigned long huge_pfn(unsigned long uaddr)
 {
@@ -68,12 +68,14 @@ out_restore:
 }
 
 /**
- * iopt_is_huge() - Is it worth a try to pin a huge page at once?
+ * iopt_is_huge() - Tell whether iopt_pin_huge() is worth a try
  * @uaddr: User address in the current process, aligned to huge pages.
  *
- * A hint: iopt_pin_huge() does not rely on it.
+ * This is a hint, on which iopt_pin_huge() does not rely.
  *
- * Return: whether one was mapped there just now, to read and write.
+ * Context: Process context.
+ *
+ * Return: whether a huge page is mapped there just now, for reading and writing.
  */
 bool iopt_is_huge(unsigned long uaddr)
 {
@@ -81,9 +83,11 @@ bool iopt_is_huge(unsigned long uaddr)
 }
 
 /**
- * iopt_pin_huge() - Pin a huge page to read and write, or the first page there
+ * iopt_pin_huge() - Pin a huge page for reading and writing, or the first page there
  * @uaddr: User address in the current process, aligned to huge pages.
  * @page: Set to the first page.
+ *
+ * Context: Process context.  May fault in user memory.
  *
  * Return: IOPT_CHUNK_PAGES if that many pages from @page on are mapped from
  * @uaddr on, and each of them got a pin; 1 if only @page did; or as
@@ -99,12 +103,12 @@ long iopt_pin_huge(unsigned long uaddr, struct page **page)
 	if (n != 1)
 		return n;
 
-	/* With the pin, the folio stays what and where it is. */
+	/* While it is pinned, the folio is neither moved nor split. */
 	folio = page_folio(*page);
 	pfn = page_to_pfn(*page);
 	if (pfn - folio_pfn(folio) + IOPT_CHUNK_PAGES > folio_nr_pages(folio))
 		return 1;
-	/* One of hugetlbfs was mapped whole when the kernel pinned the page. */
+	/* A folio of hugetlbfs is only ever mapped as a whole. */
 	if (!folio_test_hugetlb(folio) && huge_pfn(uaddr) != pfn)
 		return 1;
 	if (folio_add_pins(folio, IOPT_CHUNK_PAGES - 1))

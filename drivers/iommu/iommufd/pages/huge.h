@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_HUGE_H
-#define __IOMMUFD_HUGE_H
+#ifndef __IOPT_HUGE_H
+#define __IOPT_HUGE_H
 
 #include <linux/types.h>
 
 struct page;
 
-/* For tests: iopt_is_huge() says yes, whatever is mapped. */
+/* A test sets this: iopt_is_huge() returns true whatever is mapped. */
 extern bool iopt_no_huge_hint;
 
 bool iopt_is_huge(unsigned long uaddr);

@@ -19,14 +19,15 @@ struct mmio_private {
 
 /* A domain maps MMIO by its address, and accesses are refused. */
 static long mmio_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list, bool *adjacent)
+		     unsigned long npages, struct page **list,
+		     enum iopt_layout *layout)
 {
 	return -EINVAL;
 }
 
 static void mmio_release(struct iopt_pages *pages)
 {
-	struct mmio_private *mmio = iopt_pages_private(pages);
+	struct mmio_private *mmio = iopt_pages_kind_private(pages);
 
 	kref_put(mmio->owner, mmio->release);
 }
@@ -45,23 +46,23 @@ const struct iopt_pages_ops iopt_mmio_ops = {
  * @phys: Physical address of the first byte.
  * @length: Bytes, not 0; @phys + @length does not wrap.
  * @writeable: Devices may write to it.
- * @room: As for iopt_pages_alloc().
+ * @private_size: As for iopt_pages_alloc().
  *
  * Return: the object with one reference, or ERR_PTR(-ENOMEM).
  */
 struct iopt_pages *iopt_pages_alloc_mmio(struct kref *owner,
 					 void (*release)(struct kref *owner),
 					 phys_addr_t phys, unsigned long length,
-					 bool writeable, size_t room)
+					 bool writeable, size_t private_size)
 {
 	struct mmio_private *mmio;
 	struct iopt_pages *pages;
 
 	pages = iopt_pages_alloc(IOPT_MMIO, phys, length, writeable,
-				 IOPT_ACCOUNT_NONE, room);
+				 IOPT_ACCOUNT_NONE, private_size);
 	if (IS_ERR(pages))
 		return pages;
-	mmio = iopt_pages_private(pages);
+	mmio = iopt_pages_kind_private(pages);
 	mmio->owner = owner;
 	mmio->release = release;
 	return pages;
@@ -75,7 +76,7 @@ struct iopt_pages *iopt_pages_alloc_mmio(struct kref *owner,
  */
 struct kref *iopt_pages_mmio_owner(struct iopt_pages *pages)
 {
-	struct mmio_private *mmio = iopt_pages_private(pages);
+	struct mmio_private *mmio = iopt_pages_kind_private(pages);
 
 	return mmio->owner;
 }

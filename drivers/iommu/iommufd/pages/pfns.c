@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The frames a pages object has pinned, see struct iopt_frames
+ * PFNs of the pages that a pages object has pinned, see struct iopt_pfns
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "pfns.h"
 
-/* Mark of the chunks that are memory to free */
+/* Mark of the entries that are an array, to be freed */
 #define IOPT_CHUNK_IS_ARRAY	XA_MARK_0
 
 /*
- * An xarray value has one bit less than a long, and so, too, is the sum of
- * index and distance taken: frame numbers are far smaller.
+ * An xarray value has one bit less than a long, so distances, and sums of index and
+ * distance, are taken modulo LONG_MAX + 1.  PFNs are far smaller.
  */
 static void *distance_chunk(unsigned long index, unsigned long pfn)
 {
@@ -21,28 +21,28 @@ static void *distance_chunk(unsigned long index, unsigned long pfn)
 
 static unsigned long chunk_pfn(void *chunk, unsigned long index)
 {
-	unsigned long *pfns = chunk;
+	unsigned long *array = chunk;
 
 	if (xa_is_value(chunk))
 		return (index + xa_to_value(chunk)) & LONG_MAX;
-	return pfns[index % IOPT_CHUNK_PAGES];
+	return array[index % IOPT_CHUNK_PAGES];
 }
 
-static void *chunk_load(struct iopt_frames *frames, unsigned long index)
+static void *chunk_load(struct iopt_pfns *pfns, unsigned long index)
 {
-	if (frames->npages <= IOPT_CHUNK_PAGES)
-		return frames->only_chunk;
-	return xa_load(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+	if (pfns->npages <= IOPT_CHUNK_PAGES)
+		return pfns->only_chunk;
+	return xa_load(&pfns->chunks, index >> IOPT_CHUNK_SHIFT);
 }
 
-static int chunk_store(struct iopt_frames *frames, unsigned long index,
+static int chunk_store(struct iopt_pfns *pfns, unsigned long index,
 		       void *chunk)
 {
-	if (frames->npages <= IOPT_CHUNK_PAGES) {
-		frames->only_chunk = chunk;
+	if (pfns->npages <= IOPT_CHUNK_PAGES) {
+		pfns->only_chunk = chunk;
 		return 0;
 	}
-	return xa_err(xa_store(&frames->chunks, index >> IOPT_CHUNK_SHIFT,
+	return xa_err(xa_store(&pfns->chunks, index >> IOPT_CHUNK_SHIFT,
 			       chunk, GFP_KERNEL_ACCOUNT));
 }
 
@@ -57,208 +57,218 @@ static bool pages_are_consecutive(struct page **pages, unsigned int npages)
 	return true;
 }
 
-/* Make the chunk of @index, of which @chunk is known so far, an array. */
-static unsigned long *chunk_to_array(struct iopt_frames *frames,
+/* Replace @chunk, the entry of @index or NULL, by an array that says the same. */
+static unsigned long *chunk_to_array(struct iopt_pfns *pfns,
 				     unsigned long index, void *chunk)
 {
 	unsigned long first = iopt_chunk_first(index);
-	unsigned long i, n = min(frames->npages - first, IOPT_CHUNK_PAGES);
-	unsigned long *pfns;
+	unsigned long i, n = min(pfns->npages - first, IOPT_CHUNK_PAGES);
+	unsigned long *array;
 
-	pfns = kmalloc_array(n, sizeof(*pfns), GFP_KERNEL_ACCOUNT);
-	if (!pfns)
+	array = kmalloc_array(n, sizeof(*array), GFP_KERNEL_ACCOUNT);
+	if (!array)
 		return NULL;
 	if (chunk)
 		for (i = 0; i < n; i++)
-			pfns[i] = chunk_pfn(chunk, first + i);
+			array[i] = chunk_pfn(chunk, first + i);
 
-	if (chunk_store(frames, index, pfns)) {
-		kfree(pfns);
+	if (chunk_store(pfns, index, array)) {
+		kfree(array);
 		return NULL;
 	}
-	if (frames->npages > IOPT_CHUNK_PAGES)
-		xa_set_mark(&frames->chunks, index >> IOPT_CHUNK_SHIFT,
+	if (pfns->npages > IOPT_CHUNK_PAGES)
+		xa_set_mark(&pfns->chunks, index >> IOPT_CHUNK_SHIFT,
 			    IOPT_CHUNK_IS_ARRAY);
-	return pfns;
+	return array;
 }
 
 /**
- * iopt_frames_init() - Set up an empty store
- * @frames: The store.
+ * iopt_pfns_init() - Begin without PFNs
+ * @pfns: The PFNs of a pages object.
  * @npages: Indexes 0 to @npages - 1 can be added.
  */
-void iopt_frames_init(struct iopt_frames *frames, unsigned long npages)
+void iopt_pfns_init(struct iopt_pfns *pfns, unsigned long npages)
 {
-	frames->npages = npages;
+	pfns->npages = npages;
 	if (npages <= IOPT_CHUNK_PAGES)
-		frames->only_chunk = NULL;
+		pfns->only_chunk = NULL;
 	else
-		xa_init_flags(&frames->chunks, XA_FLAGS_ACCOUNT);
+		xa_init_flags(&pfns->chunks, XA_FLAGS_ACCOUNT);
 }
 
 /**
- * iopt_frames_destroy() - Tear down a store of which all was forgotten
- * @frames: The store.
+ * iopt_pfns_destroy() - Undo iopt_pfns_init()
+ * @pfns: The PFNs, all of them forgotten.
  */
-void iopt_frames_destroy(struct iopt_frames *frames)
+void iopt_pfns_destroy(struct iopt_pfns *pfns)
 {
-	WARN_ON(frames->npages <= IOPT_CHUNK_PAGES ?
-			!!frames->only_chunk : !xa_empty(&frames->chunks));
+	WARN_ON(pfns->npages <= IOPT_CHUNK_PAGES ?
+			!!pfns->only_chunk : !xa_empty(&pfns->chunks));
 }
 
 /**
- * iopt_frames_add() - Remember the frames of some indexes
- * @frames: The store.
+ * iopt_pfns_add() - Add the PFNs of consecutive indexes
+ * @pfns: The PFNs.
  * @index: First index.
- * @pages: Their pages; of those that are @adjacent only the first is looked at.
- * @npages: How many, all in one chunk.
- * @adjacent: The pages follow one another.
+ * @pages: List of the pages, as @layout says.
+ * @npages: Number of indexes, all in one chunk.
+ * @layout: How the pages lie in memory.
+ *
+ * Context: Process context, serialized by the caller.
  *
  * Return: 0, or -ENOMEM, and then nothing has changed.
  */
-int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
-		    struct page **pages, unsigned int npages, bool adjacent)
+int iopt_pfns_add(struct iopt_pfns *pfns, unsigned long index,
+		  struct page **pages, unsigned int npages,
+		  enum iopt_layout layout)
 {
-	/* All of a chunk is added at once only when nothing is known of it. */
+	/* A chunk is added as a whole only when none of it was added before. */
 	void *chunk = npages == IOPT_CHUNK_PAGES ? NULL :
-						   chunk_load(frames, index);
-	unsigned long *pfns = chunk;
+						   chunk_load(pfns, index);
+	unsigned long *array = chunk;
 	unsigned int i;
 
 	if ((!chunk || xa_is_value(chunk)) &&
-	    (adjacent || pages_are_consecutive(pages, npages))) {
+	    (layout == IOPT_CONTIGUOUS ||
+	     pages_are_consecutive(pages, npages))) {
 		void *distance = distance_chunk(index, page_to_pfn(pages[0]));
 
 		if (chunk == distance)
 			return 0;
 		if (!chunk)
-			return chunk_store(frames, index, distance);
+			return chunk_store(pfns, index, distance);
 	}
 
 	if (!chunk || xa_is_value(chunk)) {
-		pfns = chunk_to_array(frames, index, chunk);
-		if (!pfns)
+		array = chunk_to_array(pfns, index, chunk);
+		if (!array)
 			return -ENOMEM;
 	}
-	pfns += index % IOPT_CHUNK_PAGES;
-	if (adjacent)
+	array += index % IOPT_CHUNK_PAGES;
+	if (layout == IOPT_CONTIGUOUS)
 		for (i = 0; i < npages; i++)
-			pfns[i] = page_to_pfn(pages[0]) + i;
+			array[i] = page_to_pfn(pages[0]) + i;
 	else
 		for (i = 0; i < npages; i++)
-			pfns[i] = page_to_pfn(pages[i]);
+			array[i] = page_to_pfn(pages[i]);
 	return 0;
 }
 
 /**
- * iopt_frames_forget() - Forget a whole chunk
- * @frames: The store.
+ * iopt_pfns_forget() - Forget the PFNs of a chunk
+ * @pfns: The PFNs.
  * @index: An index in the chunk.
  *
- * Cannot fail and needs no memory.
+ * Context: Process context, serialized by the caller.  Cannot fail and needs no
+ * memory.
  */
-void iopt_frames_forget(struct iopt_frames *frames, unsigned long index)
+void iopt_pfns_forget(struct iopt_pfns *pfns, unsigned long index)
 {
 	void *chunk;
 
-	if (frames->npages <= IOPT_CHUNK_PAGES) {
-		chunk = frames->only_chunk;
-		frames->only_chunk = NULL;
+	if (pfns->npages <= IOPT_CHUNK_PAGES) {
+		chunk = pfns->only_chunk;
+		pfns->only_chunk = NULL;
 	} else {
-		chunk = xa_erase(&frames->chunks, index >> IOPT_CHUNK_SHIFT);
+		chunk = xa_erase(&pfns->chunks, index >> IOPT_CHUNK_SHIFT);
 	}
 	if (!xa_is_value(chunk))
 		kfree(chunk);
 }
 
 /**
- * iopt_frames_forget_all() - Forget every chunk
- * @frames: The store.
+ * iopt_pfns_forget_all() - Forget all PFNs
+ * @pfns: The PFNs.
  *
- * Cannot fail and needs no memory.
+ * Context: Process context, serialized by the caller.  Cannot fail and needs no
+ * memory.
  */
-void iopt_frames_forget_all(struct iopt_frames *frames)
+void iopt_pfns_forget_all(struct iopt_pfns *pfns)
 {
 	unsigned long i;
 	void *chunk;
 
-	if (frames->npages <= IOPT_CHUNK_PAGES) {
-		iopt_frames_forget(frames, 0);
+	if (pfns->npages <= IOPT_CHUNK_PAGES) {
+		iopt_pfns_forget(pfns, 0);
 		return;
 	}
-	xa_for_each_marked(&frames->chunks, i, chunk, IOPT_CHUNK_IS_ARRAY)
+	xa_for_each_marked(&pfns->chunks, i, chunk, IOPT_CHUNK_IS_ARRAY)
 		kfree(chunk);
-	xa_destroy(&frames->chunks);
+	xa_destroy(&pfns->chunks);
 }
 
-/* How many indexes up to @last, in its chunk, continue the run at @index? */
-static unsigned long chunk_run(void *chunk, unsigned long index,
+/* Returns how many indexes from @index up to @last, in one chunk, are contiguous. */
+static unsigned long chunk_npages(void *chunk, unsigned long index,
 			       unsigned long last)
 {
-	unsigned long *pfns = chunk;
+	unsigned long *array = chunk;
 	unsigned long n = 1;
 
 	last = min(last, iopt_chunk_last(index));
 	if (xa_is_value(chunk))
 		return last - index + 1;
 
-	pfns += index % IOPT_CHUNK_PAGES;
-	while (n <= last - index && pfns[n] == pfns[0] + n)
+	array += index % IOPT_CHUNK_PAGES;
+	while (n <= last - index && array[n] == array[0] + n)
 		n++;
 	return n;
 }
 
-static void run_grow(struct iopt_run *run)
+static void range_grow(struct iopt_pfn_range *range)
 {
-	run->pfn = chunk_pfn(run->chunk, run->index);
-	if (run->index == run->last) {
-		run->npages = 1;
+	range->pfn = chunk_pfn(range->chunk, range->index);
+	if (range->index == range->last) {
+		range->npages = 1;
 		return;
 	}
-	run->npages = chunk_run(run->chunk, run->index, run->last);
+	range->npages = chunk_npages(range->chunk, range->index, range->last);
 
-	/* Go on in the next chunk as long as it begins with the next frame. */
+	/* Go on in the next chunk as long as it begins with the next PFN. */
 	for (;;) {
-		unsigned long next = run->index + run->npages;
+		unsigned long next = range->index + range->npages;
 		void *chunk;
 
-		if (next > run->last || next % IOPT_CHUNK_PAGES)
+		if (next > range->last || next % IOPT_CHUNK_PAGES)
 			return;
-		chunk = chunk_load(run->frames, next);
-		if (chunk_pfn(chunk, next) != run->pfn + run->npages) {
-			run->next_chunk = chunk;
+		chunk = chunk_load(range->pfns, next);
+		if (chunk_pfn(chunk, next) != range->pfn + range->npages) {
+			range->next_chunk = chunk;
 			return;
 		}
-		run->chunk = chunk;
-		run->npages += chunk_run(chunk, next, run->last);
+		range->chunk = chunk;
+		range->npages += chunk_npages(chunk, next, range->last);
 	}
 }
 
 /**
- * iopt_run_first() - Start to walk the runs of a range
- * @run: Filled with the first run.
- * @frames: The store.
- * @index: First index.
- * @last: Last index, inclusive; all of the range was added.
+ * iopt_pfn_range_first() - Start to walk the contiguous PFN ranges
+ * @range: Set to the first range.
+ * @pfns: The PFNs.
+ * @index: First index of the walk.
+ * @last: Last index of the walk, inclusive; all indexes were added.
+ *
+ * Context: Any, serialized by the caller.
  */
-void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
-		    unsigned long index, unsigned long last)
+void iopt_pfn_range_first(struct iopt_pfn_range *range, struct iopt_pfns *pfns,
+			  unsigned long index, unsigned long last)
 {
-	run->frames = frames;
-	run->index = index;
-	run->last = last;
-	run->chunk = chunk_load(frames, index);
-	run_grow(run);
+	range->pfns = pfns;
+	range->index = index;
+	range->last = last;
+	range->chunk = chunk_load(pfns, index);
+	range_grow(range);
 }
 
 /**
- * iopt_run_next_slow() - Go on to the next run, however long that is
- * @run: As for iopt_run_next(), which calls this: there is one.
+ * iopt_pfn_range_next_slow() - Go on to the next contiguous PFN range, if any
+ * @range: The range; there is a next one.
+ *
+ * Only for iopt_pfn_range_next().
  */
-void iopt_run_next_slow(struct iopt_run *run)
+void iopt_pfn_range_next_slow(struct iopt_pfn_range *range)
 {
-	run->index += run->npages;
-	if (run->index % IOPT_CHUNK_PAGES == 0)
-		run->chunk = run->next_chunk;
-	run_grow(run);
+	range->index += range->npages;
+	if (range->index % IOPT_CHUNK_PAGES == 0)
+		range->chunk = range->next_chunk;
+	range_grow(range);
 }

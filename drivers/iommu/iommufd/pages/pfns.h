@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_FRAMES_H
-#define __IOMMUFD_FRAMES_H
+#ifndef __IOPT_PFNS_H
+#define __IOPT_PFNS_H
 
 #include <linux/bits.h>
 #include <linux/pgtable.h>
@@ -12,23 +12,33 @@
 #define IOPT_CHUNK_PAGES	BIT(IOPT_CHUNK_SHIFT)
 
 /**
- * struct iopt_frames - Page index to page frame number
- * @npages: Indexes there are.
- * @chunks: What is known of the chunk at page index >> IOPT_CHUNK_SHIFT.
- * @only_chunk: The same, where there can be no more than one.
+ * enum iopt_layout - How the pages of some consecutive indexes lie in memory
+ * @IOPT_SCATTERED: Anywhere; a list has an element for each.
+ * @IOPT_CONTIGUOUS: Their PFNs are consecutive; a list has only the first page.
+ */
+enum iopt_layout {
+	IOPT_SCATTERED,
+	IOPT_CONTIGUOUS,
+};
+
+/**
+ * struct iopt_pfns - The PFN of each page index of a pages object
+ * @npages: Number of indexes.
+ * @chunks: An entry for each chunk, at page index >> IOPT_CHUNK_SHIFT.
+ * @only_chunk: The entry of the only chunk, if @npages is no more than one has.
  *
- * Most memory worth a device's while comes in huge pages, so the frames of a
- * chunk mostly follow one another.  Then the chunk is one value, the distance
- * from index to frame, and costs one slot of the xarray.  Otherwise it is an
- * array of frame numbers, eight bytes a page.
+ * Memory that is mapped for a device mostly comes in huge pages, so the PFNs of a
+ * chunk are mostly consecutive.  The entry of such a chunk is a value, the distance
+ * from index to PFN, and costs one slot of the xarray.  The entry of any other chunk
+ * is an array of PFNs, eight bytes a page.
  *
- * Frames are only ever added; what is known of a chunk is forgotten as a
- * whole, once none of its pages is pinned.  So forgetting needs no memory,
- * and it is for the caller to know which indexes mean something.
+ * PFNs are only added.  An entry is forgotten as a whole, once no page of its chunk
+ * is pinned, so that forgetting needs no memory.  The caller knows which indexes of
+ * an entry are valid.
  *
  * The caller serializes all calls.
  */
-struct iopt_frames {
+struct iopt_pfns {
 	unsigned long npages;
 	union {
 		struct xarray chunks;
@@ -37,22 +47,24 @@ struct iopt_frames {
 };
 
 /**
- * struct iopt_run - Consecutive indexes with consecutive frames
- * @frames: Where they are kept.
+ * struct iopt_pfn_range - Consecutive indexes with consecutive PFNs
+ * @pfns: The PFNs that are walked.
  * @index: First index.
- * @npages: How many, at least 1.
- * @pfn: Frame of the first.
- * @last: Last index of the range that is walked.
- * @chunk: The entry that holds @index + @npages - 1.
- * @next_chunk: The one after that, if the run ends where that begins.
+ * @npages: Number of indexes; 0 after the last range.
+ * @pfn: PFN of @index.
+ * @last: Last index of the walk.
+ * @chunk: The entry of the chunk that @index + @npages - 1 is in.
+ * @next_chunk: The entry of the chunk after that, valid if this range ends where
+ *	that chunk begins.
  *
- * To walk the runs of a range in which every index is known:
+ * This walks all contiguous PFN ranges of the indexes from index to last, each of
+ * which has been added:
  *
- *	for (iopt_run_first(&run, frames, index, last); run.npages;
- *	     iopt_run_next(&run))
+ *	for (iopt_pfn_range_first(&range, pfns, index, last); range.npages;
+ *	     iopt_pfn_range_next(&range))
  */
-struct iopt_run {
-	struct iopt_frames *frames;
+struct iopt_pfn_range {
+	struct iopt_pfns *pfns;
 	unsigned long index;
 	unsigned long npages;
 	unsigned long pfn;
@@ -71,57 +83,66 @@ static inline unsigned long iopt_chunk_last(unsigned long index)
 	return index | (IOPT_CHUNK_PAGES - 1);
 }
 
-void iopt_frames_init(struct iopt_frames *frames, unsigned long npages);
-void iopt_frames_destroy(struct iopt_frames *frames);
-int iopt_frames_add(struct iopt_frames *frames, unsigned long index,
-		    struct page **pages, unsigned int npages, bool adjacent);
-void iopt_frames_forget(struct iopt_frames *frames, unsigned long index);
-void iopt_frames_forget_all(struct iopt_frames *frames);
+void iopt_pfns_init(struct iopt_pfns *pfns, unsigned long npages);
+void iopt_pfns_destroy(struct iopt_pfns *pfns);
+int iopt_pfns_add(struct iopt_pfns *pfns, unsigned long index,
+		  struct page **pages, unsigned int npages,
+		  enum iopt_layout layout);
+void iopt_pfns_forget(struct iopt_pfns *pfns, unsigned long index);
+void iopt_pfns_forget_all(struct iopt_pfns *pfns);
 
-void iopt_run_first(struct iopt_run *run, struct iopt_frames *frames,
-		    unsigned long index, unsigned long last);
-void iopt_run_next_slow(struct iopt_run *run);
+void iopt_pfn_range_first(struct iopt_pfn_range *range, struct iopt_pfns *pfns,
+			  unsigned long index, unsigned long last);
+void iopt_pfn_range_next_slow(struct iopt_pfn_range *range);
 
 /**
- * iopt_run_next() - Go on to the next run
- * @run: The run; its npages is 0 when there is no next one.
+ * iopt_pfn_range_next() - Go on to the next contiguous PFN range
+ * @range: The range; its npages is 0 when there is no next one.
+ *
+ * Context: Any, serialized by the caller.
  */
-static inline void iopt_run_next(struct iopt_run *run)
+static inline void iopt_pfn_range_next(struct iopt_pfn_range *range)
 {
-	if (run->index + run->npages > run->last)
-		run->npages = 0;
+	if (range->index + range->npages > range->last)
+		range->npages = 0;
 	else
-		iopt_run_next_slow(run);
+		iopt_pfn_range_next_slow(range);
 }
 
 /**
- * iopt_run_singles() - Take runs of a single page together, as many as are at hand
- * @run: The run; if it is a single page, becomes the last of them.
- * @pfns: Set to their frames, the first that of @run.
+ * iopt_pfn_range_singles() - Combine successive ranges of one page each
+ * @range: The range.  If it has one page, it becomes the last of the ranges that
+ *	are combined.
+ * @pfns: Set to their PFNs, beginning with that of @range.
  *
- * Return: how many there are, 0 if @run is longer.
+ * Combines no more ranges than one chunk has.
+ *
+ * Context: Any, serialized by the caller.
+ *
+ * Return: the number of ranges combined, 0 if @range has more than one page.
  */
-static inline unsigned long iopt_run_singles(struct iopt_run *run,
-					     const unsigned long **pfns)
+static inline unsigned long
+iopt_pfn_range_singles(struct iopt_pfn_range *range,
+		       const unsigned long **pfns)
 {
-	unsigned long first = run->index % IOPT_CHUNK_PAGES;
-	unsigned long last = first + run->last - run->index;
-	/* Whether the last one of a chunk is single, the next chunk tells. */
+	unsigned long first = range->index % IOPT_CHUNK_PAGES;
+	unsigned long last = first + range->last - range->index;
+	/* Only the next chunk tells whether the last page of a chunk is single. */
 	unsigned long limit = min(IOPT_CHUNK_PAGES - 1, last);
-	const unsigned long *chunk = run->chunk;
+	const unsigned long *chunk = range->chunk;
 	unsigned long i;
 
-	if (run->npages > 1)
+	if (range->npages > 1)
 		return 0;
-	*pfns = &run->pfn;
+	*pfns = &range->pfn;
 	if (xa_is_value(chunk))
 		return 1;
 	for (i = first + 1; i < limit && chunk[i + 1] != chunk[i] + 1; i++)
 		;
 	if (i == limit && i == last)
 		i++;
-	run->index += i - 1 - first;
-	run->pfn = chunk[i - 1];
+	range->index += i - 1 - first;
+	range->pfn = chunk[i - 1];
 	*pfns = chunk + first;
 	return i - first;
 }

@@ -2,14 +2,15 @@
 /*
  * Memory of a process that is not there yet, faulted in by several threads
  *
- * When a large guest starts, most of the time goes into clearing its memory.
- * The caller pins it as ever, from the first page on, and so faults in what is
- * missing.  Meanwhile helpers, kernel threads, fault in from the last page on,
- * until the caller meets them; what is behind that it has only to pin.
+ * When a large guest starts, most of the time goes into clearing its memory.  The
+ * caller pins that memory from the first page on, which faults in what is missing.
+ * Meanwhile kernel threads, the workers, fault it in from the last page on, until the
+ * caller meets them.  The rest of the memory is there by then, and the caller has only
+ * to pin it.
  *
- * A helper does nothing else.  What can be pinned, what is charged against the
- * limit of locked memory, and what the call returns is up to the caller alone.
- * It waits for no helper but for its end, and helpers are killed before.
+ * A worker does nothing else.  It is the caller alone that finds out what can be
+ * pinned, is charged against the limit of locked memory, and returns from the call.
+ * The caller waits for the workers only to end, and kills them before.
  */
 #include <linux/cpumask.h>
 #include <linux/cpuset.h>
@@ -28,16 +29,16 @@
 #include "pages.h"
 #include "populate.h"
 
-/* So many places tell how much of the memory is missing. */
+/* Number of places that are looked at to guess how much memory is missing */
 #define POPULATE_LOOKS	32
 
 /*
- * With less available helpers leave: for want of memory a kernel thread waits
- * even if it is killed.
+ * Workers end when less memory than this is available: a kernel thread that waits for
+ * memory cannot be killed.
  */
 #define POPULATE_MARGIN	(SZ_64M >> PAGE_SHIFT)
 
-/* How much nicer than the caller a helper is: a third of its share of a CPU */
+/* A worker is nicer than the caller by this: it has a third of its share of a CPU. */
 #define POPULATE_NICER	5
 
 static unsigned int populate_threads = 4;
@@ -51,19 +52,20 @@ MODULE_PARM_DESC(populate_mib,
 		 "Least memory to be mapped at once, in MiB, that is faulted in by more than one thread (default: 1024)");
 
 /**
- * struct iopt_populate - Helpers that fault in memory for a caller
- * @mm: The caller's, who does not return before the helpers have ended.
- * @memcg: What its memory is charged to; page tables, too.
- * @mems: The memory nodes that it may use.
- * @cpus: The CPUs for helpers.
- * @base: Address of page index 0.
+ * struct iopt_populate - Workers that fault in memory for a caller
+ * @mm: Address space of the caller, which does not return before the workers have
+ *	ended.
+ * @memcg: The memory cgroup that the memory of @mm and its page tables are charged to.
+ * @mems: The memory nodes that the caller may use.
+ * @cpus: The CPUs for workers.
+ * @base: User address of page index 0.
  * @index: First index that the caller has not pinned yet.
  * @last: Last index.
- * @chunk: What is behind that chunk of indexes, inclusive, has been taken by
- *	helpers.
- * @stop: Helpers end.
- * @nhelpers: Number of @helpers.
- * @helpers: The threads; a reference to each.
+ * @chunk: The lowest chunk of indexes that a worker has taken; workers take chunks in
+ *	descending order.
+ * @stop: The workers are to end.
+ * @nworkers: Number of @workers.
+ * @workers: The threads, with a reference to each.
  */
 struct iopt_populate {
 	struct mm_struct *mm;
@@ -75,17 +77,17 @@ struct iopt_populate {
 	unsigned long last;
 	atomic_long_t chunk;
 	bool stop;
-	unsigned int nhelpers;
-	struct task_struct *helpers[];
+	unsigned int nworkers;
+	struct task_struct *workers[];
 };
 
 /*
- * Can a helper stand in for the owner?  Huge pages of hugetlbfs are charged to
- * the cgroup of the thread that faults, files of file systems must not be
- * touched before it is known whether they can be pinned, and with userfaultfd
- * it is user space that sees who faults.
+ * Tell whether a worker may fault in memory of a VMA for the caller.  Huge pages of
+ * hugetlbfs are charged to the cgroup of the thread that faults.  Files of file systems
+ * must not be accessed before it is known that they can be pinned.  With userfaultfd,
+ * user space sees which thread faults.
  */
-static bool can_help(struct vm_area_struct *vma)
+static bool worker_may_fault(struct vm_area_struct *vma)
 {
 	if (!(vma->vm_flags & VM_WRITE) || userfaultfd_armed(vma))
 		return false;
@@ -104,7 +106,7 @@ static long fault_in_vma(struct iopt_populate *populate, unsigned long uaddr,
 	if (mmap_read_lock_killable(populate->mm))
 		return -EINTR;
 	vma = vma_lookup(populate->mm, uaddr);
-	if (vma && can_help(vma))
+	if (vma && worker_may_fault(vma))
 		n = get_user_pages_remote(populate->mm, uaddr,
 					  (min(end, vma->vm_end) - uaddr) >>
 						  PAGE_SHIFT,
@@ -115,8 +117,9 @@ static long fault_in_vma(struct iopt_populate *populate, unsigned long uaddr,
 }
 
 /*
- * Fault in the last chunk that is left.  Returns false when none is, when memory
- * gets scarce, or when it cannot be faulted in: the caller will see why.
+ * Fault in the last chunk that no worker has taken.  Returns false when none is left,
+ * when memory gets scarce, or when the chunk cannot be faulted in; the caller will find
+ * out why.
  */
 static bool fault_in_chunk(struct iopt_populate *populate)
 {
@@ -124,7 +127,7 @@ static bool fault_in_chunk(struct iopt_populate *populate)
 	unsigned long first, end, uaddr;
 	long n = 1;
 
-	/* In the chunk where the caller is, helpers would be in its way. */
+	/* In the chunk that the caller pins, a worker would be in its way. */
 	if (chunk <= (long)(READ_ONCE(*populate->index) >> IOPT_CHUNK_SHIFT))
 		return false;
 	if (si_mem_available() < POPULATE_MARGIN)
@@ -140,15 +143,15 @@ static bool fault_in_chunk(struct iopt_populate *populate)
 	return n >= 0;
 }
 
-static int help(void *data)
+static int populate_worker(void *data)
 {
 	struct iopt_populate *populate = data;
 	struct mem_cgroup *memcg;
 	unsigned int flags;
 
-	/* From here on iopt_populate_stop() can end any sleep. */
+	/* From here on the SIGKILL of iopt_populate_stop() ends any sleep. */
 	allow_kernel_signal(SIGKILL);
-	/* As pinning does: no memory that would have to be moved */
+	/* As pinning does, allocate no memory that would have to be moved. */
 	flags = memalloc_pin_save();
 	memcg = set_active_memcg(populate->memcg);
 	set_mems_allowed(populate->mems);
@@ -159,7 +162,7 @@ static int help(void *data)
 	return 0;
 }
 
-/* A policy of the thread, rather than of the memory, is not for others. */
+/* A memory policy of the thread, other than one of the VMA, binds no worker. */
 static bool has_mempolicy(void)
 {
 #ifdef CONFIG_NUMA
@@ -169,7 +172,7 @@ static bool has_mempolicy(void)
 #endif
 }
 
-/* Is there a place that the caller will fail at? */
+/* Tell whether the caller will fail to pin some of the memory. */
 static bool has_hole(unsigned long uaddr, unsigned long npages)
 {
 	unsigned long end = uaddr + npages * PAGE_SIZE;
@@ -184,8 +187,8 @@ static bool has_hole(unsigned long uaddr, unsigned long npages)
 }
 
 /*
- * About how many of @npages pages from @uaddr on could a helper fault in?  None
- * if not all can be pinned, since that would be for nothing.
+ * Guess how many of @npages pages from @uaddr on a worker could fault in.  If some of
+ * them cannot be pinned, the result is 0, since the work would be for nothing.
  */
 static unsigned long npages_missing(unsigned long uaddr, unsigned long npages)
 {
@@ -200,7 +203,7 @@ static unsigned long npages_missing(unsigned long uaddr, unsigned long npages)
 		goto out_unlock;
 	for (i = 0; i < POPULATE_LOOKS; i++, uaddr += step * PAGE_SIZE) {
 		vma = vma_lookup(current->mm, uaddr);
-		if (!vma || !can_help(vma))
+		if (!vma || !worker_may_fault(vma))
 			continue;
 		if (get_user_page_fast_only(uaddr, FOLL_WRITE, &page))
 			put_page(page);
@@ -212,39 +215,39 @@ out_unlock:
 	return missing * step;
 }
 
-/* On the caller's CPUs, and near it, as its memory would be */
+/* Workers run on CPUs of the caller that are on its node, where its memory comes from. */
 static unsigned int choose_cpus(struct cpumask *cpus)
 {
 	cpumask_and(cpus, &current->cpus_mask, cpumask_of_node(numa_node_id()));
 	return cpumask_weight(cpus);
 }
 
-static void add_helper(struct iopt_populate *populate)
+static void add_worker(struct iopt_populate *populate)
 {
-	struct task_struct *helper;
+	struct task_struct *worker;
 
-	helper = kthread_create(help, populate, "iommufd/%d",
+	worker = kthread_create(populate_worker, populate, "iommufd/%d",
 				task_pid_nr(current));
-	if (IS_ERR(helper))
+	if (IS_ERR(worker))
 		return;
-	get_task_struct(helper);
-	populate->helpers[populate->nhelpers++] = helper;
-	set_user_nice(helper, min(task_nice(current) + POPULATE_NICER, MAX_NICE));
+	get_task_struct(worker);
+	populate->workers[populate->nworkers++] = worker;
+	set_user_nice(worker, min(task_nice(current) + POPULATE_NICER, MAX_NICE));
 	/* In 7.x a thread that is not bound when it starts gets all CPUs then. */
-	kthread_bind(helper, cpumask_first(&populate->cpus));
-	/* One that cannot run there never runs. */
-	if (!set_cpus_allowed_ptr(helper, &populate->cpus))
-		wake_up_process(helper);
+	kthread_bind(worker, cpumask_first(&populate->cpus));
+	/* A worker that may not run on these CPUs is not started. */
+	if (!set_cpus_allowed_ptr(worker, &populate->cpus))
+		wake_up_process(worker);
 }
 
 static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
 					    const unsigned long *index,
 					    unsigned long last,
-					    unsigned int nhelpers)
+					    unsigned int nworkers)
 {
 	struct iopt_populate *populate;
 
-	populate = kzalloc(struct_size(populate, helpers, nhelpers),
+	populate = kzalloc(struct_size(populate, workers, nworkers),
 			   GFP_KERNEL_ACCOUNT);
 	if (!populate)
 		return NULL;
@@ -261,13 +264,15 @@ static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
 }
 
 /**
- * iopt_populate_start() - Have memory that is not there yet faulted in
+ * iopt_populate_start() - Start workers that fault in memory
  * @pages: The pages object.
- * @index: First index that is not pinned yet; follows what the caller pins.
- * @last: Last index that is to be.
+ * @index: First index that is not pinned yet; the caller updates it while it pins.
+ * @last: Last index that the caller is going to pin.
  *
- * Return: who does it, to be passed to iopt_populate_stop(), or NULL if only
- * the caller does.
+ * Context: Process context.
+ *
+ * Return: the workers, for iopt_populate_stop(), or NULL if only the caller faults in
+ * memory.
  */
 struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
 					  const unsigned long *index,
@@ -281,7 +286,7 @@ struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
 
 	least = max(least, 1UL) << (20 - PAGE_SHIFT);
 	if (npages < least || nthreads < 2 || pages->kind != IOPT_USER ||
-	    !pages->writeable || pages->payer.mm != current->mm ||
+	    !pages->writeable || pages->account.mm != current->mm ||
 	    has_mempolicy())
 		return NULL;
 
@@ -289,18 +294,20 @@ struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
 	if (!populate)
 		return NULL;
 	nthreads = min(nthreads, choose_cpus(&populate->cpus));
-	/* With half of the least missing, help is worth its while. */
+	/* Workers pay off if half of populate_mib is missing. */
 	if (nthreads > 1 &&
 	    npages_missing(populate->base + *index * PAGE_SIZE, npages) >=
 		    least / 2)
 		while (--nthreads)
-			add_helper(populate);
+			add_worker(populate);
 	return populate;
 }
 
 /**
- * iopt_populate_stop() - No helper is needed any more, and none is left after
- * @populate: What iopt_populate_start() returned.
+ * iopt_populate_stop() - Stop workers and wait for their end
+ * @populate: The workers, or NULL.
+ *
+ * Context: Process context.
  */
 void iopt_populate_stop(struct iopt_populate *populate)
 {
@@ -309,13 +316,13 @@ void iopt_populate_stop(struct iopt_populate *populate)
 	if (!populate)
 		return;
 	WRITE_ONCE(populate->stop, true);
-	for (i = 0; i < populate->nhelpers; i++) {
-		set_user_nice(populate->helpers[i], task_nice(current));
-		send_sig(SIGKILL, populate->helpers[i], 1);
+	for (i = 0; i < populate->nworkers; i++) {
+		set_user_nice(populate->workers[i], task_nice(current));
+		send_sig(SIGKILL, populate->workers[i], 1);
 	}
-	for (i = 0; i < populate->nhelpers; i++) {
-		kthread_stop(populate->helpers[i]);
-		put_task_struct(populate->helpers[i]);
+	for (i = 0; i < populate->nworkers; i++) {
+		kthread_stop(populate->workers[i]);
+		put_task_struct(populate->workers[i]);
 	}
 	mem_cgroup_put(populate->memcg);
 	kfree(populate);

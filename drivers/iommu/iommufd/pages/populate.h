@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_POPULATE_H
-#define __IOMMUFD_POPULATE_H
+#ifndef __IOPT_POPULATE_H
+#define __IOPT_POPULATE_H
 
 struct iopt_pages;
 struct iopt_populate;

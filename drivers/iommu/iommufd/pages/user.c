@@ -27,25 +27,28 @@ static long pin_remote(struct mm_struct *mm, unsigned long uaddr,
 	return n;
 }
 
-/* Pin what is mapped by the current process. */
+/* Pin memory of the current process. */
 static long pin_own(unsigned long uaddr, unsigned long npages,
-		    unsigned int gup_flags, struct page **list, bool *adjacent)
+		    unsigned int gup_flags, struct page **list,
+		    enum iopt_layout *layout)
 {
-	bool last_was_huge = *adjacent;
+	bool last_was_huge = *layout == IOPT_CONTIGUOUS;
 	long n;
 
-	*adjacent = false;
+	*layout = IOPT_SCATTERED;
 	if (npages < IOPT_CHUNK_PAGES || !IS_ALIGNED(uaddr, PMD_SIZE) ||
 	    !(gup_flags & FOLL_WRITE) ||
 	    !(last_was_huge || iopt_is_huge(uaddr)))
 		return pin_user_pages_fast(uaddr, npages, gup_flags, list);
 	n = iopt_pin_huge(uaddr, list);
-	*adjacent = n > 1;
+	if (n > 1)
+		*layout = IOPT_CONTIGUOUS;
 	return n;
 }
 
 static long user_pin(struct iopt_pages *pages, unsigned long index,
-		     unsigned long npages, struct page **list, bool *adjacent)
+		     unsigned long npages, struct page **list,
+		     enum iopt_layout *layout)
 {
 	unsigned long uaddr = pages->base + index * PAGE_SIZE;
 	unsigned int gup_flags = FOLL_LONGTERM;
@@ -54,13 +57,13 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 	if (pages->writeable)
 		gup_flags |= FOLL_WRITE;
 
-	if (pages->payer.mm == current->mm) {
-		n = pin_own(uaddr, npages, gup_flags, list, adjacent);
+	if (pages->account.mm == current->mm) {
+		n = pin_own(uaddr, npages, gup_flags, list, layout);
 	} else {
-		*adjacent = false;
-		n = pin_remote(pages->payer.mm, uaddr, npages, gup_flags, list);
+		*layout = IOPT_SCATTERED;
+		n = pin_remote(pages->account.mm, uaddr, npages, gup_flags, list);
 	}
-	/* -EOVERFLOW: up to the last address that there can be, on 6.12 */
+	/* 6.12 returns -EOVERFLOW for a range that ends at the highest address. */
 	return n && n != -EOVERFLOW ? n : -EFAULT;
 }
 

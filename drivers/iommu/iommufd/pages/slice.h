@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __IOPT_SLICE_H
+#define __IOPT_SLICE_H
+
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+
+#include "pages.h"
+
+/**
+ * struct iopt_slice - A range of bytes of a pages object
+ * @pages: The pages object.
+ * @user: First and last index that the bytes touch; in iopt_pages::users while
+ *	the slice is pinned, for a domain or for an access.
+ * @offset: Offset of the first byte in the page at @user.start.
+ * @length: Number of bytes.
+ */
+struct iopt_slice {
+	struct iopt_pages *pages;
+	struct interval_tree_node user;
+	unsigned long offset;
+	unsigned long length;
+};
+
+void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
+		     unsigned long start, unsigned long length);
+void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
+		      unsigned long length, bool pinned);
+int iopt_slice_pin(struct iopt_slice *slice);
+void iopt_slice_unpin(struct iopt_slice *slice);
+int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
+		   unsigned long iova, int prot, bool huge_pages);
+int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
+		  phys_addr_t phys, size_t length, int prot, bool huge_pages);
+void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
+int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
+		  bool remote);
+
+/* Number of pages that the slice touches */
+static inline unsigned long iopt_slice_npages(const struct iopt_slice *slice)
+{
+	return slice->user.last - slice->user.start + 1;
+}
+
+/* Byte of the pages object that the slice starts with */
+static inline unsigned long iopt_slice_start(const struct iopt_slice *slice)
+{
+	return slice->user.start * PAGE_SIZE + slice->offset;
+}
+
+#endif
