@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Software devices: they reach what is mapped with the CPU, and no IOMMU
+ * Software devices, which access what is mapped by the CPU and without an IOMMU
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -17,14 +17,14 @@
  * struct iommufd_access - A software device bound to a context
  * @obj: The object; the driver that created it is one of its users.
  * @ictx: The context; this holds a reference.
- * @ops: Of the driver.
- * @iopt_access: Its pins.  Those of @ioas, or while that is being left, and
- *	@ioas is NULL, of what it was.
- * @attach_lock: Held while @ioas changes, from the first to the last step.
+ * @ops: The functions of the driver.
+ * @iopt_access: Its pins, in @ioas. While the access is being detached and
+ *	@ioas is NULL already, they are in the IOAS that it was attached to.
+ * @attach_lock: Held from the first to the last step of a change of @ioas.
  *	Outside the locks of an IOAS.
- * @ioas_lock: Guards @ioas.  Held for reading as long as a call works on it, so
- *	user memory may be faulted in.  Not held while the driver is called.
- * @ioas: What it is attached to, or NULL.  This is one of its users.
+ * @ioas_lock: Guards @ioas. Held for reading while a call works on @ioas, so
+ *	that user memory may be faulted in. Not held while the driver is called.
+ * @ioas: The IOAS that it is attached to, of which this is a user, or NULL.
  */
 struct iommufd_access {
 	struct iommufd_object obj;
@@ -53,17 +53,20 @@ static const struct iommufd_object_type iommufd_access_type = {
 };
 
 /**
- * iommufd_access_create() - Put a software device under the control of a context
+ * iommufd_access_create() - Put a software device under the control of a
+ * context
  * @ictx: The context.
- * @ops: Of the driver.
- * @data: For @ops.
- * @id: Set to the ID user space knows it by.
+ * @ops: The functions of the driver.
+ * @data: Argument of @ops.
+ * @id: Set to the ID by which user space knows the access.
  *
- * Process context.  Pairs with iommufd_access_destroy(); holds a reference to
- * the context.
+ * The access holds a reference to the context.
+ *
+ * Context: Process context.  Pairs with iommufd_access_destroy().
  *
  * Return: the access, attached to nothing, or ERR_PTR(-ENOMEM), or, with a
- * warning, ERR_PTR(-EINVAL) when it pins and has no iommufd_access_ops::unmap().
+ * warning, ERR_PTR(-EINVAL) when it pins and has no
+ * iommufd_access_ops::unmap().
  */
 struct iommufd_access *
 iommufd_access_create(struct iommufd_ctx *ictx,
@@ -97,9 +100,9 @@ EXPORT_SYMBOL_GPL(iommufd_access_create);
 
 /**
  * iommufd_access_destroy() - Undo iommufd_access_create()
- * @access: The access; detached if it is not yet.
+ * @access: The access, which is detached if it is attached.
  *
- * Process context; waits for calls at work on it.
+ * Context: Process context.  Waits for calls at work on the access.
  */
 void iommufd_access_destroy(struct iommufd_access *access)
 {
@@ -111,7 +114,8 @@ void iommufd_access_destroy(struct iommufd_access *access)
 }
 EXPORT_SYMBOL_GPL(iommufd_access_destroy);
 
-static void set_ioas(struct iommufd_access *access, struct iommufd_ioas *ioas)
+static void access_set_ioas(struct iommufd_access *access,
+			    struct iommufd_ioas *ioas)
 {
 	lockdep_assert_held(&access->attach_lock);
 
@@ -120,31 +124,32 @@ static void set_ioas(struct iommufd_access *access, struct iommufd_ioas *ioas)
 	up_write(&access->ioas_lock);
 }
 
-/* What of an attach can fail */
-static int prepare_ioas(struct iommufd_access *access,
-			struct iommufd_ioas *ioas)
+/* The step of an attach that can fail */
+static int access_prepare_ioas(struct iommufd_access *access,
+			       struct iommufd_ioas *ioas)
 {
 	return access->ops->needs_pin_pages ? iopt_want_pages(&ioas->iopt) : 0;
 }
 
-static void enter_ioas(struct iommufd_access *access, struct iommufd_ioas *ioas)
+static void access_enter_ioas(struct iommufd_access *access,
+			      struct iommufd_ioas *ioas)
 {
 	refcount_inc(&ioas->obj.users);
 	if (access->ops->needs_pin_pages)
 		iopt_add_access(&ioas->iopt, &access->iopt_access);
-	set_ioas(access, ioas);
+	access_set_ioas(access, ioas);
 }
 
-static void leave_ioas(struct iommufd_access *access)
+static void access_leave_ioas(struct iommufd_access *access)
 {
 	struct iommufd_ioas *ioas = access->ioas;
 
 	/* No pin can be made from here on. */
-	set_ioas(access, NULL);
+	access_set_ioas(access, NULL);
 	if (access->ops->needs_pin_pages) {
 		iopt_remove_access(&ioas->iopt, &access->iopt_access);
 		access->ops->unmap(access->iopt_access.data, 0, ULONG_MAX);
-		/* What the driver goes on to use must stay, for ever. */
+		/* Pages that the driver goes on to use must stay for ever. */
 		if (WARN_ON(!RB_EMPTY_ROOT(&access->iopt_access.pins.rb_root)))
 			return;
 		iopt_unwant_pages(&ioas->iopt);
@@ -157,11 +162,11 @@ static void leave_ioas(struct iommufd_access *access)
  * @access: The access, detached.
  * @ioas_id: ID of the IOAS.
  *
- * Process context.
+ * Context: Process context.
  *
  * Return: 0, or, with nothing changed: -EINVAL when attached already, -ENOENT
- * without such an IOAS, -EADDRINUSE when the access pins, which takes whole pages,
- * and a mapping there begins or ends inside one.
+ * without such an IOAS, -EADDRINUSE when the access pins, which takes whole
+ * pages, and a mapping there begins or ends inside one.
  */
 int iommufd_access_attach(struct iommufd_access *access, u32 ioas_id)
 {
@@ -173,9 +178,9 @@ int iommufd_access_attach(struct iommufd_access *access, u32 ioas_id)
 		return PTR_ERR(ioas);
 
 	mutex_lock(&access->attach_lock);
-	rc = access->ioas ? -EINVAL : prepare_ioas(access, ioas);
+	rc = access->ioas ? -EINVAL : access_prepare_ioas(access, ioas);
 	if (!rc)
-		enter_ioas(access, ioas);
+		access_enter_ioas(access, ioas);
 	mutex_unlock(&access->attach_lock);
 	iommufd_object_put(&ioas->obj);
 	return rc;
@@ -187,11 +192,13 @@ EXPORT_SYMBOL_GPL(iommufd_access_attach);
  * @access: The access, attached.
  * @ioas_id: ID of the IOAS; nothing happens if it is the same.
  *
- * The driver is told to drop all its pins, as by iommufd_access_detach().  Until
- * it has, the access is detached.
+ * The driver is told to drop all its pins, as by iommufd_access_detach(). Until
+ * the driver has done so, the access is detached.
  *
- * Return: 0, or, with nothing changed: -ENOENT when not attached or without such
- * an IOAS, -EADDRINUSE as iommufd_access_attach().
+ * Context: Process context.
+ *
+ * Return: 0, or, with nothing changed: -ENOENT when not attached or without
+ * such an IOAS, -EADDRINUSE as iommufd_access_attach().
  */
 int iommufd_access_replace(struct iommufd_access *access, u32 ioas_id)
 {
@@ -206,10 +213,10 @@ int iommufd_access_replace(struct iommufd_access *access, u32 ioas_id)
 	if (!access->ioas)
 		rc = -ENOENT;
 	else if (access->ioas != ioas)
-		rc = prepare_ioas(access, ioas);
+		rc = access_prepare_ioas(access, ioas);
 	if (!rc && access->ioas != ioas) {
-		leave_ioas(access);
-		enter_ioas(access, ioas);
+		access_leave_ioas(access);
+		access_enter_ioas(access, ioas);
 	}
 	mutex_unlock(&access->attach_lock);
 	iommufd_object_put(&ioas->obj);
@@ -221,14 +228,16 @@ EXPORT_SYMBOL_GPL(iommufd_access_replace);
  * iommufd_access_detach() - Undo iommufd_access_attach()
  * @access: The access; nothing happens when it is not attached.
  *
- * Tells the driver to drop all its pins, by iommufd_access_ops::unmap() with
- * 0 and ULONG_MAX.  Waits for calls at work on the access.  Process context.
+ * Tells the driver to drop all its pins, by iommufd_access_ops::unmap() with 0
+ * and ULONG_MAX.
+ *
+ * Context: Process context.  Waits for calls at work on the access.
  */
 void iommufd_access_detach(struct iommufd_access *access)
 {
 	mutex_lock(&access->attach_lock);
 	if (access->ioas)
-		leave_ioas(access);
+		access_leave_ioas(access);
 	mutex_unlock(&access->attach_lock);
 }
 EXPORT_SYMBOL_GPL(iommufd_access_detach);
@@ -250,12 +259,13 @@ static int check_range(unsigned long iova, unsigned long length,
  * @flags: IOMMUFD_ACCESS_RW_READ, or IOMMUFD_ACCESS_RW_WRITE when it is to be
  *	written.
  *
- * The pages stay, and what is mapped there stays mapped, until
- * iommufd_access_unpin_pages().  Ranges may be pinned many times, and overlap.
- * They are charged to who mapped them unless a device has them pinned as well.
- * iommufd_access_ops::unmap() may be called for them before this returns.
+ * The pages stay, and the mappings of the range stay, until
+ * iommufd_access_unpin_pages(). Ranges may be pinned many times, and overlap.
+ * The process that has mapped the pages is charged for them, unless a device
+ * has them pinned as well. iommufd_access_ops::unmap() may be called for the
+ * range before this function returns.
  *
- * Process context; may fault in memory that is mapped.
+ * Context: Process context; may fault in memory that is mapped.
  *
  * Return: 0, or, with nothing changed: -EINVAL when @length is 0 or some of the
  * range is MMIO of a device, -EOVERFLOW when the range wraps, -EOPNOTSUPP when
@@ -295,7 +305,8 @@ EXPORT_SYMBOL_GPL(iommufd_access_pin_pages);
  * @iova: First byte, as it was pinned.
  * @length: Number of bytes, as it was pinned.
  *
- * Process context; may be called by iommufd_access_ops::unmap().  Cannot fail.
+ * Context: Process context; may be called by iommufd_access_ops::unmap().
+ * Cannot fail.
  */
 void iommufd_access_unpin_pages(struct iommufd_access *access,
 				unsigned long iova, unsigned long length)
@@ -305,21 +316,22 @@ void iommufd_access_unpin_pages(struct iommufd_access *access,
 EXPORT_SYMBOL_GPL(iommufd_access_unpin_pages);
 
 /**
- * iommufd_access_rw() - Copy between what is mapped and the kernel's memory
+ * iommufd_access_rw() - Copy between what is mapped and memory of the kernel
  * @access: The access, whether it pins or not.
  * @iova: First byte, any.
- * @data: The kernel's memory.
+ * @data: Memory of the kernel.
  * @length: Number of bytes, any but 0; may cross mappings.
  * @flags: IOMMUFD_ACCESS_RW_READ or IOMMUFD_ACCESS_RW_WRITE, the latter into
  *	what is mapped; and IOMMUFD_ACCESS_RW_KTHREAD when the caller must not
  *	act as the current process.
  *
- * Uses the pinned pages where there are any, since that is what devices see.  If
- * there are none, and the current process is the one that mapped the memory, it
- * is a plain copy from or to user memory; else it is pinned meanwhile.
+ * If pages of the range are pinned, the copy uses them, since devices see them.
+ * If none are, and the current process is the one that mapped the memory, this
+ * is a plain copy from or to user memory; else the memory is pinned for the
+ * copy.
  *
- * Process context; may fault in memory that is mapped, so not under a lock that
- * its page fault may take.
+ * Context: Process context; may fault in memory that is mapped, so the caller
+ * holds no lock that a page fault may take.
  *
  * Return: 0, or, with nothing copied: -EINVAL when @length is 0 or some of the
  * range is MMIO of a device, -EOVERFLOW when the range wraps, -EOPNOTSUPP for

@@ -3,8 +3,8 @@
  * Attaching devices to page tables
  *
  * A page table belongs to a group, so all attached devices of a group have one
- * page table.  The first device that is attached attaches its group, and the last
- * one that is detached detaches it.
+ * page table. The first device that is attached attaches its group, and the
+ * last one that is detached detaches it.
  */
 #include <linux/device.h>
 #include <linux/err.h>
@@ -20,9 +20,9 @@
 #include "iopt/iova.h"
 
 /**
- * struct group_reserve_arg - What reserving a group's regions works on
- * @iopt: Where to reserve.
- * @igroup: For whom.
+ * struct group_reserve_arg - Argument of group_reserve_region()
+ * @iopt: The I/O page table that the regions are reserved in.
+ * @igroup: The group, their owner.
  */
 struct group_reserve_arg {
 	struct io_pagetable *iopt;
@@ -64,7 +64,10 @@ static int group_find_sw_msi(const struct iommu_resv_region *region, void *arg)
 	return 0;
 }
 
-/* Where the IOMMU translates interrupts too, the kernel maps their doorbell. */
+/*
+ * An IOMMU that translates writes to the MSI doorbell takes a mapping for it,
+ * which the kernel makes in the window that the group reserves for that.
+ */
 static int group_map_msi(struct iommufd_group *igroup,
 			 struct iommu_domain *domain)
 {
@@ -79,8 +82,8 @@ static int group_map_msi(struct iommufd_group *igroup,
 }
 
 /*
- * Attach a group without a domain to a page table, or if @old is not NULL, move it
- * from there at once.  On error nothing changes.
+ * Attach a group without a domain to a page table, or if @old is not NULL, move
+ * it from there at once. On error nothing changes.
  */
 static int group_attach_hwpt(struct iommufd_device *idev,
 			     struct iommufd_hwpt *hwpt,
@@ -109,9 +112,9 @@ static bool enforces_coherency(struct iommufd_device *idev)
 }
 
 /*
- * Could a page table that is filled serve a device whose IOMMU has @limits?  Where
- * that IOMMU can make all DMA of the device coherent, KVM takes for granted that
- * it does, so the page table must have been made to snoop.
+ * Could a page table that is filled serve a device whose IOMMU has @limits?
+ * Where that IOMMU can make all DMA of the device coherent, KVM takes for
+ * granted that it does, so the page table must have been made to snoop.
  */
 static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 		       const struct iommu_backend_limits *limits)
@@ -121,7 +124,9 @@ static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 	       (hwpt->coherent || !enforces_coherency(idev));
 }
 
-/* False for a page table that is being destroyed and still listed. */
+/*
+ * Returns false for a page table that is still listed, but is being destroyed.
+ */
 static bool hold_hwpt(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
 	bool held;
@@ -179,7 +184,10 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		iommufd_object_put(&hwpt->obj);
 		if (!rc)
 			return hwpt;
-		/* Whatever a driver has against it, the next one may do. */
+		/*
+		 * Whatever the driver has against this one, the next one may
+		 * do.
+		 */
 	}
 	return NULL;
 }
@@ -240,9 +248,9 @@ struct attach_target {
 };
 
 /*
- * Attach a group, whose reserved regions the IOAS has, without a domain, or move
- * it from @old at once.  The group is one more user of the page table that is
- * returned.
+ * Attach a group, whose reserved regions the IOAS has, without a domain, or
+ * move it from @old at once. The group is one more user of the page table that
+ * is returned.
  */
 static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
 					 struct attach_target *target,
@@ -313,7 +321,7 @@ static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
 
 /* See iommufd_device_attach() and iommufd_device_replace(). */
 static int idev_attach_locked(struct iommufd_device *idev,
-				struct attach_target *target, bool replace,
+			      struct attach_target *target, bool replace,
 				struct iommufd_hwpt **unused)
 {
 	struct iommufd_group *igroup = idev->igroup;
@@ -384,9 +392,9 @@ out_put:
  * iommufd_device_attach() - Let a device do DMA
  * @idev: The binding, detached.
  * @pt_id: ID of an IOAS, for which a page table is found or made, or of a page
- *	table (HWPT).  Set to the ID of the page table.
+ *	table (HWPT). Set to the ID of the page table.
  *
- * Process context; may fault in memory that is mapped.  Pairs with
+ * Context: Process context; may fault in memory that is mapped.  Pairs with
  * iommufd_device_detach().
  *
  * Return: 0, or, with nothing changed: -EINVAL when attached already, when
@@ -402,12 +410,14 @@ int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
 EXPORT_SYMBOL_GPL(iommufd_device_attach);
 
 /**
- * iommufd_device_replace() - Attach an attached device to something else
+ * iommufd_device_replace() - Move an attached device to another page table
  * @idev: The binding, attached.
  * @pt_id: As for iommufd_device_attach().
  *
- * In between, the device is blocked from DMA unless its IOMMU backend can
- * replace domains: on 6.1 the kernel cannot.
+ * In between, the device is blocked from DMA unless its backend can replace
+ * domains; on 6.1 it cannot.
+ *
+ * Context: Process context; may fault in memory that is mapped.
  *
  * Return: as iommufd_device_attach(), but -EINVAL when not attached.
  */
@@ -421,8 +431,10 @@ EXPORT_SYMBOL_GPL(iommufd_device_replace);
  * iommufd_device_detach() - Undo iommufd_device_attach()
  * @idev: The binding; nothing happens when it is not attached.
  *
- * With the last device attached of its group, the group is blocked from DMA.
- * Process context.
+ * When no device of its group is attached any more, the group is blocked from
+ * DMA.
+ *
+ * Context: Process context.
  */
 void iommufd_device_detach(struct iommufd_device *idev)
 {

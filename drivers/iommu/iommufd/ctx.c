@@ -63,7 +63,7 @@ void iommufd_ctx_destroy(struct iommufd_ctx *ictx)
  * iommufd_ctx_get() - Take another reference to a context
  * @ictx: A context that the caller holds a reference to.
  *
- * Any context.
+ * Context: Any.
  */
 void iommufd_ctx_get(struct iommufd_ctx *ictx)
 {
@@ -75,8 +75,10 @@ EXPORT_SYMBOL_GPL(iommufd_ctx_get);
  * iommufd_ctx_put() - Drop a reference to a context
  * @ictx: The context.
  *
- * With the last one, all that the context holds is destroyed, at the latest
- * before the current task returns to user space.
+ * With the last reference, the context and all its objects are destroyed, at
+ * the latest before the current task returns to user space.
+ *
+ * Context: Any.
  */
 void iommufd_ctx_put(struct iommufd_ctx *ictx)
 {
@@ -157,7 +159,7 @@ int iommufd_option(struct iommufd_ucmd *ucmd)
 	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }
 
-/* Collect the files that all IOAS of a context map. */
+/* List the pages objects that all IOAS of a context map. */
 static int ctx_collect_files(struct iommufd_ctx *ictx, struct list_head *files)
 {
 	struct iommufd_object *obj;

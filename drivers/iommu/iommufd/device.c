@@ -26,8 +26,12 @@ module_param(allow_unsafe_interrupts, bool, 0644);
 MODULE_PARM_DESC(allow_unsafe_interrupts,
 		 "Bind devices although they may raise interrupts that are not theirs: the platform does not isolate MSIs (default: false)");
 
-/* Firmware or a device needs this memory at this very address, always. */
-static int refuse_direct(const struct iommu_resv_region *region, void *arg)
+/*
+ * Refuse a group with memory that firmware or a device needs mapped all the
+ * time.
+ */
+static int group_refuse_direct(const struct iommu_resv_region *region,
+			       void *arg)
 {
 	struct resource mem = DEFINE_RES_MEM(region->start, region->length);
 	struct device *dev = arg;
@@ -40,11 +44,12 @@ static int refuse_direct(const struct iommu_resv_region *region, void *arg)
 }
 
 /*
- * Name a device of a group whose driver uses it for DMA of the host.  Returns 0 if
- * this is none, an errno if that cannot be told: whoever holds the lock of the
- * device may wait for that of the group, which iommu_group_for_each_dev() holds.
+ * Log the name of a device of a group whose driver uses it for DMA of the host,
+ * and return 1. Returns 0 if it has no host driver, or an errno if that cannot
+ * be told: the device lock may be held by a thread that waits for the group
+ * lock, which iommu_group_for_each_dev() holds.
  */
-static int tell_host_driver(struct device *mate, void *arg)
+static int group_log_host_driver(struct device *mate, void *arg)
 {
 	struct device *dev = arg;
 	int rc = 0;
@@ -62,23 +67,23 @@ static int tell_host_driver(struct device *mate, void *arg)
 	return rc;
 }
 
-/* A bind has failed because the group's DMA is somebody else's: tell whose. */
-static void tell_owner(struct device *dev, struct iommu_group *group)
+/* Log why the DMA of a group could not be claimed. */
+static void group_log_owner(struct device *dev, struct iommu_group *group)
 {
-	if (!iommu_group_for_each_dev(group, dev, tell_host_driver))
+	if (!iommu_group_for_each_dev(group, dev, group_log_host_driver))
 		dev_info_ratelimited(dev, "cannot be bound: another user has its IOMMU group\n");
 }
 
 /*
  * Where interrupts are not isolated, the user of a bound device can raise any
- * interrupt: he turns on bus mastering and has the device write to the interrupt
- * window.  A group that is blocked from DMA is not blocked there.  So each bind
- * takes the administrator's consent.  Attach does not, as it lets nobody do more
- * to interrupts: a device that was bound before consent was withdrawn stays
- * bound, and can be attached.
+ * interrupt, by turning on bus mastering and having the device write to the
+ * interrupt window: a group that is blocked from DMA is not blocked there. So
+ * each bind takes the administrator's consent. An attach does not, as it gives
+ * no further access to interrupts: a device that was bound before the consent
+ * was withdrawn stays bound, and can be attached.
  */
-static int check_interrupts(const struct iommu_backend_ops *backend,
-			    struct iommu_group *group)
+static int group_check_interrupts(const struct iommu_backend_ops *backend,
+				  struct iommu_group *group)
 {
 	if (backend->msi_isolated(group))
 		return 0;
@@ -171,11 +176,11 @@ group_get_of(struct iommufd_ctx *ictx,
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = backend->walk_reserved(group, refuse_direct, dev) ?:
-	     check_interrupts(backend, group);
+	rc = backend->walk_reserved(group, group_refuse_direct, dev) ?:
+	     group_check_interrupts(backend, group);
 	igroup = rc ? ERR_PTR(rc) : group_get(ictx, backend, group);
 	if (!rc && igroup == ERR_PTR(-EPERM))
-		tell_owner(dev, group);
+		group_log_owner(dev, group);
 	iommu_group_put(group);
 	return igroup;
 }
@@ -198,10 +203,14 @@ const struct iommufd_object_type iommufd_device_type = {
  * iommufd_device_bind_owned() - Bind a device that the context itself owns
  * @ictx: The context.
  * @dev: The device.
- * @id: Set to the ID user space knows it by.
+ * @id: Set to the ID by which user space knows the device.
  *
- * As iommufd_device_bind(), but holds no reference to the context: an object of
- * the context unbinds the device when it is destroyed.
+ * Does what iommufd_device_bind() does, but takes no reference to the context:
+ * an object of the context unbinds the device when it is destroyed.
+ *
+ * Context: Process context.  Pairs with iommufd_device_unbind_owned().
+ *
+ * Return: as iommufd_device_bind().
  */
 struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 						 struct device *dev, u32 *id)
@@ -235,16 +244,16 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, "IOMMUFD_TEST");
 /**
  * iommufd_device_bind() - Put a device under the control of a context
  * @ictx: The context.
- * @dev: The device; a driver binds it once.  Some driver that does not use it
- *	for DMA of its own is bound to it in the driver model, and stays so.
- * @id: Set to the ID user space knows it by.
+ * @dev: The device; a driver binds it once. In the driver model it has a driver
+ *	that does not use it for DMA of the host, until it is unbound again.
+ * @id: Set to the ID by which user space knows the device.
  *
- * Claims DMA ownership of the device's IOMMU group for the context, and blocks
- * all DMA of the group, unless another device of the group has done so.  From
- * then on no host driver and no other context can use a device of the group.
+ * Claims DMA ownership of the device's IOMMU group for the context and blocks
+ * all DMA of the group, unless another device of the group is bound to the
+ * context already. From then on no host driver and no other context can use a
+ * device of the group. The binding holds a reference to the context.
  *
- * Process context.  Pairs with iommufd_device_unbind(); holds a reference to
- * the context.
+ * Context: Process context.  Pairs with iommufd_device_unbind().
  *
  * Return: the binding, or ERR_PTR(): -EINVAL when no IOMMU translates for the
  * device, or its DMA is not coherent with the CPU's caches, -EPERM when the
@@ -267,6 +276,8 @@ EXPORT_SYMBOL_GPL(iommufd_device_bind);
 /**
  * iommufd_device_unbind_owned() - Undo iommufd_device_bind_owned()
  * @idev: The binding, detached.
+ *
+ * Context: Process context.  Waits for calls at work on the device.
  */
 void iommufd_device_unbind_owned(struct iommufd_device *idev)
 {
@@ -279,8 +290,10 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, "IOMMUFD_TEST");
  * iommufd_device_unbind() - Undo iommufd_device_bind()
  * @idev: The binding, detached.
  *
- * With the last device of its group, host drivers can use the group again.
- * Process context; waits for calls at work on the device.
+ * When no device of its group is bound any more, host drivers can use the group
+ * again.
+ *
+ * Context: Process context.  Waits for calls at work on the device.
  */
 void iommufd_device_unbind(struct iommufd_device *idev)
 {
@@ -292,10 +305,12 @@ void iommufd_device_unbind(struct iommufd_device *idev)
 EXPORT_SYMBOL_GPL(iommufd_device_unbind);
 
 /**
- * iommufd_device_to_ictx() - The context a device is bound to
+ * iommufd_device_to_ictx() - Tell the context that a device is bound to
  * @idev: The binding.
  *
- * Return: the context; the binding holds a reference.  Any context.
+ * Context: Any.
+ *
+ * Return: the context, to which the binding holds a reference.
  */
 struct iommufd_ctx *iommufd_device_to_ictx(struct iommufd_device *idev)
 {
@@ -304,10 +319,12 @@ struct iommufd_ctx *iommufd_device_to_ictx(struct iommufd_device *idev)
 EXPORT_SYMBOL_GPL(iommufd_device_to_ictx);
 
 /**
- * iommufd_device_to_id() - The ID user space knows a device by
+ * iommufd_device_to_id() - Tell the ID by which user space knows a device
  * @idev: The binding.
  *
- * Return: the ID.  Any context.
+ * Context: Any.
+ *
+ * Return: the ID.
  */
 u32 iommufd_device_to_id(struct iommufd_device *idev)
 {
@@ -316,11 +333,14 @@ u32 iommufd_device_to_id(struct iommufd_device *idev)
 EXPORT_SYMBOL_GPL(iommufd_device_to_id);
 
 /**
- * iommufd_ctx_has_group() - Whether a context owns an IOMMU group
+ * iommufd_ctx_has_group() - Tell whether a context owns an IOMMU group
  * @ictx: The context.
  * @group: The group.
  *
- * Any context.  The answer lasts while a device of the group is kept bound.
+ * The answer stays true for as long as the caller keeps a device of the group
+ * bound.
+ *
+ * Context: Any.
  *
  * Return: whether a device of @group is bound to @ictx.
  */

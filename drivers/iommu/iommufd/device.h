@@ -14,16 +14,17 @@ struct iommufd_hwpt;
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
  * @ictx: The context, which owns the group's DMA.
- * @backend: How to deal with it; this holds a reference.
- * @group: The kernel's side of it.
- * @ndevices: Devices bound.  Guarded by iommufd_ctx::groups_lock; the last one
- *	to go releases the group.
+ * @backend: The backend of its IOMMU; this holds a reference.
+ * @group: The kernel's group.
+ * @ndevices: Number of devices bound. Guarded by iommufd_ctx::groups_lock; when
+ *	it becomes 0, the group is released.
  * @lock: Guards what follows, and iommufd_device::attached.  The outermost
  *	lock of a context.
- * @nattached: Devices attached.
- * @hwpt: What they are attached to, NULL when @nattached is 0.  The group is
- *	one of its users, has a domain attached exactly as long as this is set,
- *	and has its reserved regions in the IOAS's I/O page table.
+ * @nattached: Number of devices attached.
+ * @hwpt: The page table that they are attached to, NULL when @nattached is 0.
+ *	The group is one of its users, has a domain attached exactly as long as
+ *	this is set, and has its reserved regions in the I/O page table of the
+ *	IOAS.
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
@@ -39,11 +40,11 @@ struct iommufd_group {
 /**
  * struct iommufd_device - A device bound to a context
  * @obj: The object; the driver that bound it is one of its users.
- * @ictx: The context; whoever bound the device holds a reference, unless it is
- *	an object of the context.
+ * @ictx: The context. The driver that bound the device holds a reference to it,
+ *	unless an object of the context did, see iommufd_device_bind_owned().
  * @igroup: Its group.
- * @dev: The kernel's side of it.
- * @attached: Counted in iommufd_group::nattached.
+ * @dev: The kernel's device.
+ * @attached: The device is attached, and counted in iommufd_group::nattached.
  */
 struct iommufd_device {
 	struct iommufd_object obj;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which pages devices have written: dirty tracking of a page table
+ * Dirty tracking: which pages devices have written through a page table
  *
- * What is cleared in a page table must be in the user's bitmap, whatever
- * happens.  So each page of the bitmap is pinned before the page table is read,
- * and bits are set in it directly, one such window after the other.
+ * A dirty bit that is cleared in a page table must get into the bitmap of user
+ * space, whatever happens. So the bitmap is pinned page by page, and each page
+ * is pinned before the part of the page table that it is about is read.
  */
 #include <linux/err.h>
 #include <linux/highmem.h>
@@ -24,8 +24,8 @@
 /**
  * struct dirty_read - Reading what devices have written through a page table
  * @hwpt: The page table.
- * @clear: It is not dirty any more then.
- * @dirty: Where to, or NULL.
+ * @clear: Clear the dirty bits that are read.
+ * @dirty: The bitmap that they are written to, or NULL.
  */
 struct dirty_read {
 	struct iommufd_hwpt *hwpt;
@@ -65,7 +65,7 @@ static int set_tracking(struct iommufd_hwpt *hwpt, bool enable)
 
 	if (hwpt->dirty_tracking == enable)
 		return 0;
-	/* What is left of earlier tracking */
+	/* Clear the bits that earlier tracking has left. */
 	rc = enable ? read_range(&read, 0, ULONG_MAX) : 0;
 	if (!rc)
 		rc = hwpt->backend->set_dirty_tracking(hwpt->domain, enable);
@@ -111,15 +111,18 @@ static int read_window(struct dirty_read *read, unsigned long uaddr)
 	int rc;
 
 	rc = pin_user_pages_fast(uaddr & PAGE_MASK, 1, FOLL_WRITE, &page);
-	/* -EOVERFLOW: of the last page that an address can have, on 6.12 */
+	/* 6.12 returns -EOVERFLOW for the page at the highest address. */
 	if (rc != 1)
 		return rc < 0 && rc != -EOVERFLOW ? rc : -EFAULT;
 	dirty->bits = kmap_local_page(page);
 	dirty->first = offset_in_page(uaddr) * BITS_PER_BYTE;
-	/* A page of the IOMMU began in an earlier window, and was cleared there. */
+	/*
+	 * A page of the IOMMU that began in an earlier window was cleared
+	 * there.
+	 */
 	if (dirty->ahead && dirty->ahead >= dirty->start)
 		iommu_backend_set_dirty(dirty, dirty->start,
-					 dirty->ahead - dirty->start + 1);
+					dirty->ahead - dirty->start + 1);
 	rc = read_range(read, dirty->start, dirty->last);
 	kunmap_local(dirty->bits);
 	unpin_user_pages_dirty_lock(&page, 1, true);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the IOMMU of a device can do
+ * IOMMU_GET_HW_INFO: what the IOMMU of a device can do
  */
 #include <linux/err.h>
 #include <linux/sched/signal.h>
@@ -29,18 +29,21 @@ static int zero_rest(void __user *to, size_t length)
 	return 0;
 }
 
-/* As much as there is room for; room that is left is zeroed. */
-static int copy_info(void __user *to, size_t room, const void *info,
+/* Copy as much as fits, and zero the rest. */
+static int copy_info(void __user *to, size_t size, const void *info,
 		     size_t length)
 {
-	size_t bytes = min(room, length);
+	size_t bytes = min(size, length);
 
 	if (copy_to_user(to, info, bytes))
 		return -EFAULT;
-	return zero_rest(to + bytes, room - bytes);
+	return zero_rest(to + bytes, size - bytes);
 }
 
-/* Not looked at unless the flag says so: it was an output once. */
+/*
+ * Old programs do not set in_data_type, which was only an output: a flag says
+ * if.
+ */
 static bool type_wanted(const struct iommu_hw_info *cmd, u32 type)
 {
 	return !(cmd->flags & IOMMU_HW_INFO_FLAG_INPUT_TYPE) ||

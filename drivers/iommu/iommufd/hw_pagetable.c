@@ -44,16 +44,17 @@ EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
 /**
  * iommufd_hwpt_alloc() - Make a page table
  * @ictx: The context.
- * @ioas: What it is to map.
+ * @ioas: The IOAS that it is to map.
  * @backend: The backend of @dev.
  * @dev: A bound device that may be attached to it.
- * @flags: Of enum iommufd_hwpt_alloc_flags.
- * @data: What user space says of it, or NULL.
+ * @flags: Flags of enum iommufd_hwpt_alloc_flags.
+ * @data: Data of user space for the backend, or NULL.
  *
  * Its domain is empty, and is filled when a group is attached to it at the
  * latest, see iommufd_hwpt_attach().
  *
- * Pairs with iommufd_hwpt_publish() or iommufd_hwpt_abort().
+ * Context: Process context.  Pairs with iommufd_hwpt_publish() or
+ * iommufd_hwpt_abort().
  *
  * Return: the page table, or ERR_PTR() of what the backend's domain_alloc()
  * returns.
@@ -67,7 +68,8 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, &iommufd_hwpt_type);
+	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt,
+				    &iommufd_hwpt_type);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->domain = backend->domain_alloc(dev, flags, data);
@@ -98,9 +100,9 @@ static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
 }
 
 /*
- * Fill a page table that is not published, and to which nothing is attached.  If
+ * Fill a page table that is not published, and to which nothing is attached. If
  * its domain becomes final only with a device, @group is attached for a moment.
- * To the device that makes no difference, as the domain is empty.  If @group is
+ * To the device that makes no difference, as the domain is empty. If @group is
  * NULL then, the page table stays empty: see iommufd_hwpt_attach().
  */
 static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
@@ -125,10 +127,10 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
  * @group: The group, claimed; attached to @old, or without a domain.
  *
  * Where a domain becomes final only with a device, the first group is attached
- * before the page table is filled.  To the device that makes no difference: from
+ * before the page table is filled. To the device that makes no difference: from
  * blocked, memory appears bit by bit.
  *
- * Context: Process context, under iommufd_ioas::hwpts_lock.  May fault in memory
+ * Context: Process context, under iommufd_ioas::hwpts_lock. May fault in memory
  * that is mapped.
  *
  * Return: 0, or, with @group where it was, what iommu_backend_ops::finalize(),
@@ -162,9 +164,9 @@ int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
 /**
  * iommufd_hwpt_publish() - Let others find a page table
  * @ictx: The context.
- * @hwpt: The page table; hwpts_lock of its IOAS is held.
+ * @hwpt: The page table.
  *
- * Cannot fail.
+ * Context: Process context, under iommufd_ioas::hwpts_lock.  Cannot fail.
  */
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
@@ -178,6 +180,8 @@ void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
  * iommufd_hwpt_abort() - Undo iommufd_hwpt_alloc()
  * @ictx: The context.
  * @hwpt: The page table, not published, without groups attached.
+ *
+ * Context: Process context.  Cannot fail.
  */
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
@@ -185,7 +189,9 @@ void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	iommufd_object_abort(ictx, &hwpt->obj);
 }
 
-/* Make a page table for the IOMMU of a device, and fill it if that can be done. */
+/*
+ * Make a page table for the IOMMU of a device, and fill it if that can be done.
+ */
 static struct iommufd_hwpt *
 hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 		      u32 flags, const struct iommu_backend_data *data)

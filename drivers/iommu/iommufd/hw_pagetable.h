@@ -17,17 +17,19 @@ struct iommufd_ucmd;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
- * @obj: The object.  Each group attached is one of its users; made for an
- *	attach, it is automatic and goes with the last of them.
- * @ioas: What it maps; this is one of the IOAS's users.
+ * @obj: The object. Each group that is attached is one of its users. A page
+ *	table that was made for an attach is automatic: it is destroyed when the
+ *	last group is detached.
+ * @ioas: The IOAS that it maps, of which this is a user.
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
- * @backend: Where @domain is from; this holds a reference.
- * @domain: The kernel's side of it.
- * @flags: Of enum iommufd_hwpt_alloc_flags: what @domain was allocated with.
- * @iopt_domain: What makes it hold what the IOAS maps, see
+ * @backend: The backend that has allocated @domain; this holds a reference.
+ * @domain: The kernel's domain.
+ * @flags: The flags of enum iommufd_hwpt_alloc_flags that @domain was allocated
+ *	with.
+ * @iopt_domain: The entry of @domain in the I/O page table of the IOAS, see
  *	iommufd_hwpt_filled().
- * @coherent: DMA is coherent even if the device asks for it not to be.  Does
- *	not change once it is filled.
+ * @coherent: DMA is coherent even if the device asks for it not to be. Does not
+ *	change once the page table is filled.
  * @dirty_tracking: What devices write is tracked.  Guarded by
  *	io_pagetable::domains_lock.
  */

@@ -32,7 +32,7 @@ static void ioas_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 
 	vfio_ioas_forget(ictx, ioas);
 	WARN_ON(!list_empty(&ioas->hwpts));
-	/* What a test has reserved for the IOAS itself */
+	/* Ranges that a test has reserved, with the IOAS as their owner */
 	iopt_unreserve(&ioas->iopt, ioas);
 	iopt_destroy(&ioas->iopt);
 	mutex_destroy(&ioas->hwpts_lock);
@@ -86,7 +86,10 @@ int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 
-	/* The user's memory may keep us waiting: not with the lock held. */
+	/*
+	 * Writing to user memory may take long, so the lock is not held for
+	 * that.
+	 */
 	down_read(&ioas->iopt.iova_lock);
 	count = iopt_usable_ranges(&ioas->iopt, NULL, 0);
 	capacity = min(count, cmd->num_iovas);
@@ -190,11 +193,12 @@ int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd)
 }
 
 /**
- * iommufd_vfio_ioas_get() - Find the compatibility IOAS for the duration of a call
+ * iommufd_vfio_ioas_get() - Find the compatibility IOAS for the duration of a
+ * call
  * @ictx: The context.
  *
- * The IOAS that VFIO container calls act on is iommufd_ctx::vfio_ioas.  The
- * pointer is no user of the IOAS, which can be destroyed at any time.  So a call
+ * The IOAS that VFIO container calls act on is iommufd_ctx::vfio_ioas. The
+ * pointer is no user of the IOAS, which can be destroyed at any time. So a call
  * that follows the pointer holds the xa_lock of iommufd_ctx::objects, and looks
  * whether the IOAS still has its ID: an IOAS that is being destroyed is hidden,
  * and vfio_ioas_forget() clears the pointer before the IOAS is freed.
@@ -242,7 +246,10 @@ int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd)
 		ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
 		if (IS_ERR(ioas))
 			return PTR_ERR(ioas);
-		/* Destruction waits for this call, and clears the pointer after. */
+		/*
+		 * Destruction waits for this call, and clears the pointer
+		 * after.
+		 */
 		vfio_ioas_set(ucmd->ictx, ioas);
 		iommufd_object_put(&ioas->obj);
 		return 0;

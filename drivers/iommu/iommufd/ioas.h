@@ -13,15 +13,15 @@ struct iommufd_ucmd;
 /**
  * struct iommufd_ioas - I/O address space
  * @obj: The object.
- * @iopt: What is mapped where.
+ * @iopt: Its I/O page table.
  * @hwpts_lock: Guards @hwpts.  Outside the locks of @iopt, inside
  *	iommufd_group::lock.
  * @hwpts: Page tables made for this IOAS, struct iommufd_hwpt::ioas_item.
- * @vfio_lock: VFIO container calls that map take it for reading, those that
- *	unmap for writing, so that none of them meets another one at work.
- *	Guards what follows.  Outside the locks of @iopt.
- * @vfio_type: What VFIO_SET_IOMMU set, 0 before.
- * @vfio_dirty_tracking: Dirty pages can be asked for.
+ * @vfio_lock: VFIO container calls that map take it for reading, calls that
+ *	unmap for writing, so that an unmap never finds a mapping that is being
+ *	made. Guards the fields after it. Outside the locks of @iopt.
+ * @vfio_type: The type that VFIO_SET_IOMMU has set, 0 before.
+ * @vfio_dirty_tracking: VFIO_IOMMU_DIRTY_PAGES has started to track.
  */
 struct iommufd_ioas {
 	struct iommufd_object obj;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The ioctls that map and unmap, and what a user address stands for: memory, or a
- * device's MMIO that its driver has let user space map
+ * The ioctls that map and unmap, and what a user address stands for: memory, or
+ * a device's MMIO that its driver has let user space map
  */
 #include <linux/cc_platform.h>
 #include <linux/err.h>
@@ -83,16 +83,17 @@ static int map_begin_vma(struct iommufd_ctx *ictx, struct iopt_map *map,
  * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
  * @fixed_iova: As for iopt_map_begin().
  *
- * To look for the VMA costs about as much as to map a page.  So the address is
- * taken for one of memory first, if there is a domain: pinning tells if it is not.
+ * To look for the VMA costs about as much as to map a page. So the address is
+ * taken for one of memory first, if there is a domain: pinning tells if it is
+ * not.
  *
- * With AMD's memory encryption no MMIO can be mapped, as the IOMMU driver would set
- * the encryption bit in each address.
+ * With AMD's memory encryption no MMIO can be mapped, as the IOMMU driver would
+ * set the encryption bit in each address.
  *
  * Context: Process context, see iopt_map_begin().
  *
- * Return: as iopt_map_begin(); -EFAULT also when it is MMIO that cannot be mapped,
- * or not with this range or @prot.
+ * Return: as iopt_map_begin(); -EFAULT also when it is MMIO that cannot be
+ * mapped, or not with this range or @prot.
  */
 int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 			   unsigned long uaddr, unsigned long length, int prot,
@@ -116,7 +117,7 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 	(IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE |              \
 	 IOMMU_IOAS_MAP_READABLE)
 
-/* IOMMU_READ and so on for the flags of a call, or an errno */
+/* Returns the prot for the flags of a call, or an errno. */
 static int flags_to_prot(u32 flags)
 {
 	int prot = IOMMU_CACHE;
@@ -132,7 +133,7 @@ static int flags_to_prot(u32 flags)
 	return prot;
 }
 
-/* A range of bytes from @start on that is not empty and does not wrap */
+/* Refuse a range that is empty or wraps. */
 static int check_range(u64 start, u64 length)
 {
 	u64 last;

@@ -47,11 +47,11 @@ union iommufd_cmds {
 };
 
 /**
- * struct iommufd_ioctl - What there is to know of one ioctl
- * @size: Size of its struct in this kernel.
- * @min_size: The smallest size a caller may have: up to the last field that
- *	the first version of the ABI had.
- * @execute: Does it.
+ * struct iommufd_ioctl - Description of one ioctl
+ * @size: Size of its struct in this driver.
+ * @min_size: The smallest size that a caller may give: up to the last field of
+ *	the struct in the first version of the ABI.
+ * @execute: Executes the ioctl.
  */
 struct iommufd_ioctl {
 	unsigned int size;
@@ -113,7 +113,7 @@ static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,
 
 	if (cmd != _IO(IOMMUFD_TYPE, nr))
 		return -ENOTTY;
-	/* VFIO has the same type, and lower numbers. */
+	/* The ioctls of VFIO have the same type, and lower numbers. */
 	if (nr < IOMMUFD_CMD_BASE)
 		return iommufd_vfio_ioctl(ucmd.ictx, cmd, arg);
 	nr -= IOMMUFD_CMD_BASE;
@@ -158,10 +158,10 @@ static const struct file_operations iommufd_fops = {
 };
 
 /**
- * iommufd_ctx_from_fd() - The context behind a file descriptor
+ * iommufd_ctx_from_fd() - Get the context behind a file descriptor
  * @fd: A file descriptor of the current process.
  *
- * Pairs with iommufd_ctx_put().  Process context.
+ * Context: Process context.  Pairs with iommufd_ctx_put().
  *
  * Return: the context, referenced, or ERR_PTR(): -EBADF when @fd is not open,
  * -EINVAL when it is not one of /dev/iommu.

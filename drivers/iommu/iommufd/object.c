@@ -9,8 +9,8 @@
  *   hidden    XA_ZERO_ENTRY   being destroyed, lookups find nothing
  *   free      no entry
  *
- * A slot that holds XA_ZERO_ENTRY stays allocated, so that no step but the
- * first needs memory.
+ * A slot that holds XA_ZERO_ENTRY stays allocated, so that only the first step
+ * needs memory.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -32,7 +32,9 @@ static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  * @size: Bytes to allocate, zeroed.
  * @type: Its kind.
  *
- * Use iommufd_object_alloc().  Process context.
+ * Only for iommufd_object_alloc().
+ *
+ * Context: Process context.
  *
  * Return: the object, or ERR_PTR(-ENOMEM); -EBUSY when all IDs are taken.
  */
@@ -77,8 +79,10 @@ EXPORT_SYMBOL_NS_GPL(iommufd_object_abort, "IOMMUFD_TEST");
  * @ictx: The context.
  * @obj: The object, complete.
  *
- * From here on another thread can find it, and destroy it unless the caller
- * holds it.  Cannot fail.
+ * After this, another thread can find the object, and destroy it unless the
+ * caller has made itself a user of it.
+ *
+ * Context: Process context.  Cannot fail.
  */
 void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj)
@@ -95,8 +99,10 @@ void iommufd_object_publish(struct iommufd_ctx *ictx,
  * @id: Its ID.
  * @type: The kind wanted, or NULL for any.
  *
- * Pairs with iommufd_object_put().  To keep the object beyond that, take one
- * of its users before.
+ * A caller that keeps the object for longer than the call increments
+ * iommufd_object::users before iommufd_object_put().
+ *
+ * Context: Any.  Pairs with iommufd_object_put().
  *
  * Return: the object, or ERR_PTR(-ENOENT).
  */
@@ -119,14 +125,15 @@ iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 EXPORT_SYMBOL_NS_GPL(iommufd_object_get, "IOMMUFD_TEST");
 
 /**
- * __iommufd_object_hold() - Hold for a call an object that was not found by ID
- * @ictx: The context; the xa_lock of its objects is held.
+ * __iommufd_object_hold() - Hold an object for a call that knows its address
+ * @ictx: The context.
  * @obj: The object, not freed yet.
  *
- * Pairs with iommufd_object_put().
+ * Context: Any, with the xa_lock of iommufd_ctx::objects held.  Pairs with
+ * iommufd_object_put().
  *
- * Return: whether it is held.  It is not once it is being destroyed; its ID may
- * be that of another one by then.
+ * Return: true, or false when the object is being destroyed; its ID may be that
+ * of another object by then.
  */
 bool __iommufd_object_hold(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
@@ -139,30 +146,37 @@ bool __iommufd_object_hold(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 }
 
 /**
- * iommufd_object_put() - The call that found an object is done with it
+ * iommufd_object_put() - Undo iommufd_object_get()
  * @obj: The object.
+ *
+ * Context: Any.
  */
 void iommufd_object_put(struct iommufd_object *obj)
 {
-	/* Whoever waits may free obj at once: the address is only a hash. */
+	/*
+	 * The waiter may free obj at once: wake_up_var() only hashes its
+	 * address.
+	 */
 	if (atomic_dec_and_test(&obj->calls))
 		wake_up_var(&obj->calls);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_object_put, "IOMMUFD_TEST");
 
-static void hide(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+static void object_hide_locked(struct iommufd_ctx *ictx,
+			       struct iommufd_object *obj)
 {
 	__xa_store(&ictx->objects, obj->id, XA_ZERO_ENTRY, 0);
 	atomic_dec(&obj->calls);
 }
 
-static void show_again(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+static void object_unhide_locked(struct iommufd_ctx *ictx,
+				 struct iommufd_object *obj)
 {
 	atomic_inc(&obj->calls);
 	__xa_store(&ictx->objects, obj->id, obj, 0);
 }
 
-/* visible -> hidden, if nothing but the ID uses it */
+/* From visible to hidden, if the object has no user but its ID */
 static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
 {
 	struct iommufd_object *obj;
@@ -174,14 +188,14 @@ static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
 	else if (refcount_read(&obj->users) != 1 || obj->automatic)
 		obj = ERR_PTR(-EBUSY);
 	else
-		hide(ictx, obj);
+		object_hide_locked(ictx, obj);
 	xa_unlock(&ictx->objects);
 	return obj;
 }
 
 /*
- * hidden -> free, or back to visible if a call that had found the object has
- * made itself a lasting user.
+ * From hidden to free, or back to visible if a call that had found the object
+ * before has made itself a user.
  */
 static bool object_remove(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
@@ -192,17 +206,18 @@ static bool object_remove(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	if (removed)
 		__xa_erase(&ictx->objects, obj->id);
 	else
-		show_again(ictx, obj);
+		object_unhide_locked(ictx, obj);
 	xa_unlock(&ictx->objects);
 	return removed;
 }
 
 /**
- * iommufd_object_destroy() - Destroy an object because its user asks for it
+ * iommufd_object_destroy() - Destroy an object on behalf of user space
  * @ictx: The context.
  * @id: Its ID.
  *
- * Waits, killably, for the calls at work on the object.
+ * Context: Process context. Waits, killably, for the calls at work on the
+ * object.
  *
  * Return: 0, -ENOENT without such an object, -EBUSY while it is used or when it
  * is automatic, or -ERESTARTSYS when killed; on error the object stays.
@@ -218,7 +233,7 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 	rc = wait_var_event_killable(&obj->calls, !atomic_read(&obj->calls));
 	if (rc) {
 		xa_lock(&ictx->objects);
-		show_again(ictx, obj);
+		object_unhide_locked(ictx, obj);
 		xa_unlock(&ictx->objects);
 		return rc;
 	}
@@ -229,13 +244,14 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 }
 
 /**
- * iommufd_object_destroy_unused() - Drop a user, destroy with the last
+ * iommufd_object_destroy_unused() - Stop using an object, and destroy it if
+ * automatic
  * @ictx: The context.
- * @obj: An object, one of whose users is the caller; one that is not automatic
- *	stays.
+ * @obj: The object, of which the caller is a user. If it is automatic, and has
+ *	no other user, it is destroyed.
  *
- * Waits for the calls at work on the object, so the caller holds no lock that
- * one of them may want.  Cannot fail.
+ * Context: Process context. Waits for the calls at work on the object, so that
+ * the caller holds no lock that one of them may take. Cannot fail.
  */
 void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj)
@@ -247,8 +263,10 @@ void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 	last = obj->automatic && refcount_read(&obj->users) == 1 &&
 	       xa_load(&ictx->objects, obj->id) == obj;
 	if (last)
-		hide(ictx, obj);
-	/* If it is not, another thread may destroy it from here on. */
+		object_hide_locked(ictx, obj);
+	/*
+	 * Another thread may destroy it after the unlock, unless it is hidden.
+	 */
 	xa_unlock(&ictx->objects);
 	if (!last)
 		return;
@@ -261,15 +279,16 @@ void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 /**
  * iommufd_object_destroy_last() - Destroy an object that the caller owns
  * @ictx: The context.
- * @obj: An object that only its ID and the caller use.
+ * @obj: The object, which has no other user than its ID and the caller.
  *
- * Waits for the calls at work on the object.  Cannot fail.
+ * Context: Process context. Waits for the calls at work on the object. Cannot
+ * fail.
  */
 void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj)
 {
 	xa_lock(&ictx->objects);
-	hide(ictx, obj);
+	object_hide_locked(ictx, obj);
 	xa_unlock(&ictx->objects);
 
 	wait_var_event(&obj->calls, !atomic_read(&obj->calls));
@@ -284,7 +303,9 @@ void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
  *	by objects of its own.
  *
  * Objects use each other without cycles, so each round finds at least one
- * that nothing uses.
+ * object that has no user but its ID.
+ *
+ * Context: Process context.  Cannot fail.
  */
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx)
 {

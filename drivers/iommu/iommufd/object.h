@@ -11,7 +11,6 @@
 #include "iopt/mmio.h"
 
 struct file;
-
 struct iommufd_ctx;
 struct iommufd_object;
 
@@ -28,18 +27,17 @@ struct iommufd_object_type {
 };
 
 /**
- * struct iommufd_ctx - What one open of /dev/iommu stands for
- * @file: The open file.  A reference to the context is one to the file, so
- *	whoever holds one also holds off iommufd_ctx_destroy().
+ * struct iommufd_ctx - The context of one open file of /dev/iommu
+ * @file: The open file. A reference to the context is a reference to the file,
+ *	so that each of them holds off iommufd_ctx_destroy().
  * @objects: Objects by ID.  Its xa_lock guards the step from visible to
  *	hidden to gone, see iommufd_object_destroy().
- * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none.  Not
- *	one of its users: it can be destroyed, which sets this to NULL.  Guarded
- *	by the xa_lock of @objects, see vfio_compat.c.
+ * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none. Guarded
+ *	by the xa_lock of @objects, see iommufd_vfio_ioas_get().
  * @groups: struct iommufd_group by IOMMU group ID.
  * @groups_lock: Guards @groups and the device count of each group in it.
- * @change_lock: Held while mappings get another process to charge: one caller at
- *	a time locks all their pages objects.
+ * @change_lock: Held by IOMMU_IOAS_CHANGE_PROCESS, which locks all pages
+ *	objects of the context: only one call at a time does so.
  * @mmios: The MMIO regions of devices that are bound to the context.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
@@ -57,15 +55,15 @@ struct iommufd_ctx {
 };
 
 /**
- * struct iommufd_object - What all kinds of object start with
- * @type: The kind, never changes.
- * @id: The number user space knows it by, never changes.
+ * struct iommufd_object - The beginning of each object, of whatever kind
+ * @type: The kind; never changes.
+ * @id: The number by which user space knows the object; never changes.
  * @users: 1 for the ID, and 1 for each lasting user: an object that points
- *	here, or the kernel.  Only an object with 1 can be destroyed.
- * @automatic: Lives as long as it has users, so it is not for user space to
- *	destroy.  Set before it is published.
- * @calls: 1 for the ID unless it is hidden, and 1 for each call that found it by
- *	ID and is still at work.  Destruction waits for 0, which nothing else sees.
+ *	here, or a driver. An object with more than 1 cannot be destroyed.
+ * @automatic: The object is destroyed with its last user, and user space cannot
+ *	destroy it.  Set before the object is published.
+ * @calls: 1 for the ID unless it is hidden, and 1 for each call that found the
+ *	object by ID and is still at work. Destruction waits until it is 0.
  */
 struct iommufd_object {
 	const struct iommufd_object_type *type;

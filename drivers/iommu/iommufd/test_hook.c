@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where a test module gets in
+ * Test hook
  *
- * The driver under test is the one that is shipped, so it has a door for
- * tests: a module can take the ioctls that the driver does not know, and have
- * objects of its own in a context.  What it needs beyond the kernel API is
- * exported in the namespace IOMMUFD_TEST.
+ * The tests run the modules that are shipped. So these have a hook by which a
+ * test module can execute ioctls that the driver does not know, and have
+ * objects of its own in a context. The functions that it calls beyond the
+ * kernel API are exported in the namespace IOMMUFD_TEST.
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -16,10 +16,12 @@ static DEFINE_MUTEX(test_lock);
 static const struct iommufd_test_ops *test_ops; /* or NULL */
 
 /**
- * iommufd_test_register() - Let a test module in
- * @ops: What it adds.
+ * iommufd_test_register() - Set the test hook
+ * @ops: The functions of the test module.
  *
- * There can be one.  Process context.
+ * Only one test module can set it.
+ *
+ * Context: Process context.
  *
  * Return: 0, or -EBUSY when there is one already.
  */
@@ -39,8 +41,10 @@ EXPORT_SYMBOL_NS_GPL(iommufd_test_register, "IOMMUFD_TEST");
 
 /**
  * iommufd_test_unregister() - Undo iommufd_test_register()
- * @ops: What it added.  The module is on its way out: no call is in it and it
- *	has no objects, for both hold a reference.
+ * @ops: The functions of the test module. The module is being unloaded: no call
+ *	is in it and it has no objects, since both hold a reference.
+ *
+ * Context: Process context.
  */
 void iommufd_test_unregister(const struct iommufd_test_ops *ops)
 {
@@ -70,8 +74,10 @@ EXPORT_SYMBOL_NS_GPL(iommufd_test_type, "IOMMUFD_TEST");
  * @ictx: The context.
  * @obj: The object, of kind iommufd_test_type, complete.
  *
- * Keeps the module, which is at work in its ioctl(), until the object is
- * destroyed.
+ * Takes a reference to the module, which is executing an ioctl, until the
+ * object is destroyed.
+ *
+ * Context: Process context.
  */
 void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 {
@@ -81,12 +87,15 @@ void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, "IOMMUFD_TEST");
 
 /**
- * iommufd_test_ioctl() - Do an ioctl that the driver does not know
+ * iommufd_test_ioctl() - Execute an ioctl that the driver does not know
  * @ictx: The context.
  * @cmd: The ioctl.
  * @arg: Its argument.
  *
- * Return: -ENOTTY when there is no test module, or what that returns.
+ * Context: Process context.
+ *
+ * Return: -ENOTTY when there is no test module, or what the test module
+ * returns.
  */
 int iommufd_test_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
 		       void __user *arg)

@@ -7,11 +7,11 @@
 struct module;
 
 /**
- * struct iommufd_test_ops - What a test module adds to /dev/iommu
+ * struct iommufd_test_ops - Functions of a test module
  * @owner: The module.
- * @ioctl: Does an ioctl that the driver does not know; -ENOTTY for what the
- *	module does not know either.
- * @destroy: Releases what an object of kind iommufd_test_type holds.  Cannot
+ * @ioctl: Executes an ioctl that the driver does not know; returns -ENOTTY if
+ *	the module does not know it either.
+ * @destroy: Releases what an object of kind iommufd_test_type holds. Cannot
  *	fail and needs no memory.
  */
 struct iommufd_test_ops {

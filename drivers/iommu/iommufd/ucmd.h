@@ -9,11 +9,11 @@
 struct iommufd_ctx;
 
 /**
- * struct iommufd_ucmd - One ioctl at work
+ * struct iommufd_ucmd - An ioctl that is being executed
  * @ictx: The context it was issued on.
- * @ubuffer: The caller's struct.
- * @user_size: How large the caller says that is.
- * @cmd: The kernel's copy; fields the caller does not have are 0.
+ * @ubuffer: The struct in user memory.
+ * @user_size: Its size, as the caller says.
+ * @cmd: The kernel's copy of it; fields that the caller does not have are 0.
  */
 struct iommufd_ucmd {
 	struct iommufd_ctx *ictx;
@@ -23,9 +23,11 @@ struct iommufd_ucmd {
 };
 
 /**
- * iommufd_ucmd_respond() - Give the caller its struct back
+ * iommufd_ucmd_respond() - Copy the struct back to user memory
  * @ucmd: The ioctl.
- * @size: Size of the kernel's struct.
+ * @size: Size of the struct in this driver.
+ *
+ * Context: Process context.
  *
  * Return: 0 or -EFAULT.
  */

@@ -4,9 +4,9 @@
  *
  * See iommufd_vfio_ioas_get() for how a call finds that IOAS.
  *
- * Errnos are those of VFIO's type1 driver for the same mistake.  Unlike there, a
+ * Errnos are those of VFIO's type1 driver for the same mistake. Unlike there, a
  * call that fails changes nothing, and an unmap under VFIO_TYPE1_IOMMU takes
- * out exactly what it is told.  Mappings made by either kind of call are the
+ * out exactly what it is told. Mappings made by either kind of call are the
  * same to both.
  */
 #include <linux/bitops.h>
@@ -30,7 +30,7 @@
 #include "ucmd.h"
 #include "vfio_compat.h"
 
-/* A range of whole pages that is not empty and does not wrap */
+/* Accept a range of whole pages that is not empty and does not wrap. */
 static bool pages_valid(u64 start, u64 size)
 {
 	u64 last;
@@ -39,7 +39,10 @@ static bool pages_valid(u64 start, u64 size)
 	       !check_add_overflow(start, size - 1, &last);
 }
 
-/* DMA is coherent whatever the devices ask for, as KVM wants to know it. */
+/*
+ * Tell whether DMA is coherent even if devices ask for it not to be; KVM relies
+ * on it.
+ */
 static bool vfio_ioas_coherent(struct iommufd_ioas *ioas)
 {
 	struct iommufd_hwpt *hwpt;
@@ -53,7 +56,7 @@ static bool vfio_ioas_coherent(struct iommufd_ioas *ioas)
 	return coherent;
 }
 
-/* The one call of those on the IOAS that can be made without one */
+/* Unlike the other calls on the IOAS, this one can be made without an IOAS. */
 static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 {
 	struct iommufd_ioas *ioas;
@@ -76,7 +79,7 @@ static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 	}
 }
 
-/* VFIO_TYPE1_IOMMU may cut mappings, which takes small pages in the IOMMU. */
+/* VFIO_TYPE1_IOMMU may split mappings, which takes small pages in the IOMMU. */
 static int vfio_set_iommu(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  unsigned long arg)
 {
@@ -102,9 +105,9 @@ static int vfio_set_iommu(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 
 /**
  * struct vfio_caps - The capabilities that VFIO_IOMMU_GET_INFO reports
- * @migration: That dirty pages can be asked for, and how.
- * @dma_avail: Mappings that can be made.
- * @iova: Where; an array follows.
+ * @migration: How dirty pages are reported.
+ * @dma_avail: How many mappings can be made.
+ * @iova: Which ranges of IOVA can be mapped; an array follows.
  */
 struct vfio_caps {
 	struct vfio_iommu_type1_info_cap_migration migration;
@@ -145,7 +148,7 @@ static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
 	caps->migration.max_dirty_bitmap_size =
 		VFIO_BITMAP_BYTES(VFIO_BITMAP_MAX_BITS);
 
-	/* There is no limit, and this is where type1 starts to count. */
+	/* There is no limit; this is the number that type1 starts with. */
 	caps->dma_avail.header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
 	caps->dma_avail.header.version = 1;
 	caps->dma_avail.header.next = VFIO_CAP_OFFSET(iova);
@@ -198,8 +201,8 @@ static int found_mapping(unsigned long start, unsigned long last, void *arg)
 	return -EEXIST;
 }
 
-static int map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-		     const struct vfio_iommu_type1_dma_map *cmd, int prot)
+static int vfio_map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
+			  const struct vfio_iommu_type1_dma_map *cmd, int prot)
 {
 	unsigned long iova = cmd->iova;
 	struct iopt_map map;
@@ -213,7 +216,9 @@ static int map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (!rc)
 		iopt_map_commit(&map);
 	iopt_map_destroy(&map);
-	/* Of a range that is reserved and in use, type1 says the latter. */
+	/*
+	 * For a range that is both reserved and in use, type1 returns -EEXIST.
+	 */
 	if (rc == -EINVAL &&
 	    iopt_walk_mappings(&ioas->iopt, iova, iova + cmd->size - 1,
 			       found_mapping, NULL))
@@ -241,7 +246,7 @@ static int vfio_map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (!prot || !pages_valid(cmd.iova, cmd.size) ||
 	    !pages_valid(cmd.vaddr, cmd.size))
 		return -EINVAL;
-	return map_pages(ictx, ioas, &cmd, prot | IOMMU_CACHE);
+	return vfio_map_pages(ictx, ioas, &cmd, prot | IOMMU_CACHE);
 }
 
 /* Words of a user's bitmap that are written at a time */
@@ -249,8 +254,8 @@ static int vfio_map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 
 /**
  * struct dirty_bitmap - A user's bitmap of dirty pages
- * @iova: What its first bit stands for, page aligned.
- * @words: The user's memory.
+ * @iova: IOVA of the page that its first bit stands for.
+ * @words: The bitmap in user memory.
  */
 struct dirty_bitmap {
 	unsigned long iova;
@@ -258,11 +263,12 @@ struct dirty_bitmap {
 };
 
 /*
- * An iopt_range_fn: all that is mapped is dirty.  Page tables that track are not
- * asked: clearing what they recorded would hide it from
+ * An iopt_range_fn: report all pages of a mapping as dirty. Page tables that
+ * track are not read, as clearing their dirty bits would hide them from
  * IOMMU_HWPT_GET_DIRTY_BITMAP.
- * As in type1, bits before it in the same word stay and those after it become 0:
- * ranges come in ascending order.
+ *
+ * As in type1, bits before the range in its first word stay, and bits after it
+ * in its last word become 0: ranges come in ascending order.
  */
 static int mark_dirty(unsigned long start, unsigned long last, void *arg)
 {
@@ -306,9 +312,10 @@ static bool bitmap_valid(const struct vfio_bitmap *bitmap, u64 size)
 	       access_ok(bitmap->data, bitmap->size);
 }
 
-static int unmap_pages(struct iommufd_ioas *ioas,
-		       const struct vfio_iommu_type1_dma_unmap *cmd,
-		       struct dirty_bitmap *bitmap, unsigned long *unmapped)
+static int vfio_unmap_pages(struct iommufd_ioas *ioas,
+			    const struct vfio_iommu_type1_dma_unmap *cmd,
+			    struct dirty_bitmap *bitmap,
+			    unsigned long *unmapped)
 {
 	unsigned long last = cmd->iova + cmd->size - 1;
 	int rc;
@@ -338,13 +345,15 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 	unsigned long unmapped;
 	int rc;
 
-	/* As iommufd_ioas_unmap() */
+	/*
+	 * See whether the answer can be written, as iommufd_ioas_unmap() does.
+	 */
 	if (copy_to_user(user, cmd, sizeof(*cmd)))
 		return -EFAULT;
 
 	if (down_write_killable(&ioas->vfio_lock))
 		return -EINTR;
-	rc = unmap_pages(ioas, cmd, bitmap, &unmapped);
+	rc = vfio_unmap_pages(ioas, cmd, bitmap, &unmapped);
 	up_write(&ioas->vfio_lock);
 	if (rc)
 		return rc;
@@ -417,7 +426,7 @@ static int dirty_get(struct iommufd_ioas *ioas,
 	return rc == -ENOENT ? -EINVAL : rc;
 }
 
-static int dirty_pages(struct iommufd_ioas *ioas, void __user *user)
+static int vfio_dirty_pages_locked(struct iommufd_ioas *ioas, void __user *user)
 {
 	struct vfio_iommu_type1_dirty_bitmap cmd;
 
@@ -451,7 +460,7 @@ static int vfio_dirty_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 
 	if (down_write_killable(&ioas->vfio_lock))
 		return -EINTR;
-	rc = dirty_pages(ioas, (void __user *)arg);
+	rc = vfio_dirty_pages_locked(ioas, (void __user *)arg);
 	up_write(&ioas->vfio_lock);
 	return rc;
 }
@@ -473,13 +482,15 @@ static long on_vfio_ioas(struct iommufd_ctx *ictx, unsigned long arg,
 }
 
 /**
- * iommufd_vfio_ioctl() - One of the ioctls of a VFIO container
+ * iommufd_vfio_ioctl() - Execute an ioctl of a VFIO container
  * @ictx: The context.
  * @cmd: The ioctl.
  * @arg: Its argument: a number, or a user address.
  *
- * Return: what VFIO's container with its type1 driver does, -ENODEV without a
- * compatibility IOAS, -ENOTTY when it is none of them.
+ * Context: Process context.
+ *
+ * Return: what a VFIO container with the type1 driver returns, -ENODEV without
+ * a compatibility IOAS, or -ENOTTY for any other ioctl.
  */
 long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
 			unsigned long arg)

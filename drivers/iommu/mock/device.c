@@ -114,8 +114,8 @@ static int mock_copy_data(const struct iommu_backend_data *data,
 	if (data->type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
 	rc = iommu_backend_copy_data(data, to, sizeof(*to),
-				      offsetofend(struct iommu_hwpt_selftest,
-						  iotlb));
+				     offsetofend(struct iommu_hwpt_selftest,
+						 iotlb));
 	if (rc)
 		return rc;
 	return to->pagetable_type > MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : 0;

@@ -439,7 +439,7 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 		}
 		if (dirty)
 			iommu_backend_set_dirty(dirty, index * MOCK_PAGE_SIZE,
-						 (end - index) * MOCK_PAGE_SIZE);
+						(end - index) * MOCK_PAGE_SIZE);
 		for (; clear && first < end; first++)
 			xa_clear_mark(&mock->ptes, first, MOCK_PTE_DIRTY);
 		index = end;

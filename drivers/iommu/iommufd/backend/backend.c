@@ -2,9 +2,9 @@
 /*
  * IOMMU backends: how a kernel's IOMMU drivers are asked for things
  *
- * This folder is the one place that knows which of the kernel's interfaces to use.
- * kernel.c has the backends for the kernel's own IOMMU drivers.  A module can add
- * another one for devices that it makes itself, see registry.c.
+ * This folder is the one place that knows which of the kernel's interfaces to
+ * use. kernel.c has the backends for the kernel's own IOMMU drivers. A module
+ * can add another one for devices that it makes itself, see registry.c.
  */
 #include <linux/bitmap.h>
 #include <linux/err.h>
@@ -22,15 +22,15 @@
  *	has final domains.
  * @limits: Filled in.
  *
- * Where a domain becomes final only with a device, as on 6.1, @group is attached to
- * an empty domain for a moment.
+ * Where a domain becomes final only with a device, as on 6.1, @group is
+ * attached to an empty domain for a moment.
  *
  * Context: Process context.
  *
  * Return: 0, -ENOMEM, or what the IOMMU driver says.
  */
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
-			 struct device *dev, struct iommu_group *group,
+			struct device *dev, struct iommu_group *group,
 			 struct iommu_backend_limits *limits)
 {
 	struct iommu_domain *domain;
@@ -54,7 +54,8 @@ int iommu_backend_probe(const struct iommu_backend_ops *backend,
 }
 
 /**
- * iommu_backend_within() - Tell whether a domain is within the limits of an IOMMU
+ * iommu_backend_within() - Tell whether a domain is within the limits of an
+ * IOMMU
  * @domain: The domain.
  * @limits: What the IOMMU can do.
  *
@@ -64,7 +65,7 @@ int iommu_backend_probe(const struct iommu_backend_ops *backend,
  * Return: whether a group behind that IOMMU may be attached to the domain.
  */
 bool iommu_backend_within(struct iommu_domain *domain,
-			   const struct iommu_backend_limits *limits)
+			  const struct iommu_backend_limits *limits)
 {
 	return domain->geometry.aperture_start >= limits->aperture_start &&
 	       domain->geometry.aperture_end <= limits->aperture_end &&
@@ -74,7 +75,8 @@ bool iommu_backend_within(struct iommu_domain *domain,
 /**
  * iommu_backend_copy_data() - Copy what user space says of a domain
  * @data: The struct of user space.
- * @to: The struct of the backend, zeroed beyond the bytes that user space gives.
+ * @to: The struct of the backend, zeroed beyond the bytes that user space
+ *	gives.
  * @size: Bytes of @to.
  * @min_size: Bytes that user space has to give.
  *
@@ -84,7 +86,7 @@ bool iommu_backend_within(struct iommu_domain *domain,
  * backend does not know is not 0, -EFAULT.
  */
 int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
-			     size_t size, size_t min_size)
+			    size_t size, size_t min_size)
 {
 	if (data->length < min_size)
 		return -EINVAL;
@@ -98,13 +100,13 @@ EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_data, "IOMMUFD_TEST");
  * @iova: First byte.
  * @length: Bytes, not 0.
  *
- * A page of the IOMMU may reach beyond the bitmap.  The part before the bitmap is
- * ignored, the part after it is kept in iommu_backend_dirty::ahead.
+ * A page of the IOMMU may reach beyond the bitmap. The part before the bitmap
+ * is ignored, the part after it is kept in iommu_backend_dirty::ahead.
  *
  * Context: Any.
  */
 void iommu_backend_set_dirty(struct iommu_backend_dirty *dirty,
-			      unsigned long iova, size_t length)
+			     unsigned long iova, size_t length)
 {
 	unsigned long last = iova + length - 1;
 	unsigned long bit;

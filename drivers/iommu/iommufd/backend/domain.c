@@ -14,9 +14,10 @@
 #include "domain.h"
 
 /*
- * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys in
- * one step, or to unmap, if @phys is @iova.  A step is made of pages of one size,
- * *@pgsize.  It ends at a multiple of @limit, unless pages are as large as @limit.
+ * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys
+ * in one step, or to unmap, if @phys is @iova. A step is made of pages of one
+ * size, *@pgsize. It ends at a multiple of @limit, unless pages are as large as
+ * @limit.
  */
 static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
 			      phys_addr_t phys, size_t length, size_t limit,
@@ -43,7 +44,7 @@ static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
 }
 
 /*
- * As next_large_step(), with a short way for a step of one page.  Returns 0 when
+ * As next_large_step(), with a short way for a step of one page. Returns 0 when
  * something is misaligned.
  */
 static inline size_t next_step(struct iommu_domain *domain, unsigned long iova,
@@ -61,9 +62,9 @@ static inline size_t next_step(struct iommu_domain *domain, unsigned long iova,
 }
 
 /*
- * Unmap what a failed map has left in a domain.  It should be nothing, but when
- * Intel's driver finds no memory for a page table, it leaves the entries that it
- * has filled before, and does not report them.
+ * Unmap what a failed map has left in a domain. It should be nothing, but when
+ * Intel's driver finds no memory for a page table, it leaves the entries that
+ * it has filled before, and does not report them.
  */
 static void unmap_leftovers(struct iommu_domain *domain, unsigned long iova,
 			    size_t length)
@@ -124,9 +125,9 @@ static __always_inline int domain_map(struct iommu_domain *domain,
  * @length: Bytes, not 0.
  * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or IOMMU_MMIO.
  *
- * Devices may not see the mapping before iommu_backend_sync_map(), which is called
- * once for a contiguous range of IOVA.  This function is iommu_map() without that
- * step, and without looking at the domain anew for each page.
+ * Devices may not see the mapping before iommu_backend_sync_map(), which is
+ * called once for a contiguous range of IOVA. This function is iommu_map()
+ * without that step, and without looking at the domain anew for each page.
  *
  * Context: Process context.
  *
@@ -134,7 +135,7 @@ static __always_inline int domain_map(struct iommu_domain *domain,
  * the domain's smallest page, -ENOMEM, or what the IOMMU driver says.
  */
 int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
-		       phys_addr_t phys, size_t length, int prot)
+		      phys_addr_t phys, size_t length, int prot)
 {
 	return domain_map(domain, iova, phys, length, prot);
 }
@@ -154,7 +155,7 @@ int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
  * Return: as iommu_backend_map(), on error with no page mapped.
  */
 int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
-			     const unsigned long *pfns, unsigned long npages,
+			    const unsigned long *pfns, unsigned long npages,
 			     int prot)
 {
 	unsigned long i;
@@ -184,7 +185,7 @@ int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
  * Return: 0, or, with all of it unmapped, what the IOMMU driver says.
  */
 int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
-			    size_t length)
+			   size_t length)
 {
 	size_t step, done = 0;
 	int rc;
@@ -209,17 +210,17 @@ int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
  * When this function returns, no device reaches through @domain what was mapped
  * there.
  *
- * iommu_unmap() takes any range, but on 6.1 Intel's driver frees page tables that
- * a device may still walk when steps of different page size are flushed as one,
- * and counts the pages of a flush in 32 bits.  So this function calls iommu_unmap()
- * for each step, which costs nothing: steps of different page size are flushed one
- * by one anyway.  An IOMMU that can only undo a map as a whole unmaps more than the
- * step.
+ * iommu_unmap() takes any range, but on 6.1 Intel's driver frees page tables
+ * that a device may still walk when steps of different page size are flushed as
+ * one, and counts the pages of a flush in 32 bits. So this function calls
+ * iommu_unmap() for each step, which costs nothing: steps of different page
+ * size are flushed one by one anyway. An IOMMU that can only undo a map as a
+ * whole unmaps more than the step.
  *
  * Context: Process context.  Cannot fail and needs no memory.
  */
 void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,
-			  size_t length)
+			 size_t length)
 {
 	size_t step, pgsize, unmapped;
 

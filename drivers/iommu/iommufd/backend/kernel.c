@@ -3,9 +3,9 @@
  * The kernel's own IOMMU drivers
  *
  * The generic backend uses the API that every kernel since 6.1 has, and that
- * every IOMMU driver serves.  The paging backend is for IOMMU drivers of newer
- * kernels that allocate a domain for a given device: the domain is final at once,
- * and can be replaced.
+ * every IOMMU driver serves. The paging backend is for IOMMU drivers of newer
+ * kernels that allocate a domain for a given device: the domain is final at
+ * once, and can be replaced.
  */
 #include <linux/device.h>
 #include <linux/err.h>
@@ -80,12 +80,12 @@ generic_domain_alloc(struct device *dev, u32 flags,
 }
 
 /*
- * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty, but
- * iommu_dirty_bitmap_record(), by which it would report that, does nothing.
+ * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty,
+ * but iommu_dirty_bitmap_record(), by which it would report that, does nothing.
  */
 static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
-		   const struct iommu_backend_data *data)
+		    const struct iommu_backend_data *data)
 {
 	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
 		return ERR_PTR(-EOPNOTSUPP);
@@ -118,8 +118,8 @@ static void generic_detach(struct iommu_domain *domain,
 }
 
 /*
- * Each attachment has a handle of its own, by which an IOMMU driver would find who
- * is to be told of page faults of the group.  The kernel keeps the pointer.
+ * Each attachment has a handle of its own, by which an IOMMU driver would find
+ * who is to be told of page faults of the group. The kernel keeps the pointer.
  */
 static struct iommu_attach_handle *paging_handle(struct iommu_group *group)
 {
@@ -143,7 +143,8 @@ static int paging_attach(struct iommu_domain *domain, struct iommu_group *group)
 	return rc;
 }
 
-static void paging_detach(struct iommu_domain *domain, struct iommu_group *group)
+static void paging_detach(struct iommu_domain *domain,
+			  struct iommu_group *group)
 {
 	struct iommu_attach_handle *handle = paging_handle(group);
 
@@ -152,7 +153,7 @@ static void paging_detach(struct iommu_domain *domain, struct iommu_group *group
 }
 
 static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
-			 struct iommu_group *group)
+			  struct iommu_group *group)
 {
 	struct iommu_attach_handle *old_handle = paging_handle(group);
 	struct iommu_attach_handle *handle;
@@ -167,8 +168,8 @@ static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 }
 
 /*
- * From then on the IOMMU driver refuses to attach devices for which it cannot be
- * done.  Nothing is mapped in the domain yet.
+ * From then on the IOMMU driver refuses to attach devices for which it cannot
+ * be done. Nothing is mapped in the domain yet.
  */
 static bool enforce_coherency(struct iommu_domain *domain)
 {
@@ -190,9 +191,11 @@ static int generic_finalize(struct iommu_domain *domain, struct device *dev,
 	return 1;
 }
 
-/* Without a device, an IOMMU driver would promise anything: ask for it first. */
+/*
+ * Without a device, an IOMMU driver would promise anything: ask for it first.
+ */
 static int paging_finalize(struct iommu_domain *domain, struct device *dev,
-			  struct iommu_group *group, bool *coherent)
+			   struct iommu_group *group, bool *coherent)
 {
 	*coherent = generic_enforces_coherency(dev) &&
 		    enforce_coherency(domain);
@@ -214,7 +217,6 @@ const struct iommu_backend_ops iommu_generic_backend = {
 	.attach = generic_attach,
 	.detach = generic_detach,
 };
-
 
 const struct iommu_backend_ops iommu_paging_backend = {
 	.owner = THIS_MODULE,

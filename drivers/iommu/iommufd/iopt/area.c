@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of areas: allocated, put into all domains and taken out, split, freed
+ * The life of areas: allocated, put into all domains and taken out, split,
+ * freed
  *
  * While an I/O page table has no domain, its areas are in none and pinned by
  * none.  Otherwise a filled area is in all domains, and if it is of memory its
@@ -33,16 +34,17 @@ struct iopt_area *iopt_area_first(struct iopt_pages *pages)
  * iopt_area_alloc() - Allocate another area for a pages object
  * @pages: The pages object.
  *
- * Context: Process context.  Pairs with iopt_areas_free() once it is initialized,
- * with kfree() before.
+ * Context: Process context. Pairs with iopt_areas_free() once it is
+ * initialized, with kfree() before.
  *
  * Return: the area, zeroed, or NULL.
  */
 struct iopt_area *iopt_area_alloc(struct iopt_pages *pages)
 {
-	return kzalloc(pages->kind == IOPT_MMIO ? sizeof(struct iopt_mmio_area) :
-						  sizeof(struct iopt_area),
-		       GFP_KERNEL_ACCOUNT);
+	size_t size = pages->kind == IOPT_MMIO ? sizeof(struct iopt_mmio_area) :
+						 sizeof(struct iopt_area);
+
+	return kzalloc(size, GFP_KERNEL_ACCOUNT);
 }
 
 /**
@@ -169,8 +171,8 @@ void iopt_areas_unpin(struct list_head *areas)
  * @iopt: The I/O page table.
  * @areas: The areas, filled.
  *
- * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail and
- * needs no memory.
+ * Context: Process context, with io_pagetable::domains_lock held. Cannot fail
+ * and needs no memory.
  */
 void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 {
@@ -217,7 +219,7 @@ static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 err_unmap:
 	list_for_each_entry_continue_reverse(entry, &iopt->domains, item)
 		iommu_backend_unmap(entry->domain, area->node.start,
-				     area->slice.length);
+				    area->slice.length);
 	iopt_slice_unpin(&area->slice);
 	return rc;
 }
@@ -230,8 +232,8 @@ err_unmap:
  * Context: Process context, with io_pagetable::domains_lock held.  May fault in
  * user memory.
  *
- * Return: 0, or, with no area filled, what iopt_slice_pin(), iopt_slice_map() or
- * iopt_mmio_fill() return.
+ * Return: 0, or, with no area filled, what iopt_slice_pin(), iopt_slice_map()
+ * or iopt_mmio_fill() return.
  */
 int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 {
@@ -281,8 +283,8 @@ void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas)
  * @iova: First byte of the rest.
  * @stays: One of the two, which becomes ready, for any call to use.
  *
- * Domains that hold the area are mapped page by page, so that nothing changes in
- * them.
+ * Domains that hold the area are mapped page by page, so that nothing changes
+ * in them.
  *
  * Context: Process context, with io_pagetable::domains_lock held; takes
  * io_pagetable::iova_lock.  Cannot fail and needs no memory.

@@ -2,9 +2,9 @@
 /*
  * The domains of an I/O page table
  *
- * All domains of an I/O page table map the same areas.  A new one is filled before
- * it is listed, and an old one leaves the list before it is emptied.  With the first
- * domain all memory is pinned, with the last it is unpinned.
+ * All domains of an I/O page table map the same areas. A new one is filled
+ * before it is listed, and an old one leaves the list before it is emptied.
+ * With the first domain all memory is pinned, with the last it is unpinned.
  */
 #include <linux/bits.h>
 #include <linux/lockdep.h>
@@ -34,7 +34,9 @@ static void update_alignment(struct io_pagetable *iopt)
 					   domain_alignment(entry->domain));
 }
 
-/* See whether all borders of what is mapped are multiples of a new alignment. */
+/*
+ * See whether all borders of what is mapped are multiples of a new alignment.
+ */
 static int check_alignment(struct io_pagetable *iopt, unsigned long align)
 {
 	struct iopt_range *node;
@@ -113,7 +115,9 @@ err_undo:
 	return rc;
 }
 
-/* Take areas of memory out of a domain; unpin them if it was the last domain. */
+/*
+ * Take areas of memory out of a domain; unpin them if it was the last domain.
+ */
 static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
 			 struct iommu_domain *domain)
 {
@@ -128,12 +132,12 @@ static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
  * @entry: Memory of the caller's by which @domain is known until it is removed.
  * @domain: The domain, empty; its geometry and page sizes are final.
  *
- * Context: Process context.  Takes io_pagetable::domains_lock.  May fault in user
+ * Context: Process context. Takes io_pagetable::domains_lock. May fault in user
  * memory.
  *
  * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
- * to be kept usable, where the domain cannot map, -EINVAL when its pages are too
- * large, -ENOMEM, or what iopt_slice_pin() and iopt_slice_map() return.
+ * to be kept usable, where the domain cannot map, -EINVAL when its pages are
+ * too large, -ENOMEM, or what iopt_slice_pin() and iopt_slice_map() return.
  */
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain)
@@ -332,9 +336,9 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: a bit for each size that is at least PAGE_SIZE.  The bit of PAGE_SIZE is
- * always set, since such a page can be made up of smaller ones.  Without a domain,
- * all bits are set.
+ * Return: a bit for each size that is at least PAGE_SIZE. The bit of PAGE_SIZE
+ * is always set, since such a page can be made up of smaller ones. Without a
+ * domain, all bits are set.
  */
 unsigned long iopt_page_sizes(struct io_pagetable *iopt)
 {
@@ -352,8 +356,8 @@ unsigned long iopt_page_sizes(struct io_pagetable *iopt)
  * iopt_want_pages() - Have only whole pages of the CPU mapped
  * @iopt: The I/O page table.
  *
- * An access that pins is given whole pages, so it can only find a byte by its IOVA
- * if mappings begin and end, in IOVA and in memory, at borders of pages.
+ * An access that pins is given whole pages, so it can only find a byte by its
+ * IOVA if mappings begin and end, in IOVA and in memory, at borders of pages.
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *

@@ -2,10 +2,10 @@
 /*
  * I/O page table: IOVA to memory, and into every domain of the address space
  *
- * types.h says what an I/O page table consists of.  map.c and unmap.c change what
- * is mapped, domains.c the domains that it is mapped into, pin.c lets accesses use
- * it.  They build on area.c, the life of one mapping, on iova.c, the ranges of
- * IOVA, and on mmio.c, the part of both that can be revoked.
+ * types.h says what an I/O page table consists of. map.c and unmap.c change
+ * what is mapped, domains.c the domains that it is mapped into, pin.c lets
+ * accesses use it. They build on area.c, the life of one mapping, on iova.c,
+ * the ranges of IOVA, and on mmio.c, the part of both that can be revoked.
  */
 #include "io_pagetable.h"
 #include "iova.h"
@@ -29,7 +29,8 @@ void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios)
 
 /**
  * iopt_destroy() - Tear down an I/O page table
- * @iopt: The I/O page table, without domains and accesses; no other call uses it.
+ * @iopt: The I/O page table, without domains and accesses; no other call uses
+ *	it.
  *
  * Context: Process context.  Cannot fail and needs no memory.
  */

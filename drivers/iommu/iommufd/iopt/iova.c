@@ -14,7 +14,9 @@
 
 #include "iova.h"
 
-/* A quick search passes over this many ranges in use before it looks elsewhere. */
+/*
+ * A quick search passes over this many ranges in use before it looks elsewhere.
+ */
 #define QUICK_STEPS	32
 
 #define node_to_reserved(n)	container_of(n, struct iopt_reserved, node)
@@ -58,7 +60,9 @@ static bool range_taken(struct rb_root_cached *root, unsigned long start,
 	return interval_tree_iter_first(root, start, last);
 }
 
-/* Search from @start to @last.  Ends early for a process that is being killed. */
+/*
+ * Search from @start to @last. Ends early for a process that is being killed.
+ */
 static bool search_range(struct iova_search *search, unsigned long start,
 			 unsigned long last)
 {
@@ -123,8 +127,8 @@ static bool search_from(struct iova_search *search, unsigned long start,
 
 /*
  * Where many mappings lie close together it would take long to find out that no
- * gap between them is large enough.  There is space above all that the kernel has
- * chosen, or, if user space has mapped something there, above all mappings.
+ * gap between them is large enough. There is space above all that the kernel
+ * has chosen, or, if user space has mapped something there, above all mappings.
  */
 static bool search_above(struct iova_search *search)
 {
@@ -141,9 +145,10 @@ static bool search_above(struct iova_search *search)
 }
 
 /*
- * Find the lowest free IOVA, except that gaps which were too small for an earlier
- * search with the same alignment are looked at again only when nothing else is
- * left.  The search passes few mappings, and the next one goes on from there.
+ * Find the lowest free IOVA, except that gaps which were too small for an
+ * earlier search with the same alignment are looked at again only when nothing
+ * else is left. The search passes few mappings, and the next one goes on from
+ * there.
  */
 static bool search_lowest(struct iova_search *search)
 {
@@ -217,8 +222,8 @@ int iopt_iova_choose(struct io_pagetable *iopt, unsigned long length,
  *
  * Context: Any, with io_pagetable::iova_lock held.
  *
- * Return: 0, -EINVAL when @start is misaligned or some of the range is reserved,
- * -EEXIST when something is mapped in it.
+ * Return: 0, -EINVAL when @start is misaligned or some of the range is
+ * reserved, -EEXIST when something is mapped in it.
  */
 int iopt_iova_check(struct io_pagetable *iopt, unsigned long start,
 		    unsigned long last)
@@ -397,7 +402,8 @@ static bool next_usable(struct io_pagetable *iopt, unsigned long iova,
 {
 	struct interval_tree_node *node;
 
-	for (node = interval_tree_iter_first(&iopt->reserved, iova, ULONG_MAX); node;
+	for (node = interval_tree_iter_first(&iopt->reserved, iova, ULONG_MAX);
+	     node;
 	     node = interval_tree_iter_next(node, iova, ULONG_MAX)) {
 		if (node->start > iova) {
 			*start = iova;

@@ -6,8 +6,8 @@
  * step that makes it visible to other calls:
  *
  *   iopt_map_add_*()   allocates areas, which no other call can see yet
- *   iopt_map_begin()   chooses the IOVA and inserts the areas, not ready; pins the
- *                      memory; fills the domains
+ *   iopt_map_begin()   chooses the IOVA and inserts the areas, not ready; pins
+ *                      the memory; fills the domains
  *   iopt_map_commit()  makes the areas ready; or iopt_map_abort() undoes it all
  *
  * In every range "last" is inclusive.
@@ -169,7 +169,7 @@ static int map_add_copy(struct iopt_area *area, unsigned long start,
  * @length: Bytes, not 0.
  * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE, for the copy.
  *
- * Source and copy share the memory: it is pinned and charged once.  When MMIO is
+ * Source and copy share the memory: it is pinned and charged once. When MMIO is
  * revoked, source and copy lose it both.
  *
  * Context: Process context.
@@ -227,7 +227,9 @@ static int map_check_iova(struct iopt_map *map, unsigned long iova)
 	return iopt_iova_check(map->iopt, iova, last);
 }
 
-/* Choose the IOVA and take it.  From here on the areas are visible, not ready. */
+/*
+ * Choose the IOVA and take it. From here on the areas are visible, not ready.
+ */
 static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 {
 	struct iopt_area *area;
@@ -254,9 +256,9 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
  * @map: The mappings, not empty.
  * @fixed_iova: IOVA of the first byte, or NULL for one that the kernel chooses;
  *	see iopt_map::iova for the result.
- * @must_pin: Fail with -EFAULT unless the memory is pinned, as it is when there is
- *	a domain.  For a caller that takes for granted that a user address is one
- *	of memory, and has to be told if it is not.
+ * @must_pin: Fail with -EFAULT unless the memory is pinned, as it is when there
+ *	is a domain. For a caller that takes for granted that a user address is
+ *	one of memory, and has to be told if it is not.
  *
  * Context: Process context.  May fault in user memory.  On success
  * io_pagetable::domains_lock is held for reading until iopt_map_commit() or

@@ -3,22 +3,22 @@
  * MMIO regions of devices, for the DMA of other devices
  *
  * A driver makes a region for the BARs of a device that is bound to a context.
- * They are no memory: nothing is pinned or charged, and the driver takes them away
- * at any time.  Before a reset of the device, for instance, it revokes the region,
- * and after the reset it restores it: what was mapped is reachable again without a
- * call from user space.
+ * They are no memory: nothing is pinned or charged, and the driver takes them
+ * away at any time. Before a reset of the device, for instance, it revokes the
+ * region, and after the reset it restores it: what was mapped is reachable
+ * again without a call from user space.
  *
- * The driver revokes while it holds locks of its own, under which page faults in
- * user memory are waited for.  So a revoke cannot wait for a lock that is held
- * while user memory is accessed, as io_pagetable::domains_lock is.  Hence one more
- * lock, iopt_mmio_regions::lock.  Under it user memory is never accessed, and no
- * other lock of this driver is taken.  It guards
+ * The driver revokes while it holds locks of its own, under which page faults
+ * in user memory are waited for. So a revoke cannot wait for a lock that is
+ * held while user memory is accessed, as io_pagetable::domains_lock is. Hence
+ * one more lock, iopt_mmio_regions::lock. Under it user memory is never
+ * accessed, and no other lock of this driver is taken. It guards
  *
  *  - whether a region is open, and which areas it has;
  *  - that an area is in all domains of its io_pagetable, or in none;
  *  - which domains an io_pagetable has, and which groups are attached to them.
- *    These are guarded by io_pagetable::domains_lock as well: a change takes both
- *    locks.
+ *    These are guarded by io_pagetable::domains_lock as well: a change takes
+ *    both locks.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -251,8 +251,8 @@ int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
  * @iopt: The I/O page table.
  * @area: The area.
  *
- * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail and
- * needs no memory.
+ * Context: Process context, with io_pagetable::domains_lock held. Cannot fail
+ * and needs no memory.
  */
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
 {
@@ -287,7 +287,9 @@ void iopt_mmio_split(struct iopt_area *area, struct iopt_area *tail)
 	mutex_unlock(&marea->iopt->mmios->lock);
 }
 
-/* Take areas, from @from down to the first, out of a domain that is not listed. */
+/*
+ * Take areas, from @from down to the first, out of a domain that is not listed.
+ */
 static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 				struct iommu_domain *domain)
 {
@@ -296,7 +298,7 @@ static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 
 		if (marea->mapped)
 			iommu_backend_unmap(domain, marea->iova,
-					     marea->length);
+					    marea->length);
 	}
 }
 
@@ -314,8 +316,8 @@ static void mareas_unregister(struct list_head *areas)
  * @areas: All its areas of MMIO.
  * @entry: The domain, which holds all areas of memory.
  *
- * Context: Process context, with io_pagetable::domains_lock and iova_lock held for
- * writing.
+ * Context: Process context, with io_pagetable::domains_lock and iova_lock held
+ * for writing.
  *
  * Return: 0, or, with nothing changed, what iopt_map_phys() returns.
  */
@@ -361,8 +363,8 @@ err_undo:
  * @areas: All its areas of MMIO.
  * @entry: The domain.
  *
- * Context: Process context, with io_pagetable::domains_lock and iova_lock held for
- * writing.  Cannot fail and needs no memory.
+ * Context: Process context, with io_pagetable::domains_lock and iova_lock held
+ * for writing. Cannot fail and needs no memory.
  */
 void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 			     struct list_head *areas,
@@ -372,7 +374,8 @@ void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 
 	mutex_lock(&iopt->mmios->lock);
 	list_del(&entry->item);
-	mareas_leave_domain(areas, list_last_entry(areas, struct iopt_area, item),
+	mareas_leave_domain(areas,
+			    list_last_entry(areas, struct iopt_area, item),
 			    entry->domain);
 	if (list_empty(&iopt->domains))
 		mareas_unregister(areas);
@@ -388,8 +391,9 @@ void iopt_mmio_remove_domain(struct io_pagetable *iopt,
  * lets devices reach it again.  Nothing happens when the region is revoked
  * already.
  *
- * Context: Process context.  Waits for no page fault in user memory, so that the
- * caller may hold locks that a page fault takes.  Cannot fail and needs no memory.
+ * Context: Process context. Waits for no page fault in user memory, so that the
+ * caller may hold locks that a page fault takes. Cannot fail and needs no
+ * memory.
  */
 void iommufd_mmio_revoke(struct iommufd_mmio *mmio)
 {
@@ -407,8 +411,8 @@ EXPORT_SYMBOL_GPL(iommufd_mmio_revoke);
  * iommufd_mmio_destroy() - Undo iommufd_mmio_create()
  * @mmio: The region; the device is still bound.
  *
- * Revokes the region for good: nothing of it can be mapped any more, and what user
- * space has mapped of it leads nowhere, until it is unmapped.
+ * Revokes the region for good: nothing of it can be mapped any more, and what
+ * user space has mapped of it leads nowhere, until it is unmapped.
  *
  * Context: Process context, as iommufd_mmio_revoke().  Cannot fail.
  */
@@ -427,7 +431,8 @@ EXPORT_SYMBOL_GPL(iommufd_mmio_destroy);
  * @mmio: The region.
  *
  * Devices also reach what is mapped of the region from now on, until it is
- * revoked.  Nothing happens when the region is open and all its areas are mapped.
+ * revoked. Nothing happens when the region is open and all its areas are
+ * mapped.
  *
  * Context: Process context, as iommufd_mmio_revoke().
  *

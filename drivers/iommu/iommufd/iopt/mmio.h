@@ -27,7 +27,8 @@ struct iopt_mmio_regions {
 /**
  * struct iommufd_mmio - Registers or memory of a device, for other devices' DMA
  * @kref: One for the driver of the device, one for each pages object.
- * @regions: The regions that this is one of; their lock guards the fields below.
+ * @regions: The regions that this is one of; their lock guards the fields
+ *	below.
  * @item: In iopt_mmio_regions::list, until the driver destroys the region.
  * @file: The file by whose mappings user space names the region.
  * @find: Finds the physical address behind a mapping of @file.
@@ -51,8 +52,8 @@ struct iommufd_mmio {
  * @area: As for memory.  Its slice is never pinned.
  * @iopt: The I/O page table that the area is in.
  * @item: In iommufd_mmio::areas, as long as @iopt has a domain.
- * @iova: First byte, valid while in that list.  This copies what @area knows, for
- *	a revoke, which holds no lock of @iopt.
+ * @iova: First byte, valid while in that list. This copies what @area knows,
+ *	for a revoke, which holds no lock of @iopt.
  * @phys: Physical address of the first byte.
  * @length: Bytes.
  * @mapped: In all domains of @iopt; otherwise in none.

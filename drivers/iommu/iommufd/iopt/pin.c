@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What accesses do with what is mapped: pin it, or copy from and to it
+ * Accesses: pinning what is mapped, and copying from and to it
  *
- * Either begins with the areas of the range, all of it, and counts as a user of
- * each: it cannot be unmapped then.  From there on no lock of the I/O page table
- * is needed, nor for the end.
+ * A pin or a copy first finds the areas of its range and becomes a user of each
+ * of them, which keeps them from being unmapped. From there on it needs no lock
+ * of the I/O page table, nor does the end of the pin.
  *
- * A pin shows, and an unmap tells its access of it, once it is complete.  If by
- * then an unmap has come in between, the pin is undone, so nobody waits for one
- * that nobody is told of.
+ * A pin is published once it is complete, and an unmap tells the access only of
+ * published pins. If an unmap has claimed an area before the pin is published,
+ * the pin is undone. So no unmap waits for a pin of which it has told no
+ * access.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -20,7 +21,10 @@
 
 static void area_put(struct iopt_area *area)
 {
-	/* Whoever waits may free the area at once: the address is only a hash. */
+	/*
+	 * The waiter may free the area at once: wake_up_var() only hashes its
+	 * address.
+	 */
 	if (atomic_dec_and_test(&area->nusers))
 		wake_up_var(&area->nusers);
 }
@@ -36,16 +40,16 @@ static void parts_free(struct list_head *parts)
 }
 
 /**
- * struct iopt_parts - What listing parts works on
- * @parts: The list.
- * @prot: IOMMU_READ and so on: what is to be done with the memory.
+ * struct iopt_parts - Argument of parts_add()
+ * @parts: The list of parts.
+ * @prot: IOMMU_READ or IOMMU_WRITE, as the memory is going to be accessed.
  */
 struct iopt_parts {
 	struct list_head *parts;
 	int prot;
 };
 
-/* An iopt_area_fn */
+/* An iopt_area_fn: add the part of an area to the list. */
 static int parts_add(struct iopt_area *area, unsigned long start,
 		     unsigned long last, void *arg)
 {
@@ -54,7 +58,7 @@ static int parts_add(struct iopt_area *area, unsigned long start,
 
 	if (parts->prot & ~area->prot)
 		return -EPERM;
-	/* There is no memory to be used, and it may go at any time. */
+	/* MMIO has no pages to pin, and may be revoked at any time. */
 	if (iopt_area_is_mmio(area))
 		return -EINVAL;
 	part = kzalloc(sizeof(*part), GFP_KERNEL_ACCOUNT);
@@ -70,7 +74,7 @@ static int parts_add(struct iopt_area *area, unsigned long start,
 	return 0;
 }
 
-/* List what a range is made of. */
+/* List the parts of a range. */
 static int parts_get(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, int prot, struct list_head *list)
 {
@@ -142,7 +146,7 @@ err_free:
 	return ERR_PTR(rc);
 }
 
-/* Show a pin, unless some of it is being unmapped. */
+/* Publish a pin, unless some of it is being unmapped. */
 static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
 			struct iopt_pin *pin)
 {
@@ -164,13 +168,14 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
 /**
  * iopt_pin_pages() - Pin what is mapped
  * @iopt: The I/O page table.
- * @access: For whom; it was added to @iopt.
+ * @access: The access that pins, added to @iopt.
  * @start: First byte.
  * @last: Last byte, inclusive.
- * @prot: IOMMU_READ or IOMMU_WRITE: what is to be done with it.
- * @pages: Filled with the page of each page of IOVA that is touched.
+ * @prot: IOMMU_READ or IOMMU_WRITE, as the memory is going to be accessed.
+ * @pages: Filled with the page behind each page of IOVA that the range touches.
  *
- * May fault in user memory.
+ * Context: Process context. Takes io_pagetable::iova_lock. May fault in user
+ * memory.
  *
  * Return: 0, -ENOENT when not all of the range is mapped, or is being unmapped,
  * -EPERM when a mapping does not permit @prot, -EINVAL when it is of MMIO,
@@ -210,11 +215,11 @@ static struct iopt_pin *pin_take(struct iopt_access *access,
 
 /**
  * iopt_unpin_pages() - Undo one iopt_pin_pages()
- * @access: For whom.
+ * @access: The access that has pinned.
  * @start: First byte, as it was pinned.
  * @last: Last byte, inclusive, as it was pinned.
  *
- * Cannot fail and needs no memory.
+ * Context: Process context.  Cannot fail and needs no memory.
  */
 void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
 		      unsigned long last)
@@ -226,15 +231,16 @@ void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
 }
 
 /**
- * iopt_rw() - Copy between what is mapped and the kernel's memory
+ * iopt_rw() - Copy between what is mapped and memory of the kernel
  * @iopt: The I/O page table.
  * @start: First byte.
  * @last: Last byte, inclusive.
- * @data: As many bytes.
- * @write: Write to what is mapped.
- * @remote: The caller is not the owner of the memory, even if it looks so.
+ * @data: Memory of the kernel, as many bytes.
+ * @write: Copy to what is mapped; else copy from it.
+ * @remote: As for iopt_slice_rw().
  *
- * May fault in user memory.
+ * Context: Process context. Takes io_pagetable::iova_lock. May fault in user
+ * memory.
  *
  * Return: 0, or, with nothing copied: -ENOENT when not all of the range is
  * mapped, or is being unmapped, -EPERM when a mapping does not permit it,
@@ -279,7 +285,7 @@ void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access)
 /**
  * iopt_remove_access() - Undo iopt_add_access()
  * @iopt: The I/O page table.
- * @access: The access.  It makes no pins any more.  The caller has it drop those
+ * @access: The access. It makes no pins any more. The caller has it drop those
  *	that it has after this: an unmap may wait for them.
  *
  * When this function returns, the access is not being told of an unmap.

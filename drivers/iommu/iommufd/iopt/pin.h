@@ -7,9 +7,9 @@
 struct page;
 
 /**
- * struct iopt_part - What an access uses of one area
+ * struct iopt_part - The part of one area that an access uses
  * @item: In a list of parts, in the order of their IOVAs, contiguous.
- * @area: The area.  This is one of iopt_area::nusers, by which it stays.
+ * @area: The area.  It stays, as this counts in iopt_area::nusers.
  * @slice: The bytes used, of the area's pages object.
  */
 struct iopt_part {
@@ -19,7 +19,7 @@ struct iopt_part {
 };
 
 /**
- * struct iopt_pin - What an access has pinned by one call
+ * struct iopt_pin - A range that an access has pinned by one call
  * @node: Its IOVA range, in iopt_access::pins.
  * @parts: struct iopt_part, pinned.
  */

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ranges none of which overlap, see struct iopt_ranges
+ * Disjoint ranges, see struct iopt_ranges
  */
 #include "ranges.h"
 
 /**
- * iopt_ranges_first() - Find the lowest range that meets another
+ * iopt_ranges_first() - Find the lowest range that overlaps a given one
  * @ranges: The ranges.
- * @start: First of the other.
- * @last: Its last, inclusive.
+ * @start: First of the given range.
+ * @last: Last of the given range, inclusive.
  *
- * Return: it, or NULL.
+ * Return: the range found, or NULL.
  */
 struct iopt_range *iopt_ranges_first(struct iopt_ranges *ranges,
 				     unsigned long start, unsigned long last)
@@ -39,7 +39,7 @@ struct iopt_range *iopt_ranges_first(struct iopt_ranges *ranges,
 /**
  * iopt_ranges_insert() - Add a range
  * @ranges: The ranges.
- * @range: One that meets none of them.
+ * @range: The range, which overlaps none of them.
  */
 void iopt_ranges_insert(struct iopt_ranges *ranges, struct iopt_range *range)
 {
@@ -69,7 +69,7 @@ void iopt_ranges_insert(struct iopt_ranges *ranges, struct iopt_range *range)
 }
 
 /**
- * iopt_ranges_remove() - Take a range out
+ * iopt_ranges_remove() - Remove a range
  * @ranges: The ranges.
  * @range: One of them.
  */

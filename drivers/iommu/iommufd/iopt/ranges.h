@@ -6,10 +6,11 @@
 #include <linux/types.h>
 
 /**
- * struct iopt_range - A range in a tree of ranges none of which overlap
+ * struct iopt_range - A range in a tree of disjoint ranges
  * @rb: In iopt_ranges::tree.
  * @start: First.
- * @last: Last, inclusive.  May change while in the tree, as long as none overlap.
+ * @last: Last, inclusive. May change while in the tree, as long as none
+ *	overlap.
  */
 struct iopt_range {
 	struct rb_node rb;
@@ -18,13 +19,14 @@ struct iopt_range {
 };
 
 /**
- * struct iopt_ranges - Ranges none of which overlap
+ * struct iopt_ranges - Disjoint ranges
  * @tree: struct iopt_range by start, and so by last.
- * @highest: The one furthest up, NULL for none.
+ * @highest: The highest range, NULL for none.
  *
- * An interval tree has to tell each node above a new one what is below it.
- * Where nothing overlaps there is nothing to tell, and so what comes after all
- * others, or is before them, is found without a look at the rest.
+ * An insertion into an interval tree has to update what each node above the new
+ * one knows of the ranges below. Disjoint ranges need no such knowledge. So a
+ * range that is above all others, or below them, is inserted and found without
+ * a look at the rest.
  */
 struct iopt_ranges {
 	struct rb_root_cached tree;
@@ -44,11 +46,11 @@ static inline struct iopt_range *iopt_rb_range(struct rb_node *rb)
 }
 
 /**
- * iopt_range_next() - Find the next range
+ * iopt_range_next() - Find the next range that begins at a limit or below
  * @range: A range in the tree.
- * @last: Last, inclusive, of what is looked at.
+ * @last: The limit, inclusive.
  *
- * Return: the next one that meets it, or NULL.
+ * Return: the next range, or NULL.
  */
 static inline struct iopt_range *iopt_range_next(struct iopt_range *range,
 						 unsigned long last)

@@ -28,7 +28,9 @@ struct iopt_domain {
 	struct iommu_domain *domain;
 };
 
-/* Alignments that an IOVA chosen by the kernel can have: from a page to 1 GiB */
+/*
+ * Alignments that an IOVA chosen by the kernel can have: from a page to 1 GiB
+ */
 #define IOPT_ALIGNMENTS		(ilog2(SZ_1G) - PAGE_SHIFT + 1)
 
 /**
@@ -68,8 +70,8 @@ struct iopt_iova_hints {
  * @areas: struct iopt_area by IOVA.
  * @reserved: struct iopt_reserved by IOVA.  Reserved ranges may overlap each
  *	other, but no area overlaps one.
- * @allowed: struct iopt_allowed by IOVA; none overlap.  User space wants to keep
- *	these ranges usable.  Unless there are none, the kernel chooses IOVAs
+ * @allowed: struct iopt_allowed by IOVA; none overlap. User space wants to keep
+ *	these ranges usable. Unless there are none, the kernel chooses IOVAs
  *	from them only.
  * @iova_alignment: Every IOVA and length is a multiple of this.
  * @npinning: Number of accesses that pin; they take whole pages.
@@ -102,9 +104,9 @@ struct io_pagetable {
  * @slice: The memory that is mapped; a user of its pages object as long as the
  *	io_pagetable has a domain.
  * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or, of MMIO, IOMMU_MMIO.
- * @ready: The area is in all domains; of MMIO, see struct iopt_mmio_area.  False
+ * @ready: The area is in all domains; of MMIO, see struct iopt_mmio_area. False
  *	while a call maps or unmaps the area: the IOVA is taken then, and once
- *	@nusers is 0 only that call uses the area.  Guarded by
+ *	@nusers is 0 only that call uses the area. Guarded by
  *	io_pagetable::iova_lock.
  * @nusers: Number of pins by accesses, and of calls of accesses at work.  The
  *	area stays until it is 0.  Raised only while @ready.
@@ -143,7 +145,8 @@ struct iopt_access {
 /**
  * struct iopt_reserved - A range of IOVA that cannot be mapped
  * @node: The range, in io_pagetable::reserved.
- * @owner: An IOMMU group, a domain, or for a test the IOAS, that has reserved it.
+ * @owner: An IOMMU group, a domain, or for a test the IOAS, that has reserved
+ *	it.
  */
 struct iopt_reserved {
 	struct interval_tree_node node;

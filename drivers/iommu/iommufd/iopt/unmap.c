@@ -2,10 +2,10 @@
 /*
  * Unmapping
  *
- * An unmap first looks at the whole range: its areas become not ready, and accesses
- * drop their pins of them.  From there on it cannot fail: the areas leave the
- * domains, which are flushed, their memory is unpinned, and only then is their IOVA
- * free for other mappings.
+ * An unmap first looks at the whole range: its areas become not ready, and
+ * accesses drop their pins of them. From there on it cannot fail: the areas
+ * leave the domains, which are flushed, their memory is unpinned, and only then
+ * is their IOVA free for other mappings.
  *
  * In every range "last" is inclusive.
  */
@@ -29,8 +29,9 @@ static void areas_unclaim(struct io_pagetable *iopt, struct list_head *areas)
 }
 
 /*
- * List the areas from @start to @last, not ready any more, if all of them can be
- * unmapped.  With @split, areas that are only partly in the range can be, too.
+ * List the areas from @start to @last, not ready any more, if all of them can
+ * be unmapped. With @split, areas that are only partly in the range can be,
+ * too.
  */
 static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, bool split, struct list_head *areas)
@@ -228,13 +229,13 @@ out_unlock:
  * @unmapped: Set to the bytes that were mapped, 0 for none.
  *
  * When this function returns, no device reaches the memory any more, and the
- * memory is unpinned.  Accesses that have pinned some of it are told to drop their
- * pins, and waited for.
+ * memory is unpinned. Accesses that have pinned some of it are told to drop
+ * their pins, and waited for.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: 0, or, with nothing changed: -ENOENT when a mapping is only partly
- * in the range, -EBUSY when another thread is mapping or unmapping in it, -EINTR
+ * Return: 0, or, with nothing changed: -ENOENT when a mapping is only partly in
+ * the range, -EBUSY when another thread is mapping or unmapping in it, -EINTR
  * when killed while an access has something pinned.
  */
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
@@ -273,11 +274,11 @@ int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
  * @last: Last byte, inclusive, of a page.
  * @unmapped: Set to the bytes that were mapped, 0 for none.
  *
- * Each part that is left of a mapping is a mapping of its own from then on.  It
- * stays in the domains and pinned throughout, so DMA to it goes on.  A split takes
- * domains that are mapped page by page: while there is a domain and huge pages are
- * allowed, no mapping is split, and the errno is that of iopt_unmap().  Accesses
- * drop all their pins of a mapping that is split.
+ * Each part that is left of a mapping is a mapping of its own from then on. It
+ * stays in the domains and pinned throughout, so DMA to it goes on. A split
+ * takes domains that are mapped page by page: while there is a domain and huge
+ * pages are allowed, no mapping is split, and the errno is that of
+ * iopt_unmap(). Accesses drop all their pins of a mapping that is split.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *

@@ -11,7 +11,8 @@
 #include "walk.h"
 
 /**
- * iopt_walk_ready() - Call a function for each area of a range that is all mapped
+ * iopt_walk_ready() - Call a function for each area of a range that is all
+ * mapped
  * @iopt: The I/O page table.
  * @start: First byte.
  * @last: Last byte, inclusive.
@@ -106,8 +107,8 @@ out_unlock:
  *	range, in ascending order.  An error of @fn ends the walk.
  * @arg: Argument of @fn.
  *
- * A mapping stays in the domains until @fn returns.  Mappings of MMIO are left out,
- * as they can be revoked meanwhile.
+ * A mapping stays in the domains until @fn returns. Mappings of MMIO are left
+ * out, as they can be revoked meanwhile.
  *
  * Context: Process context, with io_pagetable::domains_lock held.  Takes
  * io_pagetable::iova_lock.
@@ -152,7 +153,8 @@ int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
 	down_read(&iopt->iova_lock);
 	for (node = iopt_ranges_first(&iopt->areas, 0, ULONG_MAX);
 	     node && !rc; node = iopt_range_next(node, ULONG_MAX))
-		rc = iopt_files_collect(iopt_node_area(node)->slice.pages, files);
+		rc = iopt_files_collect(iopt_node_area(node)->slice.pages,
+					files);
 	up_read(&iopt->iova_lock);
 	return rc;
 }

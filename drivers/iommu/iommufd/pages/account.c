@@ -15,8 +15,8 @@
 /**
  * iopt_account_init() - Set up the account of the current process
  * @account: The account.
- * @mode: Which limit to count against, unless the process may lock memory without
- *	limit.
+ * @mode: Which limit to count against, unless the process may lock memory
+ *	without limit.
  *
  * Context: Process context.  Pairs with iopt_account_put().
  *
@@ -64,8 +64,10 @@ void iopt_account_put(struct iopt_account *account)
  *
  * Return: whether they are, or neither is charged.
  */
-bool iopt_account_same(const struct iopt_account *a, enum iopt_account_mode a_mode,
-		     const struct iopt_account *b, enum iopt_account_mode b_mode)
+bool iopt_account_same(const struct iopt_account *a,
+		       enum iopt_account_mode a_mode,
+		       const struct iopt_account *b,
+		       enum iopt_account_mode b_mode)
 {
 	if (a_mode != b_mode)
 		return false;
@@ -88,13 +90,15 @@ static int charge_user(const struct iopt_account *account, unsigned long npages)
 	return 0;
 }
 
-static int charge_process(const struct iopt_account *account, unsigned long npages)
+static int charge_process(const struct iopt_account *account,
+			  unsigned long npages)
 {
 	int rc;
 
 	if (mmap_write_lock_killable(account->mm))
 		return -EINTR;
-	rc = __account_locked_vm(account->mm, npages, true, account->task, false);
+	rc = __account_locked_vm(account->mm, npages, true, account->task,
+				 false);
 	mmap_write_unlock(account->mm);
 	return rc;
 }
@@ -110,7 +114,7 @@ static int charge_process(const struct iopt_account *account, unsigned long npag
  * Return: 0, -ENOMEM when over the limit, -EINTR when killed.
  */
 int iopt_account_charge(const struct iopt_account *account,
-		      enum iopt_account_mode mode, unsigned long npages)
+			enum iopt_account_mode mode, unsigned long npages)
 {
 	if (mode == IOPT_ACCOUNT_USER)
 		return charge_user(account, npages);
@@ -128,7 +132,7 @@ int iopt_account_charge(const struct iopt_account *account,
  * Context: Process context.  Cannot fail.
  */
 void iopt_account_uncharge(const struct iopt_account *account,
-			 enum iopt_account_mode mode, unsigned long npages)
+			   enum iopt_account_mode mode, unsigned long npages)
 {
 	if (mode == IOPT_ACCOUNT_USER) {
 		atomic_long_sub(npages, &account->cred->user->locked_vm);

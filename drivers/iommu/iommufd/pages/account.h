@@ -24,8 +24,9 @@ enum iopt_account_mode {
  * struct iopt_account - The process that is charged for pinned pages
  * @mm: Its address space, the memory of which may be gone while this lives.
  * @task: The process, for its limits.
- * @cred: With IOPT_ACCOUNT_USER its credentials, for their user, else NULL.  This is
- *	not the user itself, as not all stock kernels let a module drop that.
+ * @cred: With IOPT_ACCOUNT_USER its credentials, for their user, else NULL.
+ *	This is not the user itself, as not all stock kernels let a module drop
+ *	that.
  *
  * The mode is kept apart, where there is space for one byte.
  */
@@ -38,13 +39,15 @@ struct iopt_account {
 u8 iopt_account_init(struct iopt_account *account, enum iopt_account_mode mode);
 void iopt_account_get(struct iopt_account *account);
 void iopt_account_put(struct iopt_account *account);
-bool iopt_account_same(const struct iopt_account *a, enum iopt_account_mode a_mode,
-		     const struct iopt_account *b, enum iopt_account_mode b_mode);
+bool iopt_account_same(const struct iopt_account *a,
+		       enum iopt_account_mode a_mode,
+		       const struct iopt_account *b,
+		       enum iopt_account_mode b_mode);
 
 int iopt_account_charge(const struct iopt_account *account,
-		      enum iopt_account_mode mode, unsigned long npages);
+			enum iopt_account_mode mode, unsigned long npages);
 void iopt_account_uncharge(const struct iopt_account *account,
-			 enum iopt_account_mode mode, unsigned long npages);
+			   enum iopt_account_mode mode, unsigned long npages);
 void iopt_account_count(const struct iopt_account *account, long npages);
 
 #endif

@@ -2,15 +2,15 @@
 /*
  * Memory of a file, by offset: a memfd, or any other file of tmpfs or hugetlbfs
  *
- * No process needs to have the file mapped, so pages are found in the page cache,
- * folio by folio, or put there.  The kernel's memfd_pin_folios(), where it is
- * exported, would not do: it pins pages of shmem that were only reserved, and so
- * never cleared, and for a hole of a file that has reserved no huge page it takes
- * one that another file has reserved.
+ * No process needs to have the file mapped, so pages are found in the page
+ * cache, folio by folio, or put there. The kernel's memfd_pin_folios(), where
+ * it is exported, would not do: it pins pages of shmem that were only reserved,
+ * and so never cleared, and for a hole of a file that has reserved no huge page
+ * it takes one that another file has reserved.
  *
- * Some pages come only to a process that maps the file: a huge page for a hole, and a
- * replacement for a page that may not stay where it is.  For these, the file is
- * mapped for a moment, see pin_mapped().
+ * Some pages come only to a process that maps the file: a huge page for a hole,
+ * and a replacement for a page that may not stay where it is. For these, the
+ * file is mapped for a moment, see pin_mapped().
  */
 #include <linux/err.h>
 #include <linux/fcntl.h>
@@ -29,8 +29,8 @@
 
 /**
  * struct iopt_file - Private data of a pages object of a file
- * @file: The file.  If devices may write to it, it is counted as mapped writable,
- *	and so cannot be sealed against writing.
+ * @file: The file. If devices may write to it, it is counted as mapped
+ *	writable, and so cannot be sealed against writing.
  * @item: In the list of iopt_files_collect(), else empty.
  * @npinned: Pages pinned, valid during iopt_files_change_process().
  */
@@ -72,7 +72,9 @@ static int check_access(struct file *file, bool writeable)
 	return 0;
 }
 
-/* Tell whether it can be pinned where it is.  With CMA only the kernel can tell. */
+/*
+ * Tell whether it can be pinned where it is. With CMA only the kernel can tell.
+ */
 static bool folio_may_stay(struct folio *folio)
 {
 	if (IS_ENABLED(CONFIG_CMA) || folio_test_hwpoison(folio) ||
@@ -117,7 +119,9 @@ static long pin_folio(struct folio *folio, pgoff_t pgoff, unsigned long npages,
 	if (rc)
 		return rc;
 	list[0] = folio_page(folio, first);
-	/* At most a chunk is asked for, so nothing comes after a whole chunk. */
+	/*
+	 * At most a chunk is asked for, so nothing comes after a whole chunk.
+	 */
 	if (n == IOPT_CHUNK_PAGES) {
 		*layout = IOPT_CONTIGUOUS;
 		return n;
@@ -138,10 +142,10 @@ static bool pages_are_of(struct file *file, struct page **list, long npages)
 }
 
 /*
- * Map the file for a moment, and have the kernel pin what is there.  The file is
- * opened once more, and mapped, for reading only, so that this works with a sealed
- * file as well.  Another thread may map anything else in its place meanwhile, so the
- * pages that were pinned are checked to be of the file.
+ * Map the file for a moment, and have the kernel pin what is there. The file is
+ * opened once more, and mapped, for reading only, so that this works with a
+ * sealed file as well. Another thread may map anything else in its place
+ * meanwhile, so the pages that were pinned are checked to be of the file.
  */
 static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 		       struct page **list)
@@ -163,7 +167,9 @@ static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
 
 	uaddr = vm_mmap(ro, 0, end - start, PROT_READ, MAP_SHARED, start);
 	if (IS_ERR_VALUE(uaddr)) {
-		/* After mlockall(), the mapping counts against RLIMIT_MEMLOCK. */
+		/*
+		 * After mlockall(), the mapping counts against RLIMIT_MEMLOCK.
+		 */
 		n = (long)uaddr == -EAGAIN ? -ENOMEM : (long)uaddr;
 		goto out_fput;
 	}
@@ -184,11 +190,12 @@ out_fput:
 }
 
 /*
- * Pin pages that may have to be moved first.  It is enough that the kernel pins one
- * page of a large folio: then all of the folio stays.
+ * Pin pages that may have to be moved first. It is enough that the kernel pins
+ * one page of a large folio: then all of the folio stays.
  */
 static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
-			bool large, struct page **list, enum iopt_layout *layout)
+			bool large, struct page **list,
+			enum iopt_layout *layout)
 {
 	struct page *page;
 	long n;
@@ -285,9 +292,9 @@ const struct iopt_pages_ops iopt_file_ops = {
  * @account_mode: As for iopt_pages_alloc().
  * @private_size: Bytes of iopt_pages_private(), zeroed.
  *
- * Pins nothing, but holds a reference to the file, and if devices may write to the
- * file, keeps it from being sealed against writing.  The current process is only
- * charged: which pages are pinned later does not depend on it.
+ * Pins nothing, but holds a reference to the file, and if devices may write to
+ * the file, keeps it from being sealed against writing. The current process is
+ * only charged: which pages are pinned later does not depend on it.
  *
  * Context: Process context.
  *
@@ -338,12 +345,13 @@ static struct iopt_pages *item_to_pages(struct iopt_file *f)
 /**
  * iopt_files_collect() - Add a pages object to a list for a change of process
  * @pages: The object.
- * @files: The list, for iopt_files_change_process(); an object is added only once.
+ * @files: The list, for iopt_files_change_process(); an object is added only
+ *	once.
  *
  * Objects of MMIO, which are not charged, are not added.
  *
- * Context: Process context.  The caller serializes it with all that is done with a
- * list of this kind in the context.
+ * Context: Process context. The caller serializes it with all that is done with
+ * a list of this kind in the context.
  *
  * Return: 0, or -EINVAL when its memory is of a process.
  */
@@ -377,8 +385,8 @@ void iopt_files_release(struct list_head *files)
 }
 
 /* Change the account of a pages object; the new account is charged already. */
-static void change_account(struct iopt_file *f, const struct iopt_account *account,
-			 u8 mode)
+static void change_account(struct iopt_file *f,
+			   const struct iopt_account *account, u8 mode)
 {
 	struct iopt_pages *pages = item_to_pages(f);
 	struct iopt_account old = pages->account;
@@ -424,10 +432,12 @@ int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 		pages = item_to_pages(f);
 		f->npinned = iopt_pages_npinned(pages);
 		if (!iopt_account_same(&pages->account, pages->account_mode,
-				     &account, mode))
+				       &account, mode))
 			npages += f->npinned;
 	}
-	/* Pages that the account is charged for already are not charged again. */
+	/*
+	 * Pages that the account is charged for already are not charged again.
+	 */
 	if (npages)
 		rc = iopt_account_charge(&account, mode, npages);
 	list_for_each_entry(f, files, item) {

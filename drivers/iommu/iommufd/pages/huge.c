@@ -2,12 +2,12 @@
 /*
  * Huge pages of a process, pinned at once
  *
- * The kernel pins page by page, and lists each page.  When a huge page is mapped by
- * one entry of the page table, it is enough to pin one page of it and to look at the
- * entry once: then all other pages are known, and get their pins in one step.  The
- * pins, and the statistics, are as if the kernel had pinned the pages one by one, so
- * they are undone in the same way.  Documentation/internals.md, "Huge pages", tells
- * why this is safe.
+ * The kernel pins page by page, and lists each page. When a huge page is mapped
+ * by one entry of the page table, it is enough to pin one page of it and to
+ * look at the entry once: then all other pages are known, and get their pins in
+ * one step. The pins, and the statistics, are as if the kernel had pinned the
+ * pages one by one, so they are undone in the same way.
+ * Documentation/internals.md, "Huge pages", tells why this is safe.
  */
 #include <linux/export.h>
 #include <linux/hugetlb.h>
@@ -23,11 +23,11 @@ bool iopt_no_huge_hint;
 EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, "IOMMUFD_TEST");
 
 /*
- * Returns the PFN at @uaddr if one entry of the page table maps all of a huge page
- * there, for reading and writing by the process; else 0.
+ * Returns the PFN at @uaddr if one entry of the page table maps all of a huge
+ * page there, for reading and writing by the process; else 0.
  *
- * As in the kernel's own lockless walk, page tables are not freed while interrupts
- * are off.
+ * As in the kernel's own lockless walk, page tables are not freed while
+ * interrupts are off.
  */
 static unsigned long huge_pfn(unsigned long uaddr)
 {
@@ -75,7 +75,8 @@ out_restore:
  *
  * Context: Process context.
  *
- * Return: whether a huge page is mapped there just now, for reading and writing.
+ * Return: whether a huge page is mapped there just now, for reading and
+ * writing.
  */
 bool iopt_is_huge(unsigned long uaddr)
 {
@@ -83,7 +84,8 @@ bool iopt_is_huge(unsigned long uaddr)
 }
 
 /**
- * iopt_pin_huge() - Pin a huge page for reading and writing, or the first page there
+ * iopt_pin_huge() - Pin a huge page for reading and writing, or the first page
+ * there
  * @uaddr: User address in the current process, aligned to huge pages.
  * @page: Set to the first page.
  *

@@ -9,7 +9,8 @@
 
 /**
  * struct mmio_private - Private data of a pages object of MMIO
- * @owner: Reference count of what the MMIO belongs to; this holds one reference.
+ * @owner: Reference count of what the MMIO belongs to; this holds one
+ *	reference.
  * @release: Frees the owner with the last reference.
  */
 struct mmio_private {

@@ -2,21 +2,22 @@
 /*
  * Memory that can be pinned
  *
- * A mapping is of a slice of a pages object: some bytes of a process, say.  Copies
- * of the mapping, in any I/O address space, are of further slices of this object.
- * While an area is in a domain, its slice is a user of the object.  Each slice that
- * an access has pinned is a user as well.  The object keeps pinned exactly what its
- * users cover:
+ * A mapping is of a slice of a pages object: some bytes of a process, say.
+ * Copies of the mapping, in any I/O address space, are of further slices of
+ * this object. While an area is in a domain, its slice is a user of the object.
+ * Each slice that an access has pinned is a user as well. The object keeps
+ * pinned exactly what its users cover:
  *
  *   index      0    1    2    3    4    5    6    7
  *   users           |--- slice A ---|
  *                             |--- slice B ---|
  *   pinned          *    *    *    *    *    *
  *
- * When a user is added, the indexes of it that are not pinned yet get pinned: 5 and
- * 6, if A is there and B is added.  When a user is removed, the indexes that no other
- * user covers get unpinned.  Since the object knows its PFNs, see pfns.h, nothing is
- * ever read back from a page table, and half an addition is undone by a removal.
+ * When a user is added, the indexes of it that are not pinned yet get pinned: 5
+ * and 6, if A is there and B is added. When a user is removed, the indexes that
+ * no other user covers get unpinned. Since the object knows its PFNs, see
+ * pfns.h, nothing is ever read back from a page table, and half an addition is
+ * undone by a removal.
  */
 #include <linux/export.h>
 #include <linux/mm.h>
@@ -55,8 +56,9 @@ static unsigned long scratch_pages(void)
 
 static int pages_charge(struct iopt_pages *pages, unsigned long npages)
 {
-	int rc = iopt_account_charge(&pages->account, pages->account_mode, npages);
+	int rc;
 
+	rc = iopt_account_charge(&pages->account, pages->account_mode, npages);
 	if (!rc)
 		iopt_account_count(&pages->account, npages);
 	return rc;
@@ -69,9 +71,10 @@ static void pages_uncharge(struct iopt_pages *pages, unsigned long npages)
 }
 
 /*
- * Allocate a pages object with @private_size bytes after it.  The allocator need not
- * look for the right cache if the compiler knows the size.  It is made to know that
- * of memory of a process, which is mapped far more often than any other kind.
+ * Allocate a pages object with @private_size bytes after it. The allocator need
+ * not look for the right cache if the compiler knows the size. It is made to
+ * know that of memory of a process, which is mapped far more often than any
+ * other kind.
  */
 static struct iopt_pages *pages_zalloc(size_t private_size)
 {
@@ -92,7 +95,8 @@ static struct iopt_pages *pages_zalloc(size_t private_size)
  *	lock memory without limit.
  * @private_size: Bytes of iopt_pages_private(), zeroed.
  *
- * Pins nothing.  The byte at @start is byte @start - iopt_pages::base of the object.
+ * Pins nothing. The byte at @start is byte @start - iopt_pages::base of the
+ * object.
  *
  * Context: Process context.
  *
@@ -146,7 +150,8 @@ void iopt_pages_put(struct iopt_pages *pages)
 }
 
 /**
- * iopt_pages_private() - Private data of the caller that has made a pages object
+ * iopt_pages_private() - Private data of the caller that has made a pages
+ * object
  * @pages: The object.
  *
  * Return: the private data, as large as iopt_pages_alloc() was told.
@@ -207,8 +212,9 @@ static void unpin_contiguous(struct iopt_pages *pages, unsigned long pfn,
 }
 
 /*
- * Is a pin of a page nothing but GUP_PIN_COUNTING_BIAS references?  It is something
- * else for a large folio, for memory of a device and for the zero page.
+ * Is a pin of a page nothing but GUP_PIN_COUNTING_BIAS references? It is
+ * something else for a large folio, for memory of a device and for the zero
+ * page.
  */
 static bool pin_is_references(struct page *page)
 {
@@ -223,7 +229,7 @@ static void count_unpinned(struct pglist_data *node, long npages)
 }
 
 /*
- * Unpin pages that are not contiguous.  unpin_user_page_range_dirty_lock() would
+ * Unpin pages that are not contiguous. unpin_user_page_range_dirty_lock() would
  * spend most of its time counting each of them in the statistics.
  */
 static void unpin_singles(struct iopt_pages *pages, const unsigned long *pfns,
@@ -252,14 +258,14 @@ static void unpin_singles(struct iopt_pages *pages, const unsigned long *pfns,
 }
 
 static void unpin_range(struct iopt_pages *pages, unsigned long index,
-		       unsigned long last)
+			unsigned long last)
 {
 	struct iopt_pfn_range range __uninitialized;
 	const unsigned long *pfns;
 	unsigned long n;
 
-	for (iopt_pfn_range_first(&range, &pages->pfns, index, last); range.npages;
-	     iopt_pfn_range_next(&range)) {
+	for (iopt_pfn_range_first(&range, &pages->pfns, index, last);
+	     range.npages; iopt_pfn_range_next(&range)) {
 		n = iopt_pfn_range_singles(&range, &pfns);
 		if (n)
 			unpin_singles(pages, pfns, n);
@@ -275,8 +281,8 @@ static void unpin_range(struct iopt_pages *pages, unsigned long index,
  * @index: First index; all from here to @last is pinned.
  * @last: Last index, inclusive.
  *
- * Context: Process context, with iopt_pages::lock held.  Cannot fail and needs no
- * memory.
+ * Context: Process context, with iopt_pages::lock held. Cannot fail and needs
+ * no memory.
  */
 void iopt_pages_unpin_unused(struct iopt_pages *pages, unsigned long index,
 			     unsigned long last)
@@ -312,8 +318,8 @@ static void unpin_list(struct page **list, long npages,
 }
 
 /*
- * Pin from *@index to @last, chunk by chunk, but no more than @capacity pages at a
- * time.  *@index is always the first index that is not pinned yet.
+ * Pin from *@index to @last, chunk by chunk, but no more than @capacity pages
+ * at a time. *@index is always the first index that is not pinned yet.
  */
 static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long last, struct page **list,
@@ -366,7 +372,8 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 	rc = -ENOMEM;
 	capacity = min3(npages, IOPT_CHUNK_PAGES, scratch_pages());
 	if (capacity > ARRAY_SIZE(few)) {
-		list = kmalloc_array(capacity, sizeof(*list), GFP_KERNEL_ACCOUNT);
+		list = kmalloc_array(capacity, sizeof(*list),
+				     GFP_KERNEL_ACCOUNT);
 		if (!list)
 			goto out_uncharge;
 		populate = iopt_populate_start(pages, stop, last);
@@ -392,7 +399,8 @@ out_uncharge:
  *
  * The caller adds a user that covers the range after that.
  *
- * Context: Process context, with iopt_pages::lock held.  May fault in user memory.
+ * Context: Process context, with iopt_pages::lock held. May fault in user
+ * memory.
  *
  * Return: 0, or, with nothing changed, an errno: see iopt_slice_pin().
  */

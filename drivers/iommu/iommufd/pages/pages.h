@@ -27,14 +27,14 @@ enum iopt_kind {
  * struct iopt_pages_ops - A kind of memory
  * @size: Bytes of iopt_pages_kind_private(), a multiple of the size of a long.
  * @pin: Pin up to @npages pages from @index on for any length of time, and list
- *	them; all are in one chunk of iopt_pages::pfns.  Returns the number of
- *	pages pinned, at least 1, or an errno.  Sets *@layout to how they lie in
+ *	them; all are in one chunk of iopt_pages::pfns. Returns the number of
+ *	pages pinned, at least 1, or an errno. Sets *@layout to how they lie in
  *	memory, and so what the list has; before, *@layout tells that of the
- *	pages that the caller has pinned just before, a hint.  Each page has one
- *	pin, as pin_user_pages() counts them.  Called with iopt_pages::lock held;
+ *	pages that the caller has pinned just before, a hint. Each page has one
+ *	pin, as pin_user_pages() counts them. Called with iopt_pages::lock held;
  *	may sleep and fault in user memory.
- * @release: Release what iopt_pages_kind_private() holds; nothing is pinned.  May
- *	be NULL.
+ * @release: Release what iopt_pages_kind_private() holds; nothing is pinned.
+ *	May be NULL.
  */
 struct iopt_pages_ops {
 	size_t size;
@@ -53,7 +53,8 @@ extern const struct iopt_pages_ops iopt_mmio_ops;
  * @kref: One reference for each area that maps a slice of this.
  * @kind: enum iopt_kind.  Not a pointer: with its first area this just fits 256
  *	bytes.
- * @account_mode: enum iopt_account_mode: which limit pinned pages count against.
+ * @account_mode: enum iopt_account_mode: which limit pinned pages count
+ *	against.
  * @writeable: Pinned such that devices may write.
  * @lock: Guards @pfns and @users.  Held while pinning, so page faults may
  *	happen under it.
@@ -63,16 +64,16 @@ extern const struct iopt_pages_ops iopt_mmio_ops;
  * @base: Address of index 0, page aligned: for memory of a process the user
  *	address, for that of a file the offset, for MMIO the physical address.
  *	If the memory is large enough for huge pages, @base is aligned to them,
- *	so that each huge page is one chunk of @pfns.  Indexes before the start of
- *	the memory have no user.
- * @account: The process that is charged for pinned pages, and whose memory this is
- *	if it is of kind IOPT_USER.  @account and @account_mode are guarded by
+ *	so that each huge page is one chunk of @pfns. Indexes before the start
+ *	of the memory have no user.
+ * @account: The process that is charged for pinned pages, and whose memory this
+ *	is if it is of kind IOPT_USER. @account and @account_mode are guarded by
  *	@lock where they can change.
- * @private: Private data of the kind, and after that of the caller that has made
- *	this object.
+ * @private: Private data of the kind, and after that of the caller that has
+ *	made this object.
  *
- * The invariant: an index is pinned, charged, and known to @pfns, if and only if at
- * least one user covers it.
+ * The invariant: an index is pinned, charged, and known to @pfns, if and only
+ * if at least one user covers it.
  */
 struct iopt_pages {
 	struct kref kref;

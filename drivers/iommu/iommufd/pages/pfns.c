@@ -11,8 +11,8 @@
 #define IOPT_CHUNK_IS_ARRAY	XA_MARK_0
 
 /*
- * An xarray value has one bit less than a long, so distances, and sums of index and
- * distance, are taken modulo LONG_MAX + 1.  PFNs are far smaller.
+ * An xarray value has one bit less than a long, so distances, and sums of index
+ * and distance, are taken modulo LONG_MAX + 1. PFNs are far smaller.
  */
 static void *distance_chunk(unsigned long index, unsigned long pfn)
 {
@@ -57,7 +57,9 @@ static bool pages_are_consecutive(struct page **pages, unsigned int npages)
 	return true;
 }
 
-/* Replace @chunk, the entry of @index or NULL, by an array that says the same. */
+/*
+ * Replace @chunk, the entry of @index or NULL, by an array that says the same.
+ */
 static unsigned long *chunk_to_array(struct iopt_pfns *pfns,
 				     unsigned long index, void *chunk)
 {
@@ -197,9 +199,12 @@ void iopt_pfns_forget_all(struct iopt_pfns *pfns)
 	xa_destroy(&pfns->chunks);
 }
 
-/* Returns how many indexes from @index up to @last, in one chunk, are contiguous. */
+/*
+ * Returns how many indexes from @index up to @last, in one chunk, are
+ * contiguous.
+ */
 static unsigned long chunk_npages(void *chunk, unsigned long index,
-			       unsigned long last)
+				  unsigned long last)
 {
 	unsigned long *array = chunk;
 	unsigned long n = 1;

@@ -27,14 +27,14 @@ enum iopt_layout {
  * @chunks: An entry for each chunk, at page index >> IOPT_CHUNK_SHIFT.
  * @only_chunk: The entry of the only chunk, if @npages is no more than one has.
  *
- * Memory that is mapped for a device mostly comes in huge pages, so the PFNs of a
- * chunk are mostly consecutive.  The entry of such a chunk is a value, the distance
- * from index to PFN, and costs one slot of the xarray.  The entry of any other chunk
- * is an array of PFNs, eight bytes a page.
+ * Memory that is mapped for a device mostly comes in huge pages, so the PFNs of
+ * a chunk are mostly consecutive. The entry of such a chunk is a value, the
+ * distance from index to PFN, and costs one slot of the xarray. The entry of
+ * any other chunk is an array of PFNs, eight bytes a page.
  *
- * PFNs are only added.  An entry is forgotten as a whole, once no page of its chunk
- * is pinned, so that forgetting needs no memory.  The caller knows which indexes of
- * an entry are valid.
+ * PFNs are only added. An entry is forgotten as a whole, once no page of its
+ * chunk is pinned, so that forgetting needs no memory. The caller knows which
+ * indexes of an entry are valid.
  *
  * The caller serializes all calls.
  */
@@ -54,11 +54,11 @@ struct iopt_pfns {
  * @pfn: PFN of @index.
  * @last: Last index of the walk.
  * @chunk: The entry of the chunk that @index + @npages - 1 is in.
- * @next_chunk: The entry of the chunk after that, valid if this range ends where
- *	that chunk begins.
+ * @next_chunk: The entry of the chunk after that, valid if this range ends
+ *	where that chunk begins.
  *
- * This walks all contiguous PFN ranges of the indexes from index to last, each of
- * which has been added:
+ * This walks all contiguous PFN ranges of the indexes from index to last, each
+ * of which has been added:
  *
  *	for (iopt_pfn_range_first(&range, pfns, index, last); range.npages;
  *	     iopt_pfn_range_next(&range))
@@ -111,7 +111,7 @@ static inline void iopt_pfn_range_next(struct iopt_pfn_range *range)
 
 /**
  * iopt_pfn_range_singles() - Combine successive ranges of one page each
- * @range: The range.  If it has one page, it becomes the last of the ranges that
+ * @range: The range. If it has one page, it becomes the last of the ranges that
  *	are combined.
  * @pfns: Set to their PFNs, beginning with that of @range.
  *
@@ -127,7 +127,9 @@ iopt_pfn_range_singles(struct iopt_pfn_range *range,
 {
 	unsigned long first = range->index % IOPT_CHUNK_PAGES;
 	unsigned long last = first + range->last - range->index;
-	/* Only the next chunk tells whether the last page of a chunk is single. */
+	/*
+	 * Only the next chunk tells whether the last page of a chunk is single.
+	 */
 	unsigned long limit = min(IOPT_CHUNK_PAGES - 1, last);
 	const unsigned long *chunk = range->chunk;
 	unsigned long i;

@@ -2,15 +2,15 @@
 /*
  * Memory of a process that is not there yet, faulted in by several threads
  *
- * When a large guest starts, most of the time goes into clearing its memory.  The
- * caller pins that memory from the first page on, which faults in what is missing.
- * Meanwhile kernel threads, the workers, fault it in from the last page on, until the
- * caller meets them.  The rest of the memory is there by then, and the caller has only
- * to pin it.
+ * When a large guest starts, most of the time goes into clearing its memory.
+ * The caller pins that memory from the first page on, which faults in what is
+ * missing. Meanwhile kernel threads, the workers, fault it in from the last
+ * page on, until the caller meets them. The rest of the memory is there by
+ * then, and the caller has only to pin it.
  *
- * A worker does nothing else.  It is the caller alone that finds out what can be
- * pinned, is charged against the limit of locked memory, and returns from the call.
- * The caller waits for the workers only to end, and kills them before.
+ * A worker does nothing else. It is the caller alone that finds out what can be
+ * pinned, is charged against the limit of locked memory, and returns from the
+ * call. The caller waits for the workers only to end, and kills them before.
  */
 #include <linux/cpumask.h>
 #include <linux/cpuset.h>
@@ -33,12 +33,15 @@
 #define POPULATE_LOOKS	32
 
 /*
- * Workers end when less memory than this is available: a kernel thread that waits for
- * memory cannot be killed.
+ * Workers end when less memory than this is available: a kernel thread that
+ * waits for memory cannot be killed.
  */
 #define POPULATE_MARGIN	(SZ_64M >> PAGE_SHIFT)
 
-/* A worker is nicer than the caller by this: it has a third of its share of a CPU. */
+/*
+ * A worker is nicer than the caller by this: it has a third of its share of a
+ * CPU.
+ */
 #define POPULATE_NICER	5
 
 static unsigned int populate_threads = 4;
@@ -53,16 +56,17 @@ MODULE_PARM_DESC(populate_mib,
 
 /**
  * struct iopt_populate - Workers that fault in memory for a caller
- * @mm: Address space of the caller, which does not return before the workers have
- *	ended.
- * @memcg: The memory cgroup that the memory of @mm and its page tables are charged to.
+ * @mm: Address space of the caller, which does not return before the workers
+ *	have ended.
+ * @memcg: The memory cgroup that the memory of @mm and its page tables are
+ *	charged to.
  * @mems: The memory nodes that the caller may use.
  * @cpus: The CPUs for workers.
  * @base: User address of page index 0.
  * @index: First index that the caller has not pinned yet.
  * @last: Last index.
- * @chunk: The lowest chunk of indexes that a worker has taken; workers take chunks in
- *	descending order.
+ * @chunk: The lowest chunk of indexes that a worker has taken; workers take
+ *	chunks in descending order.
  * @stop: The workers are to end.
  * @nworkers: Number of @workers.
  * @workers: The threads, with a reference to each.
@@ -82,10 +86,10 @@ struct iopt_populate {
 };
 
 /*
- * Tell whether a worker may fault in memory of a VMA for the caller.  Huge pages of
- * hugetlbfs are charged to the cgroup of the thread that faults.  Files of file systems
- * must not be accessed before it is known that they can be pinned.  With userfaultfd,
- * user space sees which thread faults.
+ * Tell whether a worker may fault in memory of a VMA for the caller. Huge pages
+ * of hugetlbfs are charged to the cgroup of the thread that faults. Files of
+ * file systems must not be accessed before it is known that they can be pinned.
+ * With userfaultfd, user space sees which thread faults.
  */
 static bool worker_may_fault(struct vm_area_struct *vma)
 {
@@ -117,9 +121,9 @@ static long fault_in_vma(struct iopt_populate *populate, unsigned long uaddr,
 }
 
 /*
- * Fault in the last chunk that no worker has taken.  Returns false when none is left,
- * when memory gets scarce, or when the chunk cannot be faulted in; the caller will find
- * out why.
+ * Fault in the last chunk that no worker has taken. Returns false when none is
+ * left, when memory gets scarce, or when the chunk cannot be faulted in; the
+ * caller will find out why.
  */
 static bool fault_in_chunk(struct iopt_populate *populate)
 {
@@ -187,8 +191,9 @@ static bool has_hole(unsigned long uaddr, unsigned long npages)
 }
 
 /*
- * Guess how many of @npages pages from @uaddr on a worker could fault in.  If some of
- * them cannot be pinned, the result is 0, since the work would be for nothing.
+ * Guess how many of @npages pages from @uaddr on a worker could fault in. If
+ * some of them cannot be pinned, the result is 0, since the work would be for
+ * nothing.
  */
 static unsigned long npages_missing(unsigned long uaddr, unsigned long npages)
 {
@@ -215,7 +220,10 @@ out_unlock:
 	return missing * step;
 }
 
-/* Workers run on CPUs of the caller that are on its node, where its memory comes from. */
+/*
+ * Workers run on CPUs of the caller that are on its node, where its memory
+ * comes from.
+ */
 static unsigned int choose_cpus(struct cpumask *cpus)
 {
 	cpumask_and(cpus, &current->cpus_mask, cpumask_of_node(numa_node_id()));
@@ -232,8 +240,11 @@ static void add_worker(struct iopt_populate *populate)
 		return;
 	get_task_struct(worker);
 	populate->workers[populate->nworkers++] = worker;
-	set_user_nice(worker, min(task_nice(current) + POPULATE_NICER, MAX_NICE));
-	/* In 7.x a thread that is not bound when it starts gets all CPUs then. */
+	set_user_nice(worker,
+		      min(task_nice(current) + POPULATE_NICER, MAX_NICE));
+	/*
+	 * In 7.x a thread that is not bound when it starts gets all CPUs then.
+	 */
 	kthread_bind(worker, cpumask_first(&populate->cpus));
 	/* A worker that may not run on these CPUs is not started. */
 	if (!set_cpus_allowed_ptr(worker, &populate->cpus))
@@ -266,13 +277,14 @@ static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
 /**
  * iopt_populate_start() - Start workers that fault in memory
  * @pages: The pages object.
- * @index: First index that is not pinned yet; the caller updates it while it pins.
+ * @index: First index that is not pinned yet; the caller updates it while it
+ *	pins.
  * @last: Last index that the caller is going to pin.
  *
  * Context: Process context.
  *
- * Return: the workers, for iopt_populate_stop(), or NULL if only the caller faults in
- * memory.
+ * Return: the workers, for iopt_populate_stop(), or NULL if only the caller
+ * faults in memory.
  */
 struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
 					  const unsigned long *index,

@@ -14,8 +14,8 @@
 /**
  * iopt_slice_init() - Describe a range of bytes of a pages object
  * @slice: The slice.
- * @pages: The pages object; the slice takes over the caller's reference, or does
- *	not outlive a reference that another object has.
+ * @pages: The pages object; the slice takes over the caller's reference, or
+ *	does not outlive a reference that another object has.
  * @start: First byte in it.
  * @length: Number of bytes, not 0.
  */
@@ -106,8 +106,8 @@ void iopt_slice_unpin(struct iopt_slice *slice)
 }
 
 /*
- * Map page by page, also where the IOMMU has larger pages.  With @finish, go on when
- * the current process is killed: it need not be the user of the mapping.
+ * Map page by page, also where the IOMMU has larger pages. With @finish, go on
+ * when the current process is killed: it need not be the user of the mapping.
  */
 static int map_small(struct iommu_domain *domain, unsigned long iova,
 		     phys_addr_t phys, size_t length, int prot, bool finish)
@@ -122,7 +122,7 @@ static int map_small(struct iommu_domain *domain, unsigned long iova,
 		cond_resched();
 		n = min(length - done, PAGE_SIZE - offset_in_page(phys + done));
 		rc = iommu_backend_map(domain, iova + done, phys + done, n,
-					prot);
+				       prot);
 		if (rc)
 			goto err_unmap;
 	}
@@ -135,7 +135,7 @@ err_unmap:
 
 /* Map contiguous PFN ranges, one after the other. */
 static int slice_map_ranges(struct iopt_slice *slice, struct iopt_pfn_range *range,
-			  struct iommu_domain *domain, unsigned long iova,
+			    struct iommu_domain *domain, unsigned long iova,
 			  int prot, bool huge_pages)
 {
 	bool whole_pages = PAGE_ALIGNED(slice->offset | slice->length);
@@ -155,11 +155,12 @@ static int slice_map_ranges(struct iopt_slice *slice, struct iopt_pfn_range *ran
 
 		length = min(range->npages * PAGE_SIZE - offset,
 			     slice->length - done);
-		n = huge_pages && whole_pages ? iopt_pfn_range_singles(range, &pfns) : 0;
+		n = huge_pages && whole_pages ?
+			    iopt_pfn_range_singles(range, &pfns) : 0;
 		if (n) {
 			length = n * PAGE_SIZE;
 			rc = iommu_backend_map_pages(domain, at, pfns, n,
-						      prot);
+						     prot);
 		} else if (huge_pages) {
 			rc = iommu_backend_map(domain, at, phys, length, prot);
 		} else {
@@ -198,15 +199,15 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 
 	mutex_lock(&slice->pages->lock);
 	iopt_pfn_range_first(&range, &slice->pages->pfns, slice->user.start,
-		       slice->user.last);
+			     slice->user.last);
 	/* Most small slices are one contiguous PFN range. */
 	if (huge_pages && range.npages == iopt_slice_npages(slice))
 		rc = iommu_backend_map(domain, iova,
-					PFN_PHYS(range.pfn) + slice->offset,
+				       PFN_PHYS(range.pfn) + slice->offset,
 					slice->length, prot);
 	else
 		rc = slice_map_ranges(slice, &range, domain, iova, prot,
-				    huge_pages);
+				      huge_pages);
 	if (!rc)
 		rc = iommu_backend_sync_map(domain, iova, slice->length);
 	mutex_unlock(&slice->pages->lock);
@@ -253,8 +254,8 @@ void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages)
 	unsigned long i;
 
 	mutex_lock(&slice->pages->lock);
-	for (iopt_pfn_range_first(&range, &slice->pages->pfns, slice->user.start,
-			    slice->user.last);
+	for (iopt_pfn_range_first(&range, &slice->pages->pfns,
+				  slice->user.start, slice->user.last);
 	     range.npages; iopt_pfn_range_next(&range))
 		for (i = 0; i < range.npages; i++)
 			*pages++ = pfn_to_page(range.pfn + i);
@@ -263,7 +264,7 @@ void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages)
 
 /* Copy between a contiguous PFN range and memory of the kernel. */
 static void range_rw(struct iopt_pfn_range *range, size_t offset, size_t bytes,
-		   void *data, bool write)
+		     void *data, bool write)
 {
 	unsigned long pfn = range->pfn;
 
@@ -288,8 +289,8 @@ static void slice_rw_ranges(struct iopt_slice *slice, void *data, bool write)
 	size_t left = slice->length;
 	struct iopt_pfn_range range;
 
-	for (iopt_pfn_range_first(&range, &slice->pages->pfns, slice->user.start,
-			    slice->user.last);
+	for (iopt_pfn_range_first(&range, &slice->pages->pfns,
+				  slice->user.start, slice->user.last);
 	     range.npages; iopt_pfn_range_next(&range)) {
 		size_t bytes = min(range.npages * PAGE_SIZE - offset, left);
 
@@ -330,18 +331,18 @@ static bool slice_has_users(struct iopt_slice *slice)
  * @slice: The slice, not pinned itself.
  * @data: Memory of the kernel, as many bytes as the slice has.
  * @write: Copy to the slice, whose memory is writeable; else copy from it.
- * @remote: The current process does not act for itself, so that its user memory is
- *	not accessed even if the slice is of it.
+ * @remote: The current process does not act for itself, so that its user memory
+ *	is not accessed even if the slice is of it.
  *
- * Devices see the pages that are pinned, whatever the user address leads to by now.
- * So if any page of the slice is pinned, pinned pages are used.  Otherwise the
- * process whose memory it is copies as any system call does.  For another process,
- * and for a file, the slice is pinned for the duration of the copy.
+ * Devices see the pages that are pinned, whatever the user address leads to by
+ * now. So if any page of the slice is pinned, pinned pages are used. Otherwise
+ * the process whose memory it is copies as any system call does. For another
+ * process, and for a file, the slice is pinned for the duration of the copy.
  *
  * Context: Process context.  Takes iopt_pages::lock.  May fault in user memory.
  *
- * Return: 0, what iopt_slice_pin() returns, or -EFAULT, and then some of it may have
- * been copied.
+ * Return: 0, what iopt_slice_pin() returns, or -EFAULT, and then some of it may
+ * have been copied.
  */
 int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 		  bool remote)

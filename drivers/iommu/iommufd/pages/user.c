@@ -61,9 +61,12 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 		n = pin_own(uaddr, npages, gup_flags, list, layout);
 	} else {
 		*layout = IOPT_SCATTERED;
-		n = pin_remote(pages->account.mm, uaddr, npages, gup_flags, list);
+		n = pin_remote(pages->account.mm, uaddr, npages, gup_flags,
+			       list);
 	}
-	/* 6.12 returns -EOVERFLOW for a range that ends at the highest address. */
+	/*
+	 * 6.12 returns -EOVERFLOW for a range that ends at the highest address.
+	 */
 	return n && n != -EOVERFLOW ? n : -EFAULT;
 }
 
