@@ -3,7 +3,10 @@
 # Each shell command of the documents is run by a test, or has a reason not to be:
 # the list `commands' says which.  Runs those that it leaves to this test.  Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 list=$here/../selftests/package/commands
 cd "$top"
 

@@ -3,7 +3,10 @@
 # The manual builds without a warning, and has all calls, functions and figures.
 # Prints TAP.
 set -eu
-. ./tap.sh
+here=$(cd ../../vm && pwd)
+. "$here/common.sh"
+. ../../tap.sh
+echo "TAP version 13"
 cd "$top"
 html=$tmp/html/Documentation
 
