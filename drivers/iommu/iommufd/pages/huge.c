@@ -7,7 +7,7 @@
  * look at the entry once: then all other pages are known, and get their pins in
  * one step. The pins, and the statistics, are as if the kernel had pinned the
  * pages one by one, so they are undone in the same way.
- * Documentation/internals.md, "Huge pages", tells why this is safe.
+ * Documentation/memory.md, "Huge pages", tells why this is safe.
  */
 #include <linux/export.h>
 #include <linux/hugetlb.h>

@@ -2,7 +2,7 @@
 /*
  * Huge pages of a process are pinned at once, and nobody can tell: what can come
  * between a huge page as it was and the frames that a device is given.  Each
- * test is a sentence of "Huge pages" in Documentation/internals.md.
+ * test is a sentence of "Huge pages" in Documentation/memory.md.
  */
 #include <pthread.h>
 #include <sched.h>
