@@ -25,8 +25,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "../../../examples/iommu.h"
-#include "../../../examples/vfio.h"
+#include "iommu.h"
+#include "vfio.h"
 
 #define PAGE	4096UL
 #define PAGES	4096	/* that can be mapped */
@@ -48,7 +48,7 @@ static int map(unsigned int n)
 		return -ENOMEM;
 	for (; n && !rc; n--) {
 		rc = ioas_map(iommu, ioas, memory + mapped * PAGE, PAGE,
-			      IOVA + mapped * PAGE, IOAS_RW);
+			      IOVA + mapped * PAGE);
 		mapped += !rc;
 	}
 	return rc;
@@ -79,7 +79,6 @@ static int have_child(void)
 static int do_line(const char *line)
 {
 	unsigned int n;
-	__u32 pt = ioas;
 
 	if (sscanf(line, "map %u", &n) == 1)
 		return map(n);
@@ -88,7 +87,7 @@ static int do_line(const char *line)
 	if (!strcmp(line, "bind\n"))
 		return vfio_bind(dev, iommu, NULL);
 	if (!strcmp(line, "attach\n"))
-		return vfio_attach(dev, &pt);
+		return vfio_attach(dev, ioas, NULL);
 	if (!strcmp(line, "dup\n"))
 		return dup(iommu) < 0 ? -errno : 0;
 	if (!strcmp(line, "open\n"))

@@ -108,15 +108,15 @@ TEST_F(fdinfo, an_attached_file_has_the_id_of_the_page_table)
 
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &id));
-	ASSERT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
+	ASSERT_EQ(-ENOENT, vfio_attach(self->dev, unused, &unused));
 	EXPECT_EQ(0, fdinfo_id(self->dev, PT));
 
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, pt, &pt));
 	EXPECT_EQ(pt, fdinfo_id(self->dev, PT));
-	ASSERT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
+	ASSERT_EQ(-ENOENT, vfio_attach(self->dev, unused, &unused));
 	EXPECT_EQ(pt, fdinfo_id(self->dev, PT));
 	pt = ioas2;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, pt, &pt));
 	EXPECT_EQ(pt, fdinfo_id(self->dev, PT));
 	EXPECT_EQ(id, fdinfo_id(self->dev, ID));
 
@@ -137,14 +137,14 @@ TEST_F(fdinfo, devices_of_a_group_have_the_page_table_they_share)
 	pair[1] = open_vfio(PAIR_1);
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, vfio_bind(pair[i], self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(pair[0], &pt));
+	ASSERT_EQ(0, vfio_attach(pair[0], pt, &pt));
 	EXPECT_EQ(pt, fdinfo_id(pair[0], PT));
 	EXPECT_EQ(0, fdinfo_id(pair[1], PT));
-	ASSERT_EQ(0, vfio_attach(pair[1], &same));
+	ASSERT_EQ(0, vfio_attach(pair[1], same, &same));
 	EXPECT_EQ(pt, fdinfo_id(pair[1], PT));
 
 	other = ioas2;
-	EXPECT_EQ(-EINVAL, vfio_attach(pair[0], &other));
+	EXPECT_EQ(-EINVAL, vfio_attach(pair[0], other, &other));
 	EXPECT_EQ(pt, fdinfo_id(pair[0], PT));
 	EXPECT_EQ(0, vfio_detach(pair[0]));
 	EXPECT_EQ(0, fdinfo_id(pair[0], PT));
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(fdinfo, can_be_read_during_bind_attach_and_close, PATIENCE)
 			rc = vfio_bind(self->dev, self->iommu, NULL);
 		} while (rc == -EINVAL);
 		ASSERT_EQ(0, rc);
-		ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+		ASSERT_EQ(0, vfio_attach(self->dev, pt, &pt));
 		ASSERT_EQ(0, vfio_detach(self->dev));
 		ASSERT_EQ(0, close(self->dev));
 	}

@@ -133,14 +133,14 @@ TEST_F(trace, attach)
 
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(-ENOENT, vfio_attach(self->dev, &unused));
+	ASSERT_EQ(-ENOENT, vfio_attach(self->dev, unused, &unused));
 	EXPECT_EQ(1, events(EVENT("vfio_cdev_attach: device=%s pt_id=%u rc=-2",
 				  EDU, unused)));
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, pt, &pt));
 	EXPECT_EQ(1, events(EVENT("vfio_cdev_attach: device=%s pt_id=%u rc=0",
 				  EDU, pt)));
 	pt = ioas2;
-	ASSERT_EQ(0, vfio_attach(self->dev, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, pt, &pt));
 	EXPECT_EQ(1, events(EVENT("vfio_cdev_attach: device=%s pt_id=%u rc=0",
 				  EDU, pt)));
 }
