@@ -12,6 +12,7 @@
 
 #include "ctx.h"
 #include "dirty.h"
+#include "fdinfo.h"
 #include "hw_info.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
@@ -148,12 +149,18 @@ static int iommufd_fops_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void iommufd_fops_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	iommufd_fdinfo_show(seq, file->private_data);
+}
+
 static const struct file_operations iommufd_fops = {
 	.owner = THIS_MODULE,
 	.open = iommufd_fops_open,
 	.release = iommufd_fops_release,
 	.unlocked_ioctl = iommufd_fops_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.show_fdinfo = iommufd_fops_show_fdinfo,
 	.llseek = noop_llseek,
 };
 

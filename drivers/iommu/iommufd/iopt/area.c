@@ -108,6 +108,38 @@ void iopt_areas_free(struct list_head *areas)
 }
 
 /**
+ * iopt_area_pin() - Pin an area of memory for the domains
+ * @iopt: The I/O page table.
+ * @area: The area.
+ *
+ * Context: Process context.  May fault in user memory.
+ *
+ * Return: as iopt_slice_pin().
+ */
+int iopt_area_pin(struct io_pagetable *iopt, struct iopt_area *area)
+{
+	int rc = iopt_slice_pin(&area->slice);
+
+	if (!rc)
+		atomic_long_add(iopt_slice_npages(&area->slice),
+				&iopt->stats.pinned);
+	return rc;
+}
+
+/**
+ * iopt_area_unpin() - Undo iopt_area_pin()
+ * @iopt: The I/O page table.
+ * @area: The area, in no domain any more.
+ *
+ * Context: Process context.  Cannot fail and needs no memory.
+ */
+void iopt_area_unpin(struct io_pagetable *iopt, struct iopt_area *area)
+{
+	atomic_long_sub(iopt_slice_npages(&area->slice), &iopt->stats.pinned);
+	iopt_slice_unpin(&area->slice);
+}
+
+/**
  * iopt_area_map() - Map an area of memory into one domain
  * @iopt: The I/O page table; its domains_lock is held.
  * @area: The area, pinned.
@@ -154,16 +186,17 @@ void iopt_areas_unmap(struct list_head *areas, struct iommu_domain *domain)
 
 /**
  * iopt_areas_unpin() - Unpin areas of memory
+ * @iopt: The I/O page table.
  * @areas: The areas, none of MMIO, that are in no domain any more.
  *
  * Context: Process context.  Cannot fail and needs no memory.
  */
-void iopt_areas_unpin(struct list_head *areas)
+void iopt_areas_unpin(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area;
 
 	list_for_each_entry(area, areas, item)
-		iopt_slice_unpin(&area->slice);
+		iopt_area_unpin(iopt, area);
 }
 
 /**
@@ -189,7 +222,7 @@ void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 		if (iopt_area_is_mmio(area))
 			iopt_mmio_unfill(iopt, area);
 		else
-			iopt_slice_unpin(&area->slice);
+			iopt_area_unpin(iopt, area);
 	}
 }
 
@@ -205,7 +238,7 @@ static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 		return 0;
 	if (iopt_area_is_mmio(area))
 		return iopt_mmio_fill(iopt, area);
-	rc = iopt_slice_pin(&area->slice);
+	rc = iopt_area_pin(iopt, area);
 	if (rc)
 		return rc;
 
@@ -220,7 +253,7 @@ err_unmap:
 	list_for_each_entry_continue_reverse(entry, &iopt->domains, item)
 		iommu_backend_unmap(entry->domain, area->node.start,
 				    area->slice.length);
-	iopt_slice_unpin(&area->slice);
+	iopt_area_unpin(iopt, area);
 	return rc;
 }
 
@@ -268,6 +301,8 @@ void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 	down_write(&iopt->iova_lock);
 	list_for_each_entry(area, areas, item) {
 		iopt_ranges_remove(&iopt->areas, &area->node);
+		iopt->stats.bytes -= area->slice.length;
+		iopt->stats.mappings--;
 		cond_resched();
 	}
 	area = list_first_entry(areas, struct iopt_area, item);
@@ -295,11 +330,17 @@ void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 {
 	bool filled = !list_empty(&iopt->domains);
 	bool mmio = iopt_area_is_mmio(area);
+	unsigned long npages = iopt_slice_npages(&area->slice);
 
 	lockdep_assert_held(&iopt->domains_lock);
 
 	iopt_slice_split(&area->slice, &tail->slice, iova - area->node.start,
 			 filled && !mmio);
+	if (filled && !mmio)
+		atomic_long_add(iopt_slice_npages(&area->slice) +
+					iopt_slice_npages(&tail->slice) -
+					npages,
+				&iopt->stats.pinned);
 	tail->prot = area->prot;
 	tail->node.start = iova;
 	tail->node.last = area->node.last;
@@ -309,6 +350,8 @@ void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 	down_write(&iopt->iova_lock);
 	area->node.last = iova - 1;
 	iopt_ranges_insert(&iopt->areas, &tail->node);
+	iopt->stats.mappings++;
+	atomic_long_inc(&iopt->stats.maps);
 	stays->ready = true;
 	up_write(&iopt->iova_lock);
 }

@@ -12,6 +12,8 @@ void iopt_area_init(struct iopt_area *area, struct iopt_pages *pages,
 void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 		     struct iopt_area *tail, unsigned long iova,
 		     struct iopt_area *stays);
+int iopt_area_pin(struct io_pagetable *iopt, struct iopt_area *area);
+void iopt_area_unpin(struct io_pagetable *iopt, struct iopt_area *area);
 int iopt_area_map(struct io_pagetable *iopt, struct iopt_area *area,
 		  struct iommu_domain *domain);
 
@@ -19,7 +21,7 @@ int iopt_area_map(struct io_pagetable *iopt, struct iopt_area *area,
 int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_areas_unmap(struct list_head *areas, struct iommu_domain *domain);
-void iopt_areas_unpin(struct list_head *areas);
+void iopt_areas_unpin(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_areas_free(struct list_head *areas);
 

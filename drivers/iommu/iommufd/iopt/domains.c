@@ -95,13 +95,13 @@ static int domain_fill(struct io_pagetable *iopt, struct list_head *areas,
 
 	list_for_each_entry(area, areas, item) {
 		if (first)
-			rc = iopt_slice_pin(&area->slice);
+			rc = iopt_area_pin(iopt, area);
 		if (rc)
 			goto err_undo;
 		rc = iopt_area_map(iopt, area, domain);
 		if (rc) {
 			if (first)
-				iopt_slice_unpin(&area->slice);
+				iopt_area_unpin(iopt, area);
 			goto err_undo;
 		}
 	}
@@ -111,7 +111,7 @@ err_undo:
 	list_cut_before(&filled, areas, &area->item);
 	iopt_areas_unmap(&filled, domain);
 	if (first)
-		iopt_areas_unpin(&filled);
+		iopt_areas_unpin(iopt, &filled);
 	return rc;
 }
 
@@ -123,7 +123,7 @@ static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
 {
 	iopt_areas_unmap(areas, domain);
 	if (list_empty(&iopt->domains))
-		iopt_areas_unpin(areas);
+		iopt_areas_unpin(iopt, areas);
 }
 
 /**

@@ -245,7 +245,9 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 			area->node.start += map->iova;
 			area->node.last += map->iova;
 			iopt_ranges_insert(&map->iopt->areas, &area->node);
+			map->iopt->stats.mappings++;
 		}
+		map->iopt->stats.bytes += map->length;
 	}
 	up_write(&map->iopt->iova_lock);
 	return rc;
@@ -303,10 +305,14 @@ void iopt_map_commit(struct iopt_map *map)
 {
 	struct io_pagetable *iopt = map->iopt;
 	struct iopt_area *area;
+	unsigned long n = 0;
 
 	down_write(&iopt->iova_lock);
-	list_for_each_entry(area, &map->areas, item)
+	list_for_each_entry(area, &map->areas, item) {
 		area->ready = true;
+		n++;
+	}
+	atomic_long_add(n, &iopt->stats.maps);
 	/* From the unlock on, any call may unmap the areas. */
 	INIT_LIST_HEAD(&map->areas);
 	up_write(&iopt->iova_lock);

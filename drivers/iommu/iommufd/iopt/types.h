@@ -53,6 +53,25 @@ struct iopt_iova_hints {
 };
 
 /**
+ * struct iopt_stats - Figures of an I/O page table for /proc/PID/fdinfo
+ * @bytes: Bytes mapped.
+ * @mappings: Number of mappings.
+ * @maps: Number of mappings made so far.  A split makes one more.
+ * @unmaps: Number of mappings unmapped so far.
+ * @pinned: Pages that are pinned for its domains.
+ *
+ * @bytes and @mappings change with io_pagetable::iova_lock held for writing.  Any
+ * of them may be read without a lock.
+ */
+struct iopt_stats {
+	unsigned long bytes;
+	unsigned long mappings;
+	atomic_long_t maps;
+	atomic_long_t unmaps;
+	atomic_long_t pinned;
+};
+
+/**
  * struct io_pagetable - What is mapped where in one I/O address space
  * @domains_lock: Guards @domains, @huge_pages, and which groups are attached to
  *	the domains.  Attaching and detaching are exclusive and take it for
@@ -76,6 +95,7 @@ struct iopt_iova_hints {
  * @iova_alignment: Every IOVA and length is a multiple of this.
  * @npinning: Number of accesses that pin; they take whole pages.
  * @hints: For the search for a free IOVA.
+ * @stats: Figures for user space.
  * @mmios: The MMIO regions of the context.  Their lock is inside all of the
  *	above.
  */
@@ -94,6 +114,7 @@ struct io_pagetable {
 	unsigned long iova_alignment;
 	unsigned int npinning;
 	struct iopt_iova_hints hints;
+	struct iopt_stats stats;
 
 	struct iopt_mmio_regions *mmios;
 };

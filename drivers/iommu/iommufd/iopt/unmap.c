@@ -187,7 +187,7 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, struct unmap_split *split,
 		       iopt_range_fn report, void *arg, unsigned long *unmapped)
 {
-	unsigned long bytes = 0;
+	unsigned long n = 0, bytes = 0;
 	struct iopt_area *area;
 	LIST_HEAD(areas);
 	int rc;
@@ -212,8 +212,11 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 		areas_split(iopt, &areas, start, last, split);
 	iopt_areas_unfill(iopt, &areas);
 	iopt_areas_remove(iopt, &areas);
-	list_for_each_entry(area, &areas, item)
+	list_for_each_entry(area, &areas, item) {
 		bytes += area->slice.length;
+		n++;
+	}
+	atomic_long_add(n, &iopt->stats.unmaps);
 out_unlock:
 	up_read(&iopt->domains_lock);
 	iopt_areas_free(&areas);
