@@ -350,6 +350,13 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 	return 0;
 }
 
+/* Tell whether pinning faults in memory of the current process for writing. */
+static bool pages_may_populate(const struct iopt_pages *pages)
+{
+	return pages->kind == IOPT_USER && pages->writeable &&
+	       pages->account.mm == current->mm;
+}
+
 /*
  * Pin and charge a range of indexes none of which is pinned.  *@stop is set to
  * the first that is not pinned after, also on error.
@@ -359,7 +366,7 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 {
 	unsigned long npages = last - first + 1;
 	struct page *few[IOPT_STACK_PAGES] __uninitialized;
-	struct iopt_populate *populate __uninitialized;
+	struct iopt_populate *populate = NULL;
 	struct page **list = few;
 	unsigned long capacity;
 	int rc;
@@ -376,7 +383,8 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 				     GFP_KERNEL_ACCOUNT);
 		if (!list)
 			goto out_uncharge;
-		populate = iopt_populate_start(pages, stop, last);
+		if (pages_may_populate(pages))
+			populate = iopt_populate_start(pages->base, stop, last);
 	}
 
 	rc = pin_chunks(pages, stop, last, list, capacity);

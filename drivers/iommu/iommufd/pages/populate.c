@@ -26,7 +26,7 @@
 #include <linux/topology.h>
 #include <linux/userfaultfd_k.h>
 
-#include "pages.h"
+#include "pfns.h"
 #include "populate.h"
 
 /* Number of places that are looked at to guess how much memory is missing */
@@ -251,7 +251,7 @@ static void add_worker(struct iopt_populate *populate)
 		wake_up_process(worker);
 }
 
-static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
+static struct iopt_populate *populate_alloc(unsigned long base,
 					    const unsigned long *index,
 					    unsigned long last,
 					    unsigned int nworkers)
@@ -267,7 +267,7 @@ static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
 	task_lock(current);
 	populate->mems = cpuset_current_mems_allowed;
 	task_unlock(current);
-	populate->base = untagged_addr(pages->base);
+	populate->base = untagged_addr(base);
 	populate->index = index;
 	populate->last = last;
 	atomic_long_set(&populate->chunk, (last >> IOPT_CHUNK_SHIFT) + 1);
@@ -276,7 +276,8 @@ static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
 
 /**
  * iopt_populate_start() - Start workers that fault in memory
- * @pages: The pages object.
+ * @base: User address of index 0, in the current process; the memory is going
+ *	to be written by devices.
  * @index: First index that is not pinned yet; the caller updates it while it
  *	pins.
  * @last: Last index that the caller is going to pin.
@@ -286,7 +287,7 @@ static struct iopt_populate *populate_alloc(struct iopt_pages *pages,
  * Return: the workers, for iopt_populate_stop(), or NULL if only the caller
  * faults in memory.
  */
-struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
+struct iopt_populate *iopt_populate_start(unsigned long base,
 					  const unsigned long *index,
 					  unsigned long last)
 {
@@ -297,12 +298,10 @@ struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
 	struct iopt_populate *populate;
 
 	least = max(least, 1UL) << (20 - PAGE_SHIFT);
-	if (npages < least || nthreads < 2 || pages->kind != IOPT_USER ||
-	    !pages->writeable || pages->account.mm != current->mm ||
-	    has_mempolicy())
+	if (npages < least || nthreads < 2 || has_mempolicy())
 		return NULL;
 
-	populate = populate_alloc(pages, index, last, nthreads - 1);
+	populate = populate_alloc(base, index, last, nthreads - 1);
 	if (!populate)
 		return NULL;
 	nthreads = min(nthreads, choose_cpus(&populate->cpus));

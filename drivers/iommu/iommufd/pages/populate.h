@@ -2,10 +2,9 @@
 #ifndef __IOPT_POPULATE_H
 #define __IOPT_POPULATE_H
 
-struct iopt_pages;
 struct iopt_populate;
 
-struct iopt_populate *iopt_populate_start(struct iopt_pages *pages,
+struct iopt_populate *iopt_populate_start(unsigned long base,
 					  const unsigned long *index,
 					  unsigned long last);
 void iopt_populate_stop(struct iopt_populate *populate);
