@@ -69,14 +69,20 @@ static bool is_set(FILE *file, const char *name)
 	       (*value == 'y' || *value == 'm');
 }
 
-/* Where a kernel's options are not to be found, nothing is said of them. */
+/*
+ * Where a kernel's options are not to be found, nothing is said of them.  An iommufd
+ * without a version is the kernel's own.
+ */
 static void check_kernel(struct system *sys, struct findings *findings)
 {
 	FILE *file = root_open("/boot/config-%s", sys->release) ?:
 		     root_open("/lib/modules/%s/build/.config", sys->release);
 
-	if (!file)
+	if (!file) {
+		sys->has_iommufd = host_iommu() &&
+				   !root_exists("/sys/module/iommufd/version");
 		return;
+	}
 	sys->has_iommufd = is_set(file, "CONFIG_IOMMUFD");
 	if (sys->has_iommufd && !is_set(file, "CONFIG_VFIO_DEVICE_CDEV"))
 		found(findings, "kernel",

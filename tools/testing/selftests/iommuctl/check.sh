@@ -84,6 +84,8 @@ rm "$tree/boot/config-6.12.9-amd64"
 bindable "a kernel whose options are beside its headers"
 rm "$tree/lib/modules/6.12.9-amd64/build/.config"
 bindable "a kernel whose options are nowhere"
+rm "$tree/sys/module/iommufd/version" "$tree/sys/module/vfio_pci/version"
+bindable "such a kernel with an iommufd and a vfio-pci of its own"
 
 # The IOMMU; a device without a group is not told apart then
 no_iommu() {

@@ -94,6 +94,7 @@ good() {
 		"updates/dkms/vfio-pci.ko.xz: kernel/drivers/vfio/vfio.ko updates/dkms/iommufd.ko.xz"
 	put sys/class/misc/iommu/dev 10:260
 	put sys/module/iommufd/parameters/allow_unsafe_interrupts N
+	put sys/module/iommufd/version 0.1
 	put sys/module/vfio_pci/version 0.1
 	put usr/share/misc/pci.ids \
 		"1234  QEMU" "	11e8  edu" "8086  Intel" "	10d3  82574L" "	5916  HD Graphics" \

@@ -86,6 +86,7 @@ tell unmap >"$tmp/out"
 read -r second <&6
 exec 6<&-
 wait $!
+# shellcheck disable=SC2016 # expanded by that shell
 check "rates: 50 mappings made and 53 removed in the interval" sh -c 'echo "$0" |
 	sed "s/.*\"interval\": \([^,]*\),.*\"maps_per_second\": \([^,]*\), \"unmaps_per_second\": \([^,]*\),.*/\1 \2 \3/" |
 	awk "{ print; m = \$1 * \$2; u = \$1 * \$3; exit !(m > 49.9 && m < 50.1 && u > 52.9 && u < 53.1) }"' \
