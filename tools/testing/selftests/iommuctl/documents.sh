@@ -27,7 +27,7 @@ check "causes of a device" same \
 check "options" same "$(section Options | items | sort)" \
 	"$("$iommuctl" --help | sed -n 's/^  -\(.\), --\([a-z]*\).*/-\1\n--\2/p' | sort)"
 check "the synopsis is that of --help" same \
-	"$(section Synopsis | sed -n 's/^    //p' | grep -v -e --help)" \
+	"$(section Synopsis | grep '^iommuctl ' | grep -v -e --help)" \
 	"$("$iommuctl" --help | sed -n '1,/^$/s/^\(Usage:\|      \) iommuctl/iommuctl/p')"
 check "exit codes" same "$(section "Exit codes" | items | xargs)" "0 1 2 3"
 
