@@ -93,15 +93,14 @@ void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
 
 /*
- * A new object of kind @type, a @container whose first member is its struct
+ * A new object of kind @kind, a @type whose first member is its struct
  * iommufd_object, obj.  It has an ID, but cannot be found before
  * iommufd_object_publish().
  */
-#define iommufd_object_alloc(ictx, container, type)			\
-	((container *)iommufd_object_alloc_elm(				\
+#define iommufd_object_alloc(ictx, type, kind)				\
+	((type *)iommufd_object_alloc_elm(				\
 		ictx,							\
-		sizeof(container) +					\
-			BUILD_BUG_ON_ZERO(offsetof(container, obj)),	\
-		type))
+		sizeof(type) + BUILD_BUG_ON_ZERO(offsetof(type, obj)),	\
+		kind))
 
 #endif
