@@ -133,10 +133,11 @@ bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
 htmldocs: ## the manual, by Sphinx, in html/, and the man pages in html/man/
 figures: ## draw the figures of the manual from their sources, Documentation/figures/*.dot
+top-doc: ## draw what iommuctl top shows in a VM, as Documentation/iommuctl-top.svg
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
-deb: ## build the Debian package iommufd-dkms, in deb/
-demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc htmldocs figures style vm deb programs:
+deb: ## build the Debian packages iommufd-dkms and iommufd-tools, in deb/
+demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc top-doc htmldocs figures style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -191,6 +192,12 @@ bench-doc:
 	@$(MAKE) --no-print-directory bench >.bench.out
 	@tools/testing/bench/chart <.bench.out >Documentation/performance.svg
 
+top-doc:
+	@$(tests) modules
+	@$(MAKE) --no-print-directory programs
+	@$(vm)/run -k $(KERNEL) -p devices -- tools/iommuctl/screenshot >.top.out
+	@mv .top.out Documentation/iommuctl-top.svg
+
 htmldocs:
 	@tools/testing/htmldocs html
 
@@ -214,10 +221,10 @@ clean: ## remove what was built here (the cache stays)
 	@find $(wildcard drivers tools/testing/bench/floor) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
-	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out
+	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out .top.out
 	@rm -rf deb html
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs install uninstall deb demo check check-vmm \
-	check-os check-libvirt check-debug build-all fuzz bench bench-kernel bench-doc \
-	htmldocs figures style vm clean
+.PHONY: help modules build-modules programs tools install uninstall deb demo check \
+	check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-kernel \
+	bench-doc top-doc htmldocs figures style vm clean

@@ -17,12 +17,13 @@ struct vfio_pci_core_device;
  * struct vfio_pci_bars - The BARs of a PCI function that other devices reach
  * @core: The function; constant.
  * @lock: Guards the fields below.
- * @mmio: The mappings of the BARs for other devices; NULL unless a device file
- *	has the function open.
+ * @mmio: The MMIO region of the BARs, for other devices; NULL unless a device
+ *	file has the function open.
  * @blocked: Number of calls of vfio_pci_bars_block() that have not been undone.
- * @partial: Some mappings of @mmio are not restored.  Also read without @lock.
- * @lost: The PCI core has reset the bus because of an error, and the user has
- *	not turned the BARs on since.
+ * @partial: Not all mappings of @mmio are in the domains, perhaps none.  Also
+ *	read without @lock.
+ * @lost: An error was reported for which the PCI core resets the bus, and the
+ *	user has not turned the BARs on since.
  * @reset: The function has been reset since @lost was set.
  *
  * Part of struct vfio_pci_device.  The mappings of @mmio are restored only

@@ -322,7 +322,7 @@ static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
 /* See iommufd_device_attach() and iommufd_device_replace(). */
 static int idev_attach_locked(struct iommufd_device *idev,
 			      struct attach_target *target, bool replace,
-				struct iommufd_hwpt **unused)
+			      struct iommufd_hwpt **unused)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	int rc;

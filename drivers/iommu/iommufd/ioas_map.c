@@ -17,6 +17,7 @@
 #include "iopt/map.h"
 #include "iopt/mmio.h"
 #include "iopt/unmap.h"
+#include "trace.h"
 #include "ucmd.h"
 
 static bool vma_allows(struct vm_area_struct *vma, int prot)
@@ -203,6 +204,8 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 	if (!rc)
 		rc = respond_and_commit(&map, &umap->iova);
 	iopt_map_destroy(&map);
+	trace_iommufd_map(cmd->ioas_id, rc ? cmd->iova : map.iova, cmd->length,
+			  rc);
 	iommufd_object_put(&ioas->obj);
 	return rc;
 }
@@ -238,6 +241,8 @@ int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	iopt_map_destroy(&map);
+	trace_iommufd_map(cmd->ioas_id, rc ? cmd->iova : map.iova, cmd->length,
+			  rc);
 	fput(file);
 out_put:
 	iommufd_object_put(&ioas->obj);
@@ -284,6 +289,8 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 		rc = map_and_respond(&map, cmd->flags, cmd->dst_iova,
 				     &ucopy->dst_iova);
 	iopt_map_destroy(&map);
+	trace_iommufd_map(cmd->dst_ioas_id, rc ? cmd->dst_iova : map.iova,
+			  cmd->length, rc);
 	iommufd_object_put(&dst->obj);
 	return rc;
 }
@@ -318,10 +325,11 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 			all ? ULONG_MAX : cmd->iova + cmd->length - 1,
 			&unmapped);
 	iommufd_object_put(&ioas->obj);
+	if (!rc && !unmapped && !all)
+		rc = -ENOENT;
+	trace_iommufd_unmap(cmd->ioas_id, cmd->iova, unmapped, rc);
 	if (rc)
 		return rc;
-	if (!unmapped && !all)
-		return -ENOENT;
 
 	put_user(unmapped, &uunmap->length);
 	return 0;

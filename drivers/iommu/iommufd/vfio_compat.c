@@ -27,6 +27,7 @@
 #include "iopt/map.h"
 #include "iopt/unmap.h"
 #include "iopt/walk.h"
+#include "trace.h"
 #include "ucmd.h"
 #include "vfio_compat.h"
 
@@ -224,6 +225,7 @@ static int vfio_map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			       found_mapping, NULL))
 		rc = -EEXIST;
 	up_read(&ioas->vfio_lock);
+	trace_iommufd_map(ioas->obj.id, cmd->iova, cmd->size, rc);
 	return rc;
 }
 
@@ -342,7 +344,7 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 			     struct dirty_bitmap *bitmap,
 			     struct vfio_iommu_type1_dma_unmap __user *user)
 {
-	unsigned long unmapped;
+	unsigned long unmapped = 0;
 	int rc;
 
 	/*
@@ -355,6 +357,7 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 		return -EINTR;
 	rc = vfio_unmap_pages(ioas, cmd, bitmap, &unmapped);
 	up_write(&ioas->vfio_lock);
+	trace_iommufd_unmap(ioas->obj.id, cmd->iova, unmapped, rc);
 	if (rc)
 		return rc;
 	put_user(unmapped, &user->size);

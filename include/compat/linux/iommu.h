@@ -203,8 +203,8 @@ static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 /*
  * Some IOMMU drivers can make a domain for a device, with flags, whose
  * properties do not change at attach (a final domain), and have information
- * about their hardware.  7.x has a function to make a final domain; 6.12 has
- * only the op of the driver; before, this driver makes no final domains.
+ * about their hardware.  7.x has a function to make a final domain, and 6.12
+ * only the op of the IOMMU driver.  On older kernels iommufd makes none.
  */
 #if defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
 #define compat_domain_alloc_op	domain_alloc_paging_flags

@@ -31,7 +31,7 @@
  */
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
 			struct device *dev, struct iommu_group *group,
-			 struct iommu_backend_limits *limits)
+			struct iommu_backend_limits *limits)
 {
 	struct iommu_domain *domain;
 	bool coherent;

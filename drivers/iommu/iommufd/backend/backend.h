@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_PROVIDER_H
-#define __IOMMUFD_PROVIDER_H
+#ifndef __IOMMU_BACKEND_H
+#define __IOMMU_BACKEND_H
 
 #include <linux/iommu.h>
 #include <linux/module.h>
@@ -40,7 +40,7 @@ struct iommu_backend_dirty {
 };
 
 typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
-				      void *arg);
+				     void *arg);
 
 /**
  * struct iommu_backend_ops - The functions of an IOMMU
@@ -158,7 +158,7 @@ static inline void iommu_backend_put(const struct iommu_backend_ops *backend)
 static inline int
 iommu_backend_finalize(const struct iommu_backend_ops *backend,
 		       struct iommu_domain *domain, struct device *dev,
-			struct iommu_group *group, bool *coherent)
+		       struct iommu_group *group, bool *coherent)
 {
 	*coherent = false;
 	if (!backend->finalize)
@@ -180,7 +180,7 @@ struct iommu_backend_limits {
 
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
 			struct device *dev, struct iommu_group *group,
-			 struct iommu_backend_limits *limits);
+			struct iommu_backend_limits *limits);
 
 bool iommu_backend_within(struct iommu_domain *domain,
 			  const struct iommu_backend_limits *limits);

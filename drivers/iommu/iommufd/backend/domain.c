@@ -156,7 +156,7 @@ int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
  */
 int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
 			    const unsigned long *pfns, unsigned long npages,
-			     int prot)
+			    int prot)
 {
 	unsigned long i;
 	int rc;

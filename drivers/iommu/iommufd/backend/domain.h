@@ -9,7 +9,7 @@ int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
 		      phys_addr_t phys, size_t length, int prot);
 int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
 			    const unsigned long *pfns, unsigned long npages,
-			     int prot);
+			    int prot);
 int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
 			   size_t length);
 void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,

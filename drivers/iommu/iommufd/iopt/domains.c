@@ -2,9 +2,10 @@
 /*
  * The domains of an I/O page table
  *
- * All domains of an I/O page table map the same areas. A new one is filled
- * before it is listed, and an old one leaves the list before it is emptied.
- * With the first domain all memory is pinned, with the last it is unpinned.
+ * All domains of an I/O page table map the same areas.  A new one is filled
+ * before it is listed, and an old one leaves the list before it is emptied;
+ * since MMIO may be revoked in between, iopt/mmio.c changes the list.  With the
+ * first domain all memory is pinned, with the last it is unpinned.
  */
 #include <linux/bits.h>
 #include <linux/lockdep.h>

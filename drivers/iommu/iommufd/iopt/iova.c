@@ -145,12 +145,14 @@ static bool search_above(struct iova_search *search)
 }
 
 /*
- * Find the lowest free IOVA, except that gaps which were too small for an
- * earlier search with the same alignment are looked at again only when nothing
- * else is left. The search passes few mappings, and the next one goes on from
- * there.
+ * Find a free IOVA, a low one if that is quick:
+ *
+ *  1. from where the last search with this alignment ended, past QUICK_STEPS
+ *     ranges in use at most;
+ *  2. above what the kernel has chosen, or above all mappings;
+ *  3. everywhere.
  */
-static bool search_lowest(struct iova_search *search)
+static bool search_all(struct iova_search *search)
 {
 	struct iopt_iova_hints *hints = &search->iopt->hints;
 	unsigned long *next;
@@ -181,9 +183,9 @@ static bool search_lowest(struct iova_search *search)
  * iopt_iova_choose() - Find a free range for a new mapping
  * @iopt: The I/O page table.
  * @length: Bytes, not 0, a multiple of io_pagetable::iova_alignment.
- * @offset: Address of the memory.  Where IOVA and address agree in their lower
- *	bits, a huge page of the CPU can be one of the IOMMU; above 1 GiB there
- *	are none.
+ * @offset: Address of the memory. The IOVA gets the same lower bits if it can,
+ *	up to 1 GiB, the size of the largest page, so that a huge page of the
+ *	CPU can be one of the IOMMU.
  * @iova: Set to the first byte.
  *
  * Context: Process context, with io_pagetable::iova_lock held for writing.
@@ -204,9 +206,9 @@ int iopt_iova_choose(struct io_pagetable *iopt, unsigned long length,
 	huge = length >= SZ_1G ? SZ_1G :
 				 roundup_pow_of_two(max(length, PAGE_SIZE));
 	search.align = max(huge, iopt->iova_alignment);
-	if (!search_lowest(&search)) {
+	if (!search_all(&search)) {
 		search.align = max(PAGE_SIZE, iopt->iova_alignment);
-		if (!search_lowest(&search))
+		if (!search_all(&search))
 			return -ENOSPC;
 	}
 	hints->above_chosen = max(hints->above_chosen, search.iova + length);

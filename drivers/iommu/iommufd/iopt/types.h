@@ -60,8 +60,8 @@ struct iopt_iova_hints {
  * @unmaps: Number of mappings unmapped so far.
  * @pinned: Pages that are pinned for its domains.
  *
- * @bytes and @mappings change with io_pagetable::iova_lock held for writing.  Any
- * of them may be read without a lock.
+ * @bytes and @mappings change with io_pagetable::iova_lock held for writing.
+ *	Any of them may be read without a lock.
  */
 struct iopt_stats {
 	unsigned long bytes;
@@ -77,9 +77,10 @@ struct iopt_stats {
  *	the domains.  Attaching and detaching are exclusive and take it for
  *	writing.  Mapping and unmapping hold it for reading from before an area
  *	comes or goes until after.  Outside @iova_lock.
- * @domains: struct iopt_domain.  The list changes with @iova_lock held for
- *	writing and the lock of @mmios held as well.  Which groups are attached
- *	changes with the lock of @mmios held as well.
+ * @domains: struct iopt_domain. A reader of the list holds @domains_lock,
+ *	@iova_lock or the lock of @mmios; to change it takes all three, the
+ *	first two for writing. Which groups are attached changes with the lock
+ *	of @mmios held as well.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.

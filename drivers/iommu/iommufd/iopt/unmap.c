@@ -293,6 +293,7 @@ int iopt_unmap_split(struct io_pagetable *iopt, unsigned long start,
 	struct unmap_split split;
 	int rc;
 
+	*unmapped = 0;
 	rc = split_alloc(&split);
 	if (rc)
 		return rc;

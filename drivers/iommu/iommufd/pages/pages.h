@@ -26,13 +26,13 @@ enum iopt_kind {
 /**
  * struct iopt_pages_ops - A kind of memory
  * @size: Bytes of iopt_pages_kind_private(), a multiple of the size of a long.
- * @pin: Pin up to @npages pages from @index on for any length of time, and list
- *	them; all are in one chunk of iopt_pages::pfns. Returns the number of
- *	pages pinned, at least 1, or an errno. Sets *@layout to how they lie in
- *	memory, and so what the list has; before, *@layout tells that of the
- *	pages that the caller has pinned just before, a hint. Each page has one
- *	pin, as pin_user_pages() counts them. Called with iopt_pages::lock held;
- *	may sleep and fault in user memory.
+ * @pin: Pin up to @npages pages from @index on for any length of time, and
+ *	list them; all are in one chunk of iopt_pages::pfns.  Returns the number
+ *	of pages pinned, at least 1, or an errno.  *@layout, in: the layout of the
+ *	pages that the previous call has pinned, a hint; out: the layout of these
+ *	pages, and so whether the list has all of them.  Each page has one pin, as
+ *	pin_user_pages() counts them.  Called with iopt_pages::lock held; may
+ *	sleep and fault in user memory.
  * @release: Release what iopt_pages_kind_private() holds; nothing is pinned.
  *	May be NULL.
  */

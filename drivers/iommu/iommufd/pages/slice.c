@@ -136,7 +136,7 @@ err_unmap:
 /* Map contiguous PFN ranges, one after the other. */
 static int slice_map_ranges(struct iopt_slice *slice, struct iopt_pfn_range *range,
 			    struct iommu_domain *domain, unsigned long iova,
-			  int prot, bool huge_pages)
+			    int prot, bool huge_pages)
 {
 	bool whole_pages = PAGE_ALIGNED(slice->offset | slice->length);
 	size_t length, offset = slice->offset, done = 0;

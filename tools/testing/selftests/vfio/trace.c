@@ -2,69 +2,11 @@
 /*
  * The tracepoints of the VFIO driver: names, fields, and when the events occur.
  */
-#include <sys/mount.h>
-#include <sys/stat.h>
-
+#include "../tracing.h"
 #include "test.h"
 
-#define TRACING		"/sys/kernel/tracing"
-/* A buffer of this test's own */
-#define INSTANCE	TRACING "/instances/selftests-vfio"
 #define COMMAND		4	/* of the configuration space */
 #define COMMAND_MEMORY	2
-
-/* What a file has, up to a limit; or an empty string */
-static const char *contents(const char *path)
-{
-	static char text[1 << 16];
-	size_t length = 0;
-	FILE *file = fopen(path, "re");
-
-	if (file) {
-		length = fread(text, 1, sizeof(text) - 1, file);
-		fclose(file);
-	}
-	text[length] = 0;
-	return text;
-}
-
-static int store(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-/* Number of events "NAME: FIELDS" since forget_events() */
-static int events(const char *event)
-{
-	char line[256];
-	const char *at;
-	int n = 0;
-
-	snprintf(line, sizeof(line), ": %s\n", event);
-	for (at = contents(INSTANCE "/trace"); (at = strstr(at, line)); at++)
-		n++;
-	return n;
-}
-
-static void forget_events(void)
-{
-	store(INSTANCE "/trace", "\n");
-}
-
-#define EVENT(fmt, ...)							\
-({									\
-	static char _event[128];					\
-									\
-	snprintf(_event, sizeof(_event), fmt, __VA_ARGS__);		\
-	_event;								\
-})
 
 FIXTURE(trace)
 {
@@ -75,19 +17,14 @@ FIXTURE(trace)
 
 FIXTURE_SETUP(trace)
 {
-	if (access(TRACING "/events", F_OK) &&
-	    mount("tracefs", TRACING, "tracefs", 0, NULL))
-		SKIP(return, "this kernel has no tracefs");
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
-	rmdir(INSTANCE);
-	ASSERT_EQ(0, mkdir(INSTANCE, 0700));
-	ASSERT_EQ(0, store(INSTANCE "/events/vfio/enable", "1"));
+	ASSERT_EQ(0, tracing_start("vfio"));
 }
 
 FIXTURE_TEARDOWN(trace)
 {
-	EXPECT_EQ(0, rmdir(INSTANCE));
+	EXPECT_EQ(0, tracing_stop());
 	EXPECT_EQ(0, close(self->dev));
 	EXPECT_EQ(0, close(self->iommu));
 }

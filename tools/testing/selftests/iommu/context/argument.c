@@ -18,7 +18,10 @@ union argument {
 	unsigned char bytes[2 * PAGE];
 };
 
-/* Every ioctl there is, its smallest argument, and its largest */
+/*
+ * Each ioctl that needs no device, its smallest argument, and its largest.
+ * Those of HWPTs and of hardware information are tested in hwpt/.
+ */
 static const struct {
 	unsigned int request;
 	__u32 min;
