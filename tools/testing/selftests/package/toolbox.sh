@@ -61,10 +61,22 @@ check "nothing was made by any of these" \
 	same "$(find "$IOMMUFD_CACHE" -name headers -o -name .recipe)" ""
 
 check "a toolbox is begun" killed 4 "$toolbox" -s bookworm true
-check "and not there yet" [ ! -e "$IOMMUFD_CACHE/toolbox/bookworm" ]
+check "and not there yet" same \
+	"$(find "$IOMMUFD_CACHE/toolbox" -maxdepth 2 -name .recipe)" ""
 check "the next run makes it" \
 	same "$("$toolbox" -s bookworm sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null)" \
 	bookworm
+# As one of a list of packages that is not this tree's, used long ago
+other=$IOMMUFD_CACHE/toolbox/bookworm-1
+mkdir "$other"
+touch -d '2 days ago' "$other.lock"
+rm "$IOMMUFD_CACHE"/toolbox/bookworm-*/.recipe
+check "one in use is kept when another is made" flock -o -s "$other.lock" \
+	sh -c '"$0" -s bookworm true && [ -e "$1" ]' "$toolbox" "$other"
+rm "$IOMMUFD_CACHE"/toolbox/bookworm-*/.recipe
+check "one that is not used is removed then" sh -c \
+	'"$0" -s bookworm true && [ ! -e "$1" ] && [ ! -e "$1.lock" ]' \
+	"$toolbox" "$other"
 check "a download is begun" killed 3 "$fetch" -k 6.12 build
 check "the next run completes it" "$fetch" -k 6.12 build
 check "and there are the headers" \
