@@ -71,7 +71,7 @@ other=$IOMMUFD_CACHE/toolbox/bookworm-1
 mkdir "$other"
 touch -d '2 days ago' "$other.lock"
 rm "$IOMMUFD_CACHE"/toolbox/bookworm-*/.recipe
-check "one in use is kept when another is made" flock -o -s "$other.lock" \
+check "one in use is kept when another is made" flock -s "$other.lock" \
 	sh -c '"$0" -s bookworm true && [ -e "$1" ]' "$toolbox" "$other"
 rm "$IOMMUFD_CACHE"/toolbox/bookworm-*/.recipe
 check "one that is not used is removed then" sh -c \
