@@ -13,18 +13,19 @@
 #include <linux/types.h>
 
 DECLARE_EVENT_CLASS(iommufd_range,
-	TP_PROTO(u32 ioas, u64 iova, u64 length, int rc),
-	TP_ARGS(ioas, iova, length, rc),
-	TP_STRUCT__entry(__field(u32, ioas)
-			 __field(u64, iova)
-			 __field(u64, length)
-			 __field(int, rc)),
-	TP_fast_assign(__entry->ioas = ioas;
-		       __entry->iova = iova;
-		       __entry->length = length;
-		       __entry->rc = rc;),
-	TP_printk("ioas=%u iova=0x%llx length=0x%llx rc=%d", __entry->ioas,
-		  __entry->iova, __entry->length, __entry->rc)
+		    TP_PROTO(u32 ioas, u64 iova, u64 length, int rc),
+		    TP_ARGS(ioas, iova, length, rc),
+		    TP_STRUCT__entry(__field(u32, ioas)
+				     __field(u64, iova)
+				     __field(u64, length)
+				     __field(int, rc)),
+		    TP_fast_assign(__entry->ioas = ioas;
+				   __entry->iova = iova;
+				   __entry->length = length;
+				   __entry->rc = rc;),
+		    TP_printk("ioas=%u iova=0x%llx length=0x%llx rc=%d",
+			      __entry->ioas, __entry->iova, __entry->length,
+			      __entry->rc)
 );
 
 /*
