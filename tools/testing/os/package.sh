@@ -79,7 +79,23 @@ headers 7.4.0-made-up '# that is all'
 headers 6.13.0-made-up CONFIG_IOMMUFD=y
 headers 6.14.0-made-up CONFIG_IOMMUFD=m
 
+# with_vfio_pci yes|no: make the initramfs anew, with or without it.  That of the
+# system that check has made has it.
+with_vfio_pci() {
+	if command -v update-initramfs >/dev/null; then
+		sed -i '/^vfio-pci$/d' /etc/initramfs-tools/modules
+		[ "$1" = no ] || echo vfio-pci >>/etc/initramfs-tools/modules
+		update-initramfs -u -k "$k" >"$tmp/out" 2>&1
+	else
+		rm -f /etc/dracut.conf.d/vfio.conf
+		[ "$1" = no ] || echo 'force_drivers+=" vfio-pci "' \
+			>/etc/dracut.conf.d/vfio.conf
+		dracut -q --force "$initramfs" "$k" >"$tmp/out" 2>&1
+	fi
+}
+
 # Without headers; the initramfs has no vfio-pci
+with_vfio_pci no
 holds >"$tmp/held" || true
 files >"$tmp/files"
 sum=$(sha256sum "$initramfs")
@@ -97,13 +113,7 @@ check "the initramfs is still the same" same "$(sha256sum "$initramfs")" "$sum"
 check "the system is as it was before" theirs
 
 # The initramfs has a vfio-pci
-if command -v update-initramfs >/dev/null; then
-	echo vfio-pci >>/etc/initramfs-tools/modules
-	update-initramfs -u -k "$k" >"$tmp/out"
-else
-	echo 'force_drivers+=" vfio-pci "' >/etc/dracut.conf.d/vfio.conf
-	dracut -q --force "$initramfs" "$k" >"$tmp/out" 2>&1
-fi
+with_vfio_pci yes
 holds >"$tmp/held"
 files >"$tmp/files"
 check "the initramfs holds the kernel's vfio-pci" grep -q 'kernel/.*/vfio-pci.ko' "$tmp/held"
