@@ -17,20 +17,6 @@
 #include "mmio.h"
 
 /**
- * iopt_area_first() - The area that comes with a pages object
- * @pages: A pages object that was allocated with private data for an area.
- *
- * The first area of a pages object is part of its allocation: most have no
- * other one.
- *
- * Return: the area, zeroed at first.
- */
-struct iopt_area *iopt_area_first(struct iopt_pages *pages)
-{
-	return iopt_pages_private(pages);
-}
-
-/**
  * iopt_area_alloc() - Allocate another area for a pages object
  * @pages: The pages object.
  *
@@ -62,25 +48,6 @@ struct iopt_area *iopt_area_alloc_any(void)
 	return kzalloc(sizeof(struct iopt_mmio_area), GFP_KERNEL_ACCOUNT);
 }
 
-/**
- * iopt_area_init() - Describe what an area maps
- * @area: The area, zeroed; its IOVA range is for the caller to set.
- * @pages: The pages object.  The area takes over the caller's reference.
- * @start: First byte in it.
- * @length: Bytes, not 0.
- * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
- *
- * Context: Any.
- */
-void iopt_area_init(struct iopt_area *area, struct iopt_pages *pages,
-		    unsigned long start, unsigned long length, int prot)
-{
-	iopt_slice_init(&area->slice, pages, start, length);
-	/* MMIO is in no cache. */
-	area->prot = pages->kind == IOPT_MMIO ?
-			     (prot & ~IOMMU_CACHE) | IOMMU_MMIO : prot;
-}
-
 static void area_free(struct iopt_area *area)
 {
 	struct iopt_pages *pages = area->slice.pages;
@@ -105,38 +72,6 @@ void iopt_areas_free(struct list_head *areas)
 		area_free(area);
 		cond_resched();
 	}
-}
-
-/**
- * iopt_area_pin() - Pin an area of memory for the domains
- * @iopt: The I/O page table.
- * @area: The area.
- *
- * Context: Process context.  May fault in user memory.
- *
- * Return: as iopt_slice_pin().
- */
-int iopt_area_pin(struct io_pagetable *iopt, struct iopt_area *area)
-{
-	int rc = iopt_slice_pin(&area->slice);
-
-	if (!rc)
-		atomic_long_add(iopt_slice_npages(&area->slice),
-				&iopt->stats.pinned);
-	return rc;
-}
-
-/**
- * iopt_area_unpin() - Undo iopt_area_pin()
- * @iopt: The I/O page table.
- * @area: The area, in no domain any more.
- *
- * Context: Process context.  Cannot fail and needs no memory.
- */
-void iopt_area_unpin(struct io_pagetable *iopt, struct iopt_area *area)
-{
-	atomic_long_sub(iopt_slice_npages(&area->slice), &iopt->stats.pinned);
-	iopt_slice_unpin(&area->slice);
 }
 
 /**

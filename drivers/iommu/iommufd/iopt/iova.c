@@ -217,42 +217,6 @@ int iopt_iova_choose(struct io_pagetable *iopt, unsigned long length,
 }
 
 /**
- * iopt_iova_check() - See whether a range is free for a new mapping
- * @iopt: The I/O page table.
- * @start: First byte.
- * @last: Last byte, inclusive.
- *
- * Context: Any, with io_pagetable::iova_lock held.
- *
- * Return: 0, -EINVAL when @start is misaligned or some of the range is
- * reserved, -EEXIST when something is mapped in it.
- */
-int iopt_iova_check(struct io_pagetable *iopt, unsigned long start,
-		    unsigned long last)
-{
-	if ((start & (iopt->iova_alignment - 1)) ||
-	    range_taken(&iopt->reserved, start, last))
-		return -EINVAL;
-	if (iopt_ranges_first(&iopt->areas, start, last))
-		return -EEXIST;
-	return 0;
-}
-
-/**
- * iopt_iova_freed() - Have searches look at an IOVA again
- * @iopt: The I/O page table.
- * @iova: The lowest IOVA that was freed.
- *
- * Context: Any, with io_pagetable::iova_lock held for writing.
- */
-void iopt_iova_freed(struct io_pagetable *iopt, unsigned long iova)
-{
-	lockdep_assert_held_write(&iopt->iova_lock);
-
-	iopt->hints.lowest_freed = min(iopt->hints.lowest_freed, iova);
-}
-
-/**
  * iopt_reserve_locked() - Keep a range of IOVA from being mapped
  * @iopt: The I/O page table.
  * @start: First byte.

@@ -22,18 +22,6 @@
 #include "mmio.h"
 #include "walk.h"
 
-/**
- * iopt_map_init() - Start with nothing to map
- * @map: The mappings to be.
- * @iopt: The I/O page table that they are to go to.
- */
-void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt)
-{
-	map->iopt = iopt;
-	INIT_LIST_HEAD(&map->areas);
-	map->length = 0;
-}
-
 /* Takes over @area and the reference to @pages. */
 static void map_add_area(struct iopt_map *map, struct iopt_area *area,
 			 struct iopt_pages *pages, unsigned long start,

@@ -20,7 +20,6 @@ struct iopt_map {
 	unsigned long iova;
 };
 
-void iopt_map_init(struct iopt_map *map, struct io_pagetable *iopt);
 int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 		      unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);
@@ -36,5 +35,18 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 void iopt_map_commit(struct iopt_map *map);
 void iopt_map_abort(struct iopt_map *map);
 void iopt_map_destroy(struct iopt_map *map);
+
+/**
+ * iopt_map_init() - Start with nothing to map
+ * @map: The mappings to be.
+ * @iopt: The I/O page table that they are to go to.
+ */
+static inline void iopt_map_init(struct iopt_map *map,
+				 struct io_pagetable *iopt)
+{
+	map->iopt = iopt;
+	INIT_LIST_HEAD(&map->areas);
+	map->length = 0;
+}
 
 #endif

@@ -12,24 +12,6 @@
 #include "slice.h"
 
 /**
- * iopt_slice_init() - Describe a range of bytes of a pages object
- * @slice: The slice.
- * @pages: The pages object; the slice takes over the caller's reference, or
- *	does not outlive a reference that another object has.
- * @start: First byte in it.
- * @length: Number of bytes, not 0.
- */
-void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
-		     unsigned long start, unsigned long length)
-{
-	slice->pages = pages;
-	slice->user.start = start >> PAGE_SHIFT;
-	slice->user.last = (start + length - 1) >> PAGE_SHIFT;
-	slice->offset = offset_in_page(start);
-	slice->length = length;
-}
-
-/**
  * iopt_slice_split() - Make two slices of one
  * @slice: The slice; keeps its first @length bytes.
  * @tail: Set to the rest.

@@ -4,6 +4,7 @@
 
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
+#include <linux/mm.h>
 
 #include "pages.h"
 
@@ -22,8 +23,6 @@ struct iopt_slice {
 	unsigned long length;
 };
 
-void iopt_slice_init(struct iopt_slice *slice, struct iopt_pages *pages,
-		     unsigned long start, unsigned long length);
 void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
 		      unsigned long length, bool pinned);
 int iopt_slice_pin(struct iopt_slice *slice);
@@ -46,6 +45,25 @@ static inline unsigned long iopt_slice_npages(const struct iopt_slice *slice)
 static inline unsigned long iopt_slice_start(const struct iopt_slice *slice)
 {
 	return slice->user.start * PAGE_SIZE + slice->offset;
+}
+
+/**
+ * iopt_slice_init() - Describe a range of bytes of a pages object
+ * @slice: The slice.
+ * @pages: The pages object; the slice takes over the caller's reference, or
+ *	does not outlive a reference that another object has.
+ * @start: First byte in it.
+ * @length: Number of bytes, not 0.
+ */
+static inline void iopt_slice_init(struct iopt_slice *slice,
+				   struct iopt_pages *pages,
+				   unsigned long start, unsigned long length)
+{
+	slice->pages = pages;
+	slice->user.start = start >> PAGE_SHIFT;
+	slice->user.last = (start + length - 1) >> PAGE_SHIFT;
+	slice->offset = offset_in_page(start);
+	slice->length = length;
 }
 
 #endif
