@@ -2,10 +2,7 @@
 # Sourced by the tests beside it: a made-up host in the directory $tree, of which
 # iommuctl is told to take its files.
 # shellcheck shell=sh disable=SC2034,SC2154 # what is set here is used there
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 chmod 755 "$tmp" # also users other than root look at it
 iommuctl=$top/tools/iommuctl/iommuctl
 tree=$tmp/tree

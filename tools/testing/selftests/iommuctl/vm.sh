@@ -2,10 +2,7 @@
 # Sourced by the tests beside it that run in a VM: what iommuctl says is held against
 # what the kernel does.
 # shellcheck shell=sh disable=SC2034,SC2154 # what is set here is used there
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 iommuctl=$top/tools/iommuctl/iommuctl
 export LC_ALL=C
 rel=$(uname -r)

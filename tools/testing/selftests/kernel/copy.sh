@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The shortest program, tools/examples/copy, does what it says.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 edu=0000:00:04.0
 
 check "a device is bound to vfio-pci" "$top/tools/testing/vm/bind" vfio-pci $edu

@@ -6,10 +6,7 @@
 # but in no public header.  And the callers in KVM that drivers/vfio/kvm_hook.c knows by
 # name have that name.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 compat=$top/include/compat/linux
 btf=/sys/kernel/btf
 core=vfio_pci_core_device entry=vfio_pci_mmap_vma

@@ -3,10 +3,7 @@
 # Each shell command of the documents is run by a test, or has a reason not to be:
 # the list `commands' says which.  Runs those that it leaves to this test.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 list=$here/../selftests/package/commands
 cd "$top"
 

@@ -3,10 +3,7 @@
 # What the documents quote of the modules is what the modules have: lines of the
 # kernel log, parameters.  And where links lead to there is something.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 cd "$top"
 docs=Documentation
 iommufd=drivers/iommu/iommufd vfio=drivers/vfio

@@ -3,10 +3,7 @@
 # "make install" and "make uninstall" below a directory, and what make says to bad
 # input: one line.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 kernel_line "${KERNEL:-6.12}"
 "$here/fetch" -k "${KERNEL:-6.12}" build
 # In a copy: other tests have the modules of this tree

@@ -3,10 +3,7 @@
 # Which kernels the modules are built for, as dkms.conf tells DKMS and as Kbuild
 # goes by it; and that a kernel that is left out is no failure.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 
 # verdict ACTION KERNEL: what DKMS finds in dkms.conf when it is about to do ACTION for
 # KERNEL: "build" or "skip", and whether it would install the modules by itself.

@@ -3,10 +3,7 @@
 # The manual builds without a warning, and has all calls, functions and figures.
 # Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 cd "$top"
 html=$tmp/html/Documentation
 

@@ -3,10 +3,7 @@
 # What the package does with loaded modules when it has been installed or removed:
 # tools/system/reload, with the kernel's own vfio-pci and ours.  For a VM.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 rel=$(uname -r)
 updates=/lib/modules/$rel/updates
 bdf=0000:00:04.0

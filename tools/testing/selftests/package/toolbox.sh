@@ -3,10 +3,7 @@
 # What the toolbox and fetch say when something is missing, one line, and that the
 # next run heals what another left half done.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 export IOMMUFD_CACHE="$tmp/cache"
 mkdir "$IOMMUFD_CACHE"
 toolbox=$top/tools/testing/toolbox fetch=$here/fetch

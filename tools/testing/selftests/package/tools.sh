@@ -3,10 +3,7 @@
 # The package iommufd-tools: what is in it, what it needs, and that its program runs.
 # Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
 
 # In a copy: whoever runs this may have made packages in this tree

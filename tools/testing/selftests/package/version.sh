@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The version in dkms.conf is the version of everything.  Prints TAP.
 set -eu
-here=$(cd ../../vm && pwd)
-. "$here/common.sh"
-. ../../tap.sh
-echo "TAP version 13"
+. ../test.sh
 cd "$top"
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 
