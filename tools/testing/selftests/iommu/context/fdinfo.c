@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* /proc/PID/fdinfo of a file of /dev/iommu: what its context maps and pins. */
+#include <pthread.h>
+#include <sys/wait.h>
+
 #include "mock.h"
 
 #define MEMORY		(64 * PAGE)
@@ -184,6 +187,130 @@ TEST_F(fdinfo, counts_parts_of_a_mapping)
 	EXPECT_EQ(2, ioas_value(fd, id, "mappings"));
 	EXPECT_EQ(0, iommu_destroy(fd, dev.id));
 	EXPECT_EQ(0, ioas_value(fd, id, "pinned"));
+}
+
+/* The caller cannot be told the IOVA, so the mapping is undone. */
+TEST_F(fdinfo, does_not_count_a_map_that_cannot_be_answered)
+{
+	struct iommu_ioas_map *arg = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+					  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	__u32 id = self->ioas_id;
+	struct mock_dev dev;
+	int fd = self->fd;
+
+	ASSERT_NE(MAP_FAILED, (void *)arg);
+	ASSERT_EQ(0, mock_attach(fd, id, &dev));
+	arg->size = sizeof(*arg);
+	arg->flags = RW;
+	arg->ioas_id = id;
+	arg->user_va = addr(self->memory);
+	arg->length = MEMORY;
+	ASSERT_EQ(0, mprotect(arg, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, call(fd, IOMMU_IOAS_MAP, arg));
+	EXPECT_EQ(0, ioas_value(fd, id, "mapped"));
+	EXPECT_EQ(0, ioas_value(fd, id, "mappings"));
+	EXPECT_EQ(0, ioas_value(fd, id, "pinned"));
+	EXPECT_EQ(0, fdinfo_count(fd, "iommufd-maps"));
+	EXPECT_EQ(0, fdinfo_count(fd, "iommufd-unmaps"));
+	munmap(arg, PAGE);
+}
+
+/* The file that a child has inherited is of its parent's context. */
+TEST_F(fdinfo, of_an_inherited_file)
+{
+	__u32 id = self->ioas_id;
+	int fd = self->fd;
+	int status;
+	pid_t pid;
+
+	EXPECT_EQ(0, ioas_map(fd, id, self->memory, 3 * PAGE, AT));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		bool same = ioas_value(fd, id, "mapped") == 12 &&
+			    fdinfo_count(fd, "iommufd-maps") == 1;
+
+		close(fd);
+		_exit(!same);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(12, ioas_value(fd, id, "mapped"));
+}
+
+struct busy {
+	int fd;
+	__u32 ioas_id;
+	char *memory;
+	bool stop;
+};
+
+static void *map_and_unmap(void *arg)
+{
+	struct busy *busy = arg;
+	long failed = 0;
+
+	while (!__atomic_load_n(&busy->stop, __ATOMIC_RELAXED)) {
+		failed += !!ioas_map(busy->fd, busy->ioas_id, busy->memory,
+				     MEMORY, AT);
+		failed += !!ioas_unmap(busy->fd, busy->ioas_id, AT, MEMORY);
+	}
+	return (void *)failed;
+}
+
+static void *come_and_go(void *arg)
+{
+	struct busy *busy = arg;
+	long failed = 0;
+	__u32 id;
+
+	while (!__atomic_load_n(&busy->stop, __ATOMIC_RELAXED)) {
+		failed += !!ioas_alloc(busy->fd, &id);
+		failed += !!ioas_map(busy->fd, id, busy->memory, PAGE, AT);
+		failed += !!iommu_destroy(busy->fd, id);
+	}
+	return (void *)failed;
+}
+
+/* Objects come and go, and are destroyed while a reader holds them. */
+TEST_F(fdinfo, while_other_threads_map_and_destroy)
+{
+	struct busy busy = {
+		.fd = self->fd,
+		.ioas_id = self->ioas_id,
+		.memory = self->memory,
+	};
+	void *(*const work[])(void *) = { map_and_unmap, come_and_go };
+	pthread_t threads[ARRAY_LEN(work)];
+	struct mock_dev dev;
+	void *failed;
+	size_t i;
+	long n = 0;
+
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &dev));
+	for (i = 0; i < ARRAY_LEN(work); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, work[i], &busy));
+	for (i = 0; i < patient_rounds(1000); i++) {
+		n = ioas_value(self->fd, self->ioas_id, "mapped");
+		if (n != 0 && n != (long)(MEMORY >> 10))
+			break;
+		n = fdinfo_kib(self->fd, "iommufd-mapped");
+		if (n < 0 || n > (long)((MEMORY + PAGE) >> 10))
+			break;
+	}
+	EXPECT_EQ(patient_rounds(1000), i)
+		TH_LOG("%ld KiB mapped", n);
+	__atomic_store_n(&busy.stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < ARRAY_LEN(work); i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], &failed));
+		EXPECT_EQ(NULL, failed);
+	}
+
+	EXPECT_EQ(0, ioas_value(self->fd, self->ioas_id, "mapped"));
+	EXPECT_EQ(0, ioas_value(self->fd, self->ioas_id, "mappings"));
+	EXPECT_EQ(0, ioas_value(self->fd, self->ioas_id, "pinned"));
+	EXPECT_EQ(fdinfo_count(self->fd, "iommufd-maps"),
+		  fdinfo_count(self->fd, "iommufd-unmaps"));
 }
 
 TEST_HARNESS_MAIN
