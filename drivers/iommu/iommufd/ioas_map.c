@@ -84,7 +84,7 @@ static int map_begin_vma(struct iommufd_ctx *ictx, struct iopt_map *map,
  * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE.
  * @fixed_iova: As for iopt_map_begin().
  *
- * To look for the VMA costs about as much as to map a page. So the address is
+ * To look for the VMA costs about as much as to map a page.  So the address is
  * taken for one of memory first, if there is a domain: pinning tells if it is
  * not.
  *
@@ -174,6 +174,15 @@ static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
 	return rc ?: respond_and_commit(map, out_iova);
 }
 
+/* End a call that maps and whose result is @rc; its caller gave @iova. */
+static int map_end(struct iopt_map *map, u32 ioas_id, u64 iova, u64 length,
+		   int rc)
+{
+	iopt_map_destroy(map);
+	trace_iommufd_map(ioas_id, rc ? iova : map->iova, length, rc);
+	return rc;
+}
+
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map __user *umap = ucmd->ubuffer;
@@ -203,9 +212,7 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 					    &fixed_iova : NULL);
 	if (!rc)
 		rc = respond_and_commit(&map, &umap->iova);
-	iopt_map_destroy(&map);
-	trace_iommufd_map(cmd->ioas_id, rc ? cmd->iova : map.iova, cmd->length,
-			  rc);
+	rc = map_end(&map, cmd->ioas_id, cmd->iova, cmd->length, rc);
 	iommufd_object_put(&ioas->obj);
 	return rc;
 }
@@ -240,9 +247,7 @@ int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
 			       ucmd->ictx->account_mode);
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
-	iopt_map_destroy(&map);
-	trace_iommufd_map(cmd->ioas_id, rc ? cmd->iova : map.iova, cmd->length,
-			  rc);
+	rc = map_end(&map, cmd->ioas_id, cmd->iova, cmd->length, rc);
 	fput(file);
 out_put:
 	iommufd_object_put(&ioas->obj);
@@ -288,9 +293,7 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->dst_iova,
 				     &ucopy->dst_iova);
-	iopt_map_destroy(&map);
-	trace_iommufd_map(cmd->dst_ioas_id, rc ? cmd->dst_iova : map.iova,
-			  cmd->length, rc);
+	rc = map_end(&map, cmd->dst_ioas_id, cmd->dst_iova, cmd->length, rc);
 	iommufd_object_put(&dst->obj);
 	return rc;
 }
