@@ -18,12 +18,13 @@
  * @obj: The object; the driver that created it is one of its users.
  * @ictx: The context; this holds a reference.
  * @ops: The functions of the driver.
- * @iopt_access: Its pins, in @ioas. While the access is being detached and
+ * @iopt_access: Its pins, in @ioas.  While the access is being detached and
  *	@ioas is NULL already, they are in the IOAS that it was attached to.
  * @attach_lock: Held from the first to the last step of a change of @ioas.
  *	Outside the locks of an IOAS.
- * @ioas_lock: Guards @ioas. Held for reading while a call works on @ioas, so
- *	that user memory may be faulted in. Not held while the driver is called.
+ * @ioas_lock: Guards @ioas.  Held for reading while a call works on @ioas, so
+ *	that user memory may be faulted in.  Not held while the driver is
+ *	called.
  * @ioas: The IOAS that it is attached to, of which this is a user, or NULL.
  */
 struct iommufd_access {
@@ -192,8 +193,8 @@ EXPORT_SYMBOL_GPL(iommufd_access_attach);
  * @access: The access, attached.
  * @ioas_id: ID of the IOAS; nothing happens if it is the same.
  *
- * The driver is told to drop all its pins, as by iommufd_access_detach(). Until
- * the driver has done so, the access is detached.
+ * The driver is told to drop all its pins, as by iommufd_access_detach().
+ * Until the driver has done so, the access is detached.
  *
  * Context: Process context.
  *
@@ -260,7 +261,7 @@ static int check_range(unsigned long iova, unsigned long length,
  *	written.
  *
  * The pages stay, and the mappings of the range stay, until
- * iommufd_access_unpin_pages(). Ranges may be pinned many times, and overlap.
+ * iommufd_access_unpin_pages().  Ranges may be pinned many times, and overlap.
  * The process that has mapped the pages is charged for them, unless a device
  * has them pinned as well. iommufd_access_ops::unmap() may be called for the
  * range before this function returns.

@@ -3,7 +3,7 @@
  * Attaching devices to page tables
  *
  * A page table belongs to a group, so all attached devices of a group have one
- * page table. The first device that is attached attaches its group, and the
+ * page table.  The first device that is attached attaches its group, and the
  * last one that is detached detaches it.
  */
 #include <linux/device.h>
@@ -48,8 +48,8 @@ static int group_reserve(struct iommufd_group *igroup,
 	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
 	int rc;
 
-	rc = igroup->backend->walk_reserved(igroup->group,
-					     group_reserve_region, &arg);
+	rc = igroup->backend->walk_reserved(igroup->group, group_reserve_region,
+					    &arg);
 	if (rc)
 		iopt_unreserve(iopt, igroup);
 	return rc;
@@ -75,7 +75,7 @@ static int group_map_msi(struct iommufd_group *igroup,
 	int rc;
 
 	rc = igroup->backend->walk_reserved(igroup->group, group_find_sw_msi,
-					     &start);
+					    &start);
 	if (rc || start == PHYS_ADDR_MAX)
 		return rc;
 	return igroup->backend->map_msi(domain, start);
@@ -83,7 +83,7 @@ static int group_map_msi(struct iommufd_group *igroup,
 
 /*
  * Attach a group without a domain to a page table, or if @old is not NULL, move
- * it from there at once. On error nothing changes.
+ * it from there at once.  On error nothing changes.
  */
 static int group_attach_hwpt(struct iommufd_device *idev,
 			     struct iommufd_hwpt *hwpt,
@@ -153,7 +153,7 @@ static int probe_limits(struct iommufd_device *idev, struct iommufd_hwpt *old,
 	struct iommufd_group *igroup = idev->igroup;
 
 	return iommu_backend_probe(igroup->backend, idev->dev,
-				    old ? NULL : igroup->group, limits);
+				   old ? NULL : igroup->group, limits);
 }
 
 /*
@@ -184,10 +184,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		iommufd_object_put(&hwpt->obj);
 		if (!rc)
 			return hwpt;
-		/*
-		 * Whatever the driver has against this one, the next one may
-		 * do.
-		 */
+		/* The next one may do, whatever the driver has against this. */
 	}
 	return NULL;
 }
@@ -249,7 +246,7 @@ struct attach_target {
 
 /*
  * Attach a group, whose reserved regions the IOAS has, without a domain, or
- * move it from @old at once. The group is one more user of the page table that
+ * move it from @old at once.  The group is one more user of the page table that
  * is returned.
  */
 static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
@@ -392,7 +389,7 @@ out_put:
  * iommufd_device_attach() - Let a device do DMA
  * @idev: The binding, detached.
  * @pt_id: ID of an IOAS, for which a page table is found or made, or of a page
- *	table (HWPT). Set to the ID of the page table.
+ *	table (HWPT).  Set to the ID of the page table.
  *
  * Context: Process context; may fault in memory that is mapped.  Pairs with
  * iommufd_device_detach().

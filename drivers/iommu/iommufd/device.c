@@ -45,7 +45,7 @@ static int group_refuse_direct(const struct iommu_resv_region *region,
 
 /*
  * Log the name of a device of a group whose driver uses it for DMA of the host,
- * and return 1. Returns 0 if it has no host driver, or an errno if that cannot
+ * and return 1.  Returns 0 if it has no host driver, or an errno if that cannot
  * be told: the device lock may be held by a thread that waits for the group
  * lock, which iommu_group_for_each_dev() holds.
  */
@@ -77,8 +77,8 @@ static void group_log_owner(struct device *dev, struct iommu_group *group)
 /*
  * Where interrupts are not isolated, the user of a bound device can raise any
  * interrupt, by turning on bus mastering and having the device write to the
- * interrupt window: a group that is blocked from DMA is not blocked there. So
- * each bind takes the administrator's consent. An attach does not, as it gives
+ * interrupt window: a group that is blocked from DMA is not blocked there.  So
+ * each bind takes the administrator's consent.  An attach does not, as it gives
  * no further access to interrupts: a device that was bound before the consent
  * was withdrawn stays bound, and can be attached.
  */
@@ -244,14 +244,15 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, "IOMMUFD_TEST");
 /**
  * iommufd_device_bind() - Put a device under the control of a context
  * @ictx: The context.
- * @dev: The device; a driver binds it once. In the driver model it has a driver
- *	that does not use it for DMA of the host, until it is unbound again.
+ * @dev: The device; a driver binds it once.  In the driver model it has a
+ *	driver that does not use it for DMA of the host, until it is unbound
+ *	again.
  * @id: Set to the ID by which user space knows the device.
  *
  * Claims DMA ownership of the device's IOMMU group for the context and blocks
  * all DMA of the group, unless another device of the group is bound to the
- * context already. From then on no host driver and no other context can use a
- * device of the group. The binding holds a reference to the context.
+ * context already.  From then on no host driver and no other context can use a
+ * device of the group.  The binding holds a reference to the context.
  *
  * Context: Process context.  Pairs with iommufd_device_unbind().
  *

@@ -16,8 +16,8 @@ struct iommufd_hwpt;
  * @ictx: The context, which owns the group's DMA.
  * @backend: The backend of its IOMMU; this holds a reference.
  * @group: The kernel's group.
- * @ndevices: Number of devices bound. Guarded by iommufd_ctx::groups_lock; when
- *	it becomes 0, the group is released.
+ * @ndevices: Number of devices bound.  Guarded by iommufd_ctx::groups_lock;
+ *	when it becomes 0, the group is released.
  * @lock: Guards what follows, and iommufd_device::attached.  The outermost
  *	lock of a context.
  * @nattached: Number of devices attached.
@@ -40,8 +40,9 @@ struct iommufd_group {
 /**
  * struct iommufd_device - A device bound to a context
  * @obj: The object; the driver that bound it is one of its users.
- * @ictx: The context. The driver that bound the device holds a reference to it,
- *	unless an object of the context did, see iommufd_device_bind_owned().
+ * @ictx: The context.  The driver that bound the device holds a reference to
+ *	it, unless an object of the context did, see
+ *	iommufd_device_bind_owned().
  * @igroup: Its group.
  * @dev: The kernel's device.
  * @attached: The device is attached, and counted in iommufd_group::nattached.

@@ -3,7 +3,7 @@
  * Dirty tracking: which pages devices have written through a page table
  *
  * A dirty bit that is cleared in a page table must get into the bitmap of user
- * space, whatever happens. So the bitmap is pinned page by page, and each page
+ * space, whatever happens.  So the bitmap is pinned page by page, and each page
  * is pinned before the part of the page table that it is about is read.
  */
 #include <linux/err.h>

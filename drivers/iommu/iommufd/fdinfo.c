@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/PID/fdinfo of an open file of /dev/iommu: what its context maps and pins
+ * /proc/PID/fdinfo of an open file of /dev/iommu: what its context maps and
+ * pins
  *
  * Each line is a key, a colon, a tab and a value, as DRM has it.  User space
  * relies on the keys: see Documentation/userspace-api.md.

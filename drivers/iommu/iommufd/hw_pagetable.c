@@ -100,10 +100,10 @@ static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
 }
 
 /*
- * Fill a page table that is not published, and to which nothing is attached. If
- * its domain becomes final only with a device, @group is attached for a moment.
- * To the device that makes no difference, as the domain is empty. If @group is
- * NULL then, the page table stays empty: see iommufd_hwpt_attach().
+ * Fill a page table that is not published, and to which nothing is attached.
+ * If its domain becomes final only with a device, @group is attached for a
+ * moment.  To the device that makes no difference, as the domain is empty.  If
+ * @group is NULL then, the page table stays empty: see iommufd_hwpt_attach().
  */
 static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
 		     struct iommu_group *group)
@@ -127,11 +127,11 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
  * @group: The group, claimed; attached to @old, or without a domain.
  *
  * Where a domain becomes final only with a device, the first group is attached
- * before the page table is filled. To the device that makes no difference: from
- * blocked, memory appears bit by bit.
+ * before the page table is filled.  To the device that makes no difference:
+ * from blocked, memory appears bit by bit.
  *
- * Context: Process context, under iommufd_ioas::hwpts_lock. May fault in memory
- * that is mapped.
+ * Context: Process context, under iommufd_ioas::hwpts_lock.  May fault in
+ * memory that is mapped.
  *
  * Return: 0, or, with @group where it was, what iommu_backend_ops::finalize(),
  * attach() or replace(), or iopt_add_domain(), return.
@@ -269,7 +269,8 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	}
 	if (pt->type == &iommufd_ioas_type)
 		rc = hwpt_alloc_and_respond(ucmd, idev,
-					    container_of(pt, struct iommufd_ioas,
+					    container_of(pt,
+							 struct iommufd_ioas,
 							 obj),
 					    none ? NULL : &data);
 	else

@@ -17,7 +17,7 @@ struct iommufd_ucmd;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
- * @obj: The object. Each group that is attached is one of its users. A page
+ * @obj: The object.  Each group that is attached is one of its users.  A page
  *	table that was made for an attach is automatic: it is destroyed when the
  *	last group is detached.
  * @ioas: The IOAS that it maps, of which this is a user.
@@ -28,8 +28,8 @@ struct iommufd_ucmd;
  *	with.
  * @iopt_domain: The entry of @domain in the I/O page table of the IOAS, see
  *	iommufd_hwpt_filled().
- * @coherent: DMA is coherent even if the device asks for it not to be. Does not
- *	change once the page table is filled.
+ * @coherent: DMA is coherent even if the device asks for it not to be.  Does
+ *	not change once the page table is filled.
  * @dirty_tracking: What devices write is tracked.  Guarded by
  *	io_pagetable::domains_lock.
  */

@@ -197,11 +197,11 @@ int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd)
  * call
  * @ictx: The context.
  *
- * The IOAS that VFIO container calls act on is iommufd_ctx::vfio_ioas. The
- * pointer is no user of the IOAS, which can be destroyed at any time. So a call
- * that follows the pointer holds the xa_lock of iommufd_ctx::objects, and looks
- * whether the IOAS still has its ID: an IOAS that is being destroyed is hidden,
- * and vfio_ioas_forget() clears the pointer before the IOAS is freed.
+ * The IOAS that VFIO container calls act on is iommufd_ctx::vfio_ioas.  The
+ * pointer is no user of the IOAS, which can be destroyed at any time.  So a
+ * call that follows the pointer holds the xa_lock of iommufd_ctx::objects, and
+ * looks whether the IOAS still has its ID: an IOAS that is being destroyed is
+ * hidden, and vfio_ioas_forget() clears the pointer before the IOAS is freed.
  *
  * Pairs with iommufd_object_put().
  *

@@ -216,7 +216,7 @@ static bool object_remove(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  * @ictx: The context.
  * @id: Its ID.
  *
- * Context: Process context. Waits, killably, for the calls at work on the
+ * Context: Process context.  Waits, killably, for the calls at work on the
  * object.
  *
  * Return: 0, -ENOENT without such an object, -EBUSY while it is used or when it
@@ -247,11 +247,11 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
  * iommufd_object_destroy_unused() - Stop using an object, and destroy it if
  * automatic
  * @ictx: The context.
- * @obj: The object, of which the caller is a user. If it is automatic, and has
+ * @obj: The object, of which the caller is a user.  If it is automatic, and has
  *	no other user, it is destroyed.
  *
- * Context: Process context. Waits for the calls at work on the object, so that
- * the caller holds no lock that one of them may take. Cannot fail.
+ * Context: Process context.  Waits for the calls at work on the object, so that
+ * the caller holds no lock that one of them may take.  Cannot fail.
  */
 void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
 				   struct iommufd_object *obj)
@@ -281,7 +281,7 @@ void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
  * @ictx: The context.
  * @obj: The object, which has no other user than its ID and the caller.
  *
- * Context: Process context. Waits for the calls at work on the object. Cannot
+ * Context: Process context.  Waits for the calls at work on the object.  Cannot
  * fail.
  */
 void iommufd_object_destroy_last(struct iommufd_ctx *ictx,

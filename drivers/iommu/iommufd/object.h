@@ -28,12 +28,12 @@ struct iommufd_object_type {
 
 /**
  * struct iommufd_ctx - The context of one open file of /dev/iommu
- * @file: The open file. A reference to the context is a reference to the file,
+ * @file: The open file.  A reference to the context is a reference to the file,
  *	so that each of them holds off iommufd_ctx_destroy().
  * @objects: Objects by ID.  Its xa_lock guards the step from visible to
  *	hidden to gone, see iommufd_object_destroy().
- * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none. Guarded
- *	by the xa_lock of @objects, see iommufd_vfio_ioas_get().
+ * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none.
+ *	Guarded by the xa_lock of @objects, see iommufd_vfio_ioas_get().
  * @groups: struct iommufd_group by IOMMU group ID.
  * @groups_lock: Guards @groups and the device count of each group in it.
  * @change_lock: Held by IOMMU_IOAS_CHANGE_PROCESS, which locks all pages
@@ -59,11 +59,11 @@ struct iommufd_ctx {
  * @type: The kind; never changes.
  * @id: The number by which user space knows the object; never changes.
  * @users: 1 for the ID, and 1 for each lasting user: an object that points
- *	here, or a driver. An object with more than 1 cannot be destroyed.
+ *	here, or a driver.  An object with more than 1 cannot be destroyed.
  * @automatic: The object is destroyed with its last user, and user space cannot
  *	destroy it.  Set before the object is published.
  * @calls: 1 for the ID unless it is hidden, and 1 for each call that found the
- *	object by ID and is still at work. Destruction waits until it is 0.
+ *	object by ID and is still at work.  Destruction waits until it is 0.
  */
 struct iommufd_object {
 	const struct iommufd_object_type *type;

@@ -2,9 +2,9 @@
 /*
  * Test hook
  *
- * The tests run the modules that are shipped. So these have a hook by which a
+ * The tests run the modules that are shipped.  So these have a hook by which a
  * test module can execute ioctls that the driver does not know, and have
- * objects of its own in a context. The functions that it calls beyond the
+ * objects of its own in a context.  The functions that it calls beyond the
  * kernel API are exported in the namespace IOMMUFD_TEST.
  */
 #include <linux/module.h>
@@ -41,8 +41,8 @@ EXPORT_SYMBOL_NS_GPL(iommufd_test_register, "IOMMUFD_TEST");
 
 /**
  * iommufd_test_unregister() - Undo iommufd_test_register()
- * @ops: The functions of the test module. The module is being unloaded: no call
- *	is in it and it has no objects, since both hold a reference.
+ * @ops: The functions of the test module.  The module is being unloaded: no
+ *	call is in it and it has no objects, since both hold a reference.
  *
  * Context: Process context.
  */

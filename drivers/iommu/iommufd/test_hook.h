@@ -11,7 +11,7 @@ struct module;
  * @owner: The module.
  * @ioctl: Executes an ioctl that the driver does not know; returns -ENOTTY if
  *	the module does not know it either.
- * @destroy: Releases what an object of kind iommufd_test_type holds. Cannot
+ * @destroy: Releases what an object of kind iommufd_test_type holds.  Cannot
  *	fail and needs no memory.
  */
 struct iommufd_test_ops {

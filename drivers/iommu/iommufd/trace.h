@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tracepoints of /dev/iommu.  Their names and fields are an interface to user
- * space: see Documentation/userspace-api.md.
+ * The tracepoints of /dev/iommu.  Their names and fields are an interface to
+ * user space: see Documentation/userspace-api.md.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM iommufd
@@ -29,8 +29,8 @@ DECLARE_EVENT_CLASS(iommufd_range,
 );
 
 /*
- * A call that maps is over.  @iova is that of the mapping, or if @rc is not 0 the
- * IOVA that the caller gave.
+ * A call that maps is over.  @iova is that of the mapping, or if @rc is not 0
+ * the IOVA that the caller gave.
  */
 DEFINE_EVENT(iommufd_range, iommufd_map,
 	     TP_PROTO(u32 ioas, u64 iova, u64 length, int rc),

@@ -4,9 +4,9 @@
  *
  * See iommufd_vfio_ioas_get() for how a call finds that IOAS.
  *
- * Errnos are those of VFIO's type1 driver for the same mistake. Unlike there, a
- * call that fails changes nothing, and an unmap under VFIO_TYPE1_IOMMU takes
- * out exactly what it is told. Mappings made by either kind of call are the
+ * Errnos are those of VFIO's type1 driver for the same mistake.  Unlike there,
+ * a call that fails changes nothing, and an unmap under VFIO_TYPE1_IOMMU takes
+ * out exactly what it is told.  Mappings made by either kind of call are the
  * same to both.
  */
 #include <linux/bitops.h>
@@ -265,7 +265,7 @@ struct dirty_bitmap {
 };
 
 /*
- * An iopt_range_fn: report all pages of a mapping as dirty. Page tables that
+ * An iopt_range_fn: report all pages of a mapping as dirty.  Page tables that
  * track are not read, as clearing their dirty bits would hide them from
  * IOMMU_HWPT_GET_DIRTY_BITMAP.
  *

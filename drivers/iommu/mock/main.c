@@ -28,7 +28,7 @@
 #include <linux/iommufd.h>
 #include <uapi/linux/iommufd.h>
 
-module_param_named(no_huge_hint, iopt_no_huge_hint, bool, 0644);
+module_param_named(no_huge_hint, iopt_always_try_huge, bool, 0644);
 MODULE_PARM_DESC(no_huge_hint,
 		 "Try to pin a huge page at once wherever there could be one");
 
@@ -434,7 +434,7 @@ static void __exit mock_exit(void)
 	iommufd_test_unregister(&mock_test);
 	mock_bus_exit();
 	WRITE_ONCE(iopt_scratch_bytes, IOPT_SCRATCH_BYTES);
-	WRITE_ONCE(iopt_no_huge_hint, false);
+	WRITE_ONCE(iopt_always_try_huge, false);
 }
 
 module_init(mock_init);

@@ -3,7 +3,7 @@
  * IOMMU backends: how a kernel's IOMMU drivers are asked for things
  *
  * This folder is the one place that knows which of the kernel's interfaces to
- * use. kernel.c has the backends for the kernel's own IOMMU drivers. A module
+ * use. kernel.c has the backends for the kernel's own IOMMU drivers.  A module
  * can add another one for devices that it makes itself, see registry.c.
  */
 #include <linux/bitmap.h>
@@ -100,7 +100,7 @@ EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_data, "IOMMUFD_TEST");
  * @iova: First byte.
  * @length: Bytes, not 0.
  *
- * A page of the IOMMU may reach beyond the bitmap. The part before the bitmap
+ * A page of the IOMMU may reach beyond the bitmap.  The part before the bitmap
  * is ignored, the part after it is kept in iommu_backend_dirty::ahead.
  *
  * Context: Any.

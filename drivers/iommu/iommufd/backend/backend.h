@@ -47,26 +47,26 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  * @owner: The module.
  * @bus: Bus of the devices that have this backend, NULL for all other devices.
  * @is_coherent: Tell whether DMA of a device to mappings with IOMMU_CACHE is
- *	coherent with the CPU's caches, unless it asks not to be snooped. False
+ *	coherent with the CPU's caches, unless it asks not to be snooped.  False
  *	also when no IOMMU translates for the device.
  * @enforces_coherency: Tell whether a domain can snoop all DMA of a device,
- *	also DMA that asks not to be snooped. NULL if none can.
+ *	also DMA that asks not to be snooped.  NULL if none can.
  * @msi_isolated: Tell whether the IOMMU keeps devices of a group from raising
  *	interrupts of others.  Called before @claim.
  * @walk_reserved: Call a function for each reserved region of a group, without
- *	locks, until it returns an error. Returns 0, that error, or -ENOMEM.
+ *	locks, until it returns an error.  Returns 0, that error, or -ENOMEM.
  * @claim: Claim DMA ownership of a group, and block its DMA. Returns 0, -EPERM
  *	when a host driver uses the group for DMA or another owner has claimed
  *	it, -EBUSY when it has a domain of its own, -EOPNOTSUPP when it cannot
  *	be isolated on this kernel, or what the IOMMU driver says.
  * @release: Undo @claim of a group that has no domain attached.
  * @hw_info: Allocate a description of the IOMMU of a device with kmalloc(), set
- *	its length in bytes and its type, of enum iommu_hw_info_type. Returns it
- *	or ERR_PTR(-ENOMEM). NULL where the type is IOMMU_HW_INFO_TYPE_NONE.
+ *	its length in bytes and its type, of enum iommu_hw_info_type.  Returns
+ *	it or ERR_PTR(-ENOMEM).  NULL where the type is IOMMU_HW_INFO_TYPE_NONE.
  * @capabilities: Return the flags of enum iommufd_hw_capabilities that a device
- *	has. NULL where it has none.
+ *	has.  NULL where it has none.
  * @pasid_bits: Return the width of PASIDs of a device in bits, 0 if it has
- *	none. NULL where no device has.
+ *	none.  NULL where no device has.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it,
  *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
  *	The domain has the ops of an IOMMU driver.  Returns the domain or
@@ -74,12 +74,12 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	not know, and when the data is wrong -EINVAL, -E2BIG or -EFAULT.
  * @finalize: Make the geometry and the page sizes of a domain without devices
  *	final, and set *@coherent to whether it snoops all DMA of @dev from now
- *	on, also what asks not to be snooped. IOMMU drivers of 6.1 adapt a
+ *	on, also what asks not to be snooped.  IOMMU drivers of 6.1 adapt a
  *	domain to the hardware when a device is attached, so their backend
- *	attaches @group, of which @dev is. @group is claimed and has no domain
- *	attached; it is NULL while it has one. Returns 0 without an attach, 1
+ *	attaches @group, of which @dev is.  @group is claimed and has no domain
+ *	attached; it is NULL while it has one.  Returns 0 without an attach, 1
  *	when @group is attached now, -EBUSY when that takes an attach and @group
- *	is NULL, or what the IOMMU driver says. NULL where domains are final
+ *	is NULL, or what the IOMMU driver says.  NULL where domains are final
  *	when they are allocated, and do not snoop all DMA.
  * @domain_free: Free a domain that is empty and has no devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
@@ -97,13 +97,13 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
  *	what the IOMMU driver says.  NULL where no domain can.
  * @read_dirty: Call iommu_backend_set_dirty() for each page of a mapped range
- *	that devices have written, unless the bitmap is NULL. With @clear, a
- *	page is dirty again only when it is written again. A page that reaches
- *	over the end of the range is reported as a whole. Returns 0, or what the
- *	IOMMU driver says.
+ *	that devices have written, unless the bitmap is NULL.  With @clear, a
+ *	page is dirty again only when it is written again.  A page that reaches
+ *	over the end of the range is reported as a whole.  Returns 0, or what
+ *	the IOMMU driver says.
  *
- * All of them may sleep. A group that is claimed and has no domain attached is
- * blocked from DMA, so that a detach never lets a device reach anything. The
+ * All of them may sleep.  A group that is claimed and has no domain attached is
+ * blocked from DMA, so that a detach never lets a device reach anything.  The
  * caller does not attach or detach while it maps or unmaps in the domain.
  */
 struct iommu_backend_ops {

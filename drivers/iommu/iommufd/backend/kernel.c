@@ -3,7 +3,7 @@
  * The kernel's own IOMMU drivers
  *
  * The generic backend uses the API that every kernel since 6.1 has, and that
- * every IOMMU driver serves. The paging backend is for IOMMU drivers of newer
+ * every IOMMU driver serves.  The paging backend is for IOMMU drivers of newer
  * kernels that allocate a domain for a given device: the domain is final at
  * once, and can be replaced.
  */
@@ -119,7 +119,7 @@ static void generic_detach(struct iommu_domain *domain,
 
 /*
  * Each attachment has a handle of its own, by which an IOMMU driver would find
- * who is to be told of page faults of the group. The kernel keeps the pointer.
+ * who is to be told of page faults of the group.  The kernel keeps the pointer.
  */
 static struct iommu_attach_handle *paging_handle(struct iommu_group *group)
 {
@@ -169,7 +169,7 @@ static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 
 /*
  * From then on the IOMMU driver refuses to attach devices for which it cannot
- * be done. Nothing is mapped in the domain yet.
+ * be done.  Nothing is mapped in the domain yet.
  */
 static bool enforce_coherency(struct iommu_domain *domain)
 {

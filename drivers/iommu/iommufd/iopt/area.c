@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 
 #include "area.h"
-#include "backend/domain.h"
+#include "backend/map.h"
 #include "iova.h"
 #include "mmio.h"
 
@@ -20,7 +20,7 @@
  * iopt_area_alloc() - Allocate another area for a pages object
  * @pages: The pages object.
  *
- * Context: Process context. Pairs with iopt_areas_free() once it is
+ * Context: Process context.  Pairs with iopt_areas_free() once it is
  * initialized, with kfree() before.
  *
  * Return: the area, zeroed, or NULL.
@@ -52,7 +52,7 @@ static void area_free(struct iopt_area *area)
 {
 	struct iopt_pages *pages = area->slice.pages;
 
-	if (area != iopt_area_first(pages))
+	if (area != iopt_pages_area(pages))
 		kfree(area);
 	iopt_pages_put(pages);
 }
@@ -139,7 +139,7 @@ void iopt_areas_unpin(struct io_pagetable *iopt, struct list_head *areas)
  * @iopt: The I/O page table.
  * @areas: The areas, filled.
  *
- * Context: Process context, with io_pagetable::domains_lock held. Cannot fail
+ * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail
  * and needs no memory.
  */
 void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas)

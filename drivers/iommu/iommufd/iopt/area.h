@@ -21,7 +21,7 @@ void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_areas_free(struct list_head *areas);
 
 /**
- * iopt_area_first() - The area that comes with a pages object
+ * iopt_pages_area() - The area that comes with a pages object
  * @pages: A pages object that was allocated with private data for an area.
  *
  * The first area of a pages object is part of its allocation: most have no
@@ -29,7 +29,7 @@ void iopt_areas_free(struct list_head *areas);
  *
  * Return: the area, zeroed at first.
  */
-static inline struct iopt_area *iopt_area_first(struct iopt_pages *pages)
+static inline struct iopt_area *iopt_pages_area(struct iopt_pages *pages)
 {
 	return iopt_pages_private(pages);
 }

@@ -133,8 +133,8 @@ static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
  * @entry: Memory of the caller's by which @domain is known until it is removed.
  * @domain: The domain, empty; its geometry and page sizes are final.
  *
- * Context: Process context. Takes io_pagetable::domains_lock. May fault in user
- * memory.
+ * Context: Process context.  Takes io_pagetable::domains_lock.  May fault in
+ * user memory.
  *
  * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
  * to be kept usable, where the domain cannot map, -EINVAL when its pages are
@@ -337,8 +337,8 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: a bit for each size that is at least PAGE_SIZE. The bit of PAGE_SIZE
- * is always set, since such a page can be made up of smaller ones. Without a
+ * Return: a bit for each size that is at least PAGE_SIZE.  The bit of PAGE_SIZE
+ * is always set, since such a page can be made up of smaller ones.  Without a
  * domain, all bits are set.
  */
 unsigned long iopt_page_sizes(struct io_pagetable *iopt)

@@ -4,7 +4,7 @@
  *
  * types.h says what an I/O page table consists of. map.c and unmap.c change
  * what is mapped, domains.c the domains that it is mapped into, pin.c lets
- * accesses use it. They build on area.c, the life of one mapping, on iova.c,
+ * accesses use it.  They build on area.c, the life of one mapping, on iova.c,
  * the ranges of IOVA, and on mmio.c, the part of both that can be revoked.
  */
 #include "io_pagetable.h"

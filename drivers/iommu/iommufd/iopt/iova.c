@@ -61,7 +61,7 @@ static bool range_taken(struct rb_root_cached *root, unsigned long start,
 }
 
 /*
- * Search from @start to @last. Ends early for a process that is being killed.
+ * Search from @start to @last.  Ends early for a process that is being killed.
  */
 static bool search_range(struct iova_search *search, unsigned long start,
 			 unsigned long last)
@@ -127,7 +127,7 @@ static bool search_from(struct iova_search *search, unsigned long start,
 
 /*
  * Where many mappings lie close together it would take long to find out that no
- * gap between them is large enough. There is space above all that the kernel
+ * gap between them is large enough.  There is space above all that the kernel
  * has chosen, or, if user space has mapped something there, above all mappings.
  */
 static bool search_above(struct iova_search *search)
@@ -183,7 +183,7 @@ static bool search_all(struct iova_search *search)
  * iopt_iova_choose() - Find a free range for a new mapping
  * @iopt: The I/O page table.
  * @length: Bytes, not 0, a multiple of io_pagetable::iova_alignment.
- * @offset: Address of the memory. The IOVA gets the same lower bits if it can,
+ * @offset: Address of the memory.  The IOVA gets the same lower bits if it can,
  *	up to 1 GiB, the size of the largest page, so that a huge page of the
  *	CPU can be one of the IOMMU.
  * @iova: Set to the first byte.

@@ -39,7 +39,7 @@ static void map_add_area(struct iopt_map *map, struct iopt_area *area,
 static void map_add_pages(struct iopt_map *map, struct iopt_pages *pages,
 			  unsigned long start, unsigned long length, int prot)
 {
-	map_add_area(map, iopt_area_first(pages), pages, start - pages->base,
+	map_add_area(map, iopt_pages_area(pages), pages, start - pages->base,
 		     length, prot);
 }
 
@@ -157,8 +157,8 @@ static int map_add_copy(struct iopt_area *area, unsigned long start,
  * @length: Bytes, not 0.
  * @prot: IOMMU_READ, IOMMU_WRITE and IOMMU_CACHE, for the copy.
  *
- * Source and copy share the memory: it is pinned and charged once. When MMIO is
- * revoked, source and copy lose it both.
+ * Source and copy share the memory: it is pinned and charged once.  When MMIO
+ * is revoked, source and copy lose it both.
  *
  * Context: Process context.
  *
@@ -216,7 +216,7 @@ static int map_check_iova(struct iopt_map *map, unsigned long iova)
 }
 
 /*
- * Choose the IOVA and take it. From here on the areas are visible, not ready.
+ * Choose the IOVA and take it.  From here on the areas are visible, not ready.
  */
 static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 {
@@ -247,7 +247,7 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
  * @fixed_iova: IOVA of the first byte, or NULL for one that the kernel chooses;
  *	see iopt_map::iova for the result.
  * @must_pin: Fail with -EFAULT unless the memory is pinned, as it is when there
- *	is a domain. For a caller that takes for granted that a user address is
+ *	is a domain.  For a caller that takes for granted that a user address is
  *	one of memory, and has to be told if it is not.
  *
  * Context: Process context.  May fault in user memory.  On success

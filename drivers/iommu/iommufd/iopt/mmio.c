@@ -4,15 +4,15 @@
  *
  * A driver makes a region for the BARs of a device that is bound to a context.
  * They are no memory: nothing is pinned or charged, and the driver takes them
- * away at any time. Before a reset of the device, for instance, it revokes the
+ * away at any time.  Before a reset of the device, for instance, it revokes the
  * region, and after the reset it restores it: what was mapped is reachable
  * again without a call from user space.
  *
  * The driver revokes while it holds locks of its own, under which page faults
- * in user memory are waited for. So a revoke cannot wait for a lock that is
- * held while user memory is accessed, as io_pagetable::domains_lock is. Hence
- * one more lock, iopt_mmio_regions::lock. Under it user memory is never
- * accessed, and no other lock of this driver is taken. It guards
+ * in user memory are waited for.  So a revoke cannot wait for a lock that is
+ * held while user memory is accessed, as io_pagetable::domains_lock is.  Hence
+ * one more lock, iopt_mmio_regions::lock.  Under it user memory is never
+ * accessed, and no other lock of this driver is taken.  It guards
  *
  *  - whether a region is open, and which areas it has;
  *  - that an area is in all domains of its io_pagetable, or in none;
@@ -26,7 +26,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "backend/domain.h"
+#include "backend/map.h"
 #include "mmio.h"
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
@@ -251,7 +251,7 @@ int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
  * @iopt: The I/O page table.
  * @area: The area.
  *
- * Context: Process context, with io_pagetable::domains_lock held. Cannot fail
+ * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail
  * and needs no memory.
  */
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
@@ -364,7 +364,7 @@ err_undo:
  * @entry: The domain.
  *
  * Context: Process context, with io_pagetable::domains_lock and iova_lock held
- * for writing. Cannot fail and needs no memory.
+ * for writing.  Cannot fail and needs no memory.
  */
 void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 			     struct list_head *areas,
@@ -391,8 +391,8 @@ void iopt_mmio_remove_domain(struct io_pagetable *iopt,
  * lets devices reach it again.  Nothing happens when the region is revoked
  * already.
  *
- * Context: Process context. Waits for no page fault in user memory, so that the
- * caller may hold locks that a page fault takes. Cannot fail and needs no
+ * Context: Process context.  Waits for no page fault in user memory, so that
+ * the caller may hold locks that a page fault takes.  Cannot fail and needs no
  * memory.
  */
 void iommufd_mmio_revoke(struct iommufd_mmio *mmio)
@@ -431,7 +431,7 @@ EXPORT_SYMBOL_GPL(iommufd_mmio_destroy);
  * @mmio: The region.
  *
  * Devices also reach what is mapped of the region from now on, until it is
- * revoked. Nothing happens when the region is open and all its areas are
+ * revoked.  Nothing happens when the region is open and all its areas are
  * mapped.
  *
  * Context: Process context, as iommufd_mmio_revoke().

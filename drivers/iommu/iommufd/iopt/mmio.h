@@ -52,7 +52,7 @@ struct iommufd_mmio {
  * @area: As for memory.  Its slice is never pinned.
  * @iopt: The I/O page table that the area is in.
  * @item: In iommufd_mmio::areas, as long as @iopt has a domain.
- * @iova: First byte, valid while in that list. This copies what @area knows,
+ * @iova: First byte, valid while in that list.  This copies what @area knows,
  *	for a revoke, which holds no lock of @iopt.
  * @phys: Physical address of the first byte.
  * @length: Bytes.

@@ -3,12 +3,12 @@
  * Accesses: pinning what is mapped, and copying from and to it
  *
  * A pin or a copy first finds the areas of its range and becomes a user of each
- * of them, which keeps them from being unmapped. From there on it needs no lock
- * of the I/O page table, nor does the end of the pin.
+ * of them, which keeps them from being unmapped.  From there on it needs no
+ * lock of the I/O page table, nor does the end of the pin.
  *
  * A pin is published once it is complete, and an unmap tells the access only of
- * published pins. If an unmap has claimed an area before the pin is published,
- * the pin is undone. So no unmap waits for a pin of which it has told no
+ * published pins.  If an unmap has claimed an area before the pin is published,
+ * the pin is undone.  So no unmap waits for a pin of which it has told no
  * access.
  */
 #include <linux/mm.h>
@@ -174,7 +174,7 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
  * @prot: IOMMU_READ or IOMMU_WRITE, as the memory is going to be accessed.
  * @pages: Filled with the page behind each page of IOVA that the range touches.
  *
- * Context: Process context. Takes io_pagetable::iova_lock. May fault in user
+ * Context: Process context.  Takes io_pagetable::iova_lock.  May fault in user
  * memory.
  *
  * Return: 0, -ENOENT when not all of the range is mapped, or is being unmapped,
@@ -239,7 +239,7 @@ void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
  * @write: Copy to what is mapped; else copy from it.
  * @remote: As for iopt_slice_rw().
  *
- * Context: Process context. Takes io_pagetable::iova_lock. May fault in user
+ * Context: Process context.  Takes io_pagetable::iova_lock.  May fault in user
  * memory.
  *
  * Return: 0, or, with nothing copied: -ENOENT when not all of the range is
@@ -285,8 +285,8 @@ void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access)
 /**
  * iopt_remove_access() - Undo iopt_add_access()
  * @iopt: The I/O page table.
- * @access: The access. It makes no pins any more. The caller has it drop those
- *	that it has after this: an unmap may wait for them.
+ * @access: The access.  It makes no pins any more.  The caller has it drop
+ *	those that it has after this: an unmap may wait for them.
  *
  * When this function returns, the access is not being told of an unmap.
  *

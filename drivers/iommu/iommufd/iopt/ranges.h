@@ -9,7 +9,7 @@
  * struct iopt_range - A range in a tree of disjoint ranges
  * @rb: In iopt_ranges::tree.
  * @start: First.
- * @last: Last, inclusive. May change while in the tree, as long as none
+ * @last: Last, inclusive.  May change while in the tree, as long as none
  *	overlap.
  */
 struct iopt_range {
@@ -24,7 +24,7 @@ struct iopt_range {
  * @highest: The highest range, NULL for none.
  *
  * An insertion into an interval tree has to update what each node above the new
- * one knows of the ranges below. Disjoint ranges need no such knowledge. So a
+ * one knows of the ranges below.  Disjoint ranges need no such knowledge.  So a
  * range that is above all others, or below them, is inserted and found without
  * a look at the rest.
  */

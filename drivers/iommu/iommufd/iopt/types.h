@@ -77,9 +77,9 @@ struct iopt_stats {
  *	the domains.  Attaching and detaching are exclusive and take it for
  *	writing.  Mapping and unmapping hold it for reading from before an area
  *	comes or goes until after.  Outside @iova_lock.
- * @domains: struct iopt_domain. A reader of the list holds @domains_lock,
+ * @domains: struct iopt_domain.  A reader of the list holds @domains_lock,
  *	@iova_lock or the lock of @mmios; to change it takes all three, the
- *	first two for writing. Which groups are attached changes with the lock
+ *	first two for writing.  Which groups are attached changes with the lock
  *	of @mmios held as well.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
@@ -90,9 +90,9 @@ struct iopt_stats {
  * @areas: struct iopt_area by IOVA.
  * @reserved: struct iopt_reserved by IOVA.  Reserved ranges may overlap each
  *	other, but no area overlaps one.
- * @allowed: struct iopt_allowed by IOVA; none overlap. User space wants to keep
- *	these ranges usable. Unless there are none, the kernel chooses IOVAs
- *	from them only.
+ * @allowed: struct iopt_allowed by IOVA; none overlap.  User space wants to
+ *	keep these ranges usable.  Unless there are none, the kernel chooses
+ *	IOVAs from them only.
  * @iova_alignment: Every IOVA and length is a multiple of this.
  * @npinning: Number of accesses that pin; they take whole pages.
  * @hints: For the search for a free IOVA.
@@ -126,9 +126,9 @@ struct io_pagetable {
  * @slice: The memory that is mapped; a user of its pages object as long as the
  *	io_pagetable has a domain.
  * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or, of MMIO, IOMMU_MMIO.
- * @ready: The area is in all domains; of MMIO, see struct iopt_mmio_area. False
- *	while a call maps or unmaps the area: the IOVA is taken then, and once
- *	@nusers is 0 only that call uses the area. Guarded by
+ * @ready: The area is in all domains; of MMIO, see struct iopt_mmio_area.
+ *	False while a call maps or unmaps the area: the IOVA is taken then, and
+ *	once @nusers is 0 only that call uses the area.  Guarded by
  *	io_pagetable::iova_lock.
  * @nusers: Number of pins by accesses, and of calls of accesses at work.  The
  *	area stays until it is 0.  Raised only while @ready.

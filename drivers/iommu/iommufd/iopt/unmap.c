@@ -3,7 +3,7 @@
  * Unmapping
  *
  * An unmap first looks at the whole range: its areas become not ready, and
- * accesses drop their pins of them. From there on it cannot fail: the areas
+ * accesses drop their pins of them.  From there on it cannot fail: the areas
  * leave the domains, which are flushed, their memory is unpinned, and only then
  * is their IOVA free for other mappings.
  *
@@ -30,7 +30,7 @@ static void areas_unclaim(struct io_pagetable *iopt, struct list_head *areas)
 
 /*
  * List the areas from @start to @last, not ready any more, if all of them can
- * be unmapped. With @split, areas that are only partly in the range can be,
+ * be unmapped.  With @split, areas that are only partly in the range can be,
  * too.
  */
 static int areas_claim(struct io_pagetable *iopt, unsigned long start,
@@ -232,7 +232,7 @@ out_unlock:
  * @unmapped: Set to the bytes that were mapped, 0 for none.
  *
  * When this function returns, no device reaches the memory any more, and the
- * memory is unpinned. Accesses that have pinned some of it are told to drop
+ * memory is unpinned.  Accesses that have pinned some of it are told to drop
  * their pins, and waited for.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
@@ -277,11 +277,11 @@ int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
  * @last: Last byte, inclusive, of a page.
  * @unmapped: Set to the bytes that were mapped, 0 for none.
  *
- * Each part that is left of a mapping is a mapping of its own from then on. It
- * stays in the domains and pinned throughout, so DMA to it goes on. A split
+ * Each part that is left of a mapping is a mapping of its own from then on.  It
+ * stays in the domains and pinned throughout, so DMA to it goes on.  A split
  * takes domains that are mapped page by page: while there is a domain and huge
  * pages are allowed, no mapping is split, and the errno is that of
- * iopt_unmap(). Accesses drop all their pins of a mapping that is split.
+ * iopt_unmap().  Accesses drop all their pins of a mapping that is split.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *

@@ -107,7 +107,7 @@ out_unlock:
  *	range, in ascending order.  An error of @fn ends the walk.
  * @arg: Argument of @fn.
  *
- * A mapping stays in the domains until @fn returns. Mappings of MMIO are left
+ * A mapping stays in the domains until @fn returns.  Mappings of MMIO are left
  * out, as they can be revoked meanwhile.
  *
  * Context: Process context, with io_pagetable::domains_lock held.  Takes

@@ -3,13 +3,13 @@
  * Memory of a file, by offset: a memfd, or any other file of tmpfs or hugetlbfs
  *
  * No process needs to have the file mapped, so pages are found in the page
- * cache, folio by folio, or put there. The kernel's memfd_pin_folios(), where
+ * cache, folio by folio, or put there.  The kernel's memfd_pin_folios(), where
  * it is exported, would not do: it pins pages of shmem that were only reserved,
  * and so never cleared, and for a hole of a file that has reserved no huge page
  * it takes one that another file has reserved.
  *
  * Some pages come only to a process that maps the file: a huge page for a hole,
- * and a replacement for a page that may not stay where it is. For these, the
+ * and a replacement for a page that may not stay where it is.  For these, the
  * file is mapped for a moment, see pin_mapped().
  */
 #include <linux/err.h>
@@ -29,7 +29,7 @@
 
 /**
  * struct iopt_file - Private data of a pages object of a file
- * @file: The file. If devices may write to it, it is counted as mapped
+ * @file: The file.  If devices may write to it, it is counted as mapped
  *	writable, and so cannot be sealed against writing.
  * @item: In the list of iopt_files_collect(), else empty.
  * @npinned: Pages pinned, valid during iopt_files_change_process().
@@ -73,7 +73,8 @@ static int check_access(struct file *file, bool writeable)
 }
 
 /*
- * Tell whether it can be pinned where it is. With CMA only the kernel can tell.
+ * Tell whether it can be pinned where it is.  With CMA only the kernel can
+ * tell.
  */
 static bool folio_may_stay(struct folio *folio)
 {
@@ -142,9 +143,9 @@ static bool pages_are_of(struct file *file, struct page **list, long npages)
 }
 
 /*
- * Map the file for a moment, and have the kernel pin what is there. The file is
- * opened once more, and mapped, for reading only, so that this works with a
- * sealed file as well. Another thread may map anything else in its place
+ * Map the file for a moment, and have the kernel pin what is there.  The file
+ * is opened once more, and mapped, for reading only, so that this works with a
+ * sealed file as well.  Another thread may map anything else in its place
  * meanwhile, so the pages that were pinned are checked to be of the file.
  */
 static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
@@ -190,7 +191,7 @@ out_fput:
 }
 
 /*
- * Pin pages that may have to be moved first. It is enough that the kernel pins
+ * Pin pages that may have to be moved first.  It is enough that the kernel pins
  * one page of a large folio: then all of the folio stays.
  */
 static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
@@ -293,7 +294,7 @@ const struct iopt_pages_ops iopt_file_ops = {
  * @private_size: Bytes of iopt_pages_private(), zeroed.
  *
  * Pins nothing, but holds a reference to the file, and if devices may write to
- * the file, keeps it from being sealed against writing. The current process is
+ * the file, keeps it from being sealed against writing.  The current process is
  * only charged: which pages are pinned later does not depend on it.
  *
  * Context: Process context.
@@ -350,8 +351,8 @@ static struct iopt_pages *item_to_pages(struct iopt_file *f)
  *
  * Objects of MMIO, which are not charged, are not added.
  *
- * Context: Process context. The caller serializes it with all that is done with
- * a list of this kind in the context.
+ * Context: Process context.  The caller serializes it with all that is done
+ * with a list of this kind in the context.
  *
  * Return: 0, or -EINVAL when its memory is of a process.
  */

@@ -2,11 +2,11 @@
 /*
  * Huge pages of a process, pinned at once
  *
- * The kernel pins page by page, and lists each page. When a huge page is mapped
- * by one entry of the page table, it is enough to pin one page of it and to
- * look at the entry once: then all other pages are known, and get their pins in
- * one step. The pins, and the statistics, are as if the kernel had pinned the
- * pages one by one, so they are undone in the same way.
+ * The kernel pins page by page, and lists each page.  When a huge page is
+ * mapped by one entry of the page table, it is enough to pin one page of it and
+ * to look at the entry once: then all other pages are known, and get their pins
+ * in one step.  The pins, and the statistics, are as if the kernel had pinned
+ * the pages one by one, so they are undone in the same way.
  * Documentation/memory.md, "Huge pages", tells why this is safe.
  */
 #include <linux/export.h>
@@ -19,8 +19,8 @@
 #include "huge.h"
 #include "pfns.h"
 
-bool iopt_no_huge_hint;
-EXPORT_SYMBOL_NS_GPL(iopt_no_huge_hint, "IOMMUFD_TEST");
+bool iopt_always_try_huge;
+EXPORT_SYMBOL_NS_GPL(iopt_always_try_huge, "IOMMUFD_TEST");
 
 /*
  * Returns the PFN at @uaddr if one entry of the page table maps all of a huge
@@ -80,7 +80,7 @@ out_restore:
  */
 bool iopt_is_huge(unsigned long uaddr)
 {
-	return huge_pfn(uaddr) || READ_ONCE(iopt_no_huge_hint);
+	return huge_pfn(uaddr) || READ_ONCE(iopt_always_try_huge);
 }
 
 /**

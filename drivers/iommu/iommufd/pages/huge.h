@@ -7,7 +7,7 @@
 struct page;
 
 /* A test sets this: iopt_is_huge() returns true whatever is mapped. */
-extern bool iopt_no_huge_hint;
+extern bool iopt_always_try_huge;
 
 bool iopt_is_huge(unsigned long uaddr);
 long iopt_pin_huge(unsigned long uaddr, struct page **page);

@@ -4,9 +4,9 @@
  *
  * A mapping is of a slice of a pages object: some bytes of a process, say.
  * Copies of the mapping, in any I/O address space, are of further slices of
- * this object. While an area is in a domain, its slice is a user of the object.
- * Each slice that an access has pinned is a user as well. The object keeps
- * pinned exactly what its users cover:
+ * this object.  While an area is in a domain, its slice is a user of the
+ * object.  Each slice that an access has pinned is a user as well.  The object
+ * keeps pinned exactly what its users cover:
  *
  *   index      0    1    2    3    4    5    6    7
  *   users           |--- slice A ---|
@@ -14,8 +14,8 @@
  *   pinned          *    *    *    *    *    *
  *
  * When a user is added, the indexes of it that are not pinned yet get pinned: 5
- * and 6, if A is there and B is added. When a user is removed, the indexes that
- * no other user covers get unpinned. Since the object knows its PFNs, see
+ * and 6, if A is there and B is added.  When a user is removed, the indexes
+ * that no other user covers get unpinned.  Since the object knows its PFNs, see
  * pfns.h, nothing is ever read back from a page table, and half an addition is
  * undone by a removal.
  */
@@ -71,9 +71,9 @@ static void pages_uncharge(struct iopt_pages *pages, unsigned long npages)
 }
 
 /*
- * Allocate a pages object with @private_size bytes after it. The allocator need
- * not look for the right cache if the compiler knows the size. It is made to
- * know that of memory of a process, which is mapped far more often than any
+ * Allocate a pages object with @private_size bytes after it.  The allocator
+ * need not look for the right cache if the compiler knows the size.  It is made
+ * to know that of memory of a process, which is mapped far more often than any
  * other kind.
  */
 static struct iopt_pages *pages_zalloc(size_t private_size)
@@ -95,7 +95,7 @@ static struct iopt_pages *pages_zalloc(size_t private_size)
  *	lock memory without limit.
  * @private_size: Bytes of iopt_pages_private(), zeroed.
  *
- * Pins nothing. The byte at @start is byte @start - iopt_pages::base of the
+ * Pins nothing.  The byte at @start is byte @start - iopt_pages::base of the
  * object.
  *
  * Context: Process context.
@@ -281,7 +281,7 @@ static void unpin_range(struct iopt_pages *pages, unsigned long index,
  * @index: First index; all from here to @last is pinned.
  * @last: Last index, inclusive.
  *
- * Context: Process context, with iopt_pages::lock held. Cannot fail and needs
+ * Context: Process context, with iopt_pages::lock held.  Cannot fail and needs
  * no memory.
  */
 void iopt_pages_unpin_unused(struct iopt_pages *pages, unsigned long index,
@@ -407,7 +407,7 @@ out_uncharge:
  *
  * The caller adds a user that covers the range after that.
  *
- * Context: Process context, with iopt_pages::lock held. May fault in user
+ * Context: Process context, with iopt_pages::lock held.  May fault in user
  * memory.
  *
  * Return: 0, or, with nothing changed, an errno: see iopt_slice_pin().

@@ -26,13 +26,13 @@ enum iopt_kind {
 /**
  * struct iopt_pages_ops - A kind of memory
  * @size: Bytes of iopt_pages_kind_private(), a multiple of the size of a long.
- * @pin: Pin up to @npages pages from @index on for any length of time, and
- *	list them; all are in one chunk of iopt_pages::pfns.  Returns the number
- *	of pages pinned, at least 1, or an errno.  *@layout, in: the layout of the
- *	pages that the previous call has pinned, a hint; out: the layout of these
- *	pages, and so whether the list has all of them.  Each page has one pin, as
- *	pin_user_pages() counts them.  Called with iopt_pages::lock held; may
- *	sleep and fault in user memory.
+ * @pin: Pin up to @npages pages from @index on for any length of time, and list
+ *	them; all are in one chunk of iopt_pages::pfns.  Returns the number of
+ *	pages pinned, at least 1, or an errno. *@layout, in: the layout of the
+ *	pages that the previous call has pinned, a hint; out: the layout of
+ *	these pages, and so whether the list has all of them.  Each page has one
+ *	pin, as pin_user_pages() counts them.  Called with iopt_pages::lock
+ *	held; may sleep and fault in user memory.
  * @release: Release what iopt_pages_kind_private() holds; nothing is pinned.
  *	May be NULL.
  */
@@ -50,7 +50,8 @@ extern const struct iopt_pages_ops iopt_mmio_ops;
 
 /**
  * struct iopt_pages - Memory that can be pinned
- * @kref: One reference for each area that maps a slice of this.
+ * @kref: One reference for each area that maps a slice of this, and one for the
+ *	list of iopt_files_collect().
  * @kind: enum iopt_kind.  Not a pointer: with its first area this just fits 256
  *	bytes.
  * @account_mode: enum iopt_account_mode: which limit pinned pages count
@@ -64,7 +65,7 @@ extern const struct iopt_pages_ops iopt_mmio_ops;
  * @base: Address of index 0, page aligned: for memory of a process the user
  *	address, for that of a file the offset, for MMIO the physical address.
  *	If the memory is large enough for huge pages, @base is aligned to them,
- *	so that each huge page is one chunk of @pfns. Indexes before the start
+ *	so that each huge page is one chunk of @pfns.  Indexes before the start
  *	of the memory have no user.
  * @account: The process that is charged for pinned pages, and whose memory this
  *	is if it is of kind IOPT_USER. @account and @account_mode are guarded by

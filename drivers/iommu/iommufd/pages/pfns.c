@@ -12,7 +12,7 @@
 
 /*
  * An xarray value has one bit less than a long, so distances, and sums of index
- * and distance, are taken modulo LONG_MAX + 1. PFNs are far smaller.
+ * and distance, are taken modulo LONG_MAX + 1.  PFNs are far smaller.
  */
 static void *distance_chunk(unsigned long index, unsigned long pfn)
 {

@@ -28,12 +28,12 @@ enum iopt_layout {
  * @only_chunk: The entry of the only chunk, if @npages is no more than one has.
  *
  * Memory that is mapped for a device mostly comes in huge pages, so the PFNs of
- * a chunk are mostly consecutive. The entry of such a chunk is a value, the
- * distance from index to PFN, and costs one slot of the xarray. The entry of
+ * a chunk are mostly consecutive.  The entry of such a chunk is a value, the
+ * distance from index to PFN, and costs one slot of the xarray.  The entry of
  * any other chunk is an array of PFNs, eight bytes a page.
  *
- * PFNs are only added. An entry is forgotten as a whole, once no page of its
- * chunk is pinned, so that forgetting needs no memory. The caller knows which
+ * PFNs are only added.  An entry is forgotten as a whole, once no page of its
+ * chunk is pinned, so that forgetting needs no memory.  The caller knows which
  * indexes of an entry are valid.
  *
  * The caller serializes all calls.
@@ -111,8 +111,8 @@ static inline void iopt_pfn_range_next(struct iopt_pfn_range *range)
 
 /**
  * iopt_pfn_range_singles() - Combine successive ranges of one page each
- * @range: The range. If it has one page, it becomes the last of the ranges that
- *	are combined.
+ * @range: The range.  If it has one page, it becomes the last of the ranges
+ *	that are combined.
  * @pfns: Set to their PFNs, beginning with that of @range.
  *
  * Combines no more ranges than one chunk has.

@@ -4,13 +4,14 @@
  *
  * When a large guest starts, most of the time goes into clearing its memory.
  * The caller pins that memory from the first page on, which faults in what is
- * missing. Meanwhile kernel threads, the workers, fault it in from the last
- * page on, until the caller meets them. The rest of the memory is there by
+ * missing.  Meanwhile kernel threads, the workers, fault it in from the last
+ * page on, until the caller meets them.  The rest of the memory is there by
  * then, and the caller has only to pin it.
  *
- * A worker does nothing else. It is the caller alone that finds out what can be
- * pinned, is charged against the limit of locked memory, and returns from the
- * call. The caller waits for the workers only to end, and kills them before.
+ * A worker does nothing else.  It is the caller alone that finds out what can
+ * be pinned, is charged against the limit of locked memory, and returns from
+ * the call.  The caller waits for the workers only to end, and kills them
+ * before.
  */
 #include <linux/cpumask.h>
 #include <linux/cpuset.h>
@@ -86,10 +87,10 @@ struct iopt_populate {
 };
 
 /*
- * Tell whether a worker may fault in memory of a VMA for the caller. Huge pages
- * of hugetlbfs are charged to the cgroup of the thread that faults. Files of
- * file systems must not be accessed before it is known that they can be pinned.
- * With userfaultfd, user space sees which thread faults.
+ * Tell whether a worker may fault in memory of a VMA for the caller.  Huge
+ * pages of hugetlbfs are charged to the cgroup of the thread that faults.
+ * Files of file systems must not be accessed before it is known that they can
+ * be pinned.  With userfaultfd, user space sees which thread faults.
  */
 static bool worker_may_fault(struct vm_area_struct *vma)
 {
@@ -121,7 +122,7 @@ static long fault_in_vma(struct iopt_populate *populate, unsigned long uaddr,
 }
 
 /*
- * Fault in the last chunk that no worker has taken. Returns false when none is
+ * Fault in the last chunk that no worker has taken.  Returns false when none is
  * left, when memory gets scarce, or when the chunk cannot be faulted in; the
  * caller will find out why.
  */
@@ -191,7 +192,7 @@ static bool has_hole(unsigned long uaddr, unsigned long npages)
 }
 
 /*
- * Guess how many of @npages pages from @uaddr on a worker could fault in. If
+ * Guess how many of @npages pages from @uaddr on a worker could fault in.  If
  * some of them cannot be pinned, the result is 0, since the work would be for
  * nothing.
  */

@@ -8,7 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "backend/domain.h"
+#include "backend/map.h"
 #include "slice.h"
 
 /**
@@ -88,7 +88,7 @@ void iopt_slice_unpin(struct iopt_slice *slice)
 }
 
 /*
- * Map page by page, also where the IOMMU has larger pages. With @finish, go on
+ * Map page by page, also where the IOMMU has larger pages.  With @finish, go on
  * when the current process is killed: it need not be the user of the mapping.
  */
 static int map_small(struct iommu_domain *domain, unsigned long iova,
@@ -116,7 +116,8 @@ err_unmap:
 }
 
 /* Map contiguous PFN ranges, one after the other. */
-static int slice_map_ranges(struct iopt_slice *slice, struct iopt_pfn_range *range,
+static int slice_map_ranges(struct iopt_slice *slice,
+			    struct iopt_pfn_range *range,
 			    struct iommu_domain *domain, unsigned long iova,
 			    int prot, bool huge_pages)
 {
@@ -317,9 +318,10 @@ static bool slice_has_users(struct iopt_slice *slice)
  *	is not accessed even if the slice is of it.
  *
  * Devices see the pages that are pinned, whatever the user address leads to by
- * now. So if any page of the slice is pinned, pinned pages are used. Otherwise
- * the process whose memory it is copies as any system call does. For another
- * process, and for a file, the slice is pinned for the duration of the copy.
+ * now.  So if any page of the slice is pinned, pinned pages are used.
+ * Otherwise the process whose memory it is copies as any system call does.  For
+ * another process, and for a file, the slice is pinned for the duration of the
+ * copy.
  *
  * Context: Process context.  Takes iopt_pages::lock.  May fault in user memory.
  *

@@ -11,12 +11,13 @@
 #include <linux/sizes.h>
 #include <trace/events/iommu.h>
 
-#include "domain.h"
+#include "map.h"
 
 /*
  * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys
- * in one step, or to unmap, if @phys is @iova. A step is made of pages of one
- * size, *@pgsize. It ends at a multiple of @limit, unless pages are as large as
+ * in one step, or to unmap, if @phys is @iova.  A step is made of pages of one
+ * size, *@pgsize.  It ends at a multiple of @limit, unless pages are as large
+ * as
  * @limit.
  */
 static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
@@ -44,8 +45,8 @@ static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
 }
 
 /*
- * As next_large_step(), with a short way for a step of one page. Returns 0 when
- * something is misaligned.
+ * As next_large_step(), with a short way for a step of one page.  Returns 0
+ * when something is misaligned.
  */
 static inline size_t next_step(struct iommu_domain *domain, unsigned long iova,
 			       phys_addr_t phys, size_t length, size_t limit,
@@ -62,7 +63,7 @@ static inline size_t next_step(struct iommu_domain *domain, unsigned long iova,
 }
 
 /*
- * Unmap what a failed map has left in a domain. It should be nothing, but when
+ * Unmap what a failed map has left in a domain.  It should be nothing, but when
  * Intel's driver finds no memory for a page table, it leaves the entries that
  * it has filled before, and does not report them.
  */
@@ -212,9 +213,9 @@ int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
  *
  * iommu_unmap() takes any range, but on 6.1 Intel's driver frees page tables
  * that a device may still walk when steps of different page size are flushed as
- * one, and counts the pages of a flush in 32 bits. So this function calls
+ * one, and counts the pages of a flush in 32 bits.  So this function calls
  * iommu_unmap() for each step, which costs nothing: steps of different page
- * size are flushed one by one anyway. An IOMMU that can only undo a map as a
+ * size are flushed one by one anyway.  An IOMMU that can only undo a map as a
  * whole unmaps more than the step.
  *
  * Context: Process context.  Cannot fail and needs no memory.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMU_BACKEND_DOMAIN_H
-#define __IOMMU_BACKEND_DOMAIN_H
+#ifndef __IOMMU_BACKEND_MAP_H
+#define __IOMMU_BACKEND_MAP_H
 
 #include <linux/iommu.h>
 #include <linux/types.h>
