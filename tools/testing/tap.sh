@@ -4,7 +4,7 @@
 # shellcheck shell=sh
 if [ ! "${tmp:-}" ]; then
 	tmp=$(mktemp -d)
-	trap 'rm -rf --one-file-system "$tmp"' EXIT # a killed toolbox may have mounts
+	trap 'rm -rf "$tmp"' EXIT
 fi
 n=0 failed=0
 

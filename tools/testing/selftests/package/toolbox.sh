@@ -4,6 +4,7 @@
 # next run heals what another left half done.  Prints TAP.
 set -eu
 . ../test.sh
+trap 'rm -rf --one-file-system "$tmp"' EXIT # a killed toolbox may have mounts
 export IOMMUFD_CACHE="$tmp/cache"
 mkdir "$IOMMUFD_CACHE"
 toolbox=$top/tools/testing/toolbox fetch=$here/fetch
