@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/iommufd.h>
+#include <linux/ioport.h>
 #include <linux/mutex.h>
 
 #include "backend/backend.h"
@@ -22,30 +23,35 @@
 /**
  * struct group_reserve_arg - Argument of group_reserve_region()
  * @iopt: The I/O page table that the regions are reserved in.
- * @igroup: The group, their owner.
+ * @idev: The device that is attached; its group becomes the regions' owner.
  */
 struct group_reserve_arg {
 	struct io_pagetable *iopt;
-	struct iommufd_group *igroup;
+	struct iommufd_device *idev;
 };
 
 static int group_reserve_region(const struct iommu_resv_region *region,
 				void *arg)
 {
+	struct resource mem = DEFINE_RES_MEM(region->start, region->length);
 	struct group_reserve_arg *reserve = arg;
+	struct iommufd_device *idev = reserve->idev;
+	int rc;
 
 	/* A relaxable identity mapping is one that only the host needs. */
 	if (region->type == IOMMU_RESV_DIRECT_RELAXABLE || !region->length)
 		return 0;
-	return iopt_reserve(reserve->iopt, region->start,
-			    region->start + region->length - 1,
-			    reserve->igroup);
+	rc = iopt_reserve(reserve->iopt, mem.start, mem.end, idev->igroup);
+	if (rc == -EADDRINUSE)
+		dev_info_ratelimited(idev->dev, "cannot be attached: %pR is reserved for its IOMMU group, and in use\n",
+				     &mem);
+	return rc;
 }
 
-static int group_reserve(struct iommufd_group *igroup,
-			 struct io_pagetable *iopt)
+static int group_reserve(struct iommufd_device *idev, struct io_pagetable *iopt)
 {
-	struct group_reserve_arg arg = { .iopt = iopt, .igroup = igroup };
+	struct group_reserve_arg arg = { .iopt = iopt, .idev = idev };
+	struct iommufd_group *igroup = idev->igroup;
 	int rc;
 
 	rc = igroup->backend->walk_reserved(igroup->group, group_reserve_region,
@@ -284,7 +290,7 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	int rc;
 
 	if (reserve) {
-		rc = group_reserve(igroup, &target->ioas->iopt);
+		rc = group_reserve(idev, &target->ioas->iopt);
 		if (rc)
 			return rc;
 	}

@@ -70,8 +70,11 @@ static int group_log_host_driver(struct device *mate, void *arg)
 /* Log why the DMA of a group could not be claimed. */
 static void group_log_owner(struct device *dev, struct iommu_group *group)
 {
-	if (!iommu_group_for_each_dev(group, dev, group_log_host_driver))
-		dev_info_ratelimited(dev, "cannot be bound: another user has its IOMMU group\n");
+	int rc = iommu_group_for_each_dev(group, dev, group_log_host_driver);
+
+	if (rc <= 0)
+		dev_info_ratelimited(dev, "cannot be bound: another %s has its IOMMU group\n",
+				     rc ? "user or a host driver" : "user");
 }
 
 /*
@@ -83,12 +86,12 @@ static void group_log_owner(struct device *dev, struct iommu_group *group)
  * was withdrawn stays bound, and can be attached.
  */
 static int group_check_interrupts(const struct iommu_backend_ops *backend,
-				  struct iommu_group *group)
+				  struct iommu_group *group, struct device *dev)
 {
 	if (backend->msi_isolated(group))
 		return 0;
 	if (!allow_unsafe_interrupts) {
-		pr_warn_once("iommufd: interrupts are not isolated here; to bind devices nonetheless set allow_unsafe_interrupts\n");
+		dev_warn_ratelimited(dev, "cannot be bound: interrupts are not isolated; iommufd.allow_unsafe_interrupts=1 allows it nonetheless\n");
 		return -EPERM;
 	}
 	pr_warn_once("iommufd: binding devices although interrupts are not isolated\n");
@@ -177,7 +180,7 @@ group_get_of(struct iommufd_ctx *ictx,
 	if (!group)
 		return ERR_PTR(-ENODEV);
 	rc = backend->walk_reserved(group, group_refuse_direct, dev) ?:
-	     group_check_interrupts(backend, group);
+	     group_check_interrupts(backend, group, dev);
 	igroup = rc ? ERR_PTR(rc) : group_get(ictx, backend, group);
 	if (!rc && igroup == ERR_PTR(-EPERM))
 		group_log_owner(dev, group);

@@ -481,14 +481,21 @@ TEST_F(attach, two_groups_share_the_page_table)
 /* Interrupts of the device go to this window: no memory may be there */
 #define MSI_WINDOW 0xfee00000ULL
 
+#define REFUSED		"cannot be attached"
+#define SAYS_WHY	"vfio-pci " EDU ": " REFUSED ": " \
+			"[mem 0xfee00000-0xfeefffff] is reserved for its IOMMU group, and in use"
+
 TEST_F(attach, mapping_in_the_msi_window)
 {
 	void *memory = anon_pages(1);
+	int log = kmsg_open();
 
+	ASSERT_LE(0, log);
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
 			      MSI_WINDOW));
 	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, self->ioas, NULL));
+	EXPECT_TRUE(log_says(log, REFUSED, SAYS_WHY));
 	/* Nothing has changed: not attached, and the mapping is there */
 	EXPECT_EQ(0, ioas_unmap(self->iommu, self->ioas, MSI_WINDOW, PAGE));
 	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
@@ -497,6 +504,23 @@ TEST_F(attach, mapping_in_the_msi_window)
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
 			      MSI_WINDOW));
+	EXPECT_TRUE(log_says(log, REFUSED, NULL));
+	close(log);
+}
+
+TEST_F_TIMEOUT(attach, refused_again_and_again, PATIENCE)
+{
+	void *memory = anon_pages(1);
+	int i, log = kmsg_open();
+
+	ASSERT_LE(0, log);
+	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
+			      MSI_WINDOW));
+	for (i = 0; i < LOG_TRIES; i++)
+		ASSERT_EQ(-EADDRINUSE, vfio_attach(self->dev, self->ioas, NULL));
+	EXPECT_GT(LOG_LINES, log_count(log, REFUSED));
+	close(log);
 }
 
 TEST_F(attach, a_replace_into_a_mapping_in_the_msi_window)
