@@ -396,7 +396,7 @@ void vfio_cdev_put(struct vfio_cdev *cdev)
 }
 
 /**
- * vfio_cdev_user() - The binding of a device that a device file has open
+ * vfio_cdev_binding() - The binding of a device that a device file has open
  * @cdev: The character device of @vdev, or NULL.
  * @vdev: The device.
  *
@@ -407,8 +407,8 @@ void vfio_cdev_put(struct vfio_cdev *cdev)
  * Return: The device in the context that it is bound to, or NULL if no device
  * file has @vdev open.
  */
-struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
-				      struct vfio_device *vdev)
+struct iommufd_device *vfio_cdev_binding(struct vfio_cdev *cdev,
+					 struct vfio_device *vdev)
 {
 	lockdep_assert_held(&vdev->dev_set->lock);
 

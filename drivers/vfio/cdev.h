@@ -35,8 +35,8 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
 void vfio_cdev_del(struct vfio_cdev *cdev);
 void vfio_cdev_put(struct vfio_cdev *cdev);
 
-struct iommufd_device *vfio_cdev_user(struct vfio_cdev *cdev,
-				      struct vfio_device *vdev);
+struct iommufd_device *vfio_cdev_binding(struct vfio_cdev *cdev,
+					 struct vfio_device *vdev);
 void vfio_cdev_zap(struct vfio_cdev *cdev, struct vfio_device *vdev);
 
 bool vfio_cdev_is_file(struct file *file);

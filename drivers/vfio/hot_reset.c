@@ -67,11 +67,11 @@ struct vfio_pci_affected {
  * The binding of a function that is in use through its device file, or NULL.
  * The caller holds the lock of the device set.
  */
-static struct iommufd_device *vfio_pci_user(struct vfio_device *vdev)
+static struct iommufd_device *vfio_pci_binding(struct vfio_device *vdev)
 {
 	if (vdev->ops != &vfio_pci_ops)
 		return NULL;
-	return vfio_cdev_user(to_vfio_pci(vdev)->cdev, vdev);
+	return vfio_cdev_binding(to_vfio_pci(vdev)->cdev, vdev);
 }
 
 static bool vfio_pci_group_owned(struct iommufd_ctx *ictx, struct device *dev)
@@ -94,7 +94,7 @@ static u32 vfio_pci_devid(struct vfio_device_set *dev_set,
 	list_for_each_entry(vdev, &dev_set->device_list, dev_set_list) {
 		if (vdev->dev != &pdev->dev)
 			continue;
-		idev = vfio_pci_user(vdev);
+		idev = vfio_pci_binding(vdev);
 		if (idev && iommufd_device_to_ictx(idev) == ictx)
 			return iommufd_device_to_id(idev);
 		if (vfio_pci_group_owned(ictx, &pdev->dev))
@@ -150,7 +150,7 @@ static int vfio_pci_affected_find(struct vfio_pci_device *pci,
 		return -ENODEV;
 
 	affected->dev_set = vdev->dev_set;
-	affected->ictx = iommufd_device_to_ictx(vfio_pci_user(vdev));
+	affected->ictx = iommufd_device_to_ictx(vfio_pci_binding(vdev));
 	affected->count = 0;
 	affected->owned = true;
 	pci_walk_bus(pdev->bus, vfio_pci_affected_add, affected);
@@ -163,7 +163,7 @@ static bool vfio_pci_is_cdev_user(struct vfio_pci_device *pci)
 	bool is;
 
 	mutex_lock(&vdev->dev_set->lock);
-	is = vfio_pci_user(vdev);
+	is = vfio_pci_binding(vdev);
 	mutex_unlock(&vdev->dev_set->lock);
 	return is;
 }
@@ -249,7 +249,7 @@ out_free:
  * taken before any memory_lock.  The page tables are empty when those lists
  * are.
  */
-static void vfio_pci_set_block_memory(struct vfio_device_set *dev_set)
+static void vfio_pci_devset_block_memory(struct vfio_device_set *dev_set)
 {
 	struct vfio_pci_core_device *core;
 
@@ -266,7 +266,7 @@ static void vfio_pci_set_block_memory(struct vfio_device_set *dev_set)
 	compat_vfio_pci_unlock_vmas(dev_set);
 }
 
-static void vfio_pci_set_unblock_memory(struct vfio_device_set *dev_set)
+static void vfio_pci_devset_unblock_memory(struct vfio_device_set *dev_set)
 {
 	struct vfio_pci_core_device *core;
 
@@ -292,7 +292,7 @@ static void vfio_pci_wake(struct vfio_pci_core_device *core)
 	pci_restore_state(pdev);
 }
 
-static int vfio_pci_set_pm_get(struct vfio_device_set *dev_set)
+static int vfio_pci_devset_pm_get(struct vfio_device_set *dev_set)
 {
 	struct vfio_device *vdev;
 	int rc;
@@ -311,7 +311,7 @@ err_put:
 	return rc;
 }
 
-static void vfio_pci_set_pm_put(struct vfio_device_set *dev_set)
+static void vfio_pci_devset_pm_put(struct vfio_device_set *dev_set)
 {
 	struct vfio_device *vdev;
 
@@ -319,25 +319,25 @@ static void vfio_pci_set_pm_put(struct vfio_device_set *dev_set)
 		pm_runtime_put(vdev->dev);
 }
 
-static int vfio_pci_set_reset(struct vfio_device_set *dev_set,
-			      struct pci_dev *pdev)
+static int vfio_pci_devset_reset(struct vfio_device_set *dev_set,
+				 struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core;
 	int rc;
 
 	lockdep_assert_held(&dev_set->lock);
 
-	rc = vfio_pci_set_pm_get(dev_set);
+	rc = vfio_pci_devset_pm_get(dev_set);
 	if (rc)
 		return rc;
 
-	vfio_pci_set_block_memory(dev_set);
+	vfio_pci_devset_block_memory(dev_set);
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
 		vfio_pci_wake(core);
 	rc = pci_reset_bus(pdev);
-	vfio_pci_set_unblock_memory(dev_set);
+	vfio_pci_devset_unblock_memory(dev_set);
 
-	vfio_pci_set_pm_put(dev_set);
+	vfio_pci_devset_pm_put(dev_set);
 	return rc;
 }
 
@@ -360,20 +360,20 @@ static long vfio_pci_cdev_hot_reset(struct vfio_pci_device *pci,
 	if (!rc && !affected.owned)
 		rc = -EINVAL;
 	if (!rc)
-		rc = vfio_pci_set_reset(dev_set, pci->core.pdev);
+		rc = vfio_pci_devset_reset(dev_set, pci->core.pdev);
 	mutex_unlock(&dev_set->lock);
 	return rc;
 }
 
 /* Whether a device of the set is in use through its device file. */
-static bool vfio_pci_set_in_use(struct vfio_device_set *dev_set)
+static bool vfio_pci_devset_in_use(struct vfio_device_set *dev_set)
 {
 	struct vfio_device *vdev;
 
 	lockdep_assert_held(&dev_set->lock);
 
 	list_for_each_entry(vdev, &dev_set->device_list, dev_set_list)
-		if (vfio_pci_user(vdev))
+		if (vfio_pci_binding(vdev))
 			return true;
 	return false;
 }
@@ -391,7 +391,7 @@ static long vfio_pci_group_hot_reset(struct vfio_pci_device *pci,
 	long rc;
 
 	mutex_lock(&dev_set->lock);
-	in_use = vfio_pci_set_in_use(dev_set);
+	in_use = vfio_pci_devset_in_use(dev_set);
 	if (!in_use)
 		pci->hot_resets++;
 	mutex_unlock(&dev_set->lock);

@@ -148,7 +148,7 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 	struct vfio_pci_core_device *core = &pci->core;
 	int rc;
 
-	if (vfio_cdev_user(pci->cdev, vdev) &&
+	if (vfio_cdev_binding(pci->cdev, vdev) &&
 	    vfio_pci_hot_reset_by_group(vdev->dev_set))
 		return -EBUSY;
 

@@ -11,7 +11,7 @@
 
 #include "ioas.h"
 #include "iopt/domains.h"
-#include "iopt/pin.h"
+#include "iopt/access_pin.h"
 
 /**
  * struct iommufd_access - A software device bound to a context
@@ -291,8 +291,9 @@ int iommufd_access_pin_pages(struct iommufd_access *access, unsigned long iova,
 
 	down_read(&access->ioas_lock);
 	if (access->ioas)
-		rc = iopt_pin_pages(&access->ioas->iopt, &access->iopt_access,
-				    iova, last, prot, out_pages);
+		rc = iopt_access_pin_pages(&access->ioas->iopt,
+					   &access->iopt_access, iova, last,
+					   prot, out_pages);
 	else
 		rc = -ENOENT;
 	up_read(&access->ioas_lock);
@@ -312,7 +313,7 @@ EXPORT_SYMBOL_GPL(iommufd_access_pin_pages);
 void iommufd_access_unpin_pages(struct iommufd_access *access,
 				unsigned long iova, unsigned long length)
 {
-	iopt_unpin_pages(&access->iopt_access, iova, iova + length - 1);
+	iopt_access_unpin_pages(&access->iopt_access, iova, iova + length - 1);
 }
 EXPORT_SYMBOL_GPL(iommufd_access_unpin_pages);
 

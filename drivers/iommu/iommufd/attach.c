@@ -91,22 +91,23 @@ static int group_map_msi(struct iommufd_group *igroup,
  * Attach a group without a domain to a page table, or if @old is not NULL, move
  * it from there at once.  On error nothing changes.
  */
-static int group_attach_hwpt(struct iommufd_device *idev,
-			     struct iommufd_hwpt *hwpt,
-			     struct iommufd_hwpt *old)
+static int group_attach_with_msi(struct iommufd_device *idev,
+				 struct iommufd_hwpt *hwpt,
+				 struct iommufd_hwpt *old)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	int rc;
 
 	rc = group_map_msi(igroup, hwpt->domain);
-	return rc ?: iommufd_hwpt_attach(hwpt, old, idev->dev, igroup->group);
+	return rc ?: iommufd_hwpt_attach_group(hwpt, old, idev->dev,
+					       igroup->group);
 }
 
 static void group_detach_hwpt(struct iommufd_group *igroup,
 			      struct iommufd_hwpt *hwpt)
 {
-	iopt_detach_group(&hwpt->ioas->iopt, hwpt->backend, hwpt->domain,
-			  igroup->group);
+	iopt_domain_detach(&hwpt->ioas->iopt, hwpt->backend, hwpt->domain,
+			   igroup->group);
 }
 
 static bool enforces_coherency(struct iommufd_device *idev)
@@ -184,7 +185,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		if (!hwpt->obj.automatic || !hold_hwpt(idev->ictx, hwpt))
 			continue;
 		rc = hwpt_suits(hwpt, idev, &limits) ?
-			     group_attach_hwpt(idev, hwpt, old) : -EINVAL;
+			     group_attach_with_msi(idev, hwpt, old) : -EINVAL;
 		if (!rc)
 			refcount_inc(&hwpt->obj.users);
 		iommufd_object_put(&hwpt->obj);
@@ -207,7 +208,7 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->obj.automatic = true;
-	rc = group_attach_hwpt(idev, hwpt, old);
+	rc = group_attach_with_msi(idev, hwpt, old);
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);
 		return ERR_PTR(rc);
@@ -233,7 +234,7 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 		if (!hwpt_suits(hwpt, idev, &limits))
 			return ERR_PTR(-EINVAL);
 	}
-	rc = group_attach_hwpt(idev, hwpt, old);
+	rc = group_attach_with_msi(idev, hwpt, old);
 	if (rc)
 		return ERR_PTR(rc);
 	refcount_inc(&hwpt->obj.users);
@@ -255,9 +256,9 @@ struct attach_target {
  * move it from @old at once.  The group is one more user of the page table that
  * is returned.
  */
-static struct iommufd_hwpt *group_attach(struct iommufd_device *idev,
-					 struct attach_target *target,
-					 struct iommufd_hwpt *old)
+static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
+					     struct attach_target *target,
+					     struct iommufd_hwpt *old)
 {
 	struct iommufd_ioas *ioas = target->ioas;
 	struct iommufd_hwpt *hwpt;
@@ -297,11 +298,11 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 
 	if (old && !at_once)
 		group_detach_hwpt(igroup, old);
-	hwpt = group_attach(idev, target, at_once ? old : NULL);
+	hwpt = attach_to_target(idev, target, at_once ? old : NULL);
 	if (IS_ERR(hwpt)) {
 		if (old && !at_once &&
-		    iopt_attach_group(&old->ioas->iopt, old->backend,
-				      old->domain, igroup->group))
+		    iopt_domain_attach(&old->ioas->iopt, old->backend,
+				       old->domain, igroup->group))
 			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);
@@ -387,7 +388,7 @@ static int idev_attach(struct iommufd_device *idev, u32 *pt_id, bool replace)
 out_put:
 	iommufd_object_put(obj);
 	if (unused)
-		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
+		iommufd_object_drop_user(idev->ictx, &unused->obj);
 	return rc;
 }
 
@@ -456,6 +457,6 @@ void iommufd_device_detach(struct iommufd_device *idev)
 	}
 	mutex_unlock(&igroup->lock);
 	if (unused)
-		iommufd_object_destroy_unused(idev->ictx, &unused->obj);
+		iommufd_object_drop_user(idev->ictx, &unused->obj);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_detach);

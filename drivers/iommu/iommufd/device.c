@@ -167,8 +167,8 @@ static void group_put(struct iommufd_group *igroup)
 }
 
 static struct iommufd_group *
-group_get_of(struct iommufd_ctx *ictx,
-	     const struct iommu_backend_ops *backend, struct device *dev)
+group_get_checked(struct iommufd_ctx *ictx,
+		  const struct iommu_backend_ops *backend, struct device *dev)
 {
 	struct iommufd_group *igroup;
 	struct iommu_group *group;
@@ -223,7 +223,7 @@ struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 	struct iommufd_device *idev;
 
 	backend = iommu_backend_get(dev);
-	igroup = group_get_of(ictx, backend, dev);
+	igroup = group_get_checked(ictx, backend, dev);
 	iommu_backend_put(backend);
 	if (IS_ERR(igroup))
 		return ERR_CAST(igroup);

@@ -51,7 +51,7 @@ EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
  * @data: Data of user space for the backend, or NULL.
  *
  * Its domain is empty, and is filled when a group is attached to it at the
- * latest, see iommufd_hwpt_attach().
+ * latest, see iommufd_hwpt_attach_group().
  *
  * Context: Process context.  Pairs with iommufd_hwpt_publish() or
  * iommufd_hwpt_abort().
@@ -103,7 +103,8 @@ static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
  * Fill a page table that is not published, and to which nothing is attached.
  * If its domain becomes final only with a device, @group is attached for a
  * moment.  To the device that makes no difference, as the domain is empty.  If
- * @group is NULL then, the page table stays empty: see iommufd_hwpt_attach().
+ * @group is NULL then, the page table stays empty: see
+ * iommufd_hwpt_attach_group().
  */
 static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
 		     struct iommu_group *group)
@@ -120,7 +121,7 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
 }
 
 /**
- * iommufd_hwpt_attach() - Let a group do DMA through a page table
+ * iommufd_hwpt_attach_group() - Let a group do DMA through a page table
  * @hwpt: The page table; filled if it is not yet.
  * @old: What @group is attached to and is moved from at once, or NULL.
  * @dev: A device of @group.
@@ -136,8 +137,9 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
  * Return: 0, or, with @group where it was, what iommu_backend_ops::finalize(),
  * attach() or replace(), or iopt_add_domain(), return.
  */
-int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
-			struct device *dev, struct iommu_group *group)
+int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
+			      struct iommufd_hwpt *old, struct device *dev,
+			      struct iommu_group *group)
 {
 	int rc, attached;
 
@@ -154,11 +156,11 @@ int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
 			return rc;
 	}
 	if (old)
-		return iopt_replace_group(&old->ioas->iopt, &hwpt->ioas->iopt,
-					  hwpt->backend, old->domain,
-					  hwpt->domain, group);
-	return iopt_attach_group(&hwpt->ioas->iopt, hwpt->backend,
-				 hwpt->domain, group);
+		return iopt_domain_replace(&old->ioas->iopt, &hwpt->ioas->iopt,
+					   hwpt->backend, old->domain,
+					   hwpt->domain, group);
+	return iopt_domain_attach(&hwpt->ioas->iopt, hwpt->backend,
+				  hwpt->domain, group);
 }
 
 /**

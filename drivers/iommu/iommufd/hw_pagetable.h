@@ -48,7 +48,7 @@ struct iommufd_hwpt {
 /*
  * Does the domain hold what the IOAS maps?  It does not, and is empty and
  * without devices, until its backend has made final what it can map: see
- * iommufd_hwpt_attach().  Guarded by iommufd_ioas::hwpts_lock, and by
+ * iommufd_hwpt_attach_group().  Guarded by iommufd_ioas::hwpts_lock, and by
  * io_pagetable::domains_lock.
  */
 static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
@@ -70,8 +70,9 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		   const struct iommu_backend_ops *backend,
 		   struct device *dev, u32 flags,
 		   const struct iommu_backend_data *data);
-int iommufd_hwpt_attach(struct iommufd_hwpt *hwpt, struct iommufd_hwpt *old,
-			struct device *dev, struct iommu_group *group);
+int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
+			      struct iommufd_hwpt *old, struct device *dev,
+			      struct iommu_group *group);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);

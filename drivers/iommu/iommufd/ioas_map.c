@@ -15,7 +15,7 @@
 #include "ioas.h"
 #include "ioas_map.h"
 #include "iopt/map.h"
-#include "iopt/mmio.h"
+#include "iopt/mmio_region.h"
 #include "iopt/unmap.h"
 #include "trace.h"
 #include "ucmd.h"

@@ -27,7 +27,7 @@ static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 }
 
 /**
- * iommufd_object_alloc_elm() - Allocate an object and reserve an ID for it
+ * iommufd_object_alloc_size() - Allocate an object and reserve an ID for it
  * @ictx: The context.
  * @size: Bytes to allocate, zeroed.
  * @type: Its kind.
@@ -39,8 +39,8 @@ static void object_free(struct iommufd_ctx *ictx, struct iommufd_object *obj)
  * Return: the object, or ERR_PTR(-ENOMEM); -EBUSY when all IDs are taken.
  */
 struct iommufd_object *
-iommufd_object_alloc_elm(struct iommufd_ctx *ictx, size_t size,
-			 const struct iommufd_object_type *type)
+iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
+			  const struct iommufd_object_type *type)
 {
 	struct iommufd_object *obj;
 	int rc;
@@ -60,7 +60,7 @@ iommufd_object_alloc_elm(struct iommufd_ctx *ictx, size_t size,
 	}
 	return obj;
 }
-EXPORT_SYMBOL_NS_GPL(iommufd_object_alloc_elm, "IOMMUFD_TEST");
+EXPORT_SYMBOL_NS_GPL(iommufd_object_alloc_size, "IOMMUFD_TEST");
 
 /**
  * iommufd_object_abort() - Undo iommufd_object_alloc()
@@ -244,7 +244,7 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
 }
 
 /**
- * iommufd_object_destroy_unused() - Stop using an object, and destroy it if
+ * iommufd_object_drop_user() - Stop using an object, and destroy it if
  * automatic
  * @ictx: The context.
  * @obj: The object, of which the caller is a user.  If it is automatic, and has
@@ -253,8 +253,8 @@ int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id)
  * Context: Process context.  Waits for the calls at work on the object, so that
  * the caller holds no lock that one of them may take.  Cannot fail.
  */
-void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
-				   struct iommufd_object *obj)
+void iommufd_object_drop_user(struct iommufd_ctx *ictx,
+			      struct iommufd_object *obj)
 {
 	bool last;
 

@@ -8,7 +8,7 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
-#include "iopt/mmio.h"
+#include "iopt/mmio_region.h"
 
 struct file;
 struct iommufd_ctx;
@@ -74,8 +74,8 @@ struct iommufd_object {
 };
 
 struct iommufd_object *
-iommufd_object_alloc_elm(struct iommufd_ctx *ictx, size_t size,
-			 const struct iommufd_object_type *type);
+iommufd_object_alloc_size(struct iommufd_ctx *ictx, size_t size,
+			  const struct iommufd_object_type *type);
 void iommufd_object_abort(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 void iommufd_object_publish(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj);
@@ -86,8 +86,8 @@ bool __iommufd_object_hold(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_object *obj);
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id);
-void iommufd_object_destroy_unused(struct iommufd_ctx *ictx,
-				   struct iommufd_object *obj);
+void iommufd_object_drop_user(struct iommufd_ctx *ictx,
+			      struct iommufd_object *obj);
 void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj);
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
@@ -98,7 +98,7 @@ void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
  * iommufd_object_publish().
  */
 #define iommufd_object_alloc(ictx, type, kind)				\
-	((type *)iommufd_object_alloc_elm(				\
+	((type *)iommufd_object_alloc_size(				\
 		ictx,							\
 		sizeof(type) + BUILD_BUG_ON_ZERO(offsetof(type, obj)),	\
 		kind))

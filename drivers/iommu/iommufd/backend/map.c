@@ -17,8 +17,7 @@
  * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys
  * in one step, or to unmap, if @phys is @iova.  A step is made of pages of one
  * size, *@pgsize.  It ends at a multiple of @limit, unless pages are as large
- * as
- * @limit.
+ * as @limit.
  */
 static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
 			      phys_addr_t phys, size_t length, size_t limit,

@@ -14,7 +14,7 @@
 #include "area.h"
 #include "backend/map.h"
 #include "iova.h"
-#include "mmio.h"
+#include "mmio_region.h"
 
 /**
  * iopt_area_alloc() - Allocate another area for a pages object

@@ -4,8 +4,8 @@
  *
  * All domains of an I/O page table map the same areas.  A new one is filled
  * before it is listed, and an old one leaves the list before it is emptied;
- * since MMIO may be revoked in between, iopt/mmio.c changes the list.  With the
- * first domain all memory is pinned, with the last it is unpinned.
+ * since MMIO may be revoked in between, mmio_region.c changes the list.  With
+ * the first domain all memory is pinned, with the last it is unpinned.
  */
 #include <linux/bits.h>
 #include <linux/lockdep.h>
@@ -16,7 +16,7 @@
 #include "backend/backend.h"
 #include "domains.h"
 #include "iova.h"
-#include "mmio.h"
+#include "mmio_region.h"
 
 static unsigned long domain_alignment(struct iommu_domain *domain)
 {
@@ -221,7 +221,7 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 }
 
 /**
- * iopt_attach_group() - Let a group do DMA through a domain that is filled
+ * iopt_domain_attach() - Let a group do DMA through a domain that is filled
  * @iopt: The I/O page table.
  * @backend: The backend of @domain and @group.
  * @domain: One of its domains.
@@ -234,9 +234,9 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
  *
  * Return: as iommu_backend_ops::attach().
  */
-int iopt_attach_group(struct io_pagetable *iopt,
-		      const struct iommu_backend_ops *backend,
-		      struct iommu_domain *domain, struct iommu_group *group)
+int iopt_domain_attach(struct io_pagetable *iopt,
+		       const struct iommu_backend_ops *backend,
+		       struct iommu_domain *domain, struct iommu_group *group)
 {
 	int rc;
 
@@ -249,7 +249,7 @@ int iopt_attach_group(struct io_pagetable *iopt,
 }
 
 /**
- * iopt_detach_group() - Block the DMA of a group attached to a filled domain
+ * iopt_domain_detach() - Block the DMA of a group attached to a filled domain
  * @iopt: The I/O page table.
  * @backend: The backend of @domain and @group.
  * @domain: One of its domains.
@@ -257,9 +257,9 @@ int iopt_attach_group(struct io_pagetable *iopt,
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  */
-void iopt_detach_group(struct io_pagetable *iopt,
-		       const struct iommu_backend_ops *backend,
-		       struct iommu_domain *domain, struct iommu_group *group)
+void iopt_domain_detach(struct io_pagetable *iopt,
+			const struct iommu_backend_ops *backend,
+			struct iommu_domain *domain, struct iommu_group *group)
 {
 	down_write(&iopt->domains_lock);
 	mutex_lock(&iopt->mmios->lock);
@@ -278,7 +278,7 @@ static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
 }
 
 /**
- * iopt_replace_group() - Move a group to another filled domain at once
+ * iopt_domain_replace() - Move a group to another filled domain at once
  * @old_iopt: The I/O page table of @old.
  * @iopt: The I/O page table of @domain; may be @old_iopt.
  * @backend: The backend of @old, @domain and @group, which can replace.
@@ -290,10 +290,11 @@ static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
  *
  * Return: as iommu_backend_ops::replace().
  */
-int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
-		       const struct iommu_backend_ops *backend,
-		       struct iommu_domain *old, struct iommu_domain *domain,
-		       struct iommu_group *group)
+int iopt_domain_replace(struct io_pagetable *old_iopt,
+			struct io_pagetable *iopt,
+			const struct iommu_backend_ops *backend,
+			struct iommu_domain *old, struct iommu_domain *domain,
+			struct iommu_group *group)
 {
 	int rc;
 

@@ -10,16 +10,17 @@ int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain);
 void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
 
-int iopt_attach_group(struct io_pagetable *iopt,
-		      const struct iommu_backend_ops *backend,
-		      struct iommu_domain *domain, struct iommu_group *group);
-void iopt_detach_group(struct io_pagetable *iopt,
+int iopt_domain_attach(struct io_pagetable *iopt,
 		       const struct iommu_backend_ops *backend,
 		       struct iommu_domain *domain, struct iommu_group *group);
-int iopt_replace_group(struct io_pagetable *old_iopt, struct io_pagetable *iopt,
-		       const struct iommu_backend_ops *backend,
-		       struct iommu_domain *old, struct iommu_domain *domain,
-		       struct iommu_group *group);
+void iopt_domain_detach(struct io_pagetable *iopt,
+			const struct iommu_backend_ops *backend,
+			struct iommu_domain *domain, struct iommu_group *group);
+int iopt_domain_replace(struct io_pagetable *old_iopt,
+			struct io_pagetable *iopt,
+			const struct iommu_backend_ops *backend,
+			struct iommu_domain *old, struct iommu_domain *domain,
+			struct iommu_group *group);
 
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
 unsigned long iopt_page_sizes(struct io_pagetable *iopt);

@@ -2,10 +2,11 @@
 /*
  * I/O page table: IOVA to memory, and into every domain of the address space
  *
- * types.h says what an I/O page table consists of. map.c and unmap.c change
- * what is mapped, domains.c the domains that it is mapped into, pin.c lets
- * accesses use it.  They build on area.c, the life of one mapping, on iova.c,
- * the ranges of IOVA, and on mmio.c, the part of both that can be revoked.
+ * types.h says what an I/O page table consists of.  map.c and unmap.c change
+ * what is mapped, domains.c the domains that it is mapped into; access_pin.c
+ * lets accesses use it.  They build on area.c, the life of one mapping, on
+ * iova.c, the ranges of IOVA, and on mmio_region.c, which revokes and restores
+ * the mappings of MMIO in all domains.
  */
 #include "io_pagetable.h"
 #include "iova.h"

@@ -19,7 +19,7 @@
 #include "area.h"
 #include "iova.h"
 #include "map.h"
-#include "mmio.h"
+#include "mmio_region.h"
 #include "walk.h"
 
 /* Takes over @area and the reference to @pages. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_RANGES_H
-#define __IOMMUFD_RANGES_H
+#ifndef __IOPT_RANGES_H
+#define __IOPT_RANGES_H
 
 #include <linux/rbtree.h>
 #include <linux/types.h>

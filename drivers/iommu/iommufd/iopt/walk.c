@@ -7,7 +7,7 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 
-#include "mmio.h"
+#include "mmio_region.h"
 #include "walk.h"
 
 /**

@@ -15,8 +15,8 @@
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
-#include "mmio.h"
-#include "pin.h"
+#include "access_pin.h"
+#include "mmio_region.h"
 #include "walk.h"
 
 static void area_put(struct iopt_area *area)
@@ -40,11 +40,11 @@ static void parts_free(struct list_head *parts)
 }
 
 /**
- * struct iopt_parts - Argument of parts_add()
+ * struct parts_add_arg - Argument of parts_add()
  * @parts: The list of parts.
  * @prot: IOMMU_READ or IOMMU_WRITE, as the memory is going to be accessed.
  */
-struct iopt_parts {
+struct parts_add_arg {
 	struct list_head *parts;
 	int prot;
 };
@@ -53,7 +53,7 @@ struct iopt_parts {
 static int parts_add(struct iopt_area *area, unsigned long start,
 		     unsigned long last, void *arg)
 {
-	struct iopt_parts *parts = arg;
+	struct parts_add_arg *parts = arg;
 	struct iopt_part *part;
 
 	if (parts->prot & ~area->prot)
@@ -78,7 +78,7 @@ static int parts_add(struct iopt_area *area, unsigned long start,
 static int parts_get(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, int prot, struct list_head *list)
 {
-	struct iopt_parts parts = { .parts = list, .prot = prot };
+	struct parts_add_arg parts = { .parts = list, .prot = prot };
 	int rc;
 
 	rc = iopt_walk_ready(iopt, start, last, parts_add, &parts);
@@ -166,7 +166,7 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
 }
 
 /**
- * iopt_pin_pages() - Pin what is mapped
+ * iopt_access_pin_pages() - Pin what is mapped
  * @iopt: The I/O page table.
  * @access: The access that pins, added to @iopt.
  * @start: First byte.
@@ -181,9 +181,9 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
  * -EPERM when a mapping does not permit @prot, -EINVAL when it is of MMIO,
  * -ENOMEM, or what iopt_slice_pin() returns.
  */
-int iopt_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
-		   unsigned long start, unsigned long last, int prot,
-		   struct page **pages)
+int iopt_access_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
+			  unsigned long start, unsigned long last, int prot,
+			  struct page **pages)
 {
 	struct iopt_pin *pin;
 
@@ -214,15 +214,15 @@ static struct iopt_pin *pin_take(struct iopt_access *access,
 }
 
 /**
- * iopt_unpin_pages() - Undo one iopt_pin_pages()
+ * iopt_access_unpin_pages() - Undo one iopt_access_pin_pages()
  * @access: The access that has pinned.
  * @start: First byte, as it was pinned.
  * @last: Last byte, inclusive, as it was pinned.
  *
  * Context: Process context.  Cannot fail and needs no memory.
  */
-void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
-		      unsigned long last)
+void iopt_access_unpin_pages(struct iopt_access *access, unsigned long start,
+			     unsigned long last)
 {
 	struct iopt_pin *pin = pin_take(access, start, last);
 

@@ -27,7 +27,7 @@
 #include <linux/slab.h>
 
 #include "backend/map.h"
-#include "mmio.h"
+#include "mmio_region.h"
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
 {

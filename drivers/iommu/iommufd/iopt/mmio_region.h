@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOPT_MMIO_H
-#define __IOPT_MMIO_H
+#ifndef __IOPT_MMIO_REGION_H
+#define __IOPT_MMIO_REGION_H
 
 #include <linux/iommufd.h>
 #include <linux/kref.h>
@@ -15,8 +15,8 @@ struct vm_area_struct;
 
 /**
  * struct iopt_mmio_regions - The MMIO regions of one context
- * @lock: Guards @list and all regions in it, see mmio.c.  Inside all locks that
- *	are held while user memory is accessed.
+ * @lock: Guards @list and all regions in it, see mmio_region.c.  Inside all
+ *	locks that are held while user memory is accessed.
  * @list: struct iommufd_mmio.
  */
 struct iopt_mmio_regions {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef __IOMMUFD_PIN_H
-#define __IOMMUFD_PIN_H
+#ifndef __IOPT_ACCESS_PIN_H
+#define __IOPT_ACCESS_PIN_H
 
 #include "types.h"
 
@@ -31,11 +31,11 @@ struct iopt_pin {
 void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access);
 void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access);
 
-int iopt_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
-		   unsigned long start, unsigned long last, int prot,
-		   struct page **pages);
-void iopt_unpin_pages(struct iopt_access *access, unsigned long start,
-		      unsigned long last);
+int iopt_access_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
+			  unsigned long start, unsigned long last, int prot,
+			  struct page **pages);
+void iopt_access_unpin_pages(struct iopt_access *access, unsigned long start,
+			     unsigned long last);
 int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 	    void *data, bool write, bool remote);
 
