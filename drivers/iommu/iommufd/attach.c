@@ -106,8 +106,22 @@ static int group_attach_with_msi(struct iommufd_device *idev,
 static void group_detach_hwpt(struct iommufd_group *igroup,
 			      struct iommufd_hwpt *hwpt)
 {
-	iopt_domain_detach(&hwpt->ioas->iopt, hwpt->backend, hwpt->domain,
-			   igroup->group);
+	if (!igroup->blocked)
+		iopt_domain_detach(&hwpt->ioas->iopt, hwpt->backend,
+				   hwpt->domain, igroup->group);
+	igroup->blocked = false;
+}
+
+/* Undo group_detach_hwpt() after a replace that has failed. */
+static void group_reattach_hwpt(struct iommufd_device *idev,
+				struct iommufd_hwpt *hwpt)
+{
+	struct iommufd_group *igroup = idev->igroup;
+
+	igroup->blocked = iopt_domain_attach(&hwpt->ioas->iopt, hwpt->backend,
+					     hwpt->domain, igroup->group);
+	if (igroup->blocked)
+		dev_err_ratelimited(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 }
 
 static bool enforces_coherency(struct iommufd_device *idev)
@@ -278,8 +292,9 @@ static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
 /*
  * Move a group from what it is attached to, if anything, to the target.  In
  * between it is blocked, unless the IOMMU can replace domains.  On error it is
- * back where it was.  The caller drops the use that the group made of *@unused,
- * if set, once it holds no lock.
+ * back where it was, or blocked if it cannot be attached there again.  The
+ * caller drops the use that the group made of *@unused, if set, once it holds
+ * no lock.
  */
 static int group_move(struct iommufd_device *idev, struct attach_target *target,
 		      struct iommufd_hwpt **unused)
@@ -300,10 +315,8 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 		group_detach_hwpt(igroup, old);
 	hwpt = attach_to_target(idev, target, at_once ? old : NULL);
 	if (IS_ERR(hwpt)) {
-		if (old && !at_once &&
-		    iopt_domain_attach(&old->ioas->iopt, old->backend,
-				       old->domain, igroup->group))
-			dev_err(idev->dev, "blocked: the IOMMU cannot attach it again\n");
+		if (old && !at_once)
+			group_reattach_hwpt(idev, old);
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);
 		return PTR_ERR(hwpt);
@@ -335,7 +348,8 @@ static int idev_attach_locked(struct iommufd_device *idev,
 
 	if (idev->attached != replace)
 		return -EINVAL;
-	if (!igroup->hwpt || !target_is(target, igroup->hwpt)) {
+	if (!igroup->hwpt || igroup->blocked ||
+	    !target_is(target, igroup->hwpt)) {
 		/* Other devices of the group stay where they are. */
 		if (igroup->nattached > idev->attached)
 			return -EINVAL;
@@ -419,7 +433,9 @@ EXPORT_SYMBOL_GPL(iommufd_device_attach);
  * @pt_id: As for iommufd_device_attach().
  *
  * In between, the device is blocked from DMA unless its backend can replace
- * domains; on 6.1 it cannot.
+ * domains; on 6.1 it cannot.  If it cannot be attached to the old page table
+ * again either, it stays blocked, and the log says so; the next replace, by
+ * whatever page table, attaches it anew.
  *
  * Context: Process context; may fault in memory that is mapped.
  *

@@ -21,10 +21,12 @@ struct iommufd_hwpt;
  * @lock: Guards what follows, and iommufd_device::attached.  The outermost
  *	lock of a context.
  * @nattached: Number of devices attached.
+ * @blocked: A replace has failed, and so has the attempt to attach the group to
+ *	@hwpt again: it is attached to nothing.
  * @hwpt: The page table that they are attached to, NULL when @nattached is 0.
- *	The group is one of its users, has a domain attached exactly as long as
- *	this is set, and has its reserved regions in the I/O page table of the
- *	IOAS.
+ *	The group is one of its users, has its domain attached exactly as long
+ *	as this is set and @blocked is not, and has its reserved regions in the
+ *	I/O page table of the IOAS.
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
@@ -34,6 +36,7 @@ struct iommufd_group {
 
 	struct mutex lock;	/* of the following */
 	unsigned int nattached;
+	bool blocked;
 	struct iommufd_hwpt *hwpt;
 };
 

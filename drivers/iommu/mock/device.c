@@ -7,6 +7,7 @@
  */
 #include <linux/err.h>
 #include <linux/idr.h>
+#include <linux/moduleparam.h>
 #include <linux/slab.h>
 
 #include <uapi/linux/iommufd.h>
@@ -14,6 +15,14 @@
 #include "device.h"
 #include "domain.h"
 #include "iommufd_test.h"
+
+static bool replaces = true;
+module_param(replaces, bool, 0444);
+MODULE_PARM_DESC(replaces, "Replace domains at once, which on 6.1 no IOMMU driver can (default: true)");
+
+static uint fail_attach;
+module_param(fail_attach, uint, 0644);
+MODULE_PARM_DESC(fail_attach, "Number of attaches that fail from now on");
 
 /* In sysfs: how many times the device was detached and so became blocked */
 static ssize_t blocked_show(struct device *dev, struct device_attribute *attr,
@@ -169,6 +178,10 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 	int rc = mock_check_attach(mdev, mock);
 
 	WARN_ON(!mdev->owner || mdev->domain);
+	if (READ_ONCE(fail_attach)) {
+		fail_attach--;
+		rc = -EIO;
+	}
 	if (!rc)
 		mock_set_domain(mdev, mock);
 	return rc;
@@ -217,7 +230,7 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
-const struct iommu_backend_ops mock_backend = {
+struct iommu_backend_ops mock_backend = {
 	.owner = THIS_MODULE,
 	.bus = &mock_bus,
 	.is_coherent = mock_is_coherent,
@@ -334,6 +347,8 @@ int mock_bus_init(void)
 
 	if (rc)
 		return rc;
+	if (!replaces)
+		mock_backend.replace = NULL;
 	rc = iommu_backend_register(&mock_backend);
 	if (rc)
 		bus_unregister(&mock_bus);

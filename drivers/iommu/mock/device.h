@@ -43,7 +43,7 @@ static inline struct mock_device *to_mock_device(struct device *dev)
 	return container_of(dev, struct mock_device, dev);
 }
 
-extern const struct iommu_backend_ops mock_backend;
+extern struct iommu_backend_ops mock_backend;
 
 struct mock_device *mock_device_create(u32 flags);
 void mock_device_destroy(struct mock_device *mdev);
