@@ -127,7 +127,7 @@ check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-os: ## install the package on Debian 12 and 13, boot them, and remove it
 check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, and give guests devices
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
-build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (an hour)
+build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (half an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 bench: ## compare speed with VFIO type1 and the floor, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
