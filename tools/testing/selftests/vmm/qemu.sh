@@ -88,17 +88,39 @@ said() {
 }
 
 # boot COMMAND...: start QEMU by COMMAND, and wait until its guest is ready.  The
-# emulated processor may lose an interrupt of a guest (see vm/run), which then
-# stands still for ever: a guest that has said nothing is started once more.
+# emulated processor may lose an interrupt of a guest (see vm/run), or raise one
+# that the guest has disabled; then the guest stands still for ever.  A guest that
+# has said nothing is started once more.
 boot() {
 	"$@"
 	! said 120 tty 0 ready || return 0
 	[ ! -s "$tmp/console" ] && kill -0 $qemu || return 0
-	echo "# the guest stands still and is started once more"
+	stands_still started
 	kill -9 $qemu
 	wait $qemu
 	"$@"
 	said 120 tty 0 ready || true
+}
+
+# reboot: let the guest reset itself, and wait until it is ready; $lines are those
+# that it had printed before.  A guest that has said nothing since is reset once
+# more, as boot() starts one once more.
+reboot() {
+	lines=$(wc -l <"$tmp/tty")
+	echo "reboot -f" >&3
+	! said 120 tty "$lines" ready || return 0
+	! sed '1,/^[^:]*reboot: /d' "$tmp/console" | grep -q . || return 0
+	stands_still reset
+	qmp system_reset
+	lines=$(wc -l <"$tmp/tty")
+	said 120 tty "$lines" ready || true
+}
+
+# stands_still WHAT: say so, and where the guest's processor is
+stands_still() {
+	qmp human-monitor-command '"command-line": "info registers"'
+	echo "# the guest stands still and is $1 once more: $(tail -n 1 "$tmp/qmp" |
+		grep -o 'RIP=.*HLT=.')"
 }
 
 # qmp COMMAND [ARGUMENTS]: arguments as JSON
