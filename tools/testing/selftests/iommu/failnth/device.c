@@ -396,8 +396,9 @@ static int enable_first(struct subject *self)
 
 	close(self->dev);
 	self->dev = -1;
-	rc = write_file(SYSFS EDU "/driver/unbind", EDU) ?:
-		write_file(SYSFS EDU "/enable", "1");
+	rc = pci_bind(EDU, NULL) ?:
+		write_file(SYSFS EDU "/enable", "1") ?:
+		pci_bind(EDU, "vfio-pci");
 	return rc ?: open_dev(self);
 }
 
