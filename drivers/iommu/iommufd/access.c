@@ -230,7 +230,10 @@ EXPORT_SYMBOL_GPL(iommufd_access_replace);
  * @access: The access; nothing happens when it is not attached.
  *
  * Tells the driver to drop all its pins, by iommufd_access_ops::unmap() with 0
- * and ULONG_MAX.
+ * and ULONG_MAX.  Does not wait for pins that are left when unmap() returns: by
+ * then the driver has dropped each of them, and no iommufd_access_unpin_pages()
+ * is at work.  If a pin is left, this function warns, and the pinned memory and
+ * the IOAS are never freed.
  *
  * Context: Process context.  Waits for calls at work on the access.
  */
