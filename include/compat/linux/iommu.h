@@ -130,8 +130,8 @@ static inline bool iommu_group_has_isolated_msi(struct iommu_group *group)
  * The steps of iommu_map(), which the kernel does not export one by one: to
  * map, and to make the mapping visible to devices.  From 6.7 on all IOMMU
  * drivers map any number of pages of one size in a call, and the second step
- * may fail.  In 7.x most drivers have their page tables from a library, which
- * maps any range.
+ * may fail.  From some version after 6.12 on, at the latest 7.2, most drivers
+ * have their page tables from a library, which maps any range.
  */
 #ifndef HAVE_IOTLB_SYNC_MAP_RC
 /* The return type of iommu_domain_ops.iotlb_sync_map(), and a value of it */
@@ -203,8 +203,9 @@ static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
 /*
  * Some IOMMU drivers can make a domain for a device, with flags, whose
  * properties do not change at attach (a final domain), and have information
- * about their hardware.  7.x has a function to make a final domain, and 6.12
- * only the op of the IOMMU driver.  On older kernels iommufd makes none.
+ * about their hardware.  From some version after 6.12 on, at the latest 7.2,
+ * the kernel has a function to make a final domain, and 6.12 has only the op of
+ * the IOMMU driver.  On older kernels iommufd makes none.
  */
 #if defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
 #define compat_domain_alloc_op	domain_alloc_paging_flags

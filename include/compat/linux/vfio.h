@@ -29,7 +29,8 @@ vfio_device_mapping(struct vfio_device *vdev, struct file *file)
 #endif
 
 /*
- * 7.x exports these two functions; before, the VFIO core has them for itself.
+ * From some version after 6.12 on, at the latest 7.2, these two functions are
+ * exported.  Before, the VFIO core has them for itself.
  */
 #ifndef HAVE_VFIO_TRY_GET_REGISTRATION
 static inline bool vfio_device_try_get_registration(struct vfio_device *vdev)
@@ -46,8 +47,8 @@ static inline void vfio_device_put_registration(struct vfio_device *vdev)
 
 /*
  * Whether a user who gives no VF token may open a device: 0, -EACCES or another
- * errno.  Before 7.x the VFIO core parses the token from a string that begins
- * with the name of the device.
+ * errno.  In 6.12, and until some version before 7.2, the VFIO core parses the
+ * token from a string that begins with the name of the device.
  */
 static inline int vfio_device_match_no_token(struct vfio_device *vdev)
 {
@@ -75,9 +76,9 @@ static inline int vfio_device_match_no_token(struct vfio_device *vdev)
 }
 
 /*
- * VFIO_DEVICE_GET_REGION_INFO.  In 7.x the driver fills in a struct, and the
- * VFIO core copies it to the user; it does not export its function for that.
- * Before, the driver does both.
+ * VFIO_DEVICE_GET_REGION_INFO.  From some version after 6.12 on, at the latest
+ * 7.2, the driver fills in a struct, and the VFIO core copies it to the user;
+ * it does not export its function for that.  Before, the driver does both.
  */
 static inline long
 vfio_device_region_info(struct vfio_device *vdev,

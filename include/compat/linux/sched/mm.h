@@ -6,8 +6,9 @@
 #include <linux/sched/mm.h>
 
 /*
- * In 7.x mm_get_unmapped_area() is for the mm of the caller.  Before, the mm is
- * an argument, and before 6.10 the mm has a pointer to the function instead.
+ * From some version after 6.12 on, at the latest 7.2, mm_get_unmapped_area() is
+ * for the mm of the caller.  Before, the mm is an argument, and before 6.10 the
+ * mm has a pointer to the function instead.
  */
 #ifndef HAVE_MM_GET_UNMAPPED_AREA_CURRENT
 static inline unsigned long
