@@ -81,12 +81,11 @@ enum {
  *	driver drops each pin that overlaps the range, before the function
  *	returns or soon after, by iommufd_access_unpin_pages() with the range
  *	that was pinned.  The unmap waits until the pins are dropped; meanwhile
- *	no page of the range can be pinned.
- *
- *	The range from 0 on with a length of ULONG_MAX stands for all IOVA.
- *	With it, detach, replace and destroy call the function, and they do not
- *	wait: each pin must be dropped, and each iommufd_access_unpin_pages()
- *	of any thread must have returned, before the function returns.
+ *	no page of the range can be pinned.  The range from 0 on with a length
+ *	of ULONG_MAX stands for all IOVA.  With it, detach, replace and destroy
+ *	call the function, and they do not wait: each pin must be dropped, and
+ *	each iommufd_access_unpin_pages() of any thread must have returned,
+ *	before the function returns.
  *
  * Context: @unmap may sleep.  It may take a lock that the driver holds while it
  * pins pages, but no lock that is held while a device or an access is attached,
