@@ -6,9 +6,9 @@
 #include <linux/pgtable.h>
 
 /*
- * Entries whose pages mm does not manage.  In 6.12, and until some version
- * before 7.2, entries for device memory with struct pages have a mark of their
- * own, and this is what it is called.
+ * Entries whose pages mm does not manage.  Up to 6.12, and not from 7.2 on,
+ * entries for device memory with struct pages have a mark of their own, and
+ * this is what it is called.
  */
 #ifdef HAVE_PMD_DEVMAP
 #define pmd_special(pmd)	(pmd_devmap(pmd) != 0)

@@ -47,8 +47,8 @@ static inline void vfio_device_put_registration(struct vfio_device *vdev)
 
 /*
  * Whether a user who gives no VF token may open a device: 0, -EACCES or another
- * errno.  In 6.12, and until some version before 7.2, the VFIO core parses the
- * token from a string that begins with the name of the device.
+ * errno.  Up to 6.12, and not from 7.2 on, the VFIO core parses the token from a
+ * string that begins with the name of the device.
  */
 static inline int vfio_device_match_no_token(struct vfio_device *vdev)
 {
