@@ -51,7 +51,7 @@ static void fdinfo_show_ioas(struct seq_file *seq, struct iommufd_ioas *ioas,
 		   READ_ONCE(stats->mappings));
 	sum->bytes += bytes;
 	sum->pinned += pinned;
-	sum->maps += atomic_long_read(&stats->maps);
+	sum->maps += READ_ONCE(stats->maps);
 	sum->unmaps += atomic_long_read(&stats->unmaps);
 }
 

@@ -179,7 +179,8 @@ static int map_end(struct iopt_map *map, u32 ioas_id, u64 iova, u64 length,
 		   int rc)
 {
 	iopt_map_destroy(map);
-	trace_iommufd_map(ioas_id, rc ? iova : map->iova, length, rc);
+	if (trace_iommufd_map_enabled())
+		trace_iommufd_map(ioas_id, rc ? iova : map->iova, length, rc);
 	return rc;
 }
 

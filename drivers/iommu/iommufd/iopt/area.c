@@ -68,10 +68,10 @@ void iopt_areas_free(struct list_head *areas)
 	struct iopt_area *area, *next;
 
 	list_for_each_entry_safe(area, next, areas, item) {
-		list_del(&area->item);
 		area_free(area);
 		cond_resched();
 	}
+	INIT_LIST_HEAD(areas);
 }
 
 /**
@@ -286,7 +286,7 @@ void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 	area->node.last = iova - 1;
 	iopt_ranges_insert(&iopt->areas, &tail->node);
 	iopt->stats.mappings++;
-	atomic_long_inc(&iopt->stats.maps);
+	iopt->stats.maps++;
 	stays->ready = true;
 	up_write(&iopt->iova_lock);
 }

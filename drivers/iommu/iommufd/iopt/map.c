@@ -293,14 +293,12 @@ void iopt_map_commit(struct iopt_map *map)
 {
 	struct io_pagetable *iopt = map->iopt;
 	struct iopt_area *area;
-	unsigned long n = 0;
 
 	down_write(&iopt->iova_lock);
 	list_for_each_entry(area, &map->areas, item) {
 		area->ready = true;
-		n++;
+		iopt->stats.maps++;
 	}
-	atomic_long_add(n, &iopt->stats.maps);
 	/* From the unlock on, any call may unmap the areas. */
 	INIT_LIST_HEAD(&map->areas);
 	up_write(&iopt->iova_lock);
@@ -318,15 +316,4 @@ void iopt_map_abort(struct iopt_map *map)
 	iopt_areas_unfill(map->iopt, &map->areas);
 	iopt_areas_remove(map->iopt, &map->areas);
 	up_read(&map->iopt->domains_lock);
-}
-
-/**
- * iopt_map_destroy() - Free what was added, but is not mapped
- * @map: The mappings, committed, aborted or never begun.
- *
- * Context: Process context.
- */
-void iopt_map_destroy(struct iopt_map *map)
-{
-	iopt_areas_free(&map->areas);
 }

@@ -2,7 +2,7 @@
 #ifndef __IOPT_MAP_H
 #define __IOPT_MAP_H
 
-#include "types.h"
+#include "area.h"
 
 struct iommufd_mmio;
 
@@ -34,7 +34,6 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 		   bool must_pin);
 void iopt_map_commit(struct iopt_map *map);
 void iopt_map_abort(struct iopt_map *map);
-void iopt_map_destroy(struct iopt_map *map);
 
 /**
  * iopt_map_init() - Start with nothing to map
@@ -47,6 +46,18 @@ static inline void iopt_map_init(struct iopt_map *map,
 	map->iopt = iopt;
 	INIT_LIST_HEAD(&map->areas);
 	map->length = 0;
+}
+
+/**
+ * iopt_map_destroy() - Free what was added, but is not mapped
+ * @map: The mappings, committed, aborted or never begun.
+ *
+ * Context: Process context.
+ */
+static inline void iopt_map_destroy(struct iopt_map *map)
+{
+	if (!list_empty(&map->areas))
+		iopt_areas_free(&map->areas);
 }
 
 #endif

@@ -60,13 +60,13 @@ struct iopt_iova_hints {
  * @unmaps: Number of mappings unmapped so far.
  * @pinned: Pages that are pinned for its domains.
  *
- * @bytes and @mappings change with io_pagetable::iova_lock held for writing.
- *	Any of them may be read without a lock.
+ * @bytes, @mappings and @maps change with io_pagetable::iova_lock held for
+ *	writing.  Any of them may be read without a lock.
  */
 struct iopt_stats {
 	unsigned long bytes;
 	unsigned long mappings;
-	atomic_long_t maps;
+	unsigned long maps;
 	atomic_long_t unmaps;
 	atomic_long_t pinned;
 };

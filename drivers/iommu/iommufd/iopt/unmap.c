@@ -192,7 +192,6 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 	LIST_HEAD(areas);
 	int rc;
 
-	*unmapped = 0;
 	down_read(&iopt->domains_lock);
 	rc = areas_claim(iopt, start, last, split && domains_can_split(iopt),
 			 &areas);
