@@ -129,7 +129,7 @@ check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, an
 check-debug: ## run the tests in a kernel that looks for mistakes (slow)
 build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (half an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
-bench: ## compare speed with VFIO type1 and the floor, on each kernel
+bench: ## compare speed with VFIO type1 and the baseline, on each kernel
 bench-doc: ## draw what bench prints, as Documentation/performance.svg
 htmldocs: ## the manual, by Sphinx, in html/, and the man pages in html/man/
 figures: ## draw the figures of the manual from their sources, Documentation/figures/*.dot
@@ -218,7 +218,7 @@ deb:
 endif
 
 clean: ## remove what was built here (the cache stays)
-	@find $(wildcard drivers tools/testing/bench/floor) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
+	@find $(wildcard drivers tools/testing/bench/baseline) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out .top.out

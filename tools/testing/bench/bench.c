@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it costs to map and unmap memory for a device: through /dev/iommu,
- * through a container of VFIO type1 on the same kernel, and at the very least
+ * The cost of mapping and unmapping memory for a device: through /dev/iommu,
+ * through a container of VFIO type1 on the same kernel, and for two baselines
  *
  *	bench BDF
  *
@@ -9,10 +9,11 @@
  * figures are nanoseconds per 4 KiB, which are instructions in a VM whose clock
  * counts them; see ./run.  They are the cost of whole calls: the entry into the
  * kernel, pinning, the page table, its flush, unpinning.  The memory is faulted
- * in before.  The floor is the cost of an ioctl that does nothing and of each
- * step by itself, see floor/floor.c, whose module is loaded for BDF.  Exits with
- * 1 when /dev/iommu is slower than type1 in any case, or than it may be: see
- * print_findings().
+ * in before.  The baseline is the cost of an ioctl that does nothing and of
+ * each step by itself, see baseline/baseline.c, whose module is loaded for BDF.
+ * The undo baseline is the least cost of a call that another call can undo, see
+ * baseline/undo.c.  Exits with 1 when /dev/iommu is slower than type1 in any
+ * case, or than it may be: see print_findings().
  */
 #include <err.h>
 #include <errno.h>
@@ -27,8 +28,8 @@
 #include <linux/vfio.h>
 #include <sys/ioctl.h>
 
+#include "baseline/baseline.h"
 #include "common.h"
-#include "floor/floor.h"
 
 #define BUFFER	(256 * MIB)
 
@@ -39,14 +40,14 @@ enum kind {
 	HUGE_PAGES,
 	HUGETLB,
 	MEMFD,		/* huge pages of a memfd, by user address */
-	MEMFD_FILE,	/* the same, by file if that can be */
-	SCATTERED,	/* 4 KiB pages, none next to its neighbour's frame */
+	MEMFD_FILE,	/* the memfd, by file where the call can do that */
+	SCATTERED,	/* 4 KiB pages, hardly any two with adjacent PFNs */
 	NR_KINDS
 };
 
 /**
- * struct memory - What is mapped
- * @va: Where it is.
+ * struct memory - Memory to map
+ * @va: Its address.
  * @fd: Its file, or -1.
  */
 struct memory {
@@ -62,7 +63,7 @@ enum op {
 
 static const char * const op_names[NR_OPS] = { "map", "unmap" };
 
-/* Targets differ, as what the kernel's interfaces take does */
+/* Targets differ by kernel, as the costs of the kernel's interfaces do. */
 enum kernel {
 	LINUX_6_1,
 	LINUX_6_12,
@@ -70,8 +71,8 @@ enum kernel {
 	NR_KERNELS
 };
 
-/* What a small call may take, as a multiple of the record */
-#define RECORDS	1.6
+/* The largest cost of a small call, as a multiple of the undo baseline */
+#define UNDO_BASELINES	1.6
 
 static const struct bench_case {
 	const char *name;
@@ -89,7 +90,7 @@ static const struct bench_case {
 	  HUGETLB, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 }, { 4, 1 } } },
 	{ "memfd-one-call", "256 MiB of memfd, huge pages, one call",
 	  MEMFD, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 }, { 4, 1 } } },
-	{ "file-one-call", "the same by file descriptor",
+	{ "file-one-call", "the same memfd by file descriptor",
 	  MEMFD_FILE, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 }, { 40, 1 } } },
 	{ "scattered-one-call", "256 MiB of scattered pages, one call",
 	  SCATTERED, BUFFER, BUFFER,
@@ -103,16 +104,16 @@ static const struct bench_case {
 };
 
 enum way {
-	FLOOR,
-	RECORD,
+	BASELINE,
+	UNDO_BASELINE,
 	TYPE1,
 	OURS,
 	NR_WAYS
 };
 
 /*
- * A way to map memory for a device; the functions exit on failure.  What does
- * not map and unmap in two calls measures itself.
+ * A way to map memory for a device; the functions exit on failure.  A way that
+ * has measure() maps, unmaps and takes the time in that one call.
  */
 static const struct way_ops {
 	size_t most;	/* bytes in one call, 0 for no limit */
@@ -125,89 +126,90 @@ static const struct way_ops {
 	void (*close)(void);
 } ways[NR_WAYS];
 
-/* 0 where it was not measured */
+/* 0 where a way was not measured */
 static double cost[ARRAY_SIZE(cases)][NR_WAYS][NR_OPS];
 
-/* The floor */
+/* The baseline */
 
 static struct {
 	int fd;
 	uint64_t call;	/* cost of an ioctl that does nothing */
-} least;
+} baseline;
 
-static void least_open(const char *bdf)
+static void baseline_open(const char *bdf)
 {
 	(void)bdf;
-	least.fd = open("/dev/iommufd_floor", O_RDWR | O_CLOEXEC);
-	if (least.fd < 0)
-		err(1, "/dev/iommufd_floor");
+	baseline.fd = open("/dev/iommufd_baseline", O_RDWR | O_CLOEXEC);
+	if (baseline.fd < 0)
+		err(1, "/dev/iommufd_baseline");
 }
 
-static void floor_open(const char *bdf)
+static void steps_open(const char *bdf)
 {
 	uint64_t start, ns;
 	int i;
 
-	least_open(bdf);
-	least.call = UINT64_MAX;
+	baseline_open(bdf);
+	baseline.call = UINT64_MAX;
 	for (i = 0; i < 100; i++) {
 		start = now();
-		if (ioctl(least.fd, FLOOR_NOP))
-			err(1, "FLOOR_NOP");
+		if (ioctl(baseline.fd, BASELINE_NOP))
+			err(1, "BASELINE_NOP");
 		ns = now() - start;
-		if (ns < least.call)
-			least.call = ns;
+		if (ns < baseline.call)
+			baseline.call = ns;
 	}
 }
 
-static void floor_measure(void *va, size_t length, __u64 iova,
+static void steps_measure(void *va, size_t length, __u64 iova,
 			  uint64_t ns[NR_OPS])
 {
-	struct floor_run run = {
+	struct baseline_run run = {
 		.uaddr = (__u64)va,
 		.length = length,
 		.iova = iova,
 	};
 
-	if (ioctl(least.fd, FLOOR_RUN, &run))
-		err(1, "FLOOR_RUN");
-	ns[MAP] += least.call + run.ns[FLOOR_PIN] + run.ns[FLOOR_MAP];
-	ns[UNMAP] += least.call + run.ns[FLOOR_UNMAP] + run.ns[FLOOR_UNPIN];
+	if (ioctl(baseline.fd, BASELINE_RUN, &run))
+		err(1, "BASELINE_RUN");
+	ns[MAP] += baseline.call + run.ns[BASELINE_PIN] + run.ns[BASELINE_MAP];
+	ns[UNMAP] += baseline.call + run.ns[BASELINE_UNMAP] +
+		     run.ns[BASELINE_UNPIN];
 }
 
-static void least_close(void)
+static void baseline_close(void)
 {
-	close(least.fd);
+	close(baseline.fd);
 }
 
-/* The least that keeps a record */
+/* The undo baseline */
 
-static void record_map(const struct memory *memory, size_t offset,
-		       size_t length, __u64 iova)
+static void undo_baseline_map(const struct memory *memory, size_t offset,
+			      size_t length, __u64 iova)
 {
-	struct floor_record args = {
+	struct undo_baseline args = {
 		.size = sizeof(args),
-		.id = FLOOR_RECORD_ID,
+		.id = UNDO_BASELINE_ID,
 		.uaddr = (__u64)memory->va + offset,
 		.length = length,
 		.iova = iova,
 	};
 
-	if (ioctl(least.fd, FLOOR_RECORD_MAP, &args))
-		err(1, "FLOOR_RECORD_MAP");
+	if (ioctl(baseline.fd, UNDO_BASELINE_MAP, &args))
+		err(1, "UNDO_BASELINE_MAP");
 }
 
-static void record_unmap(__u64 iova, size_t length)
+static void undo_baseline_unmap(__u64 iova, size_t length)
 {
-	struct floor_record args = {
+	struct undo_baseline args = {
 		.size = sizeof(args),
-		.id = FLOOR_RECORD_ID,
+		.id = UNDO_BASELINE_ID,
 		.length = length,
 		.iova = iova,
 	};
 
-	if (ioctl(least.fd, FLOOR_RECORD_UNMAP, &args))
-		err(1, "FLOOR_RECORD_UNMAP");
+	if (ioctl(baseline.fd, UNDO_BASELINE_UNMAP, &args))
+		err(1, "UNDO_BASELINE_UNMAP");
 }
 
 /* VFIO type1 */
@@ -314,17 +316,17 @@ static void ours_close(void)
 }
 
 static const struct way_ops ways[NR_WAYS] = {
-	[FLOOR] = {
-		.open = floor_open,
-		.measure = floor_measure,
-		.close = least_close,
+	[BASELINE] = {
+		.open = steps_open,
+		.measure = steps_measure,
+		.close = baseline_close,
 	},
-	[RECORD] = {
-		.most = FLOOR_RECORD_PAGES * PAGE,
-		.open = least_open,
-		.map = record_map,
-		.unmap = record_unmap,
-		.close = least_close,
+	[UNDO_BASELINE] = {
+		.most = UNDO_BASELINE_PAGES * PAGE,
+		.open = baseline_open,
+		.map = undo_baseline_map,
+		.unmap = undo_baseline_unmap,
+		.close = baseline_close,
 	},
 	[TYPE1] = {
 		.open = type1_open,
@@ -402,7 +404,7 @@ static void print_costs(const double per_page[NR_OPS])
 
 static void print_ratios(size_t i, enum way to)
 {
-	printf("  %4.2f / %4.2f", ratio(i, to, MAP), ratio(i, to, UNMAP));
+	printf("  %5.2f / %5.2f", ratio(i, to, MAP), ratio(i, to, UNMAP));
 }
 
 static void print_table(const char *kernel)
@@ -410,15 +412,16 @@ static void print_table(const char *kernel)
 	size_t i;
 
 	printf("Instructions per 4 KiB, map / unmap, on Linux %s\n\n", kernel);
-	printf("%-40s  %15s  %15s  %15s  %15s  %11s  %11s\n", "case", "floor",
-	       "record", "type1", "ours", "ours/floor", "ours/type1");
+	printf("%-40s  %15s  %15s  %15s  %15s  %13s  %13s\n", "case",
+	       "baseline", "undo baseline", "type1", "ours", "ours/baseline",
+	       "ours/type1");
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		printf("%-40s", cases[i].title);
-		print_costs(cost[i][FLOOR]);
-		print_costs(cost[i][RECORD]);
+		print_costs(cost[i][BASELINE]);
+		print_costs(cost[i][UNDO_BASELINE]);
 		print_costs(cost[i][TYPE1]);
 		print_costs(cost[i][OURS]);
-		print_ratios(i, FLOOR);
+		print_ratios(i, BASELINE);
 		print_ratios(i, TYPE1);
 		printf("\n");
 	}
@@ -427,13 +430,13 @@ static void print_table(const char *kernel)
 
 static void print_line(const char *kernel, size_t i, int op)
 {
-	printf("bench kernel=%s case=%s op=%s floor=%.1f type1=%.1f ours=%.1f",
-	       kernel, cases[i].name, op_names[op], cost[i][FLOOR][op],
+	printf("bench kernel=%s case=%s op=%s baseline=%.1f type1=%.1f ours=%.1f",
+	       kernel, cases[i].name, op_names[op], cost[i][BASELINE][op],
 	       cost[i][TYPE1][op], cost[i][OURS][op]);
-	if (cost[i][RECORD][op])
-		printf(" record=%.1f", cost[i][RECORD][op]);
-	printf(" ours/floor=%.2f ours/type1=%.2f\n", ratio(i, FLOOR, op),
-	       ratio(i, TYPE1, op));
+	if (cost[i][UNDO_BASELINE][op])
+		printf(" undo-baseline=%.1f", cost[i][UNDO_BASELINE][op]);
+	printf(" ours/baseline=%.2f ours/type1=%.2f\n",
+	       ratio(i, BASELINE, op), ratio(i, TYPE1, op));
 }
 
 static void print_lines(const char *kernel)
@@ -454,10 +457,10 @@ static double target(size_t i, int op)
 	return cases[i].target[kernel][op];
 }
 
-/* Print what is not as it should be; is any of it an error? */
+/* Print what misses a limit or a target; return whether that is an error. */
 static bool print_findings(size_t i, int op)
 {
-	double ours = cost[i][OURS][op], record = cost[i][RECORD][op];
+	double ours = cost[i][OURS][op], undo = cost[i][UNDO_BASELINE][op];
 	bool bad = false;
 
 	if (ratio(i, TYPE1, op) > 1) {
@@ -465,17 +468,17 @@ static bool print_findings(size_t i, int op)
 		       cases[i].name, op_names[op]);
 		bad = true;
 	}
-	if (record && ours > RECORDS * record) {
-		printf("bench: case=%s op=%s takes more than %.1f records\n",
-		       cases[i].name, op_names[op], RECORDS);
+	if (undo && ours > UNDO_BASELINES * undo) {
+		printf("bench: case=%s op=%s takes more than %.1f times the undo baseline\n",
+		       cases[i].name, op_names[op], UNDO_BASELINES);
 		bad = true;
 	}
 	if (ours > target(i, op)) {
 		printf("bench: case=%s op=%s misses the target %.0f",
 		       cases[i].name, op_names[op], target(i, op));
-		if (record)
-			printf(", of which the record leaves %.1f",
-			       target(i, op) - record);
+		if (undo)
+			printf(", of which the undo baseline leaves %.1f",
+			       target(i, op) - undo);
 		printf("\n");
 		bad |= cases[i].call > PAGE;
 	}

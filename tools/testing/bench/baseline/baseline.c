@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The floor: what it costs to map memory for a device at the very least
+ * The baseline: the least possible cost of mapping memory for a device
  *
  * Each step is done by the cheapest interface that the kernel exports to
  * modules, in one call however large, and by itself: no locks, no accounting,
- * no record of what is mapped.  What it takes to go from one step to the next
- * is not counted.  (What keeps a record is in record.c.)  For the benchmark only,
- * hence neither installed nor careful with anything but what it holds.
+ * no bookkeeping of what is mapped.  The work between two steps is not counted.
+ * (undo.c has the baseline with bookkeeping, so that another call can undo a
+ * map.)  This module is for the benchmark only: it is not installed, and it
+ * checks no more than its own safety needs.
  */
 #include <linux/err.h>
 #include <linux/iommu.h>
@@ -18,21 +19,24 @@
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 
-#include "floor.h"
-#include "record.h"
+#include "baseline.h"
+#include "undo.h"
 
 static char *device;
 module_param(device, charp, 0444);
-MODULE_PARM_DESC(device, "Whom to map for: DDDD:BB:DD.F, bound to vfio-pci");
+MODULE_PARM_DESC(device, "Device to map for: DDDD:BB:DD.F, bound to vfio-pci");
 
-/* The one open file has the device and its group, and does one call at a time. */
-static DEFINE_MUTEX(floor_lock);
-static bool floor_open_now;
-static struct pci_dev *floor_pdev;
-static struct iommu_group *floor_group;
-static struct iommu_domain *floor_domain;
+/*
+ * Opening the file claims the device and its group, so one file can be open at
+ * a time.  The lock also serializes BASELINE_RUN.
+ */
+static DEFINE_MUTEX(baseline_lock);
+static bool baseline_open_now;
+static struct pci_dev *baseline_pdev;
+static struct iommu_group *baseline_group;
+static struct iommu_domain *baseline_domain;
 
-/* What it takes to look at the clock */
+/* The cost of reading the clock */
 static u64 clock_ns;
 
 static void clock_calibrate(void)
@@ -54,7 +58,7 @@ static u64 since(u64 start)
 	return ns > clock_ns ? ns - clock_ns : 0;
 }
 
-static int step_map(struct floor_run *run, struct sg_table *sgt)
+static int step_map(struct baseline_run *run, struct sg_table *sgt)
 {
 	const int prot = IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE;
 	u64 start = ktime_get_ns();
@@ -62,28 +66,28 @@ static int step_map(struct floor_run *run, struct sg_table *sgt)
 	int rc = 0;
 
 	if (sgt->orig_nents == 1) {
-		rc = iommu_map(floor_domain, run->iova, sg_phys(sgt->sgl),
+		rc = iommu_map(baseline_domain, run->iova, sg_phys(sgt->sgl),
 			       run->length, prot, GFP_KERNEL);
 	} else {
-		mapped = iommu_map_sg(floor_domain, run->iova, sgt->sgl,
+		mapped = iommu_map_sg(baseline_domain, run->iova, sgt->sgl,
 				      sgt->orig_nents, prot, GFP_KERNEL);
 		if (mapped < 0 || mapped != run->length)
 			rc = -ENOMEM;
 	}
-	run->ns[FLOOR_MAP] = since(start);
+	run->ns[BASELINE_MAP] = since(start);
 	return rc;
 }
 
-static int step_unmap(struct floor_run *run)
+static int step_unmap(struct baseline_run *run)
 {
 	u64 start = ktime_get_ns();
-	size_t unmapped = iommu_unmap(floor_domain, run->iova, run->length);
+	size_t unmapped = iommu_unmap(baseline_domain, run->iova, run->length);
 
-	run->ns[FLOOR_UNMAP] = since(start);
+	run->ns[BASELINE_UNMAP] = since(start);
 	return unmapped == run->length ? 0 : -EIO;
 }
 
-static void step_unpin(struct floor_run *run, struct page **pages,
+static void step_unpin(struct baseline_run *run, struct page **pages,
 		       unsigned int npages, struct sg_table *sgt)
 {
 	u64 start = ktime_get_ns();
@@ -97,10 +101,10 @@ static void step_unpin(struct floor_run *run, struct page **pages,
 			unpin_user_page_range_dirty_lock(sg_page(sg),
 							 sg->length >> PAGE_SHIFT,
 							 true);
-	run->ns[FLOOR_UNPIN] = since(start);
+	run->ns[BASELINE_UNPIN] = since(start);
 }
 
-static int run_pinned(struct floor_run *run, struct page **pages,
+static int run_pinned(struct baseline_run *run, struct page **pages,
 		      unsigned int npages)
 {
 	struct sg_table sgt;
@@ -120,7 +124,7 @@ static int run_pinned(struct floor_run *run, struct page **pages,
 	return rc;
 }
 
-static int run_steps(struct floor_run *run)
+static int run_steps(struct baseline_run *run)
 {
 	unsigned int npages = run->length >> PAGE_SHIFT;
 	struct page **pages;
@@ -133,7 +137,7 @@ static int run_steps(struct floor_run *run)
 	start = ktime_get_ns();
 	pinned = pin_user_pages_fast(run->uaddr, npages,
 				     FOLL_WRITE | FOLL_LONGTERM, pages);
-	run->ns[FLOOR_PIN] = since(start);
+	run->ns[BASELINE_PIN] = since(start);
 	if (pinned == npages) {
 		rc = run_pinned(run, pages, npages);
 	} else {
@@ -145,31 +149,32 @@ static int run_steps(struct floor_run *run)
 	return rc;
 }
 
-static long floor_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+static long baseline_ioctl(struct file *file, unsigned int cmd,
+			   unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
-	struct floor_run run;
+	struct baseline_run run;
 	int rc;
 
 	switch (cmd) {
-	case FLOOR_NOP:
+	case BASELINE_NOP:
 		return 0;
-	case FLOOR_RUN:
+	case BASELINE_RUN:
 		if (copy_from_user(&run, argp, sizeof(run)))
 			return -EFAULT;
 		if (!run.length || run.length > SZ_1G ||
 		    !PAGE_ALIGNED(run.uaddr | run.length | run.iova))
 			return -EINVAL;
-		mutex_lock(&floor_lock);
+		mutex_lock(&baseline_lock);
 		rc = run_steps(&run);
-		mutex_unlock(&floor_lock);
+		mutex_unlock(&baseline_lock);
 		if (rc)
 			return rc;
 		return copy_to_user(argp, &run, sizeof(run)) ? -EFAULT : 0;
-	case FLOOR_RECORD_MAP:
-		return record_map(floor_domain, argp);
-	case FLOOR_RECORD_UNMAP:
-		return record_unmap(floor_domain, argp);
+	case UNDO_BASELINE_MAP:
+		return undo_baseline_map(baseline_domain, argp);
+	case UNDO_BASELINE_UNMAP:
+		return undo_baseline_unmap(baseline_domain, argp);
 	default:
 		return -ENOTTY;
 	}
@@ -189,91 +194,91 @@ static int claim_device(void)
 {
 	int rc;
 
-	floor_pdev = find_device();
-	if (!floor_pdev)
+	baseline_pdev = find_device();
+	if (!baseline_pdev)
 		return -ENODEV;
 	rc = -ENODEV;
-	floor_group = iommu_group_get(&floor_pdev->dev);
-	if (!floor_group)
+	baseline_group = iommu_group_get(&baseline_pdev->dev);
+	if (!baseline_group)
 		goto err_put_device;
-	rc = iommu_group_claim_dma_owner(floor_group, &floor_lock);
+	rc = iommu_group_claim_dma_owner(baseline_group, &baseline_lock);
 	if (rc)
 		goto err_put_group;
-	floor_domain = iommu_paging_domain_alloc(&floor_pdev->dev);
-	if (IS_ERR(floor_domain)) {
-		rc = PTR_ERR(floor_domain);
+	baseline_domain = iommu_paging_domain_alloc(&baseline_pdev->dev);
+	if (IS_ERR(baseline_domain)) {
+		rc = PTR_ERR(baseline_domain);
 		goto err_release;
 	}
-	rc = iommu_attach_group(floor_domain, floor_group);
+	rc = iommu_attach_group(baseline_domain, baseline_group);
 	if (rc)
 		goto err_free;
-	rc = record_init();
+	rc = undo_baseline_init();
 	if (rc)
 		goto err_detach;
 	return 0;
 
 err_detach:
-	iommu_detach_group(floor_domain, floor_group);
+	iommu_detach_group(baseline_domain, baseline_group);
 err_free:
-	iommu_domain_free(floor_domain);
+	iommu_domain_free(baseline_domain);
 err_release:
-	iommu_group_release_dma_owner(floor_group);
+	iommu_group_release_dma_owner(baseline_group);
 err_put_group:
-	iommu_group_put(floor_group);
+	iommu_group_put(baseline_group);
 err_put_device:
-	pci_dev_put(floor_pdev);
+	pci_dev_put(baseline_pdev);
 	return rc;
 }
 
 static void release_device(void)
 {
-	record_destroy(floor_domain);
-	iommu_detach_group(floor_domain, floor_group);
-	iommu_domain_free(floor_domain);
-	iommu_group_release_dma_owner(floor_group);
-	iommu_group_put(floor_group);
-	pci_dev_put(floor_pdev);
+	undo_baseline_destroy(baseline_domain);
+	iommu_detach_group(baseline_domain, baseline_group);
+	iommu_domain_free(baseline_domain);
+	iommu_group_release_dma_owner(baseline_group);
+	iommu_group_put(baseline_group);
+	pci_dev_put(baseline_pdev);
 }
 
-static int floor_open(struct inode *inode, struct file *file)
+static int baseline_open(struct inode *inode, struct file *file)
 {
 	int rc = -EBUSY;
 
-	mutex_lock(&floor_lock);
-	if (!floor_open_now) {
+	mutex_lock(&baseline_lock);
+	if (!baseline_open_now) {
 		rc = claim_device();
-		floor_open_now = !rc;
+		baseline_open_now = !rc;
 	}
-	mutex_unlock(&floor_lock);
+	mutex_unlock(&baseline_lock);
 	if (!rc)
 		clock_calibrate();
 	return rc;
 }
 
-static int floor_release(struct inode *inode, struct file *file)
+static int baseline_release(struct inode *inode, struct file *file)
 {
-	mutex_lock(&floor_lock);
+	mutex_lock(&baseline_lock);
 	release_device();
-	floor_open_now = false;
-	mutex_unlock(&floor_lock);
+	baseline_open_now = false;
+	mutex_unlock(&baseline_lock);
 	return 0;
 }
 
-static const struct file_operations floor_fops = {
+static const struct file_operations baseline_fops = {
 	.owner = THIS_MODULE,
-	.open = floor_open,
-	.release = floor_release,
-	.unlocked_ioctl = floor_ioctl,
+	.open = baseline_open,
+	.release = baseline_release,
+	.unlocked_ioctl = baseline_ioctl,
 };
 
-static struct miscdevice floor_misc = {
+static struct miscdevice baseline_misc = {
 	.minor = MISC_DYNAMIC_MINOR,
-	.name = "iommufd_floor",
-	.fops = &floor_fops,
+	.name = "iommufd_baseline",
+	.fops = &baseline_fops,
 	.mode = 0600,
 };
 
-module_misc_device(floor_misc);
+module_misc_device(baseline_misc);
 
 MODULE_DESCRIPTION("The cheapest way to map memory for a device, to compare with");
 MODULE_LICENSE("GPL");
