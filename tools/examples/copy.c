@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	must(vfio_bind(dev, iommu, NULL), "bind");
 	must(vfio_attach(dev, ioas, NULL), "attach");
 
-	/* DMA; the device's own buffer is between */
+	/* DMA, by way of the device's own buffer */
 	must(edu_open(&edu, dev), "start the device");
 	must(edu_from_memory(&edu, FROM, EDU_DMA_MAX), "DMA from memory");
 	must(edu_to_memory(&edu, TO, EDU_DMA_MAX), "DMA to memory");

@@ -39,7 +39,7 @@ static void say(const char *format, ...)
 	fflush(stdout);
 }
 
-/* End the program unless what was to happen did happen */
+/* End the program unless ok */
 static void must(bool ok, const char *what)
 {
 	if (ok)
@@ -168,7 +168,7 @@ static bool is_filled(const char *memory, char with)
 
 /*
  * Two pages of memory side by side, the first one mapped for the device.  The
- * device can write to the first; where the second would be, nothing is.
+ * device can write to the first; nothing is mapped at the IOVA after it.
  */
 static void show_block(int dev, int iommu, __u32 ioas, const char *bdf)
 {

@@ -18,7 +18,7 @@
 #define EDU_REG_CMD	0x98
 #define EDU_CMD_RUN	0x1
 #define EDU_CMD_TO_MEM	0x2
-#define EDU_BUFFER	0x40000	/* where the device sees its own buffer */
+#define EDU_BUFFER	0x40000	/* the buffer's address inside the device */
 
 #define EDU_TIMEOUT_MS	20000
 

@@ -7,7 +7,7 @@
 
 #define FILES_MAX	2
 
-/* Return 0 or a negative errno; -EPROTO: not so many files came. */
+/* Return 0 or a negative errno; -EPROTO: other than n files came. */
 int files_send(int sock, const int *fds, size_t n);
 int files_receive(int sock, int *fds, size_t n);
 

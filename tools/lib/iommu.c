@@ -8,8 +8,8 @@
 #include "iommu.h"
 
 /*
- * Every call passes one struct, whose first member is its size.  What the
- * kernel writes is handed on after a failure, too.
+ * Every call passes one struct, whose first member is its size.  The caller
+ * gets what the kernel wrote after a failure, too.
  */
 static int call(int fd, unsigned long cmd, void *arg)
 {

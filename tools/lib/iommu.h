@@ -22,29 +22,32 @@ int iommu_option_set(int fd, __u32 option, __u32 object, __u64 value);
 int ioas_alloc(int fd, __u32 *ioas);
 /* Let devices read and write memory at va under the address iova */
 int ioas_map(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
-/* The same, but they may only read */
+/* As ioas_map(), but devices may only read */
 int ioas_map_ro(int fd, __u32 ioas, const void *va, __u64 length, __u64 iova);
-/* The same as ioas_map(), but the kernel picks the IOVA */
+/* As ioas_map(), but the kernel chooses the IOVA */
 int ioas_map_anywhere(int fd, __u32 ioas, const void *va, __u64 length,
 		      __u64 *iova);
-/* Whatever flags say; iova: in with IOMMU_IOAS_MAP_FIXED_IOVA, else out */
+/*
+ * As ioas_map(), but with any flags; iova: in with IOMMU_IOAS_MAP_FIXED_IOVA,
+ * else out
+ */
 int ioas_map_flags(int fd, __u32 ioas, __u32 flags, const void *va,
 		   __u64 length, __u64 *iova);
-/* Memory of a file */
+/* Map memory of a file */
 int ioas_map_file(int fd, __u32 ioas, int file, __u64 start, __u64 length,
 		  __u64 iova);
 int ioas_map_file_flags(int fd, __u32 ioas, __u32 flags, int file, __u64 start,
 			__u64 length, __u64 *iova);
-/* What is mapped in src, also in dst */
+/* Map in dst, too, what is mapped in src */
 int ioas_copy(int fd, __u32 dst, __u32 src, __u64 length, __u64 dst_iova,
 	      __u64 src_iova);
 int ioas_copy_flags(int fd, __u32 flags, __u32 dst, __u32 src, __u64 length,
 		    __u64 *dst_iova, __u64 src_iova);
 int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length);
-/* The same; length: also out, how many bytes were unmapped */
+/* As ioas_unmap(); length: out, too: the number of bytes unmapped */
 int ioas_unmap_len(int fd, __u32 ioas, __u64 iova, __u64 *length);
 
-/* n: in: room in ranges, out: how many there are; alignment: out */
+/* n: in: size of ranges, out: number of ranges there are; alignment: out */
 int ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges, __u32 *n,
 		__u64 *alignment);
 int ioas_allow(int fd, __u32 ioas, const struct iommu_iova_range *ranges,

@@ -15,10 +15,10 @@ int kmsg_open(void);
 bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
 	       char line[1024]);
 /*
- * The same for the report that the Intel IOMMU stopped a DMA of the device at the
- * page of iova, as in "DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault
- * addr 0x10001000 ..."; type is "DMA Read" or "DMA Write".  The kernel prints at
- * most ten in five seconds.
+ * Read on until the Intel IOMMU reports that it blocked a DMA of the device at
+ * the page of iova, as in "DMAR: [DMA Write NO_PASID] Request device [00:04.0]
+ * fault addr 0x10001000 ..."; type is "DMA Read" or "DMA Write".  The kernel
+ * prints at most ten in five seconds.
  */
 bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 		     int timeout_ms, char line[1024]);

@@ -6,7 +6,7 @@
 /* Arguments of module_load() for the driver of containers */
 #define TYPE1_MODULE	"vfio_iommu_type1", "/sys/module/vfio_iommu_type1"
 
-/* Load it, unless path is there, which it makes.  Returns 0 or a negative errno. */
+/* Load a module, unless path exists, which it creates.  0 or -errno */
 int module_load(const char *name, const char *path);
 
 #endif

@@ -182,7 +182,7 @@ static int identify_all(struct nvme *nvme)
 	for (i = 40; i && data[24 + i - 1] == ' '; i--)
 		;	/* it is padded with spaces */
 	memcpy(nvme->model, data + 24, i);
-	/* At most 2 MiB: what one page of PRPs can describe, page aligned */
+	/* At most 2 MiB, which one page of PRPs can describe, page aligned */
 	nvme->max_transfer = PAGE * (PAGE / 8);
 	if (data[77] && data[77] < 9)
 		nvme->max_transfer = PAGE << data[77];

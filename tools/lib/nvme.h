@@ -34,7 +34,7 @@ struct nvme {
 	__u64 prp_list_iova;
 	struct nvme_queue admin;
 	struct nvme_queue io;
-	/* What the device said of itself */
+	/* Identification, as the device gives it */
 	char model[41];
 	size_t block_size;
 	__u64 blocks;

@@ -16,7 +16,7 @@
 #define PAIR_1	"0000:00:06.1"
 #define BRIDGE	"0000:00:07.0"	/* PCIe to PCI, with edu in slots 1 and 2 */
 
-/* More of them in profile "sriov" */
+/* More devices, in profile "sriov" */
 #define VGA	"0000:00:09.0"
 #define SRIOV_PORT "0000:00:0a.0"	/* root port, with NVMe in slot 0 */
 #define RESET_PORT "0000:00:0b.0"	/* and with edu and e1000e, slots 0 and 1 */
@@ -26,19 +26,19 @@
 
 /* Bind a device to a driver, from whatever it was bound to; NULL: to none */
 int pci_bind(const char *bdf, const char *driver);
-/* To none, even if a device without a driver should be kept for one */
+/* Unbind a device from its driver, if any, and clear driver_override */
 int pci_release(const char *bdf);
 bool pci_bound_to(const char *bdf, const char *driver);
-/* Just try: write to the driver's file "bind" */
+/* Only write to the driver's file "bind" */
 int pci_try_bind(const char *bdf, const char *driver);
 int pci_unbind(const char *bdf);
 
-/* The files of a device and of a driver; what is read has no newline */
+/* Files of a device and of a driver; the text read has no newline */
 int pci_read(const char *bdf, const char *name, char *text, size_t size);
 int pci_write(const char *bdf, const char *name, const char *text);
 int pci_write_driver(const char *driver, const char *name, const char *text);
 
-/* As if pulled out of its slot; rescan finds it again */
+/* Remove a device as if it was pulled out; a rescan finds it again */
 int pci_remove(const char *bdf);
 int pci_rescan(void);
 bool pci_exists(const char *bdf);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What kind of pages memory is in, and which */
+/* The size of the pages that memory consists of, and their PFNs */
 #ifndef LIB_SMAPS_H
 #define LIB_SMAPS_H
 
@@ -15,7 +15,7 @@
 /* Whether shmem may be in huge pages: "advise", or "never", as after boot */
 #define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
-/* One of the words that a file in /proc consists of, 0 if there is none */
+/* One 64-bit word of a file in /proc, 0 if there is none */
 static inline __u64 proc_word(const char *path, __u64 index)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -28,7 +28,7 @@ static inline __u64 proc_word(const char *path, __u64 index)
 	return word;
 }
 
-/* Frame of a page, 0 if there is none */
+/* PFN of a page, 0 if there is none */
 static inline __u64 frame_of(const void *va)
 {
 	__u64 entry = proc_word("/proc/self/pagemap", (uintptr_t)va / 4096);
@@ -36,7 +36,7 @@ static inline __u64 frame_of(const void *va)
 	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
 }
 
-/* Kilobytes that smaps says of the mapping that starts at an address */
+/* Kilobytes in a field of smaps, for the mapping that starts at an address */
 static inline long smaps_kib(const void *va, const char *field)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "re");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the benchmarks share: a clock, a device, memory
+ * Shared by the benchmarks: a clock, a device, memory
  */
 #include <err.h>
 #include <fcntl.h>
@@ -105,7 +105,7 @@ char *reserve(size_t length, int advice)
 	return va;
 }
 
-/* Fault memory in, and see that it comes in huge pages. */
+/* Fault memory in, and check that it consists of huge pages. */
 static void fill_huge(char *va, size_t length, const char *field)
 {
 	long kib;
@@ -163,7 +163,7 @@ char *alloc_small_pages(size_t length)
 	return va;
 }
 
-/* Number of pages whose frame is just before or after the next page's */
+/* Number of pages whose PFN is one less or one more than the next page's */
 static size_t adjacent_pages(const void *va, size_t length)
 {
 	const uint64_t present = 1ULL << 63, pfn_mask = (1ULL << 55) - 1;
@@ -191,8 +191,8 @@ static size_t adjacent_pages(const void *va, size_t length)
 }
 
 /*
- * The kernel hands out frames more or less in order; so fault in every second
- * page, and then those between them.
+ * The kernel hands out physical pages more or less in order.  So fault in every
+ * second page, and then the pages between them.
  */
 char *alloc_scattered(size_t length)
 {

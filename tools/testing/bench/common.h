@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the benchmarks share.  Functions exit on failure.
+ * Shared by the benchmarks.  Functions exit on failure.
  */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
@@ -23,7 +23,7 @@
 void check(int rc, const char *what);
 /* Nanoseconds; instructions, in a VM whose clock counts them */
 uint64_t now(void);
-/* Of the kernel */
+/* The release of the kernel */
 const char *release(void);
 
 /* A device attached to an IOAS of its own context */
@@ -41,16 +41,16 @@ void map_file(struct attached *at, int fd, size_t start, size_t length,
 void unmap(struct attached *at, __u64 iova, size_t length);
 void detach(struct attached *at);
 
-/* Memory none of which is there, aligned to huge pages; advice: madvise() */
+/* Memory that is not faulted in, aligned to huge pages; advice: madvise() */
 char *reserve(size_t length, int advice);
 char *alloc_huge_pages(size_t length);
-/* The same, of hugetlbfs */
+/* Huge pages of hugetlbfs */
 char *alloc_hugetlb(size_t length);
-/* The same, of a memfd, whose file descriptor is put into fd */
+/* Huge pages of a memfd, whose file descriptor is put into fd */
 char *alloc_memfd(size_t length, int *fd);
 /* 4 KiB pages, faulted in one after the other */
 char *alloc_small_pages(size_t length);
-/* 4 KiB pages, hardly any of them next to its neighbour's frame */
+/* 4 KiB pages, hardly any two of which have adjacent PFNs */
 char *alloc_scattered(size_t length);
 
 #endif

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How much memory the kernel takes to remember what is mapped
+ * The kernel memory that the bookkeeping of mappings takes
  *
  *	memory BDF
  *
- * BDF, like 0000:00:04.0, is bound to vfio-pci and alone in its group.  What is
- * counted are the objects in use of the slab caches that have what is mapped,
- * before and after, with caches emptied of what is free.  The domain's own page
- * table is not in a slab: it is in what is missing of the free pages, which is
- * printed, too, but other things are in there as well.  Exits with 1 when it is
- * more than it may be in any case.
+ * BDF, like 0000:00:04.0, is bound to vfio-pci and alone in its group.  The
+ * program counts the objects in use of the slab caches that mappings are
+ * allocated from, before and after a map, with free objects given back first.
+ * The domain's own page table is not in a slab.  The decrease of free pages,
+ * which is printed too, includes it, and other things as well.  Exits with 1
+ * when slabs take more than the limit in any case.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -23,10 +23,10 @@
 
 #include "common.h"
 
-/* The least of so many: other things take memory as well. */
+/* The least of these rounds counts: other things take memory as well. */
 #define ROUNDS	3
 
-/* What is counted per: a GiB that is mapped, or a mapping */
+/* The unit of a figure: bytes per GiB that is mapped, or per mapping */
 enum unit { PER_GIB, PER_MAPPING };
 
 static const struct memory_case {
@@ -48,7 +48,7 @@ static const struct memory_case {
 	  alloc_small_pages, 64 * MIB, PAGE, PER_MAPPING, 384 },
 };
 
-/* Allocations of any size, and nodes of xarrays: all that mappings are made of */
+/* Mappings consist of allocations of any size, and of nodes of xarrays. */
 static const char * const caches[] = { "kmalloc", "radix_tree_node" };
 
 static bool is_counted(const char *cache)
@@ -61,7 +61,7 @@ static bool is_counted(const char *cache)
 	return false;
 }
 
-/* Objects that are free, but kept for a CPU, look as if they were in use. */
+/* Give free objects back: those kept for a CPU are counted as in use. */
 static void empty_caches(void)
 {
 	glob_t found;
@@ -105,7 +105,7 @@ static long slab_bytes(void)
 	return sum;
 }
 
-/* Bytes of free pages, those that CPUs have in store included */
+/* Bytes of free pages, those on the lists of CPUs included */
 static long free_bytes(void)
 {
 	char line[256];
@@ -142,7 +142,7 @@ static void measure(const struct memory_case *c, struct attached *at, char *va,
 	unmap(at, IOVA, c->length);
 }
 
-/* Returns whether it is too much. */
+/* Returns whether the case takes more than its limit. */
 static bool run_case(const struct memory_case *c, const char *bdf)
 {
 	char *va = c->alloc(c->length);

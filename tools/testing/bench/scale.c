@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What calls cost in an IOAS where much is mapped
+ * The cost of calls in an IOAS with many mappings
  *
  *	scale BDF BDF
  *
@@ -8,11 +8,11 @@
  * alone in its group.  The figures are nanoseconds, which are instructions in a VM
  * whose clock counts them; see ./run.
  *
- * First with one page mapped very often, page after page without a gap, and once at
- * the very last IOVA, so that there is nothing above all mappings.  Exits with
- * 1 if any call costs more than four times what it costs with a single mapping:
- * none may look at mappings one by one.  Then with much memory mapped, huge page after
- * huge page: what it costs to attach a second device.
+ * The first part has pages mapped very often, page after page without a gap,
+ * and once at the very last IOVA, so that there is no IOVA above all mappings.
+ * Exits with 1 if any call costs more than four times its cost with a single
+ * mapping: no call may look at mappings one by one.  The second part has much
+ * memory mapped, huge page after huge page, and attaches a second device.
  */
 #include <err.h>
 #include <stdio.h>
@@ -28,9 +28,9 @@
 #include "vfio.h"
 
 #define FIRST	PAGE		/* lowest IOVA that the kernel would choose */
-#define OPS	64		/* of each kind are measured */
-#define NPAGES	256		/* of memory, that are mapped again and again */
-#define MOST	4		/* times the cost with one mapping */
+#define OPS	64		/* calls of each kind that are measured */
+#define NPAGES	256		/* pages of memory, mapped again and again */
+#define MOST	4		/* most times the cost with one mapping */
 #define MUCH	(64 * GIB)
 #define BUFFER	(256 * MIB)
 
@@ -43,7 +43,7 @@ static const char * const op_names[NR_OPS] = {
 	[UNMAP] = "unmap",
 	[RANGES] = "ranges",
 	[CHOOSE] = "choose",
-	/* What is free below all that is mapped is too small. */
+	/* The free IOVA below all mappings is too small. */
 	[CHOOSE_LARGER] = "choose-larger",
 };
 
@@ -62,7 +62,7 @@ static __u64 iova_of(unsigned long i)
 	return FIRST + i * PAGE;
 }
 
-/* Map where the kernel likes; the time it takes is added to *ns. */
+/* Map at an IOVA that the kernel chooses; the time is added to *ns. */
 static __u64 choose(void *va, size_t length, uint64_t *ns)
 {
 	uint64_t start = now();
@@ -90,7 +90,7 @@ static __u64 ranges(void)
 	return usable[arg.num_iovas - 1].last;
 }
 
-/* One call of each kind, at the mapping with number @i */
+/* Make one call of each kind, at the mapping with number @i. */
 static void run_ops(unsigned long i, uint64_t ns[NR_OPS])
 {
 	uint64_t start;
@@ -115,7 +115,7 @@ static void run_ops(unsigned long i, uint64_t ns[NR_OPS])
 	unmap(&at, iova, PAGE);
 }
 
-/* With @n mappings */
+/* Measure calls with @n mappings. */
 static void run_count(unsigned long n, double per_op[NR_OPS])
 {
 	uint64_t ns[NR_OPS] = { 0 };
@@ -147,7 +147,7 @@ static int print_counts(void)
 	int grown = 0, op;
 	size_t i;
 
-	printf("Instructions per call with so many mappings, on Linux %s\n\n",
+	printf("Instructions per call by the number of mappings, on Linux %s\n\n",
 	       release());
 	printf("%-14s", "call");
 	for (i = 0; i < ARRAY_SIZE(counts); i++)
@@ -171,8 +171,8 @@ static int print_counts(void)
 }
 
 /*
- * A second device: one that shares the page table, and one for which there is
- * another, that has to be filled.
+ * Attach a second device twice: to the same page table, and to one of its own,
+ * which has to be filled.
  */
 static void run_attach(const char *bdf)
 {

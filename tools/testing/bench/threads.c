@@ -4,11 +4,12 @@
  *
  *	threads BDF BDF
  *
- * The devices, like 0000:00:04.0 and 0000:00:05.0, are bound to vfio-pci and each
- * alone in its group.  The figures are those of a clock on the wall, the best of
- * some rounds, in each of which one is measured and then two: they mean something
- * on a machine with two CPUs that does nothing else.  Exits with 1 if anything is
- * less than 1.6 times as fast, or more than 2.3 times, which two cannot be.
+ * The devices, like 0000:00:04.0 and 0000:00:05.0, are bound to vfio-pci and
+ * each alone in its group.  The figures are real time, the best of some rounds,
+ * each of which measures one thread and then two.  They mean something on a
+ * machine with two CPUs that does nothing else.  Exits with 1 if two threads
+ * are less than 1.6 times as fast in any case, or more than 2.3 times, which
+ * two cannot be.
  */
 #include <err.h>
 #include <errno.h>
@@ -29,8 +30,8 @@
 #define NTHREADS	2
 #define BUFFER		(64 * MIB)	/* of each thread */
 #define CALL		(2 * MIB)
-#define TIMES		40		/* that a thread maps its buffer */
-#define LARGE		GIB		/* that helpers go along for */
+#define TIMES		40		/* maps of its buffer by a thread */
+#define LARGE		GIB		/* large enough for workers */
 #define PARAMETER	"/sys/module/iommufd/parameters/populate_threads"
 
 static int failed;
@@ -54,8 +55,9 @@ static void report(const char *name, uint64_t one, uint64_t two, int work)
 }
 
 /*
- * Measure run() with one thread and with two, in turn, so that what else the
- * machine does at times is in both or in none.  work: what two do, if one does 1
+ * Measure run() with one thread and with two, in turn, so that other work of
+ * the machine affects both or neither.  work: the work of two threads, if that
+ * of one is 1.
  */
 static void compare(const char *name, int work,
 		    uint64_t (*run)(void *arg, int nthreads), void *arg)
@@ -104,8 +106,9 @@ static void *mapper_run(void *arg)
 }
 
 /*
- * From the first one's start to the last one's end, by their own clocks: another
- * thread might not see the start, as they have all CPUs.
+ * Returns the time from the start of the first thread to the end of the last.
+ * Each thread reads the clock itself: the main thread might see the start late,
+ * as the others occupy all CPUs.
  */
 static uint64_t run_mappers(void *arg, int n)
 {
@@ -152,7 +155,7 @@ static void run_ioas(char **bdfs)
 	}
 }
 
-/* Large memory that is not there yet, mapped by one thread */
+/* Large memory that is not populated, mapped by one thread */
 
 static void set_threads(int n)
 {
