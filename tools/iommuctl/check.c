@@ -91,7 +91,7 @@ static void print_findings(const struct findings *findings)
 	}
 }
 
-/* Where to put what is found out: text is printed at once. */
+/* The destination of findings: text is printed at once. */
 struct report {
 	struct json_object *json;
 	struct json_object *devices;
@@ -147,7 +147,7 @@ static void report_device(struct report *report, const struct device *dev,
 	json_object_array_add(report->devices, json);
 }
 
-/* Without arguments, the devices that are given to VFIO, or are to be */
+/* Is the device given to VFIO, or about to be?  Those are checked by default. */
 static bool is_given(const struct device *dev)
 {
 	return *dev->vfio || !strcmp(dev->override, VFIO_PCI);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is in the way of binding a device, found in two places */
+/* Obstacles to binding a device, those of the system and of the device */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -14,8 +14,8 @@
  * struct finding - something that is in the way, or that is good to know
  * @cause: its name, see Documentation/iommuctl.md
  * @text: what it is
- * @cure: a command that removes it, or what else to do
- * @note: it is in nobody's way
+ * @cure: a command that removes the cause, or another remedy
+ * @note: it prevents nothing
  */
 struct finding {
 	const char *cause;
@@ -35,7 +35,7 @@ void found_note(struct findings *findings, const char *cause, char *text,
 		char *cure);
 
 /**
- * struct system - what is the same for all devices
+ * struct system - the state of the host, common to all devices
  * @release: of the kernel
  * @has_iommufd: the kernel has CONFIG_IOMMUFD itself
  * @iommu: there is an IOMMU group
@@ -52,12 +52,12 @@ struct system {
 void check_system(struct system *sys, struct findings *findings,
 		  const struct options *opt);
 
-/* Look at a device, for what the system's findings do not tell. */
+/* Look at a device, for causes that are not the system's. */
 void check_device(const struct system *sys, const struct device_list *list,
 		  const struct device *dev, const struct file_list *files,
 		  struct findings *findings);
 
-/* A command for Debian's GRUB: the kernel is to switch on VT-d. */
+/* A command that has Debian's GRUB switch on VT-d */
 #define CHECK_GRUB "/etc/default/grub && update-grub && reboot"
 #define CHECK_INTEL_ON \
 	"sed -i 's/^GRUB_CMDLINE_LINUX=\"/&intel_iommu=on /' " CHECK_GRUB

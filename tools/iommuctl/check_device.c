@@ -22,8 +22,8 @@
 	"echo 'SUBSYSTEM==\"vfio-dev\", KERNELS==\"%s\", OWNER=\"%s\", MODE=\"0600\"' >>/etc/udev/rules.d/70-vfio.rules && udevadm control --reload && udevadm trigger --subsystem-match=vfio-dev"
 
 /*
- * Does the driver leave the DMA of its device to whoever owns the group?  Those of
- * VFIO do, and those that do none themselves.
+ * Does the driver leave DMA to the owner of the group?  VFIO's drivers do, and
+ * so do drivers that do no DMA themselves.
  */
 static bool leaves_dma(const struct device *dev)
 {
@@ -135,8 +135,8 @@ static void check_token(const struct device_list *list, const struct device *dev
 }
 
 /*
- * Whoever has the device, or one of its group.  A device file that is known not to
- * be bound keeps nobody out.
+ * Look for users of the device, or of its group.  A device file that is known
+ * not to be bound excludes nobody.
  */
 static void check_user_of(const struct device_list *list, const struct device *dev,
 			  const struct open_file *file, struct findings *findings)

@@ -70,8 +70,8 @@ static bool is_set(FILE *file, const char *name)
 }
 
 /*
- * Where a kernel's options are not to be found, nothing is said of them.  An iommufd
- * without a version is the kernel's own.
+ * Without the kernel's configuration there is no finding about its options.  An
+ * iommufd without a version is the kernel's own.
  */
 static void check_kernel(struct system *sys, struct findings *findings)
 {
@@ -141,7 +141,7 @@ static void check_iommu(struct system *sys, struct findings *findings)
 		      xstrdup("switch on VT-d or AMD-Vi in the firmware's settings"));
 }
 
-/* Has the kernel that runs a module, by the list that modprobe goes by? */
+/* Does the running kernel have a module, by the list that modprobe uses? */
 static bool has_module(const struct system *sys, const char *file)
 {
 	FILE *list = root_open("/lib/modules/%s/modules.dep", sys->release);

@@ -35,7 +35,7 @@ static unsigned long long start_of(pid_t pid)
 	return start;
 }
 
-/* Anybody can name a process; what a terminal or JSON would trip over is left out. */
+/* A process may have any name: leave out what a terminal cannot print. */
 static void read_command(char *buf, size_t size, pid_t pid)
 {
 	root_read(buf, size, "/proc/%d/comm", pid);
@@ -61,7 +61,7 @@ static void add_file(struct file_list *list, pid_t pid, int fd, dev_t rdev)
 	read_command(file->command, sizeof(file->command), pid);
 }
 
-/* What goes away meanwhile, or must not be looked at, is left out. */
+/* Processes that end meanwhile, or that may not be read, are left out. */
 static void look_at_process(struct file_list *list, pid_t pid,
 			    const dev_t *wanted, size_t n)
 {

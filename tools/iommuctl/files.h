@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who has which character devices open, and what fdinfo says of those files */
+/* Processes that have character devices open, and the fdinfo of their files */
 #ifndef FILES_H
 #define FILES_H
 
@@ -10,10 +10,10 @@
 
 /**
  * struct open_file - a file descriptor of a process
- * @rdev: what it is a descriptor of
+ * @rdev: device number of the file
  * @pid: of the process
  * @fd: of the process
- * @start: when the process began: no other has the same @pid and @start
+ * @start: start time of the process: no other has this @pid and @start
  * @uid: of the process
  * @command: that it runs
  */
@@ -38,14 +38,14 @@ struct file_list {
  */
 void files_find(struct file_list *list, const dev_t *wanted, size_t n);
 
-/* Find the file descriptors of the files by which those devices, or their groups, are used. */
+/* Find the file descriptors of device files, and of the groups of devices. */
 void files_find_users(struct file_list *list, const struct device_list *devices);
 void files_free(struct file_list *list);
 
 /* Are processes of all users seen? */
 bool files_all_seen(void);
 
-/* What kcmp() says of two file descriptors */
+/* The result of kcmp() for two file descriptors */
 enum same_file {
 	SAME_FILE,
 	OTHER_FILE,	/* or one of them has gone */
@@ -76,7 +76,7 @@ struct device_info {
 
 /**
  * struct iommu_info - what fdinfo says of a file of /dev/iommu
- * @known: it says something: a driver may be too old
+ * @known: fdinfo has these fields: a driver may be too old for them
  * @objects: number of them
  * @mapped: bytes in all I/O address spaces
  * @pinned: bytes
@@ -104,7 +104,7 @@ struct iommu_info {
 bool iommu_info_read(struct iommu_info *info, const struct open_file *file);
 void iommu_info_free(struct iommu_info *info);
 
-/* What fdinfo says of a device file: of an older driver, nothing */
+/* The state of a device file by fdinfo; an older driver shows none */
 enum vfio_state {
 	VFIO_UNKNOWN,
 	VFIO_OPEN,	/* not bound: that keeps nobody from binding it */

@@ -40,7 +40,7 @@ struct device_list {
 	size_t n;
 };
 
-/* Exits with EXIT_SYSTEM if that cannot be read. */
+/* Exits with EXIT_SYSTEM if sysfs cannot be read. */
 void host_devices(struct device_list *list);
 
 /* NULL without such a device. */
@@ -48,8 +48,8 @@ const struct device *host_find(const struct device_list *list,
 			       const char *address);
 
 /*
- * Turn what a user calls a device, 00:04.0 or 0000:00:04.0, into what sysfs calls
- * it.  Returns false if it is no address of a PCI function.
+ * Turn a user's name of a device, 00:04.0 or 0000:00:04.0, into the name in
+ * sysfs.  Returns false if it is no address of a PCI function.
  */
 bool host_address(char address[ADDRESS_LEN], const char *arg);
 

@@ -8,9 +8,9 @@
 struct json_object;
 
 /**
- * struct options - what was given on the command line
+ * struct options - the options of the command line
  * @json: print JSON
- * @memory: check: bytes that are to be mapped, 0 if that was not said
+ * @memory: check: bytes that are to be mapped, 0 if not given
  * @delay: top: seconds between two samples
  * @count: top: number of samples, 0 for no end
  */

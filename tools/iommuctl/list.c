@@ -9,7 +9,7 @@
 #include "iommuctl.h"
 #include "util.h"
 
-/* A process has several descriptors; is one before this of the same file? */
+/* A process may have several descriptors of one file: is this not the first? */
 static bool is_repeated(const struct file_list *files, size_t i)
 {
 	size_t j;
@@ -22,8 +22,8 @@ static bool is_repeated(const struct file_list *files, size_t i)
 }
 
 /*
- * Has any descriptor that a process has of a device file more to say of it?  One
- * is bound at most.
+ * The state of a device file in a process that may have several descriptors of
+ * it; at most one of them is bound.
  */
 static enum vfio_state state_of(const struct file_list *files,
 				const struct open_file *file)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iommuctl: what an operator wants to know about /dev/iommu and
- * /dev/vfio/devices.  It only reads: see Documentation/iommuctl.md.
+ * iommuctl: shows an operator the state of /dev/iommu and /dev/vfio/devices.
+ * It only reads: see Documentation/iommuctl.md.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -35,8 +35,8 @@ static const char usage[] =
 /**
  * struct command - a command
  * @name: of it
- * @run: does it
- * @options: the short names of those of its own
+ * @run: function that carries it out
+ * @options: the short names of its own options
  * @takes_args: whether arguments may follow
  */
 static const struct command {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * iommuctl top: what processes have mapped and pinned, by fdinfo of their files of
- * /dev/iommu
+ * iommuctl top: memory that processes have mapped and pinned, by fdinfo of
+ * their files of /dev/iommu
  *
- * Descriptors of one open file, in one process or in several, are one context.  It
- * counts for the process with the lowest ID that has it; the others are named
- * beside that.
+ * Descriptors of one open file, in one process or in several, are one context.
+ * A context counts for the process with the lowest ID that has it; the others
+ * are named beside that process.
  */
 #include <pwd.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@
  * @holders: descriptors of it, that with the lowest process ID first
  * @n: number of them
  * @info: what fdinfo says
- * @rated: it was there at the sample before this one, so there is a rate
+ * @rated: the sample before this one had the context, so it has a rate
  * @maps_rate: mappings made per second since then
  * @unmaps_rate: mappings removed per second
  */
@@ -44,7 +44,7 @@ struct context {
  * struct sample - all contexts at one time
  * @contexts: by the process ID of their first holder
  * @n: number of them
- * @when: seconds, of a clock that nobody sets
+ * @when: seconds of the monotonic clock
  * @interval: seconds since the sample before, 0 if there is none
  * @inexact: kcmp() was not allowed, so a context may be there more than once
  */
@@ -119,7 +119,7 @@ static bool is_holder(const struct context *context, const struct open_file *fil
 	return false;
 }
 
-/* The same context in another sample: any descriptor of it may have gone meanwhile. */
+/* Find the context in another sample, in which it may have other holders. */
 static const struct context *find_again(const struct sample *sample,
 					const struct context *context)
 {
@@ -132,7 +132,7 @@ static const struct context *find_again(const struct sample *sample,
 	return NULL;
 }
 
-/* A descriptor may be that of another file now: counts that went back show it. */
+/* A descriptor may be of another file by now: its counts are lower then. */
 static void rate(struct context *context, const struct sample *before,
 		 double interval)
 {
@@ -184,10 +184,10 @@ static void sample_free(struct sample *sample)
 }
 
 /**
- * struct process - the sum of what counts for a process
+ * struct process - the sum of the contexts that count for a process
  * @first: of its contexts, in the sample
  * @n: number of them
- * @known: fdinfo says something of one of them
+ * @known: fdinfo of one of them has its counts
  * @rated: one of them has a rate
  */
 struct process {
@@ -212,7 +212,7 @@ static void process_add(struct process *process, const struct context *context)
 	process->unmaps_rate += context->unmaps_rate;
 }
 
-/* Who has pinned most comes first, then by process ID. */
+/* The process that has pinned most comes first, then by process ID. */
 static int compare(const void *a, const void *b)
 {
 	const struct process *x = a, *y = b;
@@ -370,8 +370,7 @@ static void show_json(const struct sample *sample, const struct process *list,
 }
 
 /*
- * The lines of one sample: on a terminal, those that it has room for, cut at its
- * right edge.
+ * The lines of one sample: on a terminal, as many and as long as it can show.
  */
 struct screen {
 	bool terminal;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all parts of iommuctl use: errors, memory, files below a root */
+/* Shared by all parts of iommuctl: errors, memory, files below a root */
 #ifndef UTIL_H
 #define UTIL_H
 
@@ -16,7 +16,7 @@ enum {
 	EXIT_OK,
 	EXIT_IN_THE_WAY,	/* check: something keeps a device from being bound */
 	EXIT_USAGE,		/* bad arguments */
-	EXIT_SYSTEM,		/* the system could not be looked at */
+	EXIT_SYSTEM,		/* the state of the system could not be read */
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -42,10 +42,10 @@ bool root_stat(struct stat *st, const char *fmt, ...) PCI_PRINTF(2, 3);
 /* First line of a file without its end, or false and an empty string. */
 bool root_read(char *buf, size_t size, const char *fmt, ...) PCI_PRINTF(3, 4);
 
-/* Last component of where a link leads to, or false and an empty string. */
+/* Last component of a link's target, or false and an empty string. */
 bool root_link(char *buf, size_t size, const char *fmt, ...) PCI_PRINTF(3, 4);
 
-/* A file of the form MAJOR:MINOR, or 0. */
+/* The device number in a file of the form MAJOR:MINOR, or 0. */
 dev_t root_dev(const char *fmt, ...) PCI_PRINTF(1, 2);
 
 /* The next entry of a directory but "." and "..". */
