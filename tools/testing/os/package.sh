@@ -3,10 +3,10 @@
 #
 # Usage: package.sh PACKAGE
 #
-# Installs PACKAGE, an iommufd-dkms_*.deb, upgrades, removes and purges it with
-# apt in the system that this runs in, and looks what that leaves.  For a copy of a
-# Debian system, by chroot: it has to have dkms, and one kernel with its headers and
-# initramfs.  Prints TAP.
+# Installs PACKAGE, an iommufd-dkms_*.deb, upgrades, removes and purges it with apt in
+# the system that this runs in, and checks what is left.  For a copy of a Debian system,
+# by chroot: it has to have dkms, and one kernel with its headers and initramfs.  Prints
+# TAP.
 set -eu
 package=$(realpath "$1")
 cd "$(dirname "$0")/../selftests/package"
@@ -20,7 +20,7 @@ k=$(ls /lib/modules)
 stock=$(find "/lib/modules/$k/kernel" -name 'vfio-pci.ko*')
 initramfs=/boot/initrd.img-$k
 
-# apt ARG...: what it prints is in $tmp/apt
+# apt ARG...: its output is in $tmp/apt
 apt() { apt-get -q -y -o Dpkg::Use-Pty=0 "$@" >"$tmp/apt" 2>&1 || { cat "$tmp/apt"; return 1; }; }
 install() { apt install "$@"; }
 
@@ -29,7 +29,7 @@ list() {
 	else lsinitrd "$initramfs"
 	fi
 }
-# holds: which modules and other files of ours, or in place of ours, the initramfs has
+# holds: print the files of the initramfs that are ours, or in the place of ours
 holds() { list | grep -o '[a-z]*/[a-z]*/.*\(vfio[-_]pci\.ko\|iommufd\).*' | sort; }
 files() {
 	find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o \
@@ -37,9 +37,9 @@ files() {
 		-path /var/lib/apt -o -path /var/lib/dpkg -o -path /var/log \) -prune \
 		-o -printf '%y %m %U:%G %p %l\n' | grep -v 'mok\.\(key\|pub\) $' | sort
 }
-# field NAME FIELD: of what modprobe would take
+# field NAME FIELD: of the module that modprobe would load
 field() { modinfo -k "$k" -F "$2" "$1" 2>/dev/null; }
-# ours VERSION: that of the package is installed, for modprobe and in the initramfs
+# ours VERSION: modprobe and the initramfs have the modules of this version
 ours() {
 	same "$(dkms status)" "iommufd/$1, $k, x86_64: installed" &&
 	same "$(field iommufd version) $(field vfio-pci version)" "$1 $1" &&
@@ -48,7 +48,7 @@ ours() {
 	same "$(sed -n 's,.*/updates/dkms/\([-a-z_]*\).*,\1,p' "$tmp/holds" | tr '\n' ' ')" \
 		'iommufd vfio-pci '
 }
-# theirs: the system is as it was
+# theirs: the system is as it was before
 theirs() {
 	same "$(dkms status)" '' && same "$(field vfio-pci filename)" "$stock" &&
 	{ holds || true; } | diff "$tmp/held" - && files | diff "$tmp/files" - &&
@@ -79,8 +79,8 @@ headers 7.4.0-made-up '# that is all'
 headers 6.13.0-made-up CONFIG_IOMMUFD=y
 headers 6.14.0-made-up CONFIG_IOMMUFD=m
 
-# with_vfio_pci yes|no: make the initramfs anew, with or without it.  That of the
-# system that check has made has it.
+# with_vfio_pci yes|no: make the initramfs anew, with or without it.  The system that
+# os/check makes has vfio-pci in it.
 with_vfio_pci() {
 	if command -v update-initramfs >/dev/null; then
 		sed -i '/^vfio-pci$/d' /etc/initramfs-tools/modules

@@ -7,18 +7,18 @@ cache=${IOMMUFD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/iommufd}
 say() { echo "$*" >&2; }
 die() { say "$0: $*"; exit 1; }
 
-# enter_toolbox ARG...: run this script there, if it does not run there yet
+# enter_toolbox ARG...: run this script in the toolbox, unless it runs there already
 enter_toolbox() {
 	[ "${IOMMUFD_TOOLBOX:-}" ] ||
 		exec "$top/tools/testing/toolbox" -- "$(realpath "$0")" "$@"
 }
 
-# builder COMMAND...: with the compiler that $suite has for its kernel
+# builder COMMAND...: run it in the toolbox with the compiler of $suite's kernel
 builder() { "$top/tools/testing/toolbox" -s "${suite%%-*}" -- "$@"; }
 
-# kernel_line NAME: set series, flavour, suite and factor (how many times as much
-# time tests need with it) from the table of kernels.  What is not in it can be
-# named by SUITE/SERIES/FLAVOUR.
+# kernel_line NAME: set series, flavour, suite and factor (how many times as much time
+# tests need with it) from the table of kernels.  Other kernels can be named by
+# SUITE/SERIES/FLAVOUR.
 kernel_line() {
 	line=$(awk -v k="$1" '$1 == k { $1 = ""; print }' "$here/kernels")
 	case $line$1 in
@@ -31,9 +31,9 @@ kernel_line() {
 	kdir=$cache/$1
 }
 
-# copy_modules ROOT MODULE...: of the kernel in $kdir, whose release is $rel, with
-# what they depend on, into a guest's file system; uncompressed.  What the kernel
-# lacks, a guest will miss if it needs it.
+# copy_modules ROOT MODULE...: copy modules of the kernel in $kdir, whose release is
+# $rel, with those that they depend on, into a guest's file system; uncompressed.
+# Modules that the kernel lacks are left out.
 copy_modules() {
 	root=$1; shift
 	mkdir -p "$root/lib/modules/$rel"
@@ -49,7 +49,7 @@ copy_modules() {
 	: >"$root/lib/modules/$rel/modules.order"
 }
 
-# mirrors: set mirror and security, from where this system's apt takes Debian's
+# mirrors: set mirror and security to those from which this system's apt takes Debian's
 # packages.  Its sources may name suites of other makers too.  apt knows nothing of
 # sources before their first update.
 mirrors() {
@@ -64,7 +64,7 @@ mirrors() {
 		die "apt has no mirror of Debian: set IOMMUFD_MIRROR to the address of one"
 }
 
-# mirror_of SUFFIX: of suites of that suffix
+# mirror_of SUFFIX: print the mirror of the suites with that suffix
 mirror_of() {
 	suites='\(bookworm\|trixie\|forky\|sid\|oldstable\|stable\|testing\|unstable\)'
 	# shellcheck disable=SC2016 # variables of apt
@@ -73,8 +73,8 @@ mirror_of() {
 		sed -n "s/^$suites$1 \([^ ]*\).*/\2/p" | head -n 1
 }
 
-# sources SUITE...: lines of sources.list, after mirrors; not all suites have updates
-# for security
+# sources SUITE...: print lines of sources.list, after mirrors; not all suites have
+# updates for security
 sources() {
 	for s; do
 		echo "deb $mirror $s main"
@@ -86,7 +86,7 @@ sources() {
 	done
 }
 
-# In a kernel's log, each is its complaint about a bug
+# Each alternative is how a line in a kernel's log complains about a bug
 complaints='BUG:|BUG [-a-z0-9_]+ \(|WARNING:|Oops|Kernel panic|Call Trace|general protection fault'
 complaints="$complaints|unable to handle|KASAN|UBSAN|kmemleak: [0-9]+ new"
 complaints="$complaints|possible (recursive|circular) locking|INFO: (task|rcu|trying)"
@@ -95,8 +95,8 @@ complaints="$complaints|DMA PTE for vPFN|Bad page state|scheduling while atomic"
 complaints="$complaints|leak detector disabled|ODEBUG|correctness validator"
 complaints="$complaints|Slab cache still has objects|sysfs: cannot create duplicate"
 
-# complaints_in LOG: print them, with what follows; fails if there is none.  A CPU
-# that is emulated has no microcode for what this one warning is about.
+# complaints_in LOG: print the complaints, with the lines after each; fails if there is
+# none.  One warning is left out: an emulated CPU lacks the microcode that it asks for.
 complaints_in() {
 	grep -v 'Speculative Return Stack Overflow: WARNING' "$1" |
 		grep -E -A 25 "$complaints" | head -n 100 | grep .

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the steps: what they ask of the system.
+# Sourced by the steps: questions about the system.
 # shellcheck shell=sh disable=SC2034 # what is set here is used there
 tmp=/tmp
 . /os/tap.sh
@@ -7,7 +7,7 @@ rel=$(uname -r)
 edu=0000:00:04.0 nvme=0000:00:05.0
 devices=/sys/bus/pci/devices
 
-# ours MODULE: is what is loaded the file that DKMS has put there?
+# ours MODULE: is the loaded module the file that DKMS has installed?
 ours() {
 	file=$(echo "/lib/modules/$rel/updates/dkms/$1".ko*)
 	same "$(modinfo -F filename "$1")" "$file" &&
@@ -15,15 +15,15 @@ ours() {
 			"$(modinfo -F srcversion "$file")"
 }
 
-# stock: is the vfio-pci that is loaded the kernel's own?  That says nothing about
-# its sources, and does not taint the kernel.
+# stock: is the loaded vfio-pci the kernel's own?  It has no srcversion, and does not
+# taint the kernel.
 stock() {
 	test -d /sys/module/vfio_pci && ! test -e /sys/module/vfio_pci/srcversion &&
 		same "$(cat /sys/module/vfio_pci/taint)" "" &&
 		test -e "$(echo "/lib/modules/$rel/kernel/drivers/vfio/pci/vfio-pci".ko*)"
 }
 
-# no_iommufd: nothing of it is there
+# no_iommufd: neither the module nor its device file is there
 no_iommufd() {
 	for f in /dev/iommu /dev/vfio/devices /sys/module/iommufd; do
 		! test -e $f || { echo "$f exists"; return 1; }
@@ -41,7 +41,7 @@ from_initramfs() {
 # bound BDF DRIVER
 bound() { same "$(basename "$(readlink "$devices/$1/driver")")" "$2"; }
 
-# has_node BDF: the device file, where and of the number that sysfs says
+# has_node BDF: the device file exists, with sysfs's name and number
 has_node() {
 	node=$(ls "$devices/$1/vfio-dev") &&
 		same "$(stat -c '%F %Hr:%Lr' "/dev/vfio/devices/$node")" \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the steps with libvirt: guests with the kernel of this system and the
-# file system in /os/initrd, which carry out commands, and what one sees of them here.
+# Sourced by the steps with libvirt: guests with the kernel of this system and the file
+# system in /os/initrd, which carry out commands, and questions about them.
 # shellcheck shell=sh disable=SC2034 # what is set here is used there
 # shellcheck source=tools/testing/os/guest/common.sh
 . /os/common.sh
@@ -52,13 +52,13 @@ hostdev() {
 	END
 }
 
-# with_pipe NAME: make them; what the guest says goes to /tmp/NAME
+# with_pipe NAME: make the pipes of a guest, whose output goes to /tmp/NAME
 with_pipe() {
 	mkfifo "$tty/$1.in" "$tty/$1.out"
 	cat 0<>"$tty/$1.out" >"/tmp/$1" &
 }
 
-# said NAME LINES PATTERN: does the guest say so, after that many lines?
+# said NAME LINES PATTERN: wait until the guest prints PATTERN after LINES lines
 said() {
 	left=1200
 	until tail -n +$(($2 + 1)) "/tmp/$1" | grep -q "$3"; do
@@ -71,10 +71,10 @@ said() {
 	done
 }
 
-# lines NAME: how many the guest has said
+# lines NAME: the number of lines that the guest has printed
 lines() { wc -l <"/tmp/$1"; }
 
-# guest NAME COMMAND: prints what it prints there, and ends as it does
+# guest NAME COMMAND: run it in the guest; its output and exit code come out here
 guest() {
 	before=$(lines "$1")
 	echo "$2" >"$tty/$1.in"
@@ -84,14 +84,14 @@ guest() {
 	tail -n 1 "/tmp/$1.answer" | grep -q '^end 0$'
 }
 
-# guest_reads NAME DISK HASH: where DISK is the number it has there
+# guest_reads NAME DISK HASH: does disk number DISK of the guest have this HASH?
 guest_reads() {
 	guest "$1" "modprobe nvme; until [ -b /dev/nvme$2n1 ]; do sleep 0.1; done; \
 dd if=/dev/nvme$2n1 iflag=direct bs=1M count=1 2>/dev/null | sha256sum" >/tmp/hash
 	same "$(sed -n '$d; s/ .*//p' /tmp/hash)" "$3"
 }
 
-# wait_driver BDF DRIVER: a while
+# wait_driver BDF DRIVER: wait until it is bound to the driver
 wait_driver() {
 	for _ in $(seq 240); do
 		! bound "$1" "$2" >/dev/null || return 0
@@ -100,7 +100,7 @@ wait_driver() {
 	bound "$1" "$2"
 }
 
-# host_hash BDF: of its disk's first MiB, read by the kernel's driver
+# host_hash BDF: the hash of its disk's first MiB, read by the kernel's driver
 host_hash() {
 	for _ in $(seq 240); do
 		disk=/dev/$(ls "$devices/$1/nvme" 2>/dev/null || true)n1
@@ -117,7 +117,7 @@ qemu() { cat "/run/libvirt/qemu/$1.pid"; }
 # node BDF: its device file
 node() { echo "/dev/vfio/devices/$(ls "$devices/$1/vfio-dev")"; }
 
-# has_open NAME BDF...: are these devices, and /dev/iommu once, open in its QEMU,
+# has_open NAME BDF...: does the guest's QEMU have these devices open, /dev/iommu once,
 # and no other device file?
 has_open() {
 	name=$1; shift
@@ -127,15 +127,15 @@ has_open() {
 		sort | xargs)" "$want"
 }
 
-# status NAME FIELD: of its QEMU, in /proc
+# status NAME FIELD: a field of /proc/PID/status of the guest's QEMU
 status() { awk -v f="$2:" '$1 == f { print $2 }' "/proc/$(qemu "$1")/status"; }
 
 user() { id -nu "$(status "$1" Uid)"; }
 
-# memlock NAME: how many bytes its QEMU may lock
+# memlock NAME: the number of bytes that the guest's QEMU may lock
 memlock() { awk '/^Max locked memory/ { print $4 }' "/proc/$(qemu "$1")/limits"; }
 
-# confined NAME: does AppArmor hold its QEMU to a profile of its own?
+# confined NAME: does AppArmor confine the guest's QEMU by its own profile?
 confined() {
 	same "$(cat "/proc/$(qemu "$1")/attr/current")" \
 		"libvirt-$(virsh domuuid "$1" | grep .) (enforce)"
@@ -143,19 +143,19 @@ confined() {
 
 denials() { dmesg | grep 'apparmor="DENIED".*profile="libvirt-'; }
 
-# in_cgroup NAME COMMAND: a shell runs it in the cgroup of its QEMU
+# in_cgroup NAME COMMAND: a shell runs COMMAND in the cgroup of the guest's QEMU
 in_cgroup() {
 	group=/sys/fs/cgroup$(sed 's/^0:://' "/proc/$(qemu "$1")/cgroup")
 	sh -c "echo \$\$ >'$group/cgroup.procs' && $2"
 }
 
-# not_for NAME FILE: the cgroup of its QEMU does not let it open FILE
+# not_for NAME FILE: the cgroup of the guest's QEMU does not let it open FILE
 not_for() {
 	same "$(in_cgroup "$1" ": <>$2" 2>&1)" \
 		"sh: 1: cannot create $2: Operation not permitted"
 }
 
-# pinned: pages on this system
+# pinned: the number of pinned pages on this system
 pinned() {
 	echo 1 >/proc/sys/vm/stat_refresh
 	awk '/nr_foll_pin_acquired/ { n += $2 } /nr_foll_pin_released/ { n -= $2 }
@@ -164,7 +164,7 @@ pinned() {
 
 none_pinned() { same "$(pinned)" 0; }
 
-# refused TEXT COMMAND...: it fails, and says so
+# refused TEXT COMMAND...: it fails, and prints TEXT
 refused() {
 	text=$1; shift
 	if "$@" >/tmp/refused 2>&1; then return 1; fi
