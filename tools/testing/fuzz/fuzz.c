@@ -4,13 +4,13 @@
  *
  * Usage: fuzz [-s SEED] [-t SECONDS] [-w WORKERS] [-p FILE]
  *
- * Each worker takes a program (see fuzz.h) that has been somewhere new, changes
+ * Each worker takes a program (see fuzz.h) that has found new coverage, changes
  * it a little, or makes one up, and has a process of its own run it, in up to
- * three threads.  The kernel tells where they have been (KCOV); a program that
- * has been where none was before is kept.  Ends with exit code 1 when the kernel
- * complains or a process does not end, and shows the programs that ran then; -p
- * runs such a program again and again.  So it does when it did not do its work: a
- * worker ended, or no program has been anywhere.
+ * three threads.  The kernel tells what code they have run (KCOV); a program
+ * that has run code which no other had run is kept.  Ends with exit code 1 when
+ * the kernel complains or a process does not end, and shows the programs that
+ * ran then; -p runs a program from a file again and again.  Also ends with exit
+ * code 1 if a worker ended early, or no program had any coverage.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@
 #define PROGRAM_SECONDS	5		/* then a program is ended ... */
 #define HUNG_SECONDS	60		/* ... and should be gone after */
 
-/* What is known and done, shared by all workers */
+/* The state of the fuzzer, shared by all workers */
 struct state {
 	atomic_uint executions;
 	atomic_uint edges;
@@ -136,7 +136,7 @@ static const struct program *random_program(void)
 {
 	unsigned int n = state->nprograms;
 
-	/* What was found last leads further most often */
+	/* The latest programs lead further most often */
 	if (below(2) && n > 16)
 		return &state->corpus[n - 1 - below(n / 8 + 1)];
 	return &state->corpus[below(n)];
@@ -176,7 +176,7 @@ static void mutate(struct program *program)
 		insert_call(program, below(program->n + 1), &new);
 		break;
 	case 7:
-		/* The part above what says how odd the value is */
+		/* Keep the low 5 bits, which decide how odd the value is */
 		call->values[below(VALUES)] += (uint64_t)(1 + below(64)) << 5;
 		break;
 	case 8:
@@ -321,7 +321,7 @@ static void open_kcov(struct worker *worker, unsigned int i)
 		die("mmap of kcov");
 }
 
-/* Count edges, from one place in the code to the next, that were not seen yet */
+/* Count edges, from one place in the code to the next, that are new */
 static unsigned int new_edges(unsigned long *trace)
 {
 	unsigned long i, n = trace[0], last = 0, edge;
@@ -350,7 +350,7 @@ static void show_stack(pid_t pid)
 		perror(command);
 }
 
-/* Wait for the end of a program's process, and see to it that there is one */
+/* Wait for the end of a program's process; kill it if it takes too long */
 static void await(pid_t pid, bool kill_soon)
 {
 	int pidfd = syscall(SYS_pidfd_open, pid, 0);
@@ -444,7 +444,7 @@ static unsigned int complaints(int kmsg)
 	for (;;) {
 		length = read(kmsg, line, sizeof(line) - 1);
 		if (length < 0 && errno == EPIPE)
-			continue; /* some were lost */
+			continue; /* some lines were lost */
 		if (length <= 0)
 			return n;
 		line[length] = 0;
@@ -491,7 +491,7 @@ static void write_zero(const char *path)
 
 #define DEBUGFS	"/sys/kernel/debug/"
 
-/* Let any allocation fail, without a call trace; live to tell of an oops */
+/* Let any allocation fail, without a call trace; do not panic on an oops */
 static void prepare(void)
 {
 	write_zero(DEBUGFS "failslab/verbose");
@@ -559,8 +559,8 @@ static void start_workers(const struct program *only)
 }
 
 /*
- * Look which workers have ended, or wait for all of them; returns how many did
- * otherwise than they should: not before the stop, nor with an error.
+ * Collect the workers that have ended, or wait for all of them.  Returns the
+ * number of workers that ended before the stop, or with an error.
  */
 static unsigned int reap(int options)
 {
@@ -578,7 +578,7 @@ static unsigned int reap(int options)
 
 /*
  * Watch the workers until the time is over; returns the number of crashes.
- * failed: how many workers did not do their work.
+ * failed: set to the number of workers that did not do their work.
  */
 static unsigned int watch(int kmsg, time_t start, unsigned int *failed)
 {

@@ -18,16 +18,16 @@
 #define MAX_THREADS	3
 #define VALUES		10
 
-/* Somebody without rights, and with little memory to lock */
+/* A user without capabilities, and with a low RLIMIT_MEMLOCK */
 #define USER		12345
 #define USER_PAGES	64UL
 
 /**
  * struct call - A call of a program
  * @op: Row of `ops`
- * @thread: Who makes it
- * @fail: Which allocation, or copy of user memory, of the call fails; 0: none
- * @values: What its fields are made of
+ * @thread: Number of the thread that makes it
+ * @fail: Number of the allocation, or copy of user memory, that fails; 0: none
+ * @values: Random values, from which its fields are made
  */
 struct call {
 	__u8 op;
@@ -41,7 +41,7 @@ struct program {
 	struct call calls[MAX_CALLS];
 };
 
-/* Kinds of objects, to tell apart what IDs are of */
+/* Kinds of objects that IDs are of */
 enum kind {
 	ANY,
 	IOAS,
@@ -62,7 +62,7 @@ enum file {
 	FILES
 };
 
-/* What a field of 32 bits, or as many as it says, holds */
+/* Types of fields, of 32 bits unless the name says otherwise */
 enum type {
 	END,
 	ID,		/* of an object, of kind arg */
@@ -74,7 +74,7 @@ enum type {
 	IS,		/* arg */
 	IS16,
 	IS64,
-	IOVA,		/* 64 bits, and so those that follow */
+	IOVA,		/* 64 bits, as are the next four types */
 	LENGTH,
 	OFFSET,		/* in a file */
 	ADDRESS,
@@ -91,14 +91,14 @@ struct field {
 
 /**
  * struct op - Something that a program can do
- * @name: For people
- * @request: An ioctl ...
- * @file: ... on such a file
- * @size: ... whose argument is a struct of this size, which its first field
- *	says, or 0 when it is a number
- * @fields: ... and what is in it, but for the size
- * @run: Or a function; its return value is of no interest
- * @weight: How often it is chosen, besides once
+ * @name: Its name in printed programs
+ * @request: Number of the ioctl, unless @run is set
+ * @file: Kind of file that the ioctl is called on
+ * @size: Size of the struct that is the ioctl's argument, whose first field has
+ *	it, or 0 when the argument is a number
+ * @fields: The other fields of the struct
+ * @run: Function to call instead of an ioctl
+ * @weight: Number of times that it is in the draw, besides once
  * @no_failing: The kernel's own code called here complains when an allocation
  *	fails
  */

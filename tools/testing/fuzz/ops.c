@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What programs can do.  To fuzz one more ioctl, give it a row in `ops`.
+ * The calls of programs.  To fuzz one more ioctl, give it a row in `ops`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,9 +31,9 @@
 #define SLOTS		4
 #define SLOT_SIZE	(4 * MiB)
 #define SLOT(i)		((char *)0x200000000 + (i) * 4 * SLOT_SIZE)
-#define KEPT		8	/* IDs of a kind, files of a kind */
+#define KEPT		8	/* IDs of each kind, and files of each kind */
 
-/* edu's BAR 0, but for the registers: QEMU ends when edu is told nonsense */
+/* edu's BAR 0 without its registers: some values written there end QEMU */
 #define BAR_START	PAGE
 #define BAR_SIZE	(MiB - BAR_START)
 
@@ -66,7 +66,7 @@ static void map_slot(unsigned int slot, unsigned int how)
 	case 4:
 		prot = PROT_NONE;
 		break;
-	case 5:	/* of a file that nobody may write to */
+	case 5:	/* a mapping of a file that is not writable */
 		flags ^= MAP_ANONYMOUS;
 		fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 		break;
@@ -128,7 +128,7 @@ static void memory_move(const struct call *call)
 	       MREMAP_MAYMOVE | MREMAP_FIXED, some_address(call->values[1]));
 }
 
-/* By the kernel, which says EFAULT where we would get a signal */
+/* Have the kernel write: it returns EFAULT where we would get a signal */
 static void memory_touch(const struct call *call)
 {
 	if (read(zero, some_address(call->values[0]),
@@ -157,7 +157,7 @@ static int some_file(enum file kind, __u64 v)
 		return files[v / 32 % FILES][v / 256 % KEPT];
 	if (v % 32 == 1)
 		return v / 32 % 2 ? -1 : zero;
-	/* The first most of the time, so that programs get somewhere */
+	/* Mostly the first file, so that calls of a program fit together */
 	return files[kind][n && v % 4 == 2 ? v / 32 % n : 0];
 }
 
@@ -189,7 +189,7 @@ static void file_dup(const struct call *call)
 {
 	enum file kind = call->values[0] % FILES;
 
-	/* Of that kind: see file_odd() */
+	/* Only of this kind, since file_odd() relies on it */
 	keep_file(kind, dup(some_file(kind, call->values[1] | 2)));
 }
 
@@ -207,7 +207,7 @@ static void memfd_open(const struct call *call)
 		return;
 }
 
-/* In steps of pages mostly, but for the last bits */
+/* Mostly a multiple of the page size */
 static __u64 some_offset(__u64 v)
 {
 	if (v % 32 == 0)
@@ -249,7 +249,7 @@ static void memfd_map(const struct call *call)
 	     MAP_SHARED | MAP_FIXED, some_file(MEMFD, call->values[1] | 2), 0);
 }
 
-/* Where a region is in the file of a device that is bound */
+/* Offset of a region in the file of a bound device */
 static off_t region_offset(int fd, __u32 index)
 {
 	struct vfio_region_info info = {
@@ -262,7 +262,7 @@ static off_t region_offset(int fd, __u32 index)
 	return info.offset;
 }
 
-/* A device's BAR in the place of memory */
+/* Map a device's BAR into a slot of memory */
 static void bar_map(const struct call *call)
 {
 	int prot = call->values[2] % 8 ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -274,7 +274,7 @@ static void bar_map(const struct call *call)
 		     MAP_SHARED | MAP_FIXED, fd, offset + BAR_START);
 }
 
-/* The mock's MMIO in the place of memory */
+/* Map the mock's MMIO into a slot of memory */
 static void mmio_map(const struct call *call)
 {
 	mmap(SLOT(call->values[0] % SLOTS), (1 + call->values[2] % 16) * PAGE,
@@ -282,7 +282,7 @@ static void mmio_map(const struct call *call)
 	     some_file(MMIO, call->values[1] | 2), 0);
 }
 
-/* A device is to answer at its BAR, or not to */
+/* Switch memory decoding of a device on or off */
 static void bar_decode(const struct call *call)
 {
 	__u16 command = call->values[1] % 4 ? PCI_COMMAND_MEMORY : 0;
@@ -295,8 +295,8 @@ static void bar_decode(const struct call *call)
 }
 
 /*
- * What these files have no use for.  Not for registers of a device, though: QEMU
- * ends when edu is told to copy what it does not have.
+ * Make calls that these files do not implement.  On a device only those that do
+ * not reach its registers: some values written to edu's registers end QEMU.
  */
 static void file_odd(const struct call *call)
 {
@@ -329,7 +329,7 @@ static void file_odd(const struct call *call)
 
 /* Processes */
 
-/* This thread becomes somebody with little memory to lock */
+/* This thread becomes a user with a low RLIMIT_MEMLOCK */
 static void process_drop(const struct call *call)
 {
 	struct rlimit memlock = { USER_PAGES * PAGE, USER_PAGES * PAGE };
@@ -434,7 +434,7 @@ static __u32 some_id(enum kind kind, __u64 v)
 	if (kind == ANY || v % 32 == 2)
 		kind = 1 + v / 32 % (KINDS - 1);
 	n = nids[kind] < KEPT ? nids[kind] : KEPT;
-	/* One that the other context may well have, too */
+	/* Contexts number objects alike: the ID may exist in another one */
 	return n ? ids[kind][v / 256 % n] : 1 + v / 256 % 8;
 }
 
@@ -534,14 +534,14 @@ static void run_ioctl(const struct op *op, const struct call *call)
 		put_field(buffer, field,
 			  make_value(field, call->values[i], ranges));
 	switch (v % 64) {
-	case 0:	/* a size that is not right */
+	case 0:	/* a wrong size */
 		size += v / 64 % 32 - 16;
 		break;
-	case 1:	/* an argument from the future */
+	case 1:	/* an argument that a later version may have */
 		size += 8;
 		buffer[op->size] = v / 64 % 2;
 		break;
-	case 2:	/* a field that should be 0, or some other */
+	case 2:	/* a changed byte of any field, or of one that must be 0 */
 		buffer[v / 64 % op->size] ^= v / 4096;
 		break;
 	case 3:	/* memory that other threads change */
@@ -556,7 +556,7 @@ static void run_ioctl(const struct op *op, const struct call *call)
 	}
 	memcpy(buffer, &size, sizeof(size));
 	if (arg != buffer) {
-		/* As far as that memory takes it */
+		/* Write to arg as much as is writable there */
 		int fds[2];
 
 		if (!pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
@@ -579,7 +579,7 @@ static void run_number(const struct op *op, const struct call *call)
 	      v % 16 ? v / 16 % 16 : v / 16);
 }
 
-/* What the container takes for one, with what follows it */
+/* Arguments of the container, with the structs that follow them */
 struct unmap_dma {
 	struct vfio_iommu_type1_dma_unmap unmap;
 	struct vfio_bitmap bitmap;
@@ -826,7 +826,7 @@ const struct op ops[] = {
 		T(FILE_NO, check_mmio.fd, MMIO),
 		T(BELOW, check_mmio.write, 2)) },
 
-	/* VFIO's devices; detaching one, the kernel needs memory */
+	/* VFIO's devices; the kernel needs memory to detach one */
 	{ "BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, VFIO,
 	  SIZE(vfio_device_bind_iommufd), .no_failing = true, .fields = {
 		F(FILE_NO, vfio_device_bind_iommufd, iommufd, IOMMU),
@@ -840,7 +840,7 @@ const struct op ops[] = {
 	{ "DETACH_IOMMUFD_PT", VFIO_DEVICE_DETACH_IOMMUFD_PT, VFIO,
 	  SIZE(vfio_device_detach_iommufd_pt), .no_failing = true },
 
-	/* No ioctls */
+	/* Calls other than ioctls */
 	{ "mmap", .run = memory_map },
 	{ "munmap", .run = memory_unmap },
 	{ "mprotect", .run = memory_protect },
@@ -893,11 +893,11 @@ void run_call(const struct call *call, int nth)
 		run_number(op, call);
 	if (call->fail && !op->no_failing) {
 		set_nth(nth, 0);
-		set_nth(nth, 0); /* the first may have been made to fail */
+		set_nth(nth, 0); /* the first write itself may have failed */
 	}
 }
 
-/* Before the process of a program is forked off: what all of them find */
+/* Set up what each program finds, before its process is forked */
 void ops_setup(void)
 {
 	static const unsigned int how[SLOTS] = { 0, 7, 2, 0 };
@@ -922,7 +922,7 @@ void run_prologue(void)
 		ids[IOAS][nids[IOAS]++] = arg.out_ioas_id;
 }
 
-/* Close all while coverage is still recorded */
+/* Close all files while coverage is still recorded */
 void run_epilogue(void)
 {
 	unsigned int i, j;
