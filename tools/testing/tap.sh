@@ -8,7 +8,7 @@ if [ ! "${tmp:-}" ]; then
 fi
 n=0 failed=0
 
-# check NAME COMMAND...: passes if the command does; what it prints explains why not
+# check NAME COMMAND...: passes if COMMAND does; its output explains a failure
 check() {
 	tap_name=$1; shift
 	n=$((n + 1))
@@ -32,8 +32,8 @@ finish() {
 	exit $failed
 }
 
-# number N: results of several tests, numbered anew after N others; line by line,
-# which awk would not do
+# number N: number the results of several tests anew after N others; line by line as
+# they come, which awk would not do
 number() {
 	n=$1
 	while IFS= read -r line; do

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which kernel this is */
+/* Questions about the version of the running kernel */
 #ifndef SELFTESTS_KERNEL_H
 #define SELFTESTS_KERNEL_H
 
@@ -24,9 +24,9 @@ static inline bool kernel_before(int major, int minor, int patch)
 }
 
 /*
- * Does the kernel isolate a device that bears a bridge's requester ID?  From 6.11
- * on, its VT-d driver leaves such a device with the page table that it had before.
- * That was corrected in 7.2, and in a stable update.
+ * Does the kernel isolate a device that bears a bridge's requester ID?  From
+ * 6.11 on, its VT-d driver leaves a device of that kind with the page table
+ * that it had before.  7.2 and a stable update corrected this.
  */
 static inline bool kernel_isolates_behind_bridges(void)
 {

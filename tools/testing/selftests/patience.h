@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * kselftest_harness.h, with time limits that fit the kernel: one that looks for
- * its own mistakes is several times slower (TIME_FACTOR in the environment).
+ * kselftest_harness.h, with time limits that fit the kernel: a debug kernel is
+ * several times slower (TIME_FACTOR in the environment).
  */
 #ifndef SELFTESTS_PATIENCE_H
 #define SELFTESTS_PATIENCE_H
@@ -17,8 +17,8 @@ static inline unsigned int time_factor(void)
 }
 
 /*
- * Rounds of a loop that looks for what happens once in a long while: as many as
- * take no longer than usual.
+ * Rounds of a loop that looks for a rare event: as many as take no longer than
+ * usual.
  */
 static inline unsigned int patient_rounds(unsigned int rounds)
 {
@@ -26,8 +26,8 @@ static inline unsigned int patient_rounds(unsigned int rounds)
 }
 
 /*
- * Step of a loop over every case there is: over the bytes of some pages, each
- * place in a word, and the last byte of a page, are still among them.
+ * Step of a loop over all cases.  In a loop over the bytes of some pages, each
+ * offset in a word, and the last byte of a page, are still among them.
  */
 static inline unsigned int patient_step(void)
 {

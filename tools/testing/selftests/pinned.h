@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How many pages are pinned for DMA on the whole machine */
+/* The number of pages pinned for DMA on the whole machine */
 #ifndef SELFTESTS_PINNED_H
 #define SELFTESTS_PINNED_H
 
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As a file like /proc/vmstat has it, or -1 if it cannot be told */
+/* From a file like /proc/vmstat, or -1 if it is not known */
 static inline long pinned_of(const char *path)
 {
 	long acquired = -1, released = -1;
@@ -29,7 +29,7 @@ static inline long pinned_of(const char *path)
 }
 
 /*
- * Returns -1 if it cannot be told.  The kernel counts per CPU; writing to
+ * Returns -1 if the number is not known.  The kernel counts per CPU; writing to
  * stat_refresh makes it sum up first, so the difference of two calls is exact.
  */
 static inline long pinned(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: a buffer of the test's own, and how often an event is in it.
+ * Tracepoints: a buffer of the test's own, and the number of events in it.
  */
 #ifndef SELFTESTS_TRACING_H
 #define SELFTESTS_TRACING_H
@@ -17,7 +17,7 @@
 /* A buffer of this test's own */
 #define INSTANCE	TRACING "/instances/selftests"
 
-/* What a file has, up to a limit; or an empty string */
+/* The content of a file, up to a limit; or an empty string */
 static inline const char *contents(const char *path)
 {
 	static char text[1 << 16];

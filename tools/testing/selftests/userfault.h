@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory that whoever touches it waits for, until the test lets him go on */
+/* Memory that makes a thread which touches it wait for the test */
 #ifndef SELFTESTS_USERFAULT_H
 #define SELFTESTS_USERFAULT_H
 
@@ -30,9 +30,9 @@ static inline int userfault_protect(const struct userfault *fault, __u64 mode)
 }
 
 /*
- * page: of this process, private and anonymous.  mode: that of
- * UFFDIO_REGISTER_MODE_... for what is waited with: _MISSING, any use of the page,
- * which nobody has touched yet; _WP, a write to it.
+ * page: of this process, private and anonymous.  mode:
+ * UFFDIO_REGISTER_MODE_MISSING: wait at any use of the page, which nobody has
+ * touched yet; UFFDIO_REGISTER_MODE_WP: at a write to it.
  */
 static inline int userfault_start(struct userfault *fault, void *page,
 				  __u64 mode)
@@ -53,7 +53,7 @@ static inline int userfault_start(struct userfault *fault, void *page,
 	       userfault_protect(fault, UFFDIO_WRITEPROTECT_MODE_WP) : 0;
 }
 
-/* Until somebody waits */
+/* Wait until a thread waits. */
 static inline int userfault_wait(const struct userfault *fault)
 {
 	struct uffd_msg msg;
@@ -75,7 +75,7 @@ static inline int userfault_fill(const struct userfault *fault,
 	return ioctl(fault->fd, UFFDIO_COPY, &copy) ? -errno : 0;
 }
 
-/* Let him go on.  content: of the page, if it is missing */
+/* Let the thread go on.  content: of the page, if it is missing */
 static inline int userfault_end(const struct userfault *fault,
 				const void *content)
 {

@@ -12,7 +12,7 @@ function check(name, got, want)
 		printf "{ \"%s\", %s, %s },\n", name, got, want
 }
 
-# What is left of a type when its bytes are ignored
+# An expression that is true if the type is signed
 function sign(type)
 {
 	return "(" type ")-1 < 1"

@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Compiles each header in uapi/ by itself and all of them together, as the C
-# and C++ that programs are written in, with implicit padding as an error; the
-# tables once more for 32-bit programs; and looks for names of the headers that
-# the tables do not have.
+# Compiles each header in uapi/ by itself and all of them together, as the C and C++
+# that programs are written in, with implicit padding as an error; compiles the tables
+# for 32-bit programs, too; and looks for names of the headers that the tables lack.
 set -eu
 
 cd "$(dirname "$0")"
@@ -24,7 +23,7 @@ echo "TAP version 13"
 headers=$(cd $uapi/linux && ls)
 reverse=$(cd $uapi/linux && ls -r)
 
-# With the headers of Linux 6.1, if C_INCLUDE_PATH says so, and the system's own
+# With the headers of Linux 6.1, if C_INCLUDE_PATH has them, and the system's own
 for set in $headers "$headers" "$reverse" "vfio.h $headers" "$headers vfio.h"
 do
 	# shellcheck disable=SC2086,SC2116 # a list of words

@@ -9,7 +9,7 @@ kernel_line "${KERNEL:-6.12}"
 "$here/fetch" -k "${KERNEL:-6.12}" build
 . ../../tap.sh
 
-# refused OPTION: is the build, by one line that names it?
+# refused OPTION: is the build refused by one line that names OPTION?
 refused() {
 	if builder make -s -C "$kdir/headers" M="$top" "$1" modules >"$tmp/build" 2>&1; then
 		echo "the modules are built"

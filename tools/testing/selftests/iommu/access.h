@@ -14,7 +14,7 @@
 #define RW_SLOW		MOCK_ACCESS_RW_SLOW_PATH
 #define ACCESS_MAX	(16 * MiB)	/* bytes at a time */
 
-/* Returns a file descriptor, which is what the others call access, or -errno. */
+/* Returns -errno or a file descriptor, the parameter access of the others. */
 static inline int access_create(int fd, __u32 ioas_id, __u32 flags)
 {
 	struct iommu_test_cmd cmd = {
@@ -77,7 +77,7 @@ static inline int access_replace(int fd, int access, __u32 ioas_id)
 	return mock_cmd(fd, IOMMU_TEST_OP_ACCESS_REPLACE_IOAS, &cmd);
 }
 
-/* Of one that is detached */
+/* Attach an access that is detached. */
 static inline int access_attach(int fd, int access, __u32 ioas_id)
 {
 	struct iommu_test_cmd cmd = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of /dev/iommu share, besides tools/lib.  Functions there and
- * here return 0 or -errno, so that a test says in one line which errno it wants.
+ * Shared by the tests of /dev/iommu, besides tools/lib.  Functions there and
+ * here return 0 or -errno, so that a test says in one line which errno it
+ * wants.
  */
 #ifndef IOMMU_COMMON_H
 #define IOMMU_COMMON_H
@@ -48,7 +49,7 @@ static inline __u64 addr(const void *p)
 	return (__u64)(uintptr_t)p;
 }
 
-/* Map in src at src_iova, copy from there, and take that away again */
+/* Map in src at src_iova, copy from there, and unmap src_iova again */
 static inline int ioas_map_by_copy(int fd, __u32 id, __u32 src, __u64 src_iova,
 				   const void *va, __u64 length, __u64 iova)
 {
@@ -60,7 +61,7 @@ static inline int ioas_map_by_copy(int fd, __u32 id, __u32 src, __u64 src_iova,
 	return ioas_unmap(fd, src, src_iova, length) ?: rc;
 }
 
-/* All that is mapped: returns its bytes, or -errno */
+/* Unmap everything: returns the number of bytes, or -errno */
 static inline long long ioas_empty(int fd, __u32 id)
 {
 	__u64 length = ALL;
@@ -69,9 +70,9 @@ static inline long long ioas_empty(int fd, __u32 id)
 	return rc ? rc : (long long)length;
 }
 
-/* What the caller may do */
+/* Capabilities */
 
-/* CAP_IPC_LOCK, which lifts the limit of locked memory */
+/* Raise or drop CAP_IPC_LOCK, which lifts the limit of locked memory */
 static inline int may_lock(bool may)
 {
 	struct __user_cap_header_struct head = {
@@ -117,7 +118,7 @@ static inline void *read_only(const void *arg, size_t length)
 	return mprotect(p, PAGE, PROT_READ) ? NULL : p;
 }
 
-/* A copy of an argument that ends in nothing after the first length bytes */
+/* A copy of an argument; after its first length bytes no memory follows */
 static inline void *cut_off(const void *arg, size_t length)
 {
 	char *p = anon(2 * PAGE);
@@ -130,7 +131,7 @@ static inline void *cut_off(const void *arg, size_t length)
 
 /* Devices */
 
-/* A device of any driver, bound to a context: its file, or -errno */
+/* Bind a device to vfio-pci and to a context: its file, or -errno */
 static inline int vfio_open_bound(const char *bdf, int iommufd, __u32 *dev_id)
 {
 	int rc = pci_bind(bdf, "vfio-pci");
@@ -200,7 +201,7 @@ FIXTURE_TEARDOWN(iommufd)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* Pages pinned since the test began, and what n mapped pages should pin */
+/* Pages pinned since the test began, and the pins of n mapped pages */
 #define PINNED()	(pinned() - self->pinned)
 #define IF_ATTACHED(n)	(variant->device ? (long)(n) : 0L)
 

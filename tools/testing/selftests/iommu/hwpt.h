@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calls on page tables, and what the mock IOMMU does to them: one wrapper a
+ * Calls on page tables, and operations of the mock IOMMU on them: one wrapper a
  * call, each returns 0 or -errno.
  */
 #ifndef IOMMU_HWPT_H
@@ -60,7 +60,7 @@ static inline int dirty_get(int fd, __u32 hwpt_id, __u32 flags, __u64 iova,
 	return call(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
 }
 
-/* n: out: bits of what is mapped; may be NULL */
+/* n: out: number of dirty bits of mapped pages; may be NULL */
 static inline int mock_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 			     __u64 page_size, const void *bitmap, __u64 *n)
 {
@@ -78,13 +78,13 @@ static inline int mock_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 	return rc;
 }
 
-/* One page is written */
+/* Mark one page as written by a device */
 static inline int mock_write(int fd, __u32 hwpt_id, __u64 iova)
 {
 	return mock_dirty(fd, hwpt_id, iova, HALF, HALF, "\1", NULL);
 }
 
-/* How often mock devices have become blocked, all together */
+/* Number of times that mock devices have become blocked, in total */
 static inline long mock_blocked(void)
 {
 	const char *bus = "/sys/bus/iommufd_mock/devices";

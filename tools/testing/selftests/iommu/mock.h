@@ -14,16 +14,16 @@
 #define MiB		(HUGE / 2)
 #define TAINT_TEST	18
 
-/* What the driver takes unless told otherwise, or more */
+/* Bytes of scratch memory: at least the default of the driver */
 #define SCRATCH		65536U
 
-/* The module is loaded by the tests that need it. */
+/* Load the module; only tests that need it do. */
 static inline int mock_load(void)
 {
 	return module_load(MOCK_MODULE, "/sys/module/" MOCK_MODULE "/refcnt");
 }
 
-/* A context in which there is the mock, with an IOAS: a file, or -errno */
+/* Open a context that has the mock, with an IOAS: a file, or -errno */
 static inline int mock_open(__u32 *ioas_id)
 {
 	int fd = mock_load() ? -ENODEV : iommu_open();
@@ -44,7 +44,7 @@ static inline int mock_cmd(int fd, __u32 op, struct iommu_test_cmd *cmd)
 	return call(fd, IOMMU_TEST_CMD, cmd);
 }
 
-/* What the kernel gave when it made a device */
+/* The result of creating a mock device */
 struct mock_dev {
 	__u32 id;	/* of the test object */
 	__u32 hwpt_id;
@@ -77,7 +77,7 @@ static inline int mock_attach_flags(int fd, __u32 pt_id, __u32 flags,
 	return rc;
 }
 
-/* dev->hwpt_id follows */
+/* Updates dev->hwpt_id. */
 static inline int mock_replace(int fd, struct mock_dev *dev, __u32 pt_id)
 {
 	struct iommu_test_cmd cmd = {
@@ -116,7 +116,7 @@ static inline int mock_check_refs(int fd, const void *va, __u64 length,
 	return mock_cmd(fd, IOMMU_TEST_OP_MD_CHECK_REFS, &cmd);
 }
 
-/* The same for all pages that some bytes touch */
+/* Check the pins of all pages that a range of bytes touches. */
 static inline int mock_refs_of(int fd, const void *va, __u64 length, __u32 refs)
 {
 	__u64 first = addr(va) & ~(PAGE - 1);
@@ -143,7 +143,7 @@ static inline int mock_limit(int fd, __u32 limit)
 	return mock_cmd(fd, IOMMU_TEST_OP_SET_TEMP_MEMORY_LIMIT, &cmd);
 }
 
-/* A region of MMIO, not reachable: a file descriptor to map it by, or -errno */
+/* Create MMIO, revoked at first: a file descriptor to map it by, or -errno */
 static inline int mock_mmio(int fd, __u64 length)
 {
 	struct iommu_test_cmd cmd = { .create_mmio.length = length };
@@ -178,7 +178,7 @@ static inline int mock_check_mmio(int fd, __u32 hwpt_id, int region,
 	return mock_cmd(fd, IOMMU_TEST_OP_MD_CHECK_MMIO, &cmd);
 }
 
-/* Mock devices that there are, or -1 */
+/* Number of mock devices, or -1 */
 static inline int mock_devices(void)
 {
 	DIR *dir = opendir("/sys/bus/iommufd_mock/devices");
@@ -193,7 +193,7 @@ static inline int mock_devices(void)
 	return n;
 }
 
-/* Memory in the CPU's smallest pages, whose pins can be counted */
+/* Memory in the CPU's smallest pages, so that pins can be counted */
 static inline void *small_pages(size_t length)
 {
 	char *p = anon(length);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A model of what the calls on /dev/iommu do: lists, looked through from end to
- * end, so that it is plainly right.  Each function returns what the call must,
- * and follows it where that is success.
+ * A model of the calls on /dev/iommu: lists, searched from end to end, so that
+ * it is plainly right.  Each function returns the result that the call must
+ * have, and does as the call does on success.
  *
  * Memory is PAGES pages of model.page bytes from model.base on; each of them
- * has a frame, a number that is another one whenever other memory is put there.
+ * has a frame, a number that stands for its PFN: new memory gets a new one.
  * A set of these pages is one __u64.
  *
  * In every range "last" is inclusive.
@@ -29,7 +29,7 @@ struct ranges {
 	unsigned int n;
 };
 
-/* What one MAP describes; copies share it.  Pinned where any user is. */
+/* The memory of one MAP, shared by copies.  Pages with users are pinned. */
 struct memory {
 	bool used;
 	__u64 pinned;
@@ -60,9 +60,9 @@ struct model {
 	struct ioas ioas[IOASES];
 	struct ioas *vfio;		/* the compatibility IOAS, or NULL */
 	struct memory memory[MAX_MEMORIES];
-	unsigned int frame[PAGES];	/* what is there now */
+	unsigned int frame[PAGES];	/* of the memory there now */
 	unsigned int frames;		/* frame numbers given away */
-	__u64 holes;			/* where no memory is */
+	__u64 holes;			/* pages without memory */
 	__u64 base;
 	__u64 page;
 };
@@ -110,7 +110,7 @@ static inline bool next_outside(const struct ranges *ranges, __u64 *iova)
 	return true;
 }
 
-/* All that is in no range, ascending; at most room.  Returns how many. */
+/* The gaps between ranges, ascending; at most room.  Returns their number. */
 static inline unsigned int complement(const struct ranges *ranges,
 				      struct iommu_iova_range *outside,
 				      unsigned int room)
@@ -135,13 +135,13 @@ static inline unsigned int complement(const struct ranges *ranges,
 
 /* IOASes */
 
-/* What IOVA must be a multiple of */
+/* IOVA must be a multiple of this */
 static inline __u64 alignment(const struct ioas *ioas)
 {
 	return ioas->devices ? HALF : 1;
 }
 
-/* All that may not be mapped */
+/* All IOVA that may not be mapped */
 static inline struct ranges all_reserved(const struct ioas *ioas)
 {
 	struct ranges all = ioas->reserved;
@@ -179,7 +179,7 @@ static inline void add_area(struct ioas *ioas, const struct area *area)
 	ioas->area[i] = *area;
 }
 
-/* The pages that some bytes touch */
+/* The set of pages that a range of bytes touches */
 static inline __u64 pages_of(const struct model *model, __u64 va, __u64 length)
 {
 	unsigned int first = va / model->page;
@@ -188,7 +188,7 @@ static inline __u64 pages_of(const struct model *model, __u64 va, __u64 length)
 	return (ALL << first) & (ALL >> (PAGES - 1 - last));
 }
 
-/* What the memory of an area has pinned follows from who is there to use it. */
+/* Pin the pages that have users, and unpin the others. */
 static inline void model_settle(struct model *model)
 {
 	__u64 pinned[MAX_MEMORIES] = { 0 }, added;
@@ -218,7 +218,7 @@ static inline void model_settle(struct model *model)
 	}
 }
 
-/* How often the memory that is there now is pinned */
+/* The number of pins of each page of the memory that is there now */
 static inline void model_refs(const struct model *model, unsigned int *refs)
 {
 	const struct memory *memory;
@@ -236,7 +236,7 @@ static inline void model_refs(const struct model *model, unsigned int *refs)
 	}
 }
 
-/* Pins of all memory that was ever there */
+/* The number of pins of all memory, old and new */
 static inline long model_pinned(const struct model *model)
 {
 	long n = 0;
@@ -257,7 +257,7 @@ static inline struct memory *new_memory(struct model *model)
 	return NULL;
 }
 
-/* Can all these be pinned? */
+/* Can all these pages be pinned? */
 static inline bool can_pin(const struct model *model, const struct area *area,
 			   unsigned int n)
 {
@@ -268,7 +268,7 @@ static inline bool can_pin(const struct model *model, const struct area *area,
 	return true;
 }
 
-/* What of an area the IOMMU needs to be aligned */
+/* The low bits of an area, which have to be aligned for the IOMMU */
 static inline __u64 low_bits(const struct area *area)
 {
 	return area->iova | area->va | area->length;
@@ -300,7 +300,7 @@ static inline __u64 suit(__u64 iova, __u64 va)
 	return iova + (va - iova) % PAGE;
 }
 
-/* Is there any? The lowest in some gap is after what bounds that gap. */
+/* Could it choose any?  The lowest choice in a gap follows the gap's bound. */
 static inline bool can_choose(struct ioas *ioas, __u64 length, __u64 va)
 {
 	struct ranges reserved = all_reserved(ioas);
@@ -326,8 +326,8 @@ static inline bool can_choose(struct ioas *ioas, __u64 length, __u64 va)
 /* The calls */
 
 /*
- * Put areas, whose IOVAs count from the first one's on, at iova, or, if that is
- * NULL, where there is room.
+ * Put areas, whose IOVAs are relative to the first one's, at iova, or, if iova
+ * is NULL, at any free IOVA.
  */
 static inline int model_place(const struct model *model, struct ioas *ioas,
 			      const struct area *areas, unsigned int n,
@@ -369,7 +369,7 @@ static inline void model_placed(struct model *model, struct ioas *ioas,
 	model_settle(model);
 }
 
-/* What is in a range, cut at its ends, as areas to be placed */
+/* The areas of a range, clipped to it, to be placed elsewhere */
 static inline int model_gather(struct ioas *src, __u64 start, __u64 last,
 			       bool writeable, struct area *areas,
 			       unsigned int *n)
@@ -439,7 +439,7 @@ static inline long long model_unmap(struct model *model, struct ioas *ioas,
 	return bytes;
 }
 
-/* One more device */
+/* Attach one more device */
 static inline int model_attach(struct model *model, struct ioas *ioas)
 {
 	struct ioas with = *ioas;
@@ -473,7 +473,7 @@ static inline void model_detach(struct model *model, struct ioas *ioas)
 	model_settle(model);
 }
 
-/* The device is in both for a moment: what both have stays pinned. */
+/* The device is in both for a moment: pages that both have stay pinned. */
 static inline int model_replace(struct model *model, struct ioas *from,
 				struct ioas *to)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory that is not there yet, and who faults it in */
+/* Memory that is not populated, and the workers that fault it in */
 #ifndef IOMMU_POPULATE_H
 #define IOMMU_POPULATE_H
 
@@ -13,7 +13,7 @@
 #define THREADS		PARAMETERS "populate_threads"
 #define LEAST_MIB	PARAMETERS "populate_mib"
 
-/* Have one helper, with at least so many MiB */
+/* Have one worker, for calls of at least this number of MiB */
 static inline int populate_with_helper(const char *mib)
 {
 	return write_file(THREADS, "2") ?: write_file(LEAST_MIB, mib);
@@ -28,7 +28,7 @@ static inline long faults(void)
 	       usage.ru_minflt + usage.ru_majflt;
 }
 
-/* Memory none of which is there, that comes in the CPU's smallest pages */
+/* Memory that is not populated, in the CPU's smallest pages */
 static inline char *missing(size_t length)
 {
 	char *va = anon_aligned(length, HUGE);
@@ -36,7 +36,7 @@ static inline char *missing(size_t length)
 	return va && !madvise(va, length, MADV_NOHUGEPAGE) ? va : NULL;
 }
 
-/* What /proc/ID/stat says of a thread, or of a process with no other */
+/* Fields of /proc/ID/stat, of a thread, or of a process with one thread */
 struct stat_line {
 	long faults;
 	long nice;
@@ -62,7 +62,7 @@ static inline int read_stat(const char *id, struct stat_line *stat)
 	return n == 3 ? 0 : -ESRCH;
 }
 
-/* Helpers that there are, of whomever; -1 on error */
+/* Number of workers of all calls; -1 on error */
 static inline int helpers(void)
 {
 	DIR *dir = opendir("/proc");
@@ -86,7 +86,7 @@ static inline int helpers(void)
 	return n;
 }
 
-/* They end before the call does, but the kernel may still list them for a while. */
+/* Workers end before the call does, but may still be listed for a while. */
 static inline bool helpers_are_gone(void)
 {
 	unsigned int i;

@@ -11,7 +11,7 @@
 
 /*
  * Two IOASes with N pages each at the same IOVA.  An access that pins and one
- * that does not are attached to the first, and, or not, a mock device.
+ * that does not are attached to the first IOAS, with or without a mock device.
  */
 FIXTURE(attach)
 {
@@ -21,7 +21,7 @@ FIXTURE(attach)
 	__u32 ioas_id;
 	__u32 other_id;
 	struct mock_dev dev;
-	__u32 refs;	/* pins of what is mapped in the first, and no more */
+	__u32 refs;	/* pins of the memory mapped in the first IOAS */
 	char *memory;
 	char *other_memory;
 	long pinned;
@@ -127,7 +127,7 @@ TEST_F(attach, attached_cannot_be_attached)
 		EXPECT_EQ(-ENOENT, attach(self, accesses[i], BAD_ID));
 		EXPECT_EQ(-ENOENT, attach(self, accesses[i], 0));
 	}
-	/* Nothing has changed: what it is attached to, pins, who is in use. */
+	/* Nothing has changed: the attachment, pins, and the objects in use. */
 	EXPECT_EQ(0, check_refs(self, 1));
 	EXPECT_EQ(0, access_rw(self->fd, self->plain, AT, PAGE, self->memory,
 			       0));
@@ -163,7 +163,7 @@ TEST_F(attach, detached_reaches_nothing)
 		EXPECT_EQ(-ENOENT, access_replace(fd, access, BAD_ID));
 		EXPECT_EQ(-ENOENT, access_rw(fd, access, AT, 1, buf, 0));
 
-		/* What is wrong anyway is said first. */
+		/* An error in the arguments is reported first. */
 		EXPECT_EQ(-EINVAL, access_rw(fd, access, AT, 0, buf, 0));
 		EXPECT_EQ(-EOVERFLOW, access_rw(fd, access, ALL, 2, buf, 0));
 	}
@@ -190,7 +190,7 @@ TEST_F(attach, detach_drops_pins)
 	EXPECT_EQ(-ENOENT, access_unpin(self->fd, self->pinner, id));
 	EXPECT_EQ(-ENOENT, access_unpin(self->fd, self->pinner, id2));
 
-	/* They do not come back. */
+	/* A new attach does not bring the pins back. */
 	ASSERT_EQ(0, attach(self, self->pinner, self->ioas_id));
 	EXPECT_EQ(0, check_refs(self, self->refs));
 	EXPECT_EQ(-ENOENT, access_unpin(self->fd, self->pinner, id));
@@ -198,7 +198,7 @@ TEST_F(attach, detach_drops_pins)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* Only what is attached is in use, however often it is detached. */
+/* An IOAS is in use only while attached, however often it is detached. */
 TEST_F(attach, detached_ioas_is_not_in_use)
 {
 	const int accesses[] = { self->pinner, self->plain };
@@ -223,7 +223,7 @@ TEST_F(attach, detached_ioas_is_not_in_use)
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
-/* It reaches what it is attached to now, and nothing else. */
+/* An access reaches the IOAS that it is attached to now, and no other. */
 TEST_F(attach, attach_again)
 {
 	char *buf = anon(PAGE);
@@ -258,9 +258,10 @@ TEST_F(attach, attach_again)
 }
 
 /*
- * The mock drops each item that meets what it is told.  What is unmapped in the
- * first IOAS is pinned by another access, whose pins have to go; the one that
- * left has an item at the same IOVA of the other IOAS.
+ * When the mock is told of an unmap, it drops each item that overlaps it.  The
+ * memory unmapped in the first IOAS is pinned by another access, whose pins
+ * have to go; the access that left has an item at the same IOVA of the other
+ * IOAS.
  */
 TEST_F(attach, unmap_tells_only_who_is_attached)
 {
@@ -328,8 +329,8 @@ TEST_F(attach, close_while_detached)
 struct user {
 	struct _test_data_attach *self;
 	atomic_bool stop;
-	unsigned long done;	/* calls that it was attached in */
-	int rc;			/* of one that should not have failed so */
+	unsigned long done;	/* calls that found it attached */
+	int rc;			/* of a call that failed with an unexpected errno */
 };
 
 static void *use_access(void *arg)

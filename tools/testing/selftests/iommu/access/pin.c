@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Software devices: make them, pin, and let go of what is pinned. */
+/* Software devices: create them, pin, and unpin. */
 #include "access.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
@@ -9,7 +9,7 @@
 /*
  * An access that pins and one that does not, on an IOAS with no domain, one, or
  * two: the second is that of an edu device behind the real IOMMU.  Memory is
- * mapped, or mapped elsewhere and copied.
+ * mapped, or mapped in another IOAS and copied.
  */
 FIXTURE(access)
 {
@@ -20,7 +20,7 @@ FIXTURE(access)
 	__u32 ioas_id;
 	__u32 other_id;
 	struct mock_dev dev;
-	__u32 refs;	/* pins of what is mapped, and no more than that */
+	__u32 refs;	/* pins of the mapped memory by domains */
 	char *memory;
 	long pinned;
 };
@@ -171,7 +171,7 @@ TEST_F(access, create_errnos)
 						 NEEDS_PIN));
 	}
 
-	/* The caller cannot be told: there is no access, and no file. */
+	/* The caller cannot get the result: there is no access, and no file. */
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_TEST_CMD, arg));
 	EXPECT_EQ(fd, next_fd());
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
@@ -205,7 +205,7 @@ TEST_F(access, create_where_something_does_not_fit)
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
-/* An access that pins takes whole pages, one that does not takes any. */
+/* An access that pins needs whole pages, one that does not takes any bytes. */
 TEST_F(access, alignment)
 {
 	const __u64 steps[] = { 1, HALF, PAGE };
@@ -247,7 +247,7 @@ TEST_F(access, ioas_is_in_use)
 	self->pinner = -1;
 }
 
-/* Objects made by the set-up that are in use; other IDs are of nothing. */
+/* Number of objects in use, made by the set-up; there are no other objects. */
 static unsigned int count_busy(struct _test_data_access *self)
 {
 	__u32 id, last = self->other_id + 16;
@@ -269,7 +269,7 @@ static unsigned int count_busy(struct _test_data_access *self)
 	return busy;
 }
 
-/* The object belongs to the file: it is not for user space to destroy. */
+/* The object belongs to the file: user space cannot destroy it. */
 TEST_F(access, object_cannot_be_destroyed)
 {
 	/* A device, and its page table, for each domain */
@@ -364,7 +364,7 @@ TEST_F(access, pin_errnos)
 	EXPECT_EQ(-EPERM, access_pin(fd, access, AT + 7 * PAGE, PAGE,
 				     va + 7 * PAGE, 0, &id));
 
-	/* It is other memory, or none. */
+	/* The pinned memory is not at this address, or nothing is there. */
 	EXPECT_EQ(-EBADE, access_pin(fd, access, AT, PAGE, va + PAGE, 0, &id));
 	EXPECT_EQ(-EBADE, access_pin(fd, access, AT, PAGE, va + 1, 0, &id));
 	EXPECT_EQ(-EFAULT, access_pin(fd, access, AT, PAGE, NULL, 0, &id));
@@ -372,7 +372,7 @@ TEST_F(access, pin_errnos)
 	EXPECT_EQ(0, mock_check_refs(fd, va + 4 * PAGE, PAGE, 0));
 	EXPECT_EQ(0, mock_check_refs(fd, va + 5 * PAGE, 3 * PAGE, self->refs));
 
-	/* All of that is what it takes. */
+	/* Pins that are right in every respect succeed. */
 	EXPECT_EQ(0, access_pin(fd, access, AT + 5 * PAGE, 2 * PAGE,
 				va + 5 * PAGE, 0, &id));
 	EXPECT_EQ(0, access_pin(fd, access, AT + 7 * PAGE, PAGE,
@@ -380,7 +380,7 @@ TEST_F(access, pin_errnos)
 	EXPECT_EQ(0, mock_check_refs(fd, va + 5 * PAGE, 3 * PAGE, 1));
 }
 
-/* The caller cannot be told the item: it is not pinned. */
+/* The caller cannot get the ID of the item: nothing is pinned. */
 TEST_F(access, pin_that_cannot_be_returned)
 {
 	struct iommu_test_cmd cmd = {
@@ -406,7 +406,7 @@ TEST_F(access, pin_of_memory_that_is_gone)
 
 	ASSERT_EQ(0, do_map(self, variant, self->memory, 4 * PAGE, AT));
 	ASSERT_EQ(0, munmap(self->memory + 2 * PAGE, PAGE));
-	/* A device has it pinned: then it is there, but behind no address. */
+	/* Memory that a device has pinned is there, but at no address. */
 	EXPECT_EQ(-EFAULT, access_pin(self->fd, self->pinner, AT, 4 * PAGE,
 				      self->memory, 0, &id));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, 2 * PAGE,
@@ -544,7 +544,7 @@ TEST_F(access, overlapping_pins_go_in_any_order)
 	}
 }
 
-/* What is copied, in whatever IOAS, is pinned once for all accesses. */
+/* Copied memory, in whatever IOAS, is pinned once for all accesses. */
 TEST_F(access, copies_are_pinned_once)
 {
 	const int second = access_create(self->fd, self->other_id, NEEDS_PIN);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Software devices that copy: any bytes, across mappings, as the owner of the
- * memory or as somebody else, pinned or not, with accesses that pin or do not.
+ * memory or as another process, pinned or not, with accesses that pin or do
+ * not.
  */
 #include "access.h"
 #include "hwpt.h"
@@ -28,7 +29,7 @@ static const struct piece odd_pieces[] = {
 	{ 6132, 24 * PAGE + 1000 },
 };
 
-/* Those that the mock can have */
+/* Mappings in units of the mock's page */
 static const struct piece half_pieces[] = {
 	{ HALF, 9 * PAGE },
 	{ PAGE, 20 * PAGE + HALF },
@@ -37,7 +38,7 @@ static const struct piece half_pieces[] = {
 	{ PAGE + HALF, 3 * PAGE },
 };
 
-/* Those that an access can pin */
+/* Mappings that an access can pin */
 static const struct piece page_pieces[] = {
 	{ PAGE, 9 * PAGE },
 	{ PAGE, 4 * PAGE },
@@ -53,7 +54,7 @@ FIXTURE(rw)
 	struct mock_dev dev;
 	char *memory;
 	char *buf;
-	char *image;	/* what the window has to hold */
+	char *image;	/* the expected content of the window */
 	char *noise;	/* to be written, from any byte on */
 	unsigned int writes;
 	long pinned;
@@ -67,7 +68,7 @@ FIXTURE_VARIANT(rw)
 	unsigned int domains;
 	__u32 flags;
 	bool copy;	/* mapped elsewhere and copied, with little scratch */
-	bool every;	/* byte: the others are content with one in 13 */
+	bool every;	/* byte; other variants test one in 13 */
 };
 
 FIXTURE_VARIANT_ADD(rw, odd_owner)
@@ -188,7 +189,7 @@ FIXTURE_TEARDOWN(rw)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* Does the memory hold what it has to, from one byte of the window to another? */
+/* Does the memory have the expected content, in a part of the window? */
 static bool part_is_right(struct _test_data_rw *self,
 			  const struct _fixture_variant_rw *variant,
 			  unsigned int start, unsigned int end)
@@ -231,7 +232,7 @@ static bool read_is_right(struct _test_data_rw *self,
 	       self->buf[length] == 0x5a;
 }
 
-/* What is around is looked at, too, and now and then all. */
+/* The bytes around are compared, too, and now and then the whole window. */
 static bool write_is_right(struct _test_data_rw *self,
 			   const struct _fixture_variant_rw *variant,
 			   unsigned int start, unsigned int length)
@@ -264,8 +265,8 @@ static bool range_is_right(struct _test_data_rw *self,
 }
 
 /*
- * From each byte of two pages on, with each of some lengths; and each length up
- * to two pages, from some bytes on
+ * Try each offset in two pages, with some lengths, and each length up to two
+ * pages, at some offsets.
  */
 static bool every_alignment(struct _test_data_rw *self,
 			    const struct _fixture_variant_rw *variant, rw_fn fn)
@@ -301,7 +302,7 @@ TEST_F_TIMEOUT(rw, read_every_alignment, 240)
 TEST_F_TIMEOUT(rw, write_every_alignment, 240)
 {
 	EXPECT_TRUE(every_alignment(self, variant, write_is_right));
-	/* What is not mapped is what it was. */
+	/* Memory that is not mapped is unchanged. */
 	EXPECT_EQ((char)(6 * PAGE * 7 + 6 * PAGE / 251),
 		  self->memory[6 * PAGE]);
 }
@@ -343,7 +344,7 @@ TEST_F(rw, errnos)
 		EXPECT_EQ(-ENOENT, access_rw(fd, access, iova + PAGE, 1, buf,
 					     flags));
 	}
-	/* Nothing was copied before the end that cannot be. */
+	/* Nothing was copied before the part that cannot be. */
 	EXPECT_EQ(-EPERM, access_rw(fd, access, AT + WINDOW - 2, 4, buf,
 				    self->flags | RW_WRITE));
 	EXPECT_EQ(-ENOENT, access_rw(fd, access, iova + PAGE - 1, 2, buf,
@@ -361,8 +362,8 @@ TEST_F(rw, errnos)
 }
 
 /*
- * Other memory is behind the address by now.  What is pinned is what devices see,
- * and so does the access; otherwise it sees what is there.
+ * The address has other memory by now.  An access sees the memory that is
+ * pinned, as devices do, or else the memory that the address has now.
  */
 TEST_F(rw, memory_that_was_replaced)
 {
@@ -396,7 +397,7 @@ TEST_F(rw, memory_that_is_gone)
 	char *page = (char *)((uintptr_t)va & ~(PAGE - 1));
 	int rc = variant->domains ? 0 : -EFAULT;
 
-	/* What was mapped for writing is pinned for writing. */
+	/* Memory that was mapped for writing is pinned for writing. */
 	ASSERT_EQ(0, mprotect(page, PAGE, PROT_READ));
 	EXPECT_EQ(self->flags ? rc : 0,
 		  access_rw(self->fd, self->access, iova, 2, self->buf,
@@ -410,7 +411,7 @@ TEST_F(rw, memory_that_is_gone)
 				self->flags | RW_WRITE));
 }
 
-/* An item keeps its pages, and the access reads them whatever comes after. */
+/* An item keeps its pages, and the access reads them whatever follows. */
 TEST_F(rw, pinned_by_an_item)
 {
 	const struct piece *p = &variant->pieces[1];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What software devices have pinned while mappings, devices, address spaces,
- * files and processes go away underneath.
+ * Pins of software devices while mappings, devices, address spaces, files and
+ * processes go away.
  */
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -19,8 +19,8 @@
 #define ALICE		12345
 
 /*
- * One access that pins, on an IOAS with no domain, that of a mock device, or two.
- * Memory is mapped, or mapped elsewhere and copied.
+ * One access that pins, on an IOAS with no domain, that of a mock device, or
+ * two.  Memory is mapped, or mapped in another IOAS and copied.
  */
 FIXTURE(unmap)
 {
@@ -45,8 +45,9 @@ FIXTURE_VARIANT(unmap)
 };
 
 /*
- * Domains, huge pages, bytes of scratch memory, copied: with each number of
- * domains each of the others both ways, and any two of the others all ways
+ * Domains, huge pages, bytes of scratch memory, copied: each number of domains
+ * is combined with both values of each other parameter, and any two of the
+ * other parameters with each other
  */
 FIXTURE_VARIANT_ADD(unmap, none_huge_64k_map) { 0, true, SCRATCH, false };
 FIXTURE_VARIANT_ADD(unmap, none_small_16_copy) { 0, false, 16, true };
@@ -83,7 +84,7 @@ FIXTURE_SETUP(unmap)
 
 FIXTURE_TEARDOWN(unmap)
 {
-	/* If it was closed, the module was unloaded since. */
+	/* If the file was closed, the module was unloaded since. */
 	if (self->fd >= 0)
 		EXPECT_EQ(0, mock_limit(self->fd, SCRATCH));
 	close(self->access);
@@ -92,7 +93,7 @@ FIXTURE_TEARDOWN(unmap)
 	EXPECT_EQ(0, mock_devices());
 }
 
-/* Map n pages of memory, from a page on, where they belong. */
+/* Map n pages of memory, from a page on, at their place in the IOAS. */
 static int map_pages(struct _test_data_unmap *self, unsigned long page,
 		     unsigned long n)
 {
@@ -143,7 +144,7 @@ TEST_F(unmap, drops_items)
 	ASSERT_EQ(0, pin_pages(self, 7, 1, &ids[2]));
 	ASSERT_EQ(0, pin_pages(self, 7, 1, &ids[3]));
 
-	/* One that fails drops nothing. */
+	/* An unmap that fails drops no pin. */
 	EXPECT_EQ(-ENOENT, unmap_pages(self, 0, 5));
 	EXPECT_EQ(-ENOENT, unmap_pages(self, 1, 7));
 	EXPECT_EQ(0, check_refs(self, 2, 4, 1));
@@ -186,7 +187,7 @@ TEST_F(unmap, asks_every_access)
 	close(third);
 }
 
-/* The last byte there is */
+/* Up to the last byte of the IOVA space */
 TEST_F(unmap, of_the_end_of_the_iova_space)
 {
 	const __u64 end = -PAGE;
@@ -210,7 +211,7 @@ TEST_F(unmap, of_the_end_of_the_iova_space)
 	EXPECT_EQ(-ENOENT, unpin(self, id));
 }
 
-/* VFIO's container calls: cut, and report dirty pages */
+/* VFIO's container calls: split mappings, and report dirty pages */
 
 static int container_unmap(struct _test_data_unmap *self, unsigned long page,
 			   unsigned long n, __u64 *bitmap)
@@ -265,7 +266,7 @@ TEST_F(unmap, that_cuts_drops_items_of_all_the_mapping)
 	EXPECT_EQ(0, check_refs(self, 3, 2, 0));
 	EXPECT_EQ(0, check_refs(self, 5, 5, self->refs));
 
-	/* What is left is two mappings, to be pinned and unmapped. */
+	/* Two mappings are left, to be pinned and unmapped. */
 	EXPECT_EQ(-ENOENT, pin_pages(self, 2, 2, &ids[0]));
 	ASSERT_EQ(0, pin_pages(self, 0, 3, &ids[0]));
 	ASSERT_EQ(0, pin_pages(self, 5, 5, &ids[1]));
@@ -299,7 +300,7 @@ TEST_F(unmap, that_reports_drops_items)
 
 TEST_F(unmap, devices_come_and_go_under_items)
 {
-	/* The second domain does, with no device */
+	/* The second domain stays, with no device */
 	const __u32 stays = variant->domains == 2;
 	struct mock_dev dev;
 	__u32 id;
@@ -337,7 +338,7 @@ TEST_F(unmap, replace_drops_items)
 			      4 * PAGE, AT));
 	ASSERT_EQ(0, pin_pages(self, 0, 4, &id));
 
-	/* By itself: nothing happens */
+	/* Replacing the IOAS by itself does nothing. */
 	EXPECT_EQ(0, access_replace(self->fd, self->access, self->ioas_id));
 	EXPECT_EQ(0, check_refs(self, 0, 4, 1));
 
@@ -350,7 +351,7 @@ TEST_F(unmap, replace_drops_items)
 				self->memory + 8 * PAGE, 0, &id2));
 	EXPECT_EQ(0, check_refs(self, 8, 1, 1));
 
-	/* It uses the one, and no longer the other. */
+	/* The access uses the new IOAS, and no longer the old one. */
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->other_id));
 	ASSERT_EQ(0, unmap_pages(self, 0, 4));
 	EXPECT_EQ(variant->domains ? -EBUSY : 0, iommu_destroy(self->fd,
@@ -430,7 +431,7 @@ static int exit_code(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* In the child: works on what is the parent's by now */
+/* In the child: use the mapped memory, which is the parent's. */
 static int use_memory_of_parent(struct _test_data_unmap *self)
 {
 	const __u32 ways[] = { 0, RW_SLOW };
@@ -438,7 +439,7 @@ static int use_memory_of_parent(struct _test_data_unmap *self)
 	char buf[8];
 	__u32 id;
 
-	/* The child's own memory is another, once it writes to it. */
+	/* The child has a copy of the memory, once it writes to it. */
 	memset(self->memory, 'c', MEMORY);
 	if (pin_pages(self, 0, 4, &id) != -EBADE)
 		return 1;
@@ -493,7 +494,7 @@ TEST_F(unmap, memory_of_a_dead_process)
 	ASSERT_EQ(0, exit_code(pid));
 	EXPECT_EQ(1 + self->refs, pinned() - self->pinned);
 
-	/* What is pinned is still there. */
+	/* The pinned page is still there. */
 	EXPECT_EQ(0, access_rw(self->fd, self->access, AT, PAGE, buf, 0));
 	EXPECT_EQ('c', buf[0]);
 	EXPECT_EQ('c', buf[PAGE - 1]);
@@ -529,7 +530,7 @@ static int pin_to_the_limit(struct _test_data_unmap *self)
 	if (pin_pages(self, 1, 2, &id[0]) || pin_pages(self, 1, 1, &id[1]) ||
 	    pin_pages(self, 3, 1, &id[2]) != -ENOMEM)
 		return 4;
-	/* Nothing has to be locked for its own plain copy. */
+	/* A copy from its own memory pins nothing. */
 	if (access_rw(self->fd, self->access, AT, PAGE, buf, 0) ||
 	    access_rw(self->fd, self->access, AT, PAGE, buf, RW_SLOW) !=
 		    -ENOMEM)
@@ -543,7 +544,7 @@ static int pin_to_the_limit(struct _test_data_unmap *self)
 	return 0;
 }
 
-/* The same user with a device: what it has pinned costs an access nothing. */
+/* With a device: memory that it has pinned costs an access nothing. */
 static int map_to_the_limit(struct _test_data_unmap *self)
 {
 	struct rlimit memlock = { 2 * PAGE, 2 * PAGE };
@@ -588,7 +589,7 @@ struct thread {
 	struct _test_data_unmap *self;
 	const atomic_bool *stop;
 	unsigned long done;	/* calls that returned 0 */
-	const char *what;	/* what went wrong, and how */
+	const char *what;	/* the call that failed, and its errno */
 	int rc;
 };
 
@@ -728,7 +729,7 @@ TEST_F(unmap, races_with_close)
 		stop = true;
 		for (i = 0; i < ARRAY_LEN(threads); i++)
 			ASSERT_EQ(0, pthread_join(threads[i].id, NULL));
-		/* Without the access they say so, if they get to it. */
+		/* Calls on an access that is gone fail. */
 		for (i = 0; i < ARRAY_LEN(threads); i++)
 			if (threads[i].what)
 				EXPECT_EQ(-EBADFD, threads[i].rc);

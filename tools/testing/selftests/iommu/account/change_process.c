@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_IOAS_CHANGE_PROCESS: who is charged for what files have pinned.  Workers
- * are processes of users without privilege that are sent a context and a file,
- * as a program hands them on to its successor.
+ * IOMMU_IOAS_CHANGE_PROCESS: the process that is charged for pinned pages of
+ * files.  Workers are processes of users without privilege that are sent a
+ * context and a file, as a program hands them on to its successor.
  */
 #include "files.h"
 #include "mock.h"
@@ -10,7 +10,7 @@
 
 #define AT	(64 * MiB)
 #define LIMIT	16UL		/* pages that a worker may pin, unless told */
-#define FAR	(16 * MiB)	/* a process' own memory is mapped this far on */
+#define FAR	(16 * MiB)	/* offset of the IOVA of a process' own memory */
 
 enum operation { MAP_A_FILE, MAP_MEMORY, UNMAP, CHANGE };
 
@@ -81,7 +81,7 @@ static int ask(struct worker *w, enum operation op, __u32 ioas_id,
 	return worker_ask(w, &r, sizeof(r));
 }
 
-/* What the kernel counts for a process, whether that is limited or not */
+/* The pages that the kernel counts for a process, limited or not */
 static long vm_pin(struct worker *w)
 {
 	char path[64], line[128];
@@ -174,13 +174,13 @@ FIXTURE_TEARDOWN(change)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* Do the two count together? */
+/* Do the two processes count together? */
 static bool together(const struct _fixture_variant_change *variant)
 {
 	return !variant->process_mode && variant->new_user == ALICE;
 }
 
-/* Can a worker pin so many pages, and not one more? */
+/* Can a worker pin this number of pages, and not one more? */
 static bool free_is(struct _test_data_change *self, struct worker *w,
 		    unsigned long pages)
 {
@@ -229,7 +229,7 @@ TEST_F(change, moves_the_charge)
 		EXPECT_EQ(0, vm_pin(new));
 	}
 	ASSERT_EQ(0, change(new));
-	/* What goes is given back to the new one, whoever unmaps it */
+	/* Unmapped pages are uncharged from the new one, whoever unmaps them */
 	ASSERT_EQ(0, ask(old, UNMAP, self->a, 0, LIMIT / 2));
 	EXPECT_TRUE(free_is(self, new, LIMIT / 2));
 	ASSERT_EQ(0, ask(new, UNMAP, self->b, 0, LIMIT / 2));
@@ -244,11 +244,11 @@ TEST_F(change, over_the_limit_changes_nothing)
 	struct worker *old = &self->old, *new = &self->new;
 	bool fails = !together(variant);
 
-	/* Each IOAS is within the limit of the new one, the two are not */
+	/* The new one could be charged for either IOAS, but not for both */
 	ASSERT_EQ(0, worker_new(self, new, variant->new_user, LIMIT - 1));
 	ASSERT_EQ(0, ask(old, MAP_A_FILE, self->a, 0, LIMIT / 2));
 	ASSERT_EQ(0, ask(old, MAP_A_FILE, self->b, 0, LIMIT / 2));
-	/* What counts for a user is not counted anew in another process */
+	/* Pages that count for a user already are not charged once more */
 	EXPECT_EQ(fails ? -ENOMEM : 0, change(new));
 	EXPECT_EQ(fails ? LIMIT : 0, vm_pin(old));
 	EXPECT_EQ(fails ? 0 : LIMIT, vm_pin(new));
@@ -299,7 +299,7 @@ TEST_F(change, counts_copies_once)
 	EXPECT_TRUE(free_is(self, new, LIMIT - 8));
 }
 
-/* Nothing is charged, but from then on it is the new one that will be */
+/* Without pinned pages nothing is charged; later pins charge the new one */
 TEST_F(change, before_it_is_pinned)
 {
 	struct worker *old = &self->old, *new = &self->new;
@@ -327,14 +327,14 @@ TEST_F(change, from_a_process_that_is_gone)
 	EXPECT_TRUE(free_is(self, new, 0));
 	ASSERT_EQ(0, worker_new(self, old, ALICE, LIMIT));
 	EXPECT_TRUE(free_is(self, old, together(variant) ? 0 : LIMIT));
-	/* Memory of one that is gone cannot be changed either */
+	/* Plain memory fails, too, if its process is gone */
 	ASSERT_EQ(0, ask(new, UNMAP, self->a, 0, LIMIT));
 	ASSERT_EQ(0, ask(old, MAP_MEMORY, self->a, 0, 1));
 	worker_stop(old);
 	EXPECT_EQ(-EINVAL, change(new));
 }
 
-/* Who may lock without limit is not charged, and who may not is */
+/* A process with CAP_IPC_LOCK is not charged, one without is */
 TEST_F(change, to_cap_ipc_lock_and_back)
 {
 	struct worker *old = &self->old, *new = &self->new;
@@ -365,7 +365,7 @@ TEST_F(change, arguments)
 	EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_IOAS_CHANGE_PROCESS, &arg));
 }
 
-/* Maps and unmaps of others do not end up on the wrong account */
+/* Maps and unmaps at the same time charge the right process */
 TEST_F(change, while_others_map)
 {
 	struct worker *old = &self->old, *new = &self->new;

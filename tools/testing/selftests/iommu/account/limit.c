@@ -162,7 +162,7 @@ FIXTURE_TEARDOWN(limit)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* Nothing counts for the worker: all of its limit is there, and no more */
+/* Nothing counts for the worker: it can pin its limit, and no more */
 static bool all_free(struct worker *w)
 {
 	return map(w, 0, LIMIT + 1) == -ENOMEM && !map(w, 0, LIMIT) &&
@@ -180,7 +180,7 @@ TEST_F(limit, is_exact)
 		EXPECT_EQ(0, map(w, i, 1));
 	EXPECT_EQ(-ENOMEM, map(w, LIMIT, 1));
 	EXPECT_EQ(LIMIT, PINNED());
-	/* What goes is there to be used, page by page */
+	/* Each page that is unmapped can be pinned elsewhere */
 	for (i = 0; i < LIMIT; i++) {
 		EXPECT_EQ(0, unmap(w, i, 1));
 		EXPECT_EQ(0, map(w, LIMIT + i, 1));
@@ -221,7 +221,7 @@ TEST_F(limit, counts_copies_once)
 	EXPECT_EQ(-ENOMEM, map(w, LIMIT, 1));
 	ASSERT_EQ(0, unmap(w, 0, LIMIT));
 	EXPECT_EQ(-ENOMEM, map(w, LIMIT, 1));
-	/* What a copy of a part keeps pinned is all that still counts */
+	/* Only the pages that a copy of a part keeps pinned count */
 	ASSERT_EQ(0, unmap(w, 100, LIMIT));
 	EXPECT_EQ(4, PINNED());
 	EXPECT_EQ(-ENOMEM, map(w, 0, LIMIT - 3));
@@ -276,16 +276,16 @@ TEST_F(limit, of_two_processes_of_a_user)
 	int rc = variant->process_mode ? 0 : -ENOMEM;
 
 	ASSERT_EQ(0, worker_start(b, &self->context[1], ALICE, LIMIT));
-	/* Half of it each is fine in both modes */
+	/* Half of the limit each is fine in both modes */
 	ASSERT_EQ(0, map(a, 0, LIMIT / 2));
 	ASSERT_EQ(0, map(b, 0, LIMIT / 2));
-	/* All of it each only if processes count by themselves */
+	/* The limit each is fine only if processes count by themselves */
 	EXPECT_EQ(rc, map(a, LIMIT / 2, LIMIT / 2));
 	EXPECT_EQ(rc, map(b, LIMIT / 2, LIMIT / 2));
 	EXPECT_EQ(rc ? LIMIT : 2 * LIMIT, PINNED());
 	EXPECT_EQ(-ENOMEM, map(a, LIMIT, 1));
 	EXPECT_EQ(-ENOMEM, map(b, LIMIT, 1));
-	/* What one gives back the other can have, if they count together */
+	/* Pages that one unmaps the other can pin, if they count together */
 	ASSERT_EQ(0, unmap(a, 0, LIMIT / 2));
 	EXPECT_EQ(rc ? 0 : -ENOMEM, map(b, LIMIT, LIMIT / 2));
 	EXPECT_EQ(-ENOMEM, map(b, LIMIT + LIMIT / 2, 1));
@@ -312,13 +312,13 @@ TEST_F(limit, of_two_processes_in_one_context)
 	ASSERT_EQ(0, map(a, 0, LIMIT));
 	EXPECT_EQ(rc, map(b, LIMIT, LIMIT));
 	EXPECT_EQ(-ENOMEM, map(b, 2 * LIMIT, 1));
-	/* It counts for who mapped it, whoever unmaps it */
+	/* Pages count for the process that mapped them, whoever unmaps them */
 	ASSERT_EQ(0, unmap(b, 0, LIMIT));
 	EXPECT_EQ(0, map(a, 0, LIMIT));
 	EXPECT_EQ(-ENOMEM, map(a, 2 * LIMIT, 1));
 }
 
-/* What a dead process had pinned is pinned still, and counts for its user */
+/* The pages of a dead process stay pinned, and count for its user */
 TEST_F(limit, of_a_process_that_died)
 {
 	struct context *c = &self->context[0];

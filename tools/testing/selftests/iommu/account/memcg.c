@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel allocates for a user is charged to the user's memory cgroup. */
+/* Memory allocated for a user is charged to the user's memory cgroup. */
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,13 +11,13 @@
 #define MAPS	20000
 /* An area and its pages are two objects in trees: they cannot be smaller */
 #define BYTES	128
-/* What the kernel charges in advance, on all CPUs */
+/* Bytes that the kernel charges in advance, on all CPUs */
 #define ADVANCE	1048576L
 
 #define ROOT	"/tmp/iommu-memcg"
 #define GROUP	ROOT "/test"
 
-/* Bytes that a field of memory.stat says */
+/* The bytes in a field of memory.stat */
 static long charged_as(const char *field)
 {
 	FILE *f = fopen(GROUP "/memory.stat", "re");
@@ -98,7 +98,7 @@ FIXTURE_SETUP(memcg)
 {
 	ASSERT_EQ(0, group_make());
 
-	/* Opened and attached outside of the group, used inside */
+	/* Open and attach outside of the group, use inside */
 	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(memcg, mappings_are_charged, 120)
 	long before, full, after;
 	int i;
 
-	/* The first of each kind, and the memory itself, before counting */
+	/* Count from the second mapping on, with the memory faulted in */
 	memset(p, 1, PAGE);
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE, AT));
 	before = charged();
@@ -155,8 +155,8 @@ TEST_F_TIMEOUT(memcg, objects_are_charged, 60)
 }
 
 /*
- * Memory whose pages do not follow one another, mapped again and again and pinned
- * by a software device: there is no page table that would be charged as well.
+ * Memory whose pages are not adjacent, mapped again and again and pinned by a
+ * software device: there is no page table that would be charged as well.
  */
 FIXTURE(frames)
 {
@@ -230,7 +230,7 @@ TEST_F_TIMEOUT(frames, are_charged, 120)
 	EXPECT_GT(before + ADVANCE, charged());
 }
 
-/* Memory that helpers fault in is charged to the caller's group, not to theirs. */
+/* Memory that workers fault in is charged to the caller's group. */
 
 #define MEMORY	(64 * MiB)
 

@@ -37,7 +37,7 @@ static inline int worker_fork(struct worker *w)
 	return w->pid;
 }
 
-/* In the worker: it is that user now, who may lock so many pages. */
+/* In the worker: become a user who may lock this number of pages. */
 static inline int worker_become(uid_t uid, unsigned long limit)
 {
 	struct rlimit memlock = { limit * PAGE, limit * PAGE };
@@ -46,7 +46,7 @@ static inline int worker_become(uid_t uid, unsigned long limit)
 	       setresuid(uid, uid, uid) ? -errno : 0;
 }
 
-/* The worker is told to do something; returns what it has answered. */
+/* Send the worker a request; returns its answer. */
 static inline int worker_ask(struct worker *w, const void *request, size_t size)
 {
 	int rc;

@@ -3,9 +3,9 @@
  * VFIO's container calls on /dev/iommu do what they do on a VFIO container.
  *
  * One list of calls, good and bad, is made first on the kernel's own container
- * with its type1 driver, then on /dev/iommu, with the same device.  What the
- * calls return, what they write and how many pages are pinned must be the
- * same.  Where it is not meant to be, the list says what each of them does.
+ * with its type1 driver, then on /dev/iommu, with the same device.  The
+ * results, the data written and the number of pinned pages must be the same.
+ * Where they are meant to differ, the list has both.
  */
 #include <stddef.h>
 #include <sys/resource.h>
@@ -23,7 +23,7 @@
 #define BITMAP_MAX	0x10000000ULL
 #define KERNEL_ADDR	0xffff888000000000ULL
 
-/* With what <linux/vfio.h> calls data */
+/* With the struct that <linux/vfio.h> calls data */
 struct unmap_arg {
 	__u32 argsz;
 	__u32 flags;
@@ -59,8 +59,8 @@ union arg {
 };
 
 #define PAGES		600
-#define READABLE_PAGE	(PAGES - 3)	/* nobody can write there */
-#define NO_PAGE		(PAGES - 1)	/* nobody can read there either */
+#define READABLE_PAGE	(PAGES - 3)	/* read-only */
+#define NO_PAGE		(PAGES - 1)	/* not accessible */
 
 /* At a fixed place, so that the list below can be static */
 #define MEMORY		0x7e0000000000UL
@@ -75,7 +75,7 @@ enum how {
 	IN_MEMORY,
 	NUMBER,		/* the argument is a number */
 	READ_ONLY,	/* it cannot be written */
-	ENDS,		/* it ends after so many bytes */
+	ENDS,		/* it ends after this number of bytes */
 };
 
 struct step {
@@ -84,8 +84,8 @@ struct step {
 	enum how how;
 	unsigned long number;
 	union arg arg;
-	bool v2_only;	/* VFIO_TYPE1_IOMMU cuts, see vfio_compat.c */
-	bool wraps;	/* type1 of 7.x says EOVERFLOW, older ones EINVAL */
+	bool v2_only;	/* VFIO_TYPE1_IOMMU splits, see vfio_compat.c */
+	bool wraps;	/* type1 of 7.x returns EOVERFLOW, older ones EINVAL */
 	bool differs;	/* type1 is meant to return this, and pin nothing: */
 	int type1_rc;
 	bool not_in_7;	/* but that of 7.x returns 0 */
@@ -170,7 +170,7 @@ struct step {
 	DIRTY_(_what, sizeof(struct dirty_arg), _flags, _iova, _size,	\
 	       __VA_ARGS__)
 
-/* The same with another bitmap */
+/* Calls whose argument has another bitmap */
 #define GET_INTO(_what, _iova, _size, ...)				\
 	DIRTY_TO(_what, sizeof(struct dirty_arg), GET, _iova, _size,	\
 		 BITMAP(__VA_ARGS__))
@@ -204,7 +204,7 @@ static const struct step first_calls[] = {
 	CALL("set unknown type", VFIO_SET_IOMMU, 9999),
 	CALL("set sPAPR", VFIO_SET_IOMMU, VFIO_SPAPR_TCE_IOMMU),
 
-	/* A container has nobody who knows these calls; an IOAS needs no type. */
+	/* A container without a type has no such calls; an IOAS needs no type. */
 	INFO("info without a type", sizeof(union arg), TYPELESS(0)),
 	INFO("info without a type, too short", 15, TYPELESS(-EINVAL)),
 	CALL("info of nothing without a type", VFIO_IOMMU_GET_INFO, 0,
@@ -240,7 +240,7 @@ static const struct step calls[] = {
 	CALL("no IOMMU?", VFIO_CHECK_EXTENSION, VFIO_NOIOMMU_IOMMU),
 	CALL("extension 0?", VFIO_CHECK_EXTENSION, 0),
 	CALL("extension 9999?", VFIO_CHECK_EXTENSION, 9999),
-	/* Not there, as a program must expect */
+	/* Extensions that a program must not rely on */
 	CALL("nesting?", VFIO_CHECK_EXTENSION, VFIO_TYPE1_NESTING_IOMMU,
 	     DIFFERS(1, 0), .not_in_7 = true),
 	CALL("update addresses?", VFIO_CHECK_EXTENSION, VFIO_UPDATE_VADDR,
@@ -364,7 +364,7 @@ static const struct step calls[] = {
 	UNMAP("unmap all again", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
 	MAP("map, to unmap from 0", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
 	UNMAP("unmap nearly all", 0, 0, -PAGE),
-	/* With something there, type1 would not see it: its end is 0 to it */
+	/* Nothing is mapped at the end: type1 would take the end for 0 */
 	UNMAP("unmap to the end", 0, PAGE, -PAGE),
 	INFO("info after", sizeof(union arg)),
 
@@ -510,7 +510,7 @@ static const struct step limited_calls[] = {
 
 #define STEPS	(ARRAY_LEN(first_calls) + ARRAY_LEN(calls))
 
-/* What came of a step */
+/* The result of a step */
 struct result {
 	int rc;
 	long pinned;
@@ -524,8 +524,8 @@ static struct result ours_limited[ARRAY_LEN(limited_calls)];
 
 /*
  * Where a mapping's first page is not the first of a word, type1 shifts its
- * bits and does not clear them all afterwards.  With them cleared each time, it
- * reports what is mapped.
+ * bits and does not clear them all afterwards.  STOP and START clear them, so
+ * that type1 reports the mapped pages only.
  */
 static void start_again(int fd)
 {
@@ -542,7 +542,7 @@ static void make_call(const struct step *step, int fd, struct result *result)
 	long before = pinned();
 	void *p = arg;
 
-	/* VFIO wants it to be zero, and type1 keeps some bits that are not */
+	/* VFIO wants zeros here, and type1 keeps some bits that are set */
 	memset(bitmap, 0, sizeof(bitmap));
 	*arg = step->arg;
 	if (step->how == NUMBER)
@@ -598,7 +598,7 @@ static int make_limited_calls(int fd, int type, struct result *result)
 	return may_lock(true);
 }
 
-/* The group of a device, in a container; returns the container or -errno */
+/* Add the group of a device to a container; returns it or -errno */
 static int open_container(const char *bdf, int *group)
 {
 	char path[256], link[256];
@@ -625,7 +625,7 @@ static int open_container(const char *bdf, int *group)
 	return rc ? rc : container;
 }
 
-/* The same device, attached to a compatibility IOAS; returns /dev/iommu or -errno */
+/* Attach a device to a compatibility IOAS; returns /dev/iommu or -errno */
 static int open_iommu(const char *bdf, int *dev)
 {
 	struct iommu_vfio_ioas vfio_ioas = {
@@ -673,7 +673,7 @@ static bool same_capability(const union arg *a, const union arg *b, __u16 id,
 
 	if (!cap_a || !cap_b)
 		return cap_a == cap_b;
-	/* All but where the next one is: /dev/iommu aligns them */
+	/* The offset of the next one differs: /dev/iommu aligns them */
 	return !memcmp(cap_a, cap_b,
 		       offsetof(struct vfio_info_cap_header, next)) &&
 	       !memcmp(cap_a + skip, cap_b + skip, length - skip);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * VFIO's container calls on /dev/iommu, where a container has nothing to
- * compare with (see type1.c): how they mix with the other calls, what they do
- * better, and VFIO_TYPE1_IOMMU, which takes parts out of mappings.
+ * compare with (see type1.c): mixed with the other calls, where they do better,
+ * and VFIO_TYPE1_IOMMU, which splits mappings.
  */
 #include <stddef.h>
 
@@ -69,7 +69,7 @@ static long long unmap_all(int fd)
 	return unmap_flags(fd, VFIO_DMA_UNMAP_FLAG_ALL, 0, 0);
 }
 
-/* With what <linux/vfio.h> calls data */
+/* With the struct that <linux/vfio.h> calls data */
 struct range_arg {
 	__u32 argsz;
 	__u32 flags;
@@ -172,7 +172,7 @@ TEST_F(iommufd, destroyed_ioas)
 	EXPECT_EQ(-ENODEV, unmap_all(self->fd));
 }
 
-/* The type is the IOAS's: it is set once, and another one has its own */
+/* Each IOAS has a type of its own, which can be set once */
 TEST_F(iommufd, type_is_set_once)
 {
 	__u32 id;
@@ -260,7 +260,7 @@ TEST_F(iommufd, info_has_the_ranges_of_the_ioas)
 	EXPECT_EQ(0, head->iova_pgsizes & (PAGE - 1));
 }
 
-/* A byte too small: the size that is wanted, and nothing else written */
+/* With a byte too few, only the needed size is written */
 TEST_F(iommufd, info_tells_its_size)
 {
 	unsigned char info[1024];
@@ -300,7 +300,7 @@ TEST_F(iommufd, unmap_that_cannot_be_answered)
 	EXPECT_EQ(4 * PAGE, unmap_all(self->fd));
 }
 
-/* The bits of the second mapping cannot be written: the first stays as well */
+/* If the bits of the second mapping cannot be written, the first stays, too */
 TEST_F(iommufd, unmap_whose_bitmap_ends)
 {
 	char *p = anon(2 * PAGE);
@@ -337,10 +337,10 @@ TEST_F(iommufd, bits_are_those_of_the_pages_mapped)
 	EXPECT_EQ(0, get_dirty(self->fd, AT(0), 192 * PAGE, bitmap));
 	EXPECT_EQ(3ULL << 62 | 0x1a, bitmap[0]);
 	EXPECT_EQ(7, bitmap[1]);
-	/* Where nothing is mapped in a word, it is the caller's */
+	/* A word in whose range nothing is mapped is not written */
 	EXPECT_EQ(0x5a5a, bitmap[2]);
 
-	/* Asking changes nothing: what is mapped may be dirty again */
+	/* Asking changes nothing: all mapped pages are dirty again */
 	memset(bitmap, 0, sizeof(bitmap));
 	EXPECT_EQ(0, get_dirty(self->fd, AT(3), 64 * PAGE, bitmap));
 	EXPECT_EQ(0x1fULL << 59 | 3, bitmap[0]);
@@ -353,7 +353,7 @@ TEST_F(iommufd, bits_are_those_of_the_pages_mapped)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* More than the kernel writes at a time, at every place in a word */
+/* Longer than the kernel writes at once, from each bit of a word on */
 TEST_F(iommufd, long_bitmap)
 {
 	enum { PAGES = 5000, WORDS = PAGES / 64 + 4 };
@@ -392,8 +392,9 @@ TEST_F(iommufd, tracking_is_the_ioas_own)
 }
 
 /*
- * All page tables of the IOAS track: all that is mapped is dirty all the same,
- * and what was written is still there for who asks the page table.
+ * All page tables of the IOAS track.  The container calls report all mapped
+ * pages as dirty all the same, and leave the written pages to be read from the
+ * page table.
  */
 TEST(dirty_where_page_tables_track)
 {
@@ -407,12 +408,12 @@ TEST(dirty_where_page_tables_track)
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, mock_attach(fd, ioas_id, &dev));
 	ASSERT_EQ(0, hwpt_alloc(fd, dev.dev_id, ioas_id, TRACKED, &id));
-	/* The one that the attach made goes with it */
+	/* This also frees the page table that the attach made */
 	ASSERT_EQ(0, mock_replace(fd, &dev, id));
 	ASSERT_EQ(0, set_ioas(fd, ioas_id));
 	ASSERT_EQ(0, map(fd, small_pages(N * PAGE), N * PAGE, IOVA));
 
-	/* Neither START nor STOP switches what the page table records */
+	/* Neither START nor STOP switches tracking of the page table */
 	ASSERT_EQ(0, start(fd));
 	EXPECT_EQ(-EINVAL, dirty_get(fd, id, 0, IOVA, N * PAGE, PAGE, &record));
 	ASSERT_EQ(0, dirty_set(fd, id, ENABLE));
@@ -430,7 +431,7 @@ TEST(dirty_where_page_tables_track)
 	EXPECT_EQ(0, dirty_get(fd, id, 0, IOVA, N * PAGE, PAGE, &record));
 	EXPECT_EQ(0, record);
 
-	/* Nothing is written since, but all is dirty when it goes */
+	/* Unmap reports all pages as dirty, though none was written since */
 	ASSERT_EQ(0, start(fd));
 	bitmap = 0;
 	EXPECT_EQ(N * PAGE, unmap_dirty(fd, IOVA, N * PAGE, &bitmap));
@@ -440,7 +441,7 @@ TEST(dirty_where_page_tables_track)
 	close(fd);
 }
 
-/* VFIO_TYPE1_IOMMU takes out of mappings exactly what it is told */
+/* VFIO_TYPE1_IOMMU splits mappings, to unmap exactly the range given */
 
 TEST_F(iommufd, v1_cuts_a_mapping)
 {
@@ -463,7 +464,7 @@ TEST_F(iommufd, v1_cuts_a_mapping)
 	EXPECT_TRUE(mapped(self->fd, id, AT(104), 407 * PAGE));
 	EXPECT_FALSE(mapped(self->fd, id, AT(511), PAGE));
 
-	/* What is left is two mappings, and from one to the other both are cut */
+	/* Two mappings are left; an unmap across both splits each */
 	EXPECT_EQ(0, unmap(self->fd, AT(101), 2 * PAGE));
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->fd, id, AT(1), 50 * PAGE));
 	EXPECT_EQ(10 * PAGE, unmap(self->fd, AT(95), 14 * PAGE));
@@ -475,7 +476,7 @@ TEST_F(iommufd, v1_cuts_a_mapping)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* A copy, cut, leaves the other one whole and pinned */
+/* A copy that is split leaves the other one whole and pinned */
 TEST_F(iommufd, v1_cuts_a_copy)
 {
 	char *p = anon(N * PAGE);
@@ -494,7 +495,7 @@ TEST_F(iommufd, v1_cuts_a_copy)
 	EXPECT_EQ((N - 2) * PAGE, unmap_all(self->fd));
 }
 
-/* What is left, wherever it came from, is still there when a device comes */
+/* The parts of a split mapping are pinned when a device is attached */
 TEST_F(iommufd, v1_cut_before_attach)
 {
 	char *p = anon_aligned(HUGE, HUGE);
@@ -516,7 +517,7 @@ TEST_F(iommufd, v1_cut_before_attach)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* DMA reaches what is left, and nothing that is not */
+/* DMA reaches the pages that are left, and no others */
 TEST_F_TIMEOUT(iommufd, v1_dma_beside_a_hole, 120)
 {
 	char *p = anon(N * PAGE);
@@ -534,7 +535,7 @@ TEST_F_TIMEOUT(iommufd, v1_dma_beside_a_hole, 120)
 	for (i = 1; i < N; i += 2)
 		ASSERT_EQ(PAGE, unmap(self->fd, AT(i), PAGE));
 	EXPECT_EQ(N / 2, PINNED());
-	/* From each page that is left to the next, over the one that is not */
+	/* From each page that is left to the next one that is left */
 	for (i = 0; i + 4 < N; i += 4) {
 		EXPECT_EQ(0, edu_from_memory(&edu, AT(i), DMA));
 		EXPECT_EQ(0, edu_to_memory(&edu, AT(i + 2), DMA));
@@ -546,7 +547,7 @@ TEST_F_TIMEOUT(iommufd, v1_dma_beside_a_hole, 120)
 	EXPECT_EQ(N / 2 * PAGE, unmap_all(self->fd));
 }
 
-/* With huge pages in the IOMMU nothing can be cut: it is as in v2 then */
+/* Huge pages in the IOMMU cannot be split: unmap behaves as in v2 */
 TEST_F(iommufd, v1_with_huge_pages)
 {
 	char *p = anon_aligned(HUGE, HUGE);

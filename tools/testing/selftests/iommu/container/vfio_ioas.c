@@ -29,7 +29,7 @@ static int clear(int fd)
 	return vfio_ioas(fd, IOMMU_VFIO_IOAS_CLEAR, &id);
 }
 
-/* What GET says, or -errno */
+/* The ID that GET returns, or -errno */
 static long get(int fd)
 {
 	__u32 id = BAD_ID;
@@ -105,7 +105,7 @@ TEST_F(iommufd, answer_that_cannot_be_given)
 	munmap(p, PAGE);
 }
 
-/* To be the compatibility IOAS is no use that keeps it from being destroyed */
+/* The compatibility IOAS can be destroyed: being it is not a use */
 TEST_F(iommufd, destroyed_is_cleared)
 {
 	__u32 other;
@@ -141,7 +141,7 @@ TEST_F(iommufd, another_context_has_its_own)
 	EXPECT_EQ(self->ioas_id, get(self->fd));
 }
 
-/* Set, read and destroyed by threads at once: never more than the two answers */
+/* Set, read and destroyed by threads at once: GET has one of two results */
 
 #define ROUNDS	((int)patient_rounds(20000))
 

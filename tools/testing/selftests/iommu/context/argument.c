@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What holds for the argument of every ioctl of /dev/iommu. */
+/* Rules for the argument of every ioctl of /dev/iommu. */
 #include "common.h"
 
 union argument {
@@ -44,7 +44,7 @@ static const struct {
 static struct iommu_iova_range ranges[64];
 static union argument arg;
 
-/* What there is to map */
+/* The memory that is mapped */
 static void *page;
 static int file;
 
@@ -57,7 +57,7 @@ static int prepare_memory(void)
 	return !page || file < 0 || ftruncate(file, PAGE) ? -errno : 0;
 }
 
-/* Fill arg for calls that are in need of nothing but what is mapped. */
+/* Fill arg for calls that need nothing but mapped memory. */
 static int prepare_fields(__u32 ioas_id, unsigned int request)
 {
 	switch (request) {
@@ -112,8 +112,8 @@ static int prepare_fields(__u32 ioas_id, unsigned int request)
 }
 
 /*
- * Fill arg with something that works: one page is mapped at 16 pages, the call
- * maps or copies to 32 pages, or removes the page.
+ * Fill arg with valid values: one page is mapped at IOVA 16 * PAGE; the call
+ * maps or copies to 32 * PAGE, or unmaps the page.
  */
 static int prepare(int fd, __u32 ioas_id, unsigned int request)
 {
@@ -203,7 +203,7 @@ TEST_F(iommufd, long_size_with_zeros_works)
 	}
 }
 
-/* E2BIG wherever the byte is, also when the rest is wrong as well */
+/* E2BIG wherever the byte is, also when other fields are wrong */
 TEST_F(iommufd, long_size_with_more_is_too_big)
 {
 	static const __u32 more[] = { 1, 8, 100, PAGE };
@@ -232,7 +232,7 @@ TEST_F(iommufd, long_size_with_more_is_too_big)
 	}
 }
 
-/* VFIO's container has the same type, see container/type1.c */
+/* Is it a call of VFIO's container, which has this ioctl type, too? */
 static bool vfio_call(unsigned int request)
 {
 	switch (request) {
@@ -248,7 +248,7 @@ static bool vfio_call(unsigned int request)
 	return false;
 }
 
-/* Calls on what is made for a device, see hwpt.c */
+/* Calls on objects that need a device, see hwpt.c */
 static bool device_call(unsigned int request)
 {
 	switch (request) {
@@ -312,7 +312,7 @@ TEST_F(iommufd, argument_that_cannot_be_read)
 		p = cut_off(&arg, calls[i].max - 1);
 		ASSERT_NE(NULL, p);
 		EXPECT_EQ(-EFAULT, call(self->fd, calls[i].request, p));
-		/* All there but for the zeros that the size promises */
+		/* The fields are there, but not the zeros that the size promises */
 		arg.size = calls[i].max + 8;
 		p = cut_off(&arg, calls[i].max);
 		ASSERT_NE(NULL, p);
@@ -322,7 +322,7 @@ TEST_F(iommufd, argument_that_cannot_be_read)
 	}
 }
 
-/* Ending right before memory that is not there is no reason to fail */
+/* An argument may end right before memory that is not mapped */
 TEST_F(iommufd, argument_at_the_end_of_memory)
 {
 	unsigned int i;
@@ -451,7 +451,7 @@ TEST_F(iommufd, unknown_id)
 			src = j % 2;
 			ASSERT_EQ(0, prepare(self->fd, self->ioas_id,
 					     calls[i].request));
-			/* Preparing may have used the IDs that are gone */
+			/* prepare() may have used the IDs that are gone */
 			if (calls[i].request == IOMMU_DESTROY)
 				ASSERT_EQ(0, iommu_destroy(self->fd,
 							   arg.destroy.id));
@@ -466,7 +466,7 @@ TEST_F(iommufd, unknown_id)
 	}
 }
 
-/* The IDs of a device and of its page table are no IOAS */
+/* The IDs of a device and of its page table are not those of an IOAS */
 TEST_F(iommufd, id_of_another_kind)
 {
 	__u32 ids[2] = { self->dev_id, self->hwpt_id };
@@ -496,7 +496,7 @@ TEST_F(iommufd, id_of_another_kind)
 	}
 }
 
-/* An ID means something in its own context only */
+/* An ID is valid in its own context only */
 TEST_F(iommufd, id_of_another_context)
 {
 	__u32 id = 0, i;

@@ -215,7 +215,7 @@ TEST_F(fdinfo, does_not_count_a_map_that_cannot_be_answered)
 	munmap(arg, PAGE);
 }
 
-/* The file that a child has inherited is of its parent's context. */
+/* A file that a child has inherited has its parent's context. */
 TEST_F(fdinfo, of_an_inherited_file)
 {
 	__u32 id = self->ioas_id;

@@ -36,7 +36,7 @@ TEST(belongs_to_root)
 	EXPECT_EQ(-EACCES, iommu_open());
 }
 
-/* Who has an open file needs no privilege to use it */
+/* An open file can be used without privilege */
 TEST(open_file_is_enough)
 {
 	int fd = iommu_open();

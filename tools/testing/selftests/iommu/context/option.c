@@ -78,7 +78,7 @@ TEST_F(iommufd, huge_pages_is_set)
 	__u64 value = 77;
 	int i;
 
-	/* Nothing is mapped, so that also an attached IOAS may be changed */
+	/* Nothing is mapped, so even an attached IOAS may be changed */
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES,
 					      self->ioas_id, i % 2));
@@ -138,7 +138,7 @@ TEST_F(iommufd, huge_pages_stays_once_a_domain_is_mapped)
 				  &value));
 	EXPECT_EQ(rc ? 1 : 0, value);
 
-	/* No change is no reason to refuse */
+	/* Setting the value that it has succeeds */
 	EXPECT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id,
 				      value));
 	ASSERT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Contexts, devices and memory when processes fork, exec, die and pass files:
- * what is pinned belongs to the open files, not to the process.
+ * pinned memory belongs to the open files, not to the process.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -43,7 +43,7 @@ static void turns_pause(struct turns *t)
 		_exit(1);
 }
 
-/* In the parent */
+/* In the parent: let the child go on */
 static void turns_end(struct turns *t)
 {
 	close(t->ready[0]);
@@ -51,7 +51,7 @@ static void turns_end(struct turns *t)
 	close(t->go[1]);
 }
 
-/* In the parent */
+/* In the parent: wait until the child is ready; returns its rc */
 static int turns_wait(struct turns *t)
 {
 	int rc = -EPIPE;
@@ -71,7 +71,7 @@ static int exit_code(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Kill a child and wait until nothing of it is left */
+/* Kill a child and wait until it is gone */
 static void reap(pid_t pid)
 {
 	kill(pid, SIGKILL);
@@ -242,7 +242,7 @@ TEST_F(other, memory_of_a_process_that_died)
 	reap(self->child);
 	EXPECT_EQ(-EFAULT, vfio_attach(self->dev, self->ioas_id, NULL));
 	EXPECT_EQ(0, PINNED());
-	/* The mapping is there still, and goes like any other */
+	/* The mapping is still there, and can be unmapped like any other */
 	EXPECT_EQ(N * PAGE, ioas_empty(self->fd, self->ioas_id));
 	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
 }
@@ -252,7 +252,7 @@ TEST_F(other, memory_pinned_before_the_process_died)
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
 	reap(self->child);
 	EXPECT_EQ(N, PINNED());
-	/* What is pinned can be copied; once let go it is gone */
+	/* Pinned memory can be copied; once unpinned it is gone */
 	EXPECT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGE,
 			       2 * AT, AT));
 	EXPECT_EQ(N, PINNED());
@@ -276,7 +276,7 @@ TEST_F(other, copy_of_memory_of_a_process_that_died)
 	EXPECT_EQ(0, ioas_empty(self->fd, id));
 }
 
-/* Exec: the memory of before is gone, and the files closed or kept */
+/* Exec: the old memory is gone, and the files are closed or kept */
 
 TEST_F(iommufd, memory_of_before_exec)
 {
@@ -302,7 +302,7 @@ TEST_F(iommufd, memory_of_before_exec)
 			_exit(1);
 		exec_cat(in[0], out[1]);
 	}
-	/* When it answers it is cat */
+	/* The answer shows that exec has been done */
 	ASSERT_EQ(1, write(in[1], "x", 1));
 	ASSERT_EQ(1, read(out[0], &c, 1));
 	EXPECT_EQ(-EFAULT, vfio_attach(self->dev, self->ioas_id, NULL));
@@ -383,7 +383,7 @@ TEST_F(exec, files)
 	close(fd);
 }
 
-/* Exit, by itself or by signal, with everything open */
+/* Exit, or death by a signal, with everything open */
 
 FIXTURE(end)
 {
@@ -487,7 +487,7 @@ TEST_F(iommufd, a_second_open_is_another_context)
 	EXPECT_EQ(N * PAGE, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* Send files and where the mapping is over a socket */
+/* Send files, and the place of the mapping, over a socket */
 static int send_context(int sock, const struct context *c)
 {
 	int fds[] = { c->fd, c->dev };
@@ -550,7 +550,7 @@ TEST_F(passed, files_go_on_without_the_sender)
 {
 	struct context *c = &self->context;
 
-	/* Under way they hold all there is, too */
+	/* Files in the socket keep everything alive, too */
 	EXPECT_EQ(N, PINNED());
 	ASSERT_EQ(0, receive_context(self->socks[0], c));
 	EXPECT_EQ(N, PINNED());
@@ -571,7 +571,7 @@ TEST_F(passed, files_that_nobody_receives)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* Close in any order: pinned until the last attached device is closed */
+/* Memory is pinned until the last attached device is closed */
 TEST(close_in_every_order)
 {
 	static const char *const bdf[] = { EDU, PAIR_0 };
@@ -599,7 +599,7 @@ TEST(close_in_every_order)
 				  pinned() - before) {
 				TH_LOG("order %d, %d open", order, open);
 			}
-			/* Digits of order: which of those still open */
+			/* Digits of order: the number among those still open */
 			skip = rest % open;
 			rest /= open;
 			for (i = 0; fds[i] < 0 || skip--; i++)
