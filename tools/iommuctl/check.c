@@ -147,7 +147,7 @@ static void report_device(struct report *report, const struct device *dev,
 	json_object_array_add(report->devices, json);
 }
 
-/* Is the device given to VFIO, or about to be?  Those are checked by default. */
+/* Is the device given to VFIO, or about to be?  The devices by default */
 static bool is_given(const struct device *dev)
 {
 	return *dev->vfio || !strcmp(dev->override, VFIO_PCI);

@@ -53,7 +53,7 @@ struct undo_baseline {
 
 #define UNDO_BASELINE_ID	1
 
-#define BASELINE_NOP		_IO('F', 0)	/* nothing: the cost of a call */
+#define BASELINE_NOP		_IO('F', 0)	/* cost of a call alone */
 #define BASELINE_RUN		_IOWR('F', 1, struct baseline_run)
 #define UNDO_BASELINE_MAP	_IOWR('F', 2, struct undo_baseline)
 #define UNDO_BASELINE_UNMAP	_IOWR('F', 3, struct undo_baseline)

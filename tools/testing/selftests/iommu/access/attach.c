@@ -330,7 +330,7 @@ struct user {
 	struct _test_data_attach *self;
 	atomic_bool stop;
 	unsigned long done;	/* calls that found it attached */
-	int rc;			/* of a call that failed with an unexpected errno */
+	int rc;			/* unexpected errno of a call */
 };
 
 static void *use_access(void *arg)

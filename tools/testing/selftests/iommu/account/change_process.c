@@ -10,7 +10,7 @@
 
 #define AT	(64 * MiB)
 #define LIMIT	16UL		/* pages that a worker may pin, unless told */
-#define FAR	(16 * MiB)	/* offset of the IOVA of a process' own memory */
+#define FAR	(16 * MiB)	/* IOVA of a process' own memory */
 
 enum operation { MAP_A_FILE, MAP_MEMORY, UNMAP, CHANGE };
 

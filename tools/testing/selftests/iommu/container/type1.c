@@ -204,7 +204,7 @@ static const struct step first_calls[] = {
 	CALL("set unknown type", VFIO_SET_IOMMU, 9999),
 	CALL("set sPAPR", VFIO_SET_IOMMU, VFIO_SPAPR_TCE_IOMMU),
 
-	/* A container without a type has no such calls; an IOAS needs no type. */
+	/* An IOAS needs no type; a container needs one for these calls. */
 	INFO("info without a type", sizeof(union arg), TYPELESS(0)),
 	INFO("info without a type, too short", 15, TYPELESS(-EINVAL)),
 	CALL("info of nothing without a type", VFIO_IOMMU_GET_INFO, 0,

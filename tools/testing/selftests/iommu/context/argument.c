@@ -312,7 +312,7 @@ TEST_F(iommufd, argument_that_cannot_be_read)
 		p = cut_off(&arg, calls[i].max - 1);
 		ASSERT_NE(NULL, p);
 		EXPECT_EQ(-EFAULT, call(self->fd, calls[i].request, p));
-		/* The fields are there, but not the zeros that the size promises */
+		/* The fields are there, the zeros up to the size are not */
 		arg.size = calls[i].max + 8;
 		p = cut_off(&arg, calls[i].max);
 		ASSERT_NE(NULL, p);

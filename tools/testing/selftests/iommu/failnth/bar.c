@@ -2,16 +2,16 @@
 /*
  * BARs that other devices reach, when allocations fail: see failnth.h
  *
- * A BAR is in all domains of an IOAS or in none.  Of the mock's it is known what
- * is there: its page table is one that tracks writes.  Where a real IOMMU is left
- * with something, its driver complains when the same is mapped there again.
+ * A BAR is in all domains of an IOAS or in none.  The mock's domain can be
+ * looked at: its page table tracks writes.  If a call leaves something in a
+ * real domain, the IOMMU driver complains when the next call maps it again.
  */
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
 #include "failnth.h"
 
-/* What is attached to the IOAS, in this order */
+/* The devices attached to the IOAS, in this order */
 enum order {
 	NONE,
 	REAL,
@@ -55,7 +55,7 @@ FIXTURE_VARIANT_ADD(bar, mock_then_real)
 	.order = MOCK_THEN_REAL,
 };
 
-/* Where a real device arrives, or a mock device; after one of the other kind? */
+/* A real or a mock device arrives, after one of the other kind or alone. */
 FIXTURE(arrival)
 {
 	struct subject subject;
@@ -113,7 +113,7 @@ static int region(const struct subject *self, __u32 index, __u64 *offset)
 	return rc;
 }
 
-/* As what the BAR is read or written is of no interest, and is not done. */
+/* The BAR is only mapped; it is neither read nor written. */
 static int open_bar(struct subject *self)
 {
 	__u64 offset;
@@ -131,7 +131,7 @@ static int open_bar(struct subject *self)
 	return self->bar == MAP_FAILED ? -errno : 0;
 }
 
-/* The device that is to do DMA, and that with the BAR */
+/* Set up the device that does DMA, and the one that has the BAR. */
 static int set_up_bar(struct subject *self)
 {
 	int rc;
@@ -204,7 +204,7 @@ static int unmap_first_bar(struct subject *self)
 	return unmap_bar_and_go_on(self, 0);
 }
 
-/* What arrives finds two BARs, so that there is one to take out again */
+/* Map two BARs, so that a failure at the second has to unmap the first. */
 static int map_all(struct subject *self)
 {
 	return map(self) ?: map_bar_at(self, 0) ?: map_bar_at(self, 1);
@@ -261,7 +261,7 @@ static int decode_not(struct subject *self)
 	return write_command(self, 0);
 }
 
-/* In each place all of the BAR, or nothing, is in the mock's page table */
+/* The mock's page table has all of the BAR or nothing, in each place. */
 static int bars_in_mock(const struct subject *self, bool all_needed)
 {
 	struct state state;
@@ -278,8 +278,8 @@ static int bars_in_mock(const struct subject *self, bool all_needed)
 }
 
 /*
- * What could not be restored is left out, and the next call tries again.  Then
- * elsewhere.
+ * A BAR that could not be restored is left out, and the next call tries again.
+ * Go on at another IOVA afterwards.
  */
 static int decode_and_not(struct subject *self)
 {
@@ -303,7 +303,7 @@ TEST_F_TIMEOUT(bar, restore, 300)
 	     decode);
 }
 
-/* Under VFIO_TYPE1_IOMMU, a BAR can be cut */
+/* Under VFIO_TYPE1_IOMMU, a mapping of a BAR can be split */
 
 static int unmap_middle(struct subject *self)
 {
@@ -359,7 +359,7 @@ TEST_F_TIMEOUT(arrival, mock, 300)
 	     unmake_mock);
 }
 
-/* A page table that the user has made, filled when its device comes to it */
+/* A page table made by HWPT_ALLOC, filled when its device is attached to it */
 TEST_F_TIMEOUT(arrival, page_table_filled_later, 300)
 {
 	struct subject *subject = &self->subject;
@@ -374,7 +374,7 @@ TEST_F_TIMEOUT(arrival, page_table_filled_later, 300)
 	     attach_page_table, make_page_table_anew);
 }
 
-/* One that is filled at once, with which the kernel has to be spared */
+/* A page table that is filled at once; the kernel has to be spared here */
 TEST_F_TIMEOUT(arrival, page_table_filled_at_once, 300)
 {
 	struct subject *subject = &self->subject;
@@ -398,7 +398,7 @@ TEST_F_TIMEOUT(arrival, moved_mock, 300)
 		ASSERT_EQ(0, attach(subject));
 	ASSERT_EQ(0, mock_attach(subject->fd, subject->spare_id,
 				 &subject->mock));
-	/* It has several page tables; what is in them is not looked at */
+	/* The mock has several page tables, whose content is not checked */
 	subject->mock.hwpt_id = 0;
 	ASSERT_EQ(0, map_all(subject));
 	walk(_metadata, subject, "MOCK_DOMAIN_REPLACE, BARs mapped", ROOT,

@@ -58,7 +58,7 @@ static int map_file(struct subject *self)
 			     PAGES * PAGE, self->at);
 }
 
-/* What was a hole is filled now: make it one again. */
+/* The hole has been filled: make it a hole again. */
 static int unmap_file(struct subject *self)
 {
 	int rc = unmap_and_go_on(self);
@@ -125,7 +125,7 @@ TEST_F_TIMEOUT(fail, unmap, 300)
 	     map_by_user);
 }
 
-/* One mapping, two places: its frames are pinned once, and once more */
+/* Copy a mapping, whose pages another IOAS may have pinned already */
 static int copy(struct subject *self)
 {
 	return ioas_copy(self->fd, self->ioas_id, self->spare_id, PAGES * PAGE,
@@ -246,7 +246,7 @@ static int half_of_file(struct subject *self, __u32 ioas_id, __u64 start)
 			     PAGES / 2 * PAGE, AT + start);
 }
 
-/* From root, who need not pay, to the user: the limit allows that once */
+/* From root, who is not charged, to the user: the limit allows this once */
 TEST_F_TIMEOUT(fail, change_process, 300)
 {
 	struct subject *subject = &self->subject;
@@ -334,7 +334,7 @@ static int is_huge(struct subject *self)
 			    IOMMU_OPTION_HUGE_PAGES, self->ioas_id, &value);
 }
 
-/* In a context without objects: there it can be set */
+/* In a context without objects, where the option can be set */
 static int process_pays(struct subject *self)
 {
 	__u64 value = 77;
@@ -348,7 +348,7 @@ static int make_process_pay(struct subject *self)
 {
 	int rc = iommu_option_set(self->other, IOMMU_OPTION_RLIMIT_MODE, 0, 1);
 
-	/* Where that failed, nothing else will. */
+	/* If the call has failed, the next one does not. */
 	return rc && process_pays(self) ? -EIO : rc;
 }
 
@@ -389,7 +389,7 @@ static int unbind(struct subject *self)
 	return open_dev(self);
 }
 
-/* So that BIND need not: ACPI code that it calls is not up to failures */
+/* So that BIND need not enable it: ACPI code cannot cope with failures */
 static int enable_first(struct subject *self)
 {
 	int rc;
@@ -519,7 +519,7 @@ static int vfio_unmap_report(struct subject *self)
 				PAGES * PAGE);
 }
 
-/* By the user, as undoing is root's */
+/* Map as the user; root undoes it */
 static int vfio_map_by_user(struct subject *self)
 {
 	int rc = be(USER) ?: vfio_map(self);
@@ -527,7 +527,7 @@ static int vfio_map_by_user(struct subject *self)
 	return be(ROOT) ?: rc;
 }
 
-/* Leaves two mappings of the one */
+/* Split a mapping into two */
 static int vfio_unmap_middle(struct subject *self)
 {
 	return vfio_unmap_range(self, 0, AT + 10 * PAGE, 3 * PAGE);
@@ -570,7 +570,7 @@ static int vfio_track(struct subject *self)
 {
 	int rc = vfio_dirty(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
 
-	/* Where that failed, nothing else will. */
+	/* If the call has failed, the next one does not. */
 	return rc && vfio_dirty_bitmap(self) != -EINVAL ? -EIO : rc;
 }
 
@@ -592,7 +592,7 @@ TEST_F_TIMEOUT(fail, vfio_ioas, 300)
 	     clear_vfio_ioas, set_vfio_ioas);
 }
 
-/* Their argument is a number, so there is not even a copy that could fail. */
+/* Their argument is a number: there is no copy either that could fail. */
 TEST_F(fail, vfio_calls_that_allocate_nothing)
 {
 	const struct subject *subject = &self->subject;
@@ -604,7 +604,7 @@ TEST_F(fail, vfio_calls_that_allocate_nothing)
 	api = ioctl(subject->fd, VFIO_GET_API_VERSION);
 	extension = ioctl(subject->fd, VFIO_CHECK_EXTENSION, VFIO_TYPE1_IOMMU);
 	iommu = ioctl(subject->fd, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU);
-	/* What fails first is this read itself */
+	/* The first failure is that of this read itself */
 	none_failed = read_nth(subject) == -EFAULT;
 	set_nth(subject, 0);
 	EXPECT_TRUE(none_failed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A call is repeated with its first, second, third ... allocation (or copy of
- * user memory) failing, until none fails.  A call that fails leaves all as it was.
+ * user memory) failing, until none fails.  A call that fails changes nothing.
  * Needs a kernel with fault injection.
  *
  * To walk one more call, write a function that makes it, one that undoes it, and
@@ -16,7 +16,7 @@
 #include "hwpt.h"
 
 #define ROOT	0
-#define USER	12345		/* somebody whose memory is limited */
+#define USER	12345		/* a user with a limit of locked memory */
 #define PAGES	600UL		/* needs two page tables, and two steps */
 #define AT	(64 * HUGE - 100 * PAGE)
 #define COPY_AT	(384 * HUGE - 100 * PAGE)
@@ -46,7 +46,7 @@ struct subject {
 	__u32 item_id;
 	__u64 bitmap[PAGES / 64 + 1];
 	__u64 at;	/* where the memory is mapped */
-	__u64 copy_at;	/* and where again */
+	__u64 copy_at;	/* and where once more */
 	int target;	/* what has the BAR, if there is one */
 	char *bar;
 	__u64 bar_at[2];
@@ -54,7 +54,7 @@ struct subject {
 	char *mmio;
 	int (*prepare)(struct subject *self);	/* before each call, or NULL */
 	unsigned int failed;	/* calls of the last walk */
-	unsigned int absorbed;	/* failures of which the call took no notice */
+	unsigned int absorbed;	/* failures with which the call succeeded */
 };
 
 /* What must not change when a call fails */
@@ -64,7 +64,7 @@ struct state {
 	__u64 alignment;
 	long pinned;
 	char vm[2][64];	/* VmLck and VmPin of this process */
-	__u32 next_id;	/* that a new object would get */
+	__u32 next_id;	/* ID that a new object would get */
 	int mock_devices;
 	int mapped[2];	/* Is all of it there, its first page?  0 or an errno */
 	__u64 bars[2];	/* pages of the BAR in each of its places */
@@ -76,7 +76,7 @@ static inline int be(uid_t uid)
 	return seteuid(uid) ? -errno : 0;
 }
 
-/* What is in the mock's page table; of a BAR, if that is tracked, writes tell */
+/* Look at the mock's page table; writes show the BAR, if they are tracked */
 static inline int look_at_mock(const struct subject *self, struct state *state)
 {
 	const __u64 all = (1 << BAR_PAGES) - 1;
@@ -137,7 +137,7 @@ static inline int set_nth(const struct subject *self, unsigned int n)
 	return pwrite(self->nth, text, length, 0) == length ? 0 : -errno;
 }
 
-/* What is left of that number.  A copy itself: -EFAULT when it was the next */
+/* Read the rest of the count; -EFAULT if the copy of this read was next. */
 static inline int read_nth(const struct subject *self)
 {
 	char text[16] = "";
@@ -182,10 +182,11 @@ static inline bool file_has(const char *path, char first)
 }
 
 /*
- * Or, if spare, any but those that Linux 6.1 cannot do without when it takes a
- * device away from a domain: Intel's driver allocates 16 bytes then.  What ours
- * has so small is charged, and so is of another cache.  The VM's profile "debug"
- * has marked all caches but that one.
+ * If spare, let any allocation fail but those that Linux 6.1 cannot do without
+ * when it takes a device away from a domain: Intel's driver allocates 16 bytes
+ * then.  Allocations of our driver that are as small are charged, and so come
+ * from another cache.  The VM's profile "debug" has marked all caches but that
+ * one.
  */
 static inline int spare_kernel(bool spare)
 {
@@ -196,7 +197,7 @@ static inline int spare_kernel(bool spare)
 	return -EINVAL;
 }
 
-/* Those of pages for user space, too, of which there can be very many */
+/* Let allocations of user pages fail, too; there can be very many. */
 static inline int allow_user_failures(bool allow)
 {
 	return write_file(DEBUGFS "fail_page_alloc/ignore-gfp-highmem",
@@ -212,7 +213,7 @@ static inline int allow_all_failures(void)
 		write_file(DEBUGFS "failslab/cache-filter", "0");
 }
 
-/* The IOAS, and whose memory counts if it is not the user's */
+/* Make a context, whose pins count for the user or for the process. */
 static inline int make_context(struct subject *self)
 {
 	self->fd = iommu_open();
@@ -225,7 +226,7 @@ static inline int make_context(struct subject *self)
 		ioas_alloc(self->fd, &self->spare_id);
 }
 
-/* Two IOAS, and memory that is in no huge page */
+/* Set up two IOAS, and memory without huge pages. */
 static inline int set_up(struct subject *self)
 {
 	int rc;
@@ -267,8 +268,8 @@ static inline void tear_down(struct subject *self)
 }
 
 /*
- * From here on calls are a user's whose limit is as low as can be: an account
- * that is not put right after a failure makes the call fail for ever.
+ * From here on a user makes the calls, whose limit is as low as possible: a
+ * charge that a failed call leaves behind makes the call fail for ever.
  */
 static inline int limit_memory(unsigned long pages)
 {
@@ -292,8 +293,8 @@ static inline void print_state(const struct state *state)
 typedef int (*step_fn)(struct subject *self);
 
 /*
- * Do it with each allocation failing; undo what was done all the same.  uid:
- * who does it.
+ * Make a call with each allocation failing, and undo it where it succeeded.
+ * uid: the user who makes it.
  */
 static inline void walk(struct __test_metadata *_metadata, struct subject *self,
 			const char *name, uid_t uid, step_fn act, step_fn undo)
@@ -315,7 +316,7 @@ static inline void walk(struct __test_metadata *_metadata, struct subject *self,
 		rc = act(self);
 		done = nothing_failed(self);
 		set_nth(self, 0);
-		set_nth(self, 0); /* the first may have been made to fail */
+		set_nth(self, 0); /* the first write itself may have failed */
 		ASSERT_EQ(0, be(ROOT));
 		if (rc) {
 			ASSERT_FALSE(done) {
@@ -344,8 +345,8 @@ static inline void walk(struct __test_metadata *_metadata, struct subject *self,
 }
 
 /*
- * The same for what needs no memory: only the copy of its argument can fail.  The
- * kernel's own books, as of stacks that it has not seen yet, may grow at first.
+ * Walk a call that needs no memory: only the copy of its argument can fail.
+ * The kernel's own bookkeeping, as of new stack traces, may allocate at first.
  */
 static inline void walk_teardown(struct __test_metadata *_metadata,
 				 struct subject *self, const char *name,
@@ -374,8 +375,8 @@ static inline int unmap(struct subject *self)
 }
 
 /*
- * An IOMMU driver may keep page tables when they are empty.  So that a map needs
- * a new one, it is made elsewhere each time: at 256 places.
+ * An IOMMU driver may keep empty page tables.  So each map takes another IOVA,
+ * of 256 in turn, so that it needs a new page table.
  */
 static inline void go_on(__u64 *at, __u64 first)
 {
@@ -390,7 +391,7 @@ static inline int unmap_and_go_on(struct subject *self)
 	return rc;
 }
 
-/* By the user, as undoing is root's */
+/* Map as the user; root undoes it */
 static inline int map_by_user(struct subject *self)
 {
 	int rc = be(USER) ?: map(self);
@@ -398,7 +399,7 @@ static inline int map_by_user(struct subject *self)
 	return be(ROOT) ?: rc;
 }
 
-/* The same frames once more in the same domain */
+/* Map the same PFNs once more in the same domain */
 static inline int copy_here(struct subject *self)
 {
 	return ioas_copy(self->fd, self->ioas_id, self->ioas_id, self->length,
@@ -445,7 +446,7 @@ static inline int attach_page_table(struct subject *self)
 	return vfio_attach(self->dev, self->hwpt_id, NULL);
 }
 
-/* Made while its device is elsewhere, it is not filled: see device.c */
+/* A page table whose device is elsewhere is not filled: see device.c */
 static inline int make_page_table_anew(struct subject *self)
 {
 	return detach(self) ?: destroy_page_table(self) ?: move(self) ?:
@@ -482,7 +483,7 @@ static inline int make_mock(struct subject *self)
 	struct mock_dev mock;
 	int rc = mock_attach(self->fd, self->ioas_id, &mock);
 
-	/* What it made is looked at only while it is sure to be there */
+	/* Look at the new object only while it is sure to be there */
 	if (!rc)
 		self->other = mock.id;
 	return rc;

@@ -2,16 +2,16 @@
 /*
  * Kinds of memory and ways to map it, when allocations fail: see failnth.h
  *
- * A real device and the mock are attached.  An IOMMU driver that is left with
- * something complains when the same is mapped there again, and of the mock it is
- * known what is there.
+ * A real device and the mock are attached.  If a call leaves something in a
+ * real domain, the IOMMU driver complains when the next call maps it again; the
+ * mock's domain can be looked at.
  */
 #include "failnth.h"
 #include "populate.h"
 #include "smaps.h"
 
-#define FEW		20UL	/* pages, but more than are listed on the stack */
-#define NHUGE		2UL	/* pages that are missing */
+#define FEW		20UL	/* pages, more than fit on the stack */
+#define NHUGE		2UL	/* huge pages that are not populated */
 
 FIXTURE(memory)
 {
@@ -22,7 +22,7 @@ FIXTURE_VARIANT(memory)
 {
 	size_t huge;		/* bytes in huge pages */
 	size_t small;		/* after them, in small ones */
-	size_t length;		/* of what is mapped */
+	size_t length;		/* bytes mapped */
 	__u64 beyond;		/* AT, and COPY_AT */
 	bool page_by_page;	/* in the domains */
 	bool process_pays;
@@ -36,14 +36,14 @@ FIXTURE_VARIANT_ADD(memory, huge)
 	.beyond = 100 * PAGE,
 };
 
-/* At once, but in two page tables */
+/* Pinned at once, but in two page tables */
 FIXTURE_VARIANT_ADD(memory, huge_astride)
 {
 	.huge = HUGE,
 	.length = HUGE,
 };
 
-/* What was pinned at once is there when the rest cannot be. */
+/* The huge page is pinned when the rest fails. */
 FIXTURE_VARIANT_ADD(memory, huge_then_small)
 {
 	.huge = HUGE,
@@ -68,7 +68,7 @@ FIXTURE_VARIANT_ADD(memory, process_pays)
 	.process_pays = true,
 };
 
-/* The small pages do not follow one another. */
+/* The small pages are not adjacent. */
 static char *get_memory(size_t huge, size_t small)
 {
 	char *va = anon_aligned(huge + small, HUGE);
@@ -112,7 +112,7 @@ FIXTURE_TEARDOWN(memory)
 	tear_down(&self->subject);
 }
 
-/* What the process itself is charged with, or -1 */
+/* Pages charged to the process itself, or -1 */
 static long charged(const struct subject *self)
 {
 	struct state state;
@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(memory, map_unmap_and_copy, 300)
 	walk(_metadata, subject, "COPY", USER, copy_here, unmap_copy);
 }
 
-/* The first pins, and the second takes what is pinned. */
+/* The first attach pins, and the second maps the pinned pages. */
 TEST_F_TIMEOUT(memory, attach, 300)
 {
 	struct subject *subject = &self->subject;
@@ -149,15 +149,15 @@ TEST_F_TIMEOUT(memory, attach, 300)
 		  charged(subject));
 	ASSERT_EQ(0, mock_attach(subject->fd, subject->spare_id,
 				 &subject->mock));
-	/* It has several page tables; what is in them is not looked at. */
+	/* The mock has several page tables, whose content is not checked. */
 	subject->mock.hwpt_id = 0;
 	walk(_metadata, subject, "MOCK_DOMAIN_REPLACE", USER, move_mock_here,
 	     move_mock_away);
 }
 
 /*
- * Memory that is missing, for which there are helpers.  It is copied from an IOAS
- * without devices: a MAP would try again, as it may have been MMIO.
+ * Memory that is not populated, which workers fault in.  It is copied from an
+ * IOAS without devices: a MAP would try again, as it may have been MMIO.
  */
 FIXTURE(helped)
 {
@@ -188,10 +188,10 @@ FIXTURE_TEARDOWN(helped)
 }
 
 static long before;	/* faults of the caller */
-static long nfaults;	/* those in calls that failed */
-static long npresent;	/* huge pages that were there after these */
+static long nfaults;	/* faults in calls that failed */
+static long npresent;	/* huge pages populated after these calls */
 
-/* With the page tables, so that what was small can be huge again */
+/* Free the memory with its page tables, so that pages can be huge again. */
 static int give_back(struct subject *self)
 {
 	if (mmap(self->memory, self->length, PROT_READ | PROT_WRITE,
@@ -203,7 +203,7 @@ static int give_back(struct subject *self)
 	return 0;
 }
 
-/* Where a call has failed, nothing else will. */
+/* If the call has failed, the next one does not. */
 static int copy_missing(struct subject *self)
 {
 	unsigned char there;

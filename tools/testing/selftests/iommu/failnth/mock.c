@@ -13,7 +13,7 @@ FIXTURE(mock)
 
 FIXTURE_VARIANT(mock)
 {
-	bool edu;		/* is attached to the same IOAS, before */
+	bool edu;		/* is attached to the IOAS first */
 	__u32 scratch;
 };
 
@@ -72,7 +72,7 @@ static int reserve(struct subject *self)
 	return mock_reserve(self->fd, self->spare_id, 0x100000, 0x1000);
 }
 
-/* Reservations last as long as their IOAS */
+/* Reservations last as long as their IOAS: make a new one */
 static int make_spare_anew(struct subject *self)
 {
 	return iommu_destroy(self->fd, self->spare_id) ?:
@@ -199,15 +199,15 @@ TEST_F_TIMEOUT(mock, page_table_with_data, 300)
 	     alloc_hwpt_of_huge, destroy_hwpt);
 }
 
-/* A bitmap whose second page is to be allocated, for a call that clears */
+/* A bitmap whose second page needs an allocation, for a call that clears */
 
 #define BYTES		(PAGES / 8)
-#define BYTES_BEFORE	32	/* in its first page */
+#define BYTES_BEFORE	32	/* of the bitmap in its first page */
 
 static char *report;
 static unsigned int partial;	/* reports of the first page only */
 
-/* What has not been cleared yet */
+/* Get the bits that have not been cleared yet. */
 static int still_dirty(struct subject *self, char *left)
 {
 	memset(left, 0, BYTES);
@@ -215,7 +215,7 @@ static int still_dirty(struct subject *self, char *left)
 			 PAGE, left);
 }
 
-/* Is all that was written in the report or still dirty? */
+/* Is each page that was written reported or still dirty? */
 static int check_report(struct subject *self)
 {
 	char left[BYTES];
@@ -276,7 +276,7 @@ TEST_F_TIMEOUT(mock, dirty_pages_cleared, 300)
 	EXPECT_LT(0, partial);
 }
 
-/* Unless edu has one, it is the only domain, so that all is unpinned. */
+/* Unless edu has a domain, this is the only one, so all pages are unpinned. */
 TEST_F_TIMEOUT(mock, last_page_table, 300)
 {
 	struct subject *subject = &self->subject;
@@ -286,7 +286,7 @@ TEST_F_TIMEOUT(mock, last_page_table, 300)
 	ASSERT_EQ(0, limit_memory(PAGES));
 	ASSERT_EQ(0, map_by_user(subject));
 	ASSERT_EQ(0, alloc_hwpt(subject));
-	/* Made anew, it has the same ID. */
+	/* The new page table has the same ID. */
 	subject->mock.hwpt_id = subject->hwpt_id;
 	ASSERT_EQ(0, mock_check_map(subject->fd, subject->hwpt_id,
 				    subject->memory, subject->length, AT));
@@ -365,7 +365,7 @@ static int map_mmio(struct subject *self)
 			self->at);
 }
 
-/* Of two page tables, with edu, in both or in none */
+/* With edu there are two page tables: the region is in both or in neither. */
 TEST_F_TIMEOUT(mock, region_of_mmio, 300)
 {
 	struct subject *subject = &self->subject;

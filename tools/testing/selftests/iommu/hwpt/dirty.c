@@ -6,7 +6,7 @@
 #include "hwpt.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
-#define LENGTH		(8 * MiB)	/* of what is mapped */
+#define LENGTH		(8 * MiB)	/* bytes mapped */
 #define BITS		(LENGTH / HALF)
 #define GUARD		0x5aU		/* around the bitmap */
 
@@ -30,7 +30,7 @@ static __u64 count(const unsigned char *bitmap, __u64 bits)
 	return sum;
 }
 
-/* The same numbers each time */
+/* A random number; the sequence is the same in each run. */
 static unsigned int random_bit(unsigned int *state)
 {
 	*state = *state * 1664525 + 1013904223;
@@ -38,8 +38,8 @@ static unsigned int random_bit(unsigned int *state)
 }
 
 /*
- * One IOAS, a page table of it that tracks, with 8 MiB mapped.  What the mock
- * has written is kept here, too, a bit for each of its pages.
+ * One IOAS, a page table of it that tracks, with 8 MiB mapped.  The fixture
+ * also notes which of its pages the mock has written, in a bit each.
  */
 FIXTURE(dirty)
 {
@@ -48,8 +48,8 @@ FIXTURE(dirty)
 	__u32 id;
 	struct mock_dev dev;
 	char *memory;
-	unsigned char *page;	/* room for bitmaps, nothing is after it */
-	unsigned char *room;	/* 2 pages before that */
+	unsigned char *page;	/* for bitmaps; nothing is mapped after it */
+	unsigned char *room;	/* 2 pages before it */
 	unsigned char model[BITS / 8];
 	unsigned int seed;
 	long pinned;
@@ -161,8 +161,9 @@ static void clear_model(struct _test_data_dirty *self,
 }
 
 /*
- * Read a range into a bitmap at p, of which the bits in old are set before:
- * exactly what was written is set in addition, and nothing around it changes.
+ * Read a range into a bitmap at p, in which the bits of old are set before:
+ * exactly the bits of written pages are set in addition, and no byte around
+ * changes.
  */
 static void read_and_check(struct __test_metadata *_metadata,
 			   struct _test_data_dirty *self,
@@ -259,7 +260,7 @@ TEST_F(dirty, any_part_of_the_range)
 	CHECK(self->room, 0, 0, bits, 0);
 }
 
-/* Many windows of the bitmap, most of them of what is not mapped */
+/* Many windows of the bitmap, most of them of IOVA that is not mapped */
 TEST_F(dirty, range_with_gaps)
 {
 	const __u64 start = MOCK_APERTURE_START + 16 * MiB;
@@ -289,7 +290,7 @@ TEST_F(dirty, range_with_gaps)
 	EXPECT_EQ(0, wrong);
 }
 
-/* A page of the bitmap that is not there: what is in the one before counts */
+/* If a page of the bitmap is missing, the page before it is filled. */
 TEST_F(dirty, bad_bitmap)
 {
 	const __u64 size = variant->page_size;
@@ -308,12 +309,12 @@ TEST_F(dirty, bad_bitmap)
 				     self->page));
 	ASSERT_EQ(0, mprotect(self->page, PAGE, PROT_READ | PROT_WRITE));
 
-	/* Nothing was lost */
+	/* No dirty bit was lost */
 	ASSERT_EQ(0, write_some(self, variant, 1));
 	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
 				     self->page + PAGE));
 	CHECK(self->room, NO_CLEAR, 0, bits, 0);
-	/* Of a huge page that begins there, the rest has nowhere to go */
+	/* The rest of a huge page that begins there is not reported */
 	if (bits <= 8 || variant->kind == MOCK_IOMMUPT_HUGE)
 		return;
 	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
@@ -323,7 +324,7 @@ TEST_F(dirty, bad_bitmap)
 	CHECK(self->room, 0, 0, bits, 0);
 }
 
-/* The call is for the memory of the process that makes it */
+/* The bitmap is in the memory of the process that makes the call */
 TEST_F(dirty, fork)
 {
 	const __u64 bits = BITS_OF(LENGTH), bytes = (bits + 7) / 8;
@@ -351,7 +352,7 @@ TEST_F(dirty, begin_forgets_what_was)
 	const __u64 bits = BITS_OF(LENGTH);
 
 	ASSERT_EQ(0, write_some(self, variant, 2));
-	/* It has begun */
+	/* Tracking has begun */
 	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
 	CHECK(self->room, NO_CLEAR, 0, bits, 0);
 	ASSERT_EQ(0, dirty_set(self->fd, self->id, 0));
@@ -377,7 +378,7 @@ TEST_F(dirty, new_mapping_is_clean)
 	CHECK(self->room, 0, 0, BITS_OF(LENGTH), 0);
 }
 
-/* Devices come and go; another page table has nothing to do with it */
+/* Devices come and go; another page table is not affected */
 TEST_F(dirty, belongs_to_the_page_table)
 {
 	const __u64 bits = BITS_OF(LENGTH);
@@ -402,7 +403,7 @@ TEST_F(dirty, belongs_to_the_page_table)
 	EXPECT_EQ(-ENOENT, dirty_set(self->fd, self->id, 0));
 }
 
-/* Errnos, where no variant makes a difference */
+/* Errnos, which do not depend on the variant */
 
 FIXTURE(errnos)
 {
@@ -458,7 +459,7 @@ TEST_F(errnos, ids_and_flags)
 	EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_HWPT_GET_DIRTY_BITMAP,
 				    &get));
 
-	/* One that was made for an attach, and one that was made without */
+	/* A page table that an attach made cannot track */
 	EXPECT_EQ(-EOPNOTSUPP, dirty_set(self->fd, self->dev.hwpt_id, ENABLE));
 	EXPECT_EQ(-EOPNOTSUPP, GET(self->dev.hwpt_id, 0, AT, PAGE, PAGE));
 	EXPECT_EQ(-ENOENT, dirty_set(self->fd, BAD_ID, ENABLE));
@@ -529,7 +530,7 @@ TEST_F(errnos, dirty_of_the_mock)
 				      &n));
 }
 
-/* Reading while mappings come and go: nothing is found where none stays */
+/* Read while mappings come and go; a range without a mapping has no bits */
 struct mapper {
 	int fd;
 	__u32 ioas_id;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Page tables that the user makes, and what an IOMMU tells of itself. */
+/* Page tables of HWPT_ALLOC, and the hardware information of an IOMMU. */
 #include "access.h"
 #include "hwpt.h"
 
@@ -106,7 +106,7 @@ TEST_F(hwpt, outlives_the_devices)
 	EXPECT_EQ(0, CHECK_REFS(0, 0));
 }
 
-/* Closing destroys it, with devices attached and without */
+/* Closing the file destroys a page table, with devices attached or without */
 TEST_F(hwpt, close)
 {
 	struct mock_dev dev;
@@ -118,7 +118,7 @@ TEST_F(hwpt, close)
 	ASSERT_EQ(0, MAP(0, AT));
 }
 
-/* It is used only when named; to attach to the IOAS makes another one */
+/* A page table is used only by its ID; attaching to the IOAS makes another */
 TEST_F(hwpt, attach_to_the_ioas_makes_another)
 {
 	struct mock_dev dev, second;
@@ -139,7 +139,7 @@ TEST_F(hwpt, attach_to_the_ioas_makes_another)
 	EXPECT_NE(self->id, dev.hwpt_id);
 }
 
-/* Several page tables of one IOAS hold the same, pinned once */
+/* Several page tables of one IOAS map the same memory, pinned once */
 TEST_F(hwpt, several)
 {
 	struct mock_dev dev;
@@ -384,7 +384,7 @@ TEST_F(hwpt, replace_that_fails_never_blocks)
 	struct mock_dev dev;
 	__u32 was;
 
-	/* Cannot track; something is below the aperture; bad memory */
+	/* Cannot track; a mapping is below the aperture; bad memory */
 	ASSERT_EQ(0, ALLOC(TRACKED, &self->id));
 	ASSERT_EQ(0, mock_attach_flags(self->fd, self->dev_ioas_id,
 				       MOCK_FLAGS_DEVICE_NO_DIRTY, &dev));
@@ -421,7 +421,7 @@ TEST_F(hwpt, info_of_the_mock)
 		arg = ask;
 		arg.data_len = length;
 		arg.data_uptr = addr(data);
-		/* Rubbish in what is output only */
+		/* Rubbish in fields that are output only */
 		arg.out_data_type = 0x1234;
 		arg.out_max_pasid_log2 = 77;
 		arg.out_capabilities = ALL;
@@ -597,7 +597,7 @@ TEST_F(hwpt, sizes)
 	}
 }
 
-/* What it pins itself is all that goes with it */
+/* Destroying a page table removes its own pins only */
 TEST_F(hwpt, comes_and_goes_while_a_software_device_pins)
 {
 	__u32 item;
@@ -619,7 +619,7 @@ TEST_F(hwpt, comes_and_goes_while_a_software_device_pins)
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->id));
 	EXPECT_EQ(1, PINNED());
 
-	/* And the other way round */
+	/* Now the access unpins first */
 	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id, 0,
 				&self->id));
 	EXPECT_EQ(0, access_unpin(self->fd, soft, item));

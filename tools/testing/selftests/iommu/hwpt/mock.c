@@ -76,7 +76,7 @@ TEST_F(device, destroy_of_the_test_object)
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
-/* Closing destroys all, whatever was made first */
+/* Closing destroys all objects, whatever was made first */
 TEST_F(device, close_with_many_devices)
 {
 	struct mock_dev dev;
@@ -155,7 +155,7 @@ TEST_F(device, flags)
 
 #define UNSAFE	"/sys/module/iommufd/parameters/allow_unsafe_interrupts"
 
-/* Bind is refused to drivers too; the mock warns if it was claimed all the same */
+/* Drivers cannot bind either; the mock warns if the group is claimed anyway */
 TEST_F(device, interrupts_that_are_not_isolated)
 {
 	const __u32 flags = MOCK_FLAGS_DEVICE_UNSAFE_MSI;
@@ -174,7 +174,7 @@ TEST_F(device, interrupts_that_are_not_isolated)
 					    &second));
 	EXPECT_EQ(2, mock_devices());
 
-	/* What is bound stays bound, and can be attached to something else */
+	/* A bound device stays bound, and can be attached elsewhere */
 	EXPECT_EQ(0, mock_replace(self->fd, &dev, self->ioas_id));
 	EXPECT_EQ(dev.hwpt_id, self->dev.hwpt_id);
 	EXPECT_EQ(0, iommu_destroy(self->fd, dev.id));
@@ -192,7 +192,7 @@ TEST_F(device, attach_to_nothing)
 	EXPECT_EQ(1, mock_devices());
 }
 
-/* The caller cannot be told: nothing was made */
+/* If the result cannot be written, nothing is made */
 TEST_F(device, attach_that_cannot_be_returned)
 {
 	struct iommu_test_cmd cmd = {
@@ -211,7 +211,7 @@ TEST_F(device, attach_that_cannot_be_returned)
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
 }
 
-/* What is mapped must suit the mock */
+/* Mappings must suit the mock */
 TEST_F(device, attach_where_something_does_not_fit)
 {
 	const struct iommu_iova_range low = { 0, PAGE - 1 };
@@ -288,7 +288,7 @@ TEST_F(device, replace_by_a_page_table_of_another_ioas)
 	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, dev.hwpt_id));
 	EXPECT_EQ(dev.hwpt_id, self->dev.hwpt_id);
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
-	/* The first user goes, the page table stays for the second. */
+	/* The first device goes, the page table stays for the second. */
 	EXPECT_EQ(0, iommu_destroy(self->fd, dev.id));
 	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
 			      AT));
@@ -352,14 +352,14 @@ TEST_F(device, reserved)
 	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE,
 			      AT + 2 * PAGE));
 
-	/* It is the IOAS's, not the device's. */
+	/* The reservation belongs to the IOAS, not to the device. */
 	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
 				    PAGE, AT));
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
-/* As many as do not fit into what kmalloc() gives: both calls tell them. */
+/* More ranges than fit into one kmalloc(): both calls report them. */
 #define MANY	(4 * MiB / sizeof(struct iommu_iova_range))
 
 TEST_F_TIMEOUT(device, very_many_ranges, 120)
@@ -398,7 +398,7 @@ TEST_F_TIMEOUT(device, very_many_ranges, 120)
 	ASSERT_NE(NULL, info);
 	info->argsz = head.argsz;
 	ASSERT_EQ(0, call(self->fd, VFIO_IOMMU_GET_INFO, info));
-	/* They come last. */
+	/* The ranges come last. */
 	EXPECT_EQ(0, memcmp(ranges, (char *)info + head.argsz - size, size));
 }
 
@@ -422,7 +422,7 @@ TEST_F(device, reserved_errnos)
 	EXPECT_EQ(0, mock_reserve(self->fd, self->ioas_id, AT + PAGE, PAGE));
 }
 
-/* MD_CHECK_MAP and MD_CHECK_REFS see what is wrong */
+/* MD_CHECK_MAP and MD_CHECK_REFS notice errors */
 
 TEST_F(device, check_map_errnos)
 {
@@ -452,7 +452,7 @@ TEST_F(device, check_map_errnos)
 	EXPECT_EQ(-EFAULT, mock_check_map(self->fd, hwpt, self->memory,
 					  2 * PAGE, AT));
 
-	/* Other memory is behind the address now, the old is still mapped. */
+	/* The address has other memory now; the old memory is still mapped. */
 	ASSERT_EQ(self->memory,
 		  mmap(self->memory, 2 * PAGE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
@@ -477,7 +477,7 @@ TEST_F(device, check_refs_errnos)
 	EXPECT_EQ(-EFAULT, mock_check_refs(self->fd, self->memory, PAGE, 0));
 }
 
-/* The pins of a page of a huge one are not its own: they are not looked at. */
+/* Pins are counted per huge page, not per page: they are not checked. */
 TEST_F(device, check_refs_skips_huge_pages)
 {
 	char *huge;
@@ -489,7 +489,7 @@ TEST_F(device, check_refs_skips_huge_pages)
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, huge, HUGE, AT));
 	EXPECT_EQ(0, mock_check_refs(self->fd, huge, HUGE, 1));
 	EXPECT_EQ(0, mock_check_refs(self->fd, huge, HUGE, 7));
-	/* The same count is wrong of a small page. */
+	/* For a small page this count is wrong. */
 	EXPECT_EQ(-EIO, mock_check_refs(self->fd, self->memory, PAGE, 7));
 	ASSERT_EQ(0, munmap(huge, HUGE));
 	EXPECT_EQ(HUGE, (__u64)ioas_empty(self->fd, self->ioas_id));
@@ -579,7 +579,7 @@ TEST_F(device, module_stays_while_it_has_objects)
 	close(self->fd);
 	EXPECT_EQ(0, mock_unload());
 
-	/* For the end of the test */
+	/* For the teardown of the test */
 	EXPECT_EQ(0, mock_load());
 	self->fd = iommu_open();
 }

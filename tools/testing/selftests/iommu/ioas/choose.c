@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the kernel maps what may go anywhere: every mix of what is reserved,
- * allowed and taken in a few slots of IOVA, and random mixes down to the byte,
- * compared with a look at every place there is.
+ * The IOVA that the kernel chooses: every mix of reserved, allowed and mapped
+ * slots of IOVA, and random mixes of ranges down to the byte, compared with a
+ * search of all IOVA.
  */
 #include "model.h"
 
@@ -58,7 +58,7 @@ FIXTURE_TEARDOWN(choose)
 	close(self->fd);
 }
 
-/* Go on with an IOAS that is new. */
+/* Go on with a new IOAS. */
 static void renew(struct __test_metadata *_metadata,
 		  struct _test_data_choose *self,
 		  const struct _fixture_variant_choose *variant)
@@ -93,7 +93,7 @@ static void take(struct __test_metadata *_metadata,
 	add_area(&self->ioas, &area);
 }
 
-/* Begin anew with the same that is reserved. */
+/* Go on with a new IOAS that has the same reserved ranges. */
 static void set_allowed(struct __test_metadata *_metadata,
 			struct _test_data_choose *self,
 			const struct ranges *allowed)
@@ -115,7 +115,7 @@ static __u64 wanted_alignment(__u64 length)
 	return align;
 }
 
-/* The lowest place, of those that agree with va in the bits below align */
+/* The lowest free IOVA that agrees with va in the bits below align */
 static bool find_place(struct _test_data_choose *self, __u64 length, __u64 va,
 		       __u64 align, __u64 *iova)
 {
@@ -125,7 +125,7 @@ static bool find_place(struct _test_data_choose *self, __u64 length, __u64 va,
 	return false;
 }
 
-/* Choose, compare, and unmap that again. */
+/* Have the kernel choose, compare, and unmap again. */
 static void choose(struct __test_metadata *_metadata,
 		   struct _test_data_choose *self, __u64 length, __u64 va)
 {
@@ -287,7 +287,7 @@ TEST_F_TIMEOUT(choose, random_mixes, 120)
 	}
 }
 
-/* In an empty IOAS the lowest place is known, whatever the length. */
+/* In an empty IOAS the lowest IOVA is known, whatever the length. */
 TEST(any_length)
 {
 	const __u64 lengths[] = {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Life of an IOAS: IOMMU_IOAS_ALLOC, IOMMU_DESTROY, and which IOVAs it has:
- * IOMMU_IOAS_IOVA_RANGES, IOMMU_IOAS_ALLOW_IOVAS, and what attach makes of it.
+ * Life of an IOAS: IOMMU_IOAS_ALLOC, IOMMU_DESTROY, and its IOVA:
+ * IOMMU_IOAS_IOVA_RANGES, IOMMU_IOAS_ALLOW_IOVAS, and the effect of attach.
  */
 #include "common.h"
 
 #define AT	(256 * HUGE)
 
-/* How many IOAS there are: only they answer to IOVA_RANGES */
+/* Number of IOAS: only they answer to IOVA_RANGES */
 static int count_ioas(int fd)
 {
 	struct iommu_iova_range range;
@@ -24,7 +24,7 @@ static int count_ioas(int fd)
 	return count;
 }
 
-/* The range that holds iova, in what the kernel says can be used */
+/* Is iova in one of the ranges that the kernel reports as usable? */
 static int is_usable(int fd, __u32 id, __u64 iova)
 {
 	struct iommu_iova_range ranges[64];
@@ -79,7 +79,7 @@ TEST_F(iommufd, alloc_that_cannot_be_returned)
 	EXPECT_EQ(1, count_ioas(self->fd));
 	if (variant->device)
 		return;
-	/* With the last object gone, no half of one is left either */
+	/* With the last object gone, no half-made one is left either */
 	ASSERT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_IOAS_ALLOC, p));
 	EXPECT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_RLIMIT_MODE, 0,
@@ -188,7 +188,7 @@ TEST_F(iommufd, ranges_with_a_device)
 		EXPECT_LT(ranges[i].start, ranges[i].last);
 		EXPECT_EQ(0, ranges[i].start % PAGE);
 		EXPECT_EQ(0, (ranges[i].last + 1) % PAGE);
-		/* In order, and not touching: they would be one */
+		/* Ascending, and not adjacent: adjacent ranges would be one */
 		if (i)
 			EXPECT_LT(ranges[i - 1].last + 1, ranges[i].start);
 	}
@@ -200,7 +200,7 @@ TEST_F(iommufd, ranges_with_a_device)
 	EXPECT_EQ(0, is_usable(self->fd, self->ioas_id, MSI_LAST));
 	EXPECT_EQ(1, is_usable(self->fd, self->ioas_id, MSI_LAST + 1));
 
-	/* Gone with the device */
+	/* Reserved ranges go with the device */
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	n = ARRAY_LEN(ranges);
 	ASSERT_EQ(0, ioas_ranges(self->fd, self->ioas_id, ranges, &n,
@@ -234,7 +234,7 @@ TEST_F(iommufd, ranges_into_too_little_room)
 		EXPECT_EQ(0xaaaaaaaaaaaaaaaaULL, ranges[n].start);
 		EXPECT_EQ(0xaaaaaaaaaaaaaaaaULL, ranges[n].last);
 	}
-	/* With no room asked for, the array is not looked at */
+	/* With num_iovas = 0, the array is not accessed */
 	n = 0;
 	EXPECT_EQ(-EMSGSIZE, ioas_ranges(self->fd, self->ioas_id, NULL, &n,
 					 &same));
@@ -314,10 +314,10 @@ TEST_F(iommufd, allowed_is_where_iova_is_chosen)
 	EXPECT_EQ(7, seen);
 	EXPECT_EQ(-ENOSPC, ioas_map_flags(self->fd, self->ioas_id, RW, p, PAGE,
 					  &iova));
-	/* What the caller fixes may be elsewhere */
+	/* A fixed IOVA may be outside of the allowed ranges */
 	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE,
 			      AT + 16 * PAGE));
-	/* And an empty list allows all again */
+	/* An empty list allows all IOVA again */
 	ASSERT_EQ(0, ioas_allow(self->fd, self->ioas_id, NULL, 0));
 	EXPECT_EQ(0, ioas_map_flags(self->fd, self->ioas_id, RW, p, PAGE,
 				    &iova));
@@ -385,7 +385,7 @@ TEST_F(iommufd, allowed_lists_that_are_wrong)
 			{ 0, PAGE - 1 },
 			{ 4 * PAGE, 4 * PAGE },
 			{ 8 * PAGE, 9 * PAGE - 1 } } },
-		/* With a device, it also meets what is reserved */
+		/* With a device, this also overlaps reserved IOVA */
 		{ "all and one", {
 			{ 0, ALL },
 			{ 16 * PAGE, 17 * PAGE - 1 },
@@ -403,7 +403,7 @@ TEST_F(iommufd, allowed_lists_that_are_wrong)
 	}
 }
 
-/* Side by side is no overlap */
+/* Adjacent ranges do not overlap */
 TEST_F(iommufd, allowed_neighbours)
 {
 	struct iommu_iova_range ranges[] = {
@@ -463,7 +463,7 @@ TEST_F(iommufd, allowed_meets_reserved)
 	EXPECT_EQ(0, ioas_allow(self->fd, self->ioas_id, beside, 2));
 }
 
-/* Attach: only what leaves the promises of the IOAS as they were */
+/* Attach: only devices that leave the IOVA of the IOAS as promised */
 
 FIXTURE(attach)
 {
@@ -610,7 +610,7 @@ TEST_F(attach, moves_to_another_ioas)
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }
 
-/* If it cannot be moved it stays where it was */
+/* A device that cannot be moved stays where it was */
 TEST_F(attach, does_not_move_to_what_does_not_fit)
 {
 	__u32 other;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many mappings, and large ones.  Where a call would look at all mappings one by
- * one, a test here does not end in the time that the harness gives it.
+ * Many mappings, and large ones.  If a call looked at all mappings one by one,
+ * a test here would not end within its time limit.
  */
 #include "common.h"
 
@@ -9,7 +9,7 @@
 #define GIB	0x40000000ULL
 #define TIB	0x10000000000ULL
 
-/* Pages that this process has pinned, as the kernel tells its owner */
+/* Pages that this process has pinned, by VmPin */
 static long vm_pin(void)
 {
 	char line[128];
@@ -45,7 +45,7 @@ TEST_F(iommufd, kernel_chooses_many)
 		iova = chosen(self->fd, self->ioas_id, p, PAGE);
 		ASSERT_EQ(first + i * PAGE, iova);
 	}
-	/* Pinned once for each mapping: each is memory of its own */
+	/* Each mapping pins the page once: each MAP is a pin of its own */
 	EXPECT_EQ(IF_ATTACHED(MANY), PINNED());
 	EXPECT_EQ((long long)(MANY * PAGE),
 		  ioas_empty(self->fd, self->ioas_id));
@@ -84,7 +84,7 @@ TEST_F(iommufd, kernel_chooses_what_was_freed)
 	EXPECT_EQ(a, chosen(self->fd, self->ioas_id, p, PAGE));
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, c, HUGE));
 	EXPECT_EQ(c, chosen(self->fd, self->ioas_id, p, HUGE));
-	/* Both borders of what is free are kept to */
+	/* The kernel stays within both borders of the free range */
 	EXPECT_EQ(b + PAGE, chosen(self->fd, self->ioas_id, p, PAGE));
 	ASSERT_EQ(2 * HUGE, d);
 	EXPECT_EQ(4 * HUGE, chosen(self->fd, self->ioas_id, p, 2 * HUGE));
@@ -97,7 +97,7 @@ TEST_F(iommufd, kernel_chooses_a_gap_that_was_too_small)
 	__u64 iova = 0;
 	unsigned int i;
 
-	/* Room for 512 pages; three are passed over, since four are wanted */
+	/* The first three pages are passed over, since four are wanted */
 	ASSERT_EQ(0, ioas_allow(self->fd, self->ioas_id, &range, 1));
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE,
 			      GIB + 3 * PAGE));
@@ -106,15 +106,15 @@ TEST_F(iommufd, kernel_chooses_a_gap_that_was_too_small)
 			  chosen(self->fd, self->ioas_id, p, 4 * PAGE));
 	EXPECT_EQ(-ENOSPC, ioas_map_flags(self->fd, self->ioas_id, RW, p,
 					  4 * PAGE, &iova));
-	/* Of the same alignment, but shorter */
+	/* A shorter mapping of the same alignment gets them */
 	EXPECT_EQ(GIB, chosen(self->fd, self->ioas_id, p, 3 * PAGE));
 	EXPECT_EQ(-ENOSPC, ioas_map_flags(self->fd, self->ioas_id, RW, p, PAGE,
 					  &iova));
 }
 
 /*
- * Each time there is one page less than wanted, and all above it is taken that the
- * kernel has chosen.
+ * Each gap has one page less than wanted, and all IOVA above it is mapped that
+ * the kernel has chosen.
  */
 static void choose_past_small_gaps(struct __test_metadata *_metadata, int fd,
 				   __u32 ioas_id)
@@ -134,7 +134,7 @@ static void choose_past_small_gaps(struct __test_metadata *_metadata, int fd,
 		ASSERT_LE(first + MANY * PAGE, iova);
 		ASSERT_EQ(0, iova % (2 * PAGE));
 		ASSERT_EQ(0, ioas_unmap(fd, ioas_id, iova, 2 * PAGE));
-		/* The gap is the lowest place for a page. */
+		/* The gap is the lowest IOVA for a page. */
 		ASSERT_EQ(first + i * PAGE, chosen(fd, ioas_id, p, PAGE));
 	}
 }
@@ -144,7 +144,7 @@ TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps, 60)
 	choose_past_small_gaps(_metadata, self->fd, self->ioas_id);
 }
 
-/* There is nothing above all mappings. */
+/* There is no IOVA above all mappings. */
 TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps_below_the_top, 60)
 {
 	struct iommu_iova_range ranges[8];
@@ -158,7 +158,7 @@ TEST_F_TIMEOUT(iommufd, kernel_chooses_past_small_gaps_below_the_top, 60)
 	choose_past_small_gaps(_metadata, self->fd, self->ioas_id);
 }
 
-/* Behind more gaps than are looked at in a row, with nothing free above it */
+/* After more gaps than one search looks at, with nothing free above it */
 TEST_F(iommufd, kernel_chooses_the_only_gap)
 {
 	const int npages = 256, at = 200;
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(iommufd, sixteen_tib, 120)
 	for (; total < 16 * TIB; total *= 2)
 		ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
 				       total, TIB + total, TIB));
-	/* And a bit, without which the count would be just zero */
+	/* And one page more, without which the count would be just zero */
 	ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id, PAGE,
 			       TIB + total, TIB));
 	EXPECT_EQ(IF_ATTACHED(length / PAGE), vm_pin());

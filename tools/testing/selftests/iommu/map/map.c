@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* IOMMU_IOAS_MAP, IOMMU_IOAS_COPY, IOMMU_IOAS_UNMAP: what goes where. */
+/* IOMMU_IOAS_MAP, IOMMU_IOAS_COPY, IOMMU_IOAS_UNMAP. */
 #include "common.h"
 
 #define N	64UL		/* pages of self->memory */
@@ -147,7 +147,7 @@ TEST_F(iommufd, map_over_a_mapping)
 		{ 16, 17 },	/* around, same start */
 		{ 8, 9 },	/* over the start */
 		{ 31, 9 },	/* over the end */
-		{ 0, 64 },	/* over both there are */
+		{ 0, 64 },	/* over both mappings */
 	};
 	unsigned int i;
 
@@ -160,7 +160,7 @@ TEST_F(iommufd, map_over_a_mapping)
 			       over[i].pages);
 	}
 	EXPECT_EQ(IF_ATTACHED(20), PINNED());
-	/* Right beside it is free */
+	/* IOVA right beside it is free */
 	EXPECT_EQ(0, map(self->fd, self->ioas_id, 15, 1));
 	EXPECT_EQ(0, map(self->fd, self->ioas_id, 32, 18));
 	EXPECT_EQ(0, map(self->fd, self->ioas_id, 54, 1));
@@ -178,7 +178,7 @@ TEST_F(iommufd, map_again_after_unmap)
 	}
 }
 
-/* What IOVA_RANGES reports can be mapped to its ends, and nothing beside it */
+/* Usable ranges can be mapped to their ends, and no IOVA beside them */
 TEST_F(iommufd, map_at_the_edges_of_usable_iova)
 {
 	struct iommu_iova_range ranges[64];
@@ -253,14 +253,14 @@ TEST_F(iommufd, chosen_iova_is_free)
 		EXPECT_EQ(0, iovas[i] % PAGE);
 	}
 	EXPECT_EQ(IF_ATTACHED(32), PINNED());
-	/* Each is there, alone, where the kernel said */
+	/* Each mapping is at the IOVA that the kernel returned, alone */
 	for (i = 0; i < ARRAY_LEN(iovas); i++)
 		EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas_id, iovas[i],
 					PAGE));
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* So that huge pages of memory can be huge pages of the IOMMU */
+/* This lets huge pages of memory be huge pages of the IOMMU */
 TEST_F(iommufd, chosen_iova_has_the_low_bits_of_the_memory)
 {
 	static const struct {
@@ -306,7 +306,7 @@ TEST_F(iommufd, chosen_iova_is_usable)
 	}
 }
 
-/* With all else taken but a hole, the hole is found, and then nothing is */
+/* If all IOVA but a hole is mapped, the hole is chosen, and then none */
 TEST_F(iommufd, chosen_iova_in_the_last_hole)
 {
 	struct iommu_iova_range allowed = { AT, AT + N * PAGE - 1 };
@@ -348,7 +348,7 @@ TEST_F(iommufd, chosen_iova_that_cannot_be_returned)
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* The kernel writes back what it was given, too. */
+/* The kernel writes a fixed IOVA back, too. */
 TEST_F(iommufd, fixed_iova_that_cannot_be_returned)
 {
 	struct iommu_ioas_map arg = {
@@ -387,7 +387,7 @@ TEST_F(iommufd, unmap_removes_what_is_inside)
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* A range that cuts a mapping removes nothing, not even what is inside it */
+/* A range that splits a mapping removes none, not even those inside it */
 TEST_F(iommufd, unmap_a_part)
 {
 	static const struct {
@@ -398,10 +398,10 @@ TEST_F(iommufd, unmap_a_part)
 		{ 12, 4 },	/* inside */
 		{ 0, 11 },	/* over the start, a whole one before */
 		{ 11, 30 },	/* over the end, a whole one after */
-		{ 0, 35 },	/* a whole one, the next cut */
+		{ 0, 35 },	/* a whole one, and a part of the next */
 		{ 10, 9 },	/* all but the end */
 		{ 11, 9 },	/* all but the start */
-		{ 3, 29 },	/* cuts the first and the last */
+		{ 3, 29 },	/* splits the first and the last */
 	};
 	unsigned int i;
 	__u64 length;
@@ -551,7 +551,7 @@ TEST_F(iommufd, copy_a_part)
 	EXPECT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id, 4 * PAGE,
 			       to + 4 * PAGE, AT + 6 * PAGE));
 	EXPECT_EQ(IF_ATTACHED(16), PINNED());
-	/* Only what is still copied stays pinned */
+	/* Only pages that have a copy stay pinned */
 	ASSERT_EQ(0, unmap(self->fd, self->ioas_id, 0, 16));
 	EXPECT_EQ(IF_ATTACHED(6), PINNED());
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, to, PAGE));
@@ -634,7 +634,7 @@ TEST_F(iommufd, copy_cannot_add_write_permission)
 	EXPECT_EQ(0, ioas_copy_flags(self->fd, FIXED | READABLE, self->ioas_id,
 				     self->ioas_id, 4 * PAGE, &iova, AT));
 
-	/* Also when only the second of two is not writeable */
+	/* Fails, too, if only the second of two is not writeable */
 	ASSERT_EQ(8 * PAGE, ioas_empty(self->fd, self->ioas_id));
 	ASSERT_EQ(0, map(self->fd, self->ioas_id, 0, 4));
 	iova = AT + 4 * PAGE;
@@ -683,7 +683,7 @@ TEST_F(iommufd, copy_over_a_mapping)
 				     4 * PAGE, AT - PAGE, AT));
 	EXPECT_EQ(-EEXIST, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
 				     PAGE, AT + 7 * PAGE, AT));
-	/* What was copied before the collision is gone as well */
+	/* The part copied before the collision is gone, too */
 	EXPECT_EQ(-EEXIST, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
 				     8 * PAGE, to, AT));
 	EXPECT_EQ(IF_ATTACHED(9), PINNED());

@@ -58,7 +58,7 @@ static void *file_mmap(int file, size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The same file, opened anew */
+/* Open the file anew */
 static int file_reopen(int file, int flags)
 {
 	char path[64];
@@ -83,7 +83,7 @@ FIXTURE_VARIANT(file)
 	__u32 scratch;
 };
 
-/* What it is, whether shmem has huge pages, bytes of scratch memory */
+/* Kind, whether shmem has huge pages, bytes of scratch memory */
 FIXTURE_VARIANT_ADD(file, memfd) { MEMFD, false, SCRATCH };
 FIXTURE_VARIANT_ADD(file, memfd_little_scratch) { MEMFD, false, 24 };
 FIXTURE_VARIANT_ADD(file, memfd_thp) { MEMFD, true, SCRATCH };
@@ -150,7 +150,7 @@ static bool is_zero(const char *p, size_t length)
 	return !*p && !memcmp(p, p + 1, length - 1);
 }
 
-/* Holes that nobody has mapped, ever */
+/* Holes that nobody has ever mapped */
 TEST_F(file, of_holes)
 {
 	char *p;
@@ -180,7 +180,7 @@ TEST_F(file, that_a_process_has_written)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* Some of it is there, some is not */
+/* Some pages are there, some are not */
 TEST_F(file, with_holes)
 {
 	char *p = file_mmap(self->file, SIZE);
@@ -196,7 +196,7 @@ TEST_F(file, with_holes)
 		ASSERT_EQ(i % (3 * PAGE) ? 0 : 'x', p[i]);
 }
 
-/* Reserved, but never cleared: that must have happened when it is pinned */
+/* Allocated, but never cleared: pages must be clear when they are pinned */
 TEST_F(file, that_was_preallocated)
 {
 	char *p;
@@ -313,7 +313,7 @@ TEST_F(file, that_is_open_for_less)
 	EXPECT_EQ(PAGES, PINNED());
 	close(ro);
 	close(wo);
-	/* What is mapped without that right cannot get it */
+	/* A mapping without write permission cannot get it by a copy */
 	EXPECT_EQ(-EPERM, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
 				    PAGE, AT + SIZE, AT));
 }
@@ -373,7 +373,7 @@ TEST_F(file, with_a_hole_punched_after_map)
 			       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 			       HUGE));
 	EXPECT_EQ(PAGES, PINNED());
-	/* The device keeps what was there; the file has something new */
+	/* The device keeps the old page; the file has a new one */
 	EXPECT_EQ(-EINVAL, check(self, p, PAGE, AT));
 	EXPECT_EQ(0, check(self, p + HUGE, HUGE, AT + HUGE));
 	ASSERT_EQ(0, unmap(self, AT, SIZE));
@@ -424,14 +424,14 @@ TEST_F(file, that_a_software_device_reaches_too)
 	EXPECT_EQ('x', buf[0]);
 	EXPECT_EQ('y', buf[1]);
 
-	/* It drops its item when the memory is unmapped */
+	/* The access drops its item when the memory is unmapped */
 	EXPECT_EQ(0, unmap(self, AT, SIZE));
 	EXPECT_EQ(0, PINNED());
 	EXPECT_EQ(-ENOENT, access_unpin(self->fd, soft, id));
 	close(soft);
 }
 
-/* Without a device only the software device pins, and only what it wants */
+/* Without a device only the software device pins, and only its range */
 TEST_F(file, that_only_a_software_device_reaches)
 {
 	char *p = file_mmap(self->file, SIZE), byte;
@@ -451,7 +451,7 @@ TEST_F(file, that_only_a_software_device_reaches)
 	EXPECT_EQ('x', byte);
 	EXPECT_EQ(2, PINNED());
 
-	/* What is pinned stays; what is not is no part of the file any more */
+	/* Pinned pages stay; other pages are not of the file any more */
 	ASSERT_EQ(0, ftruncate(self->file, 0));
 	byte = 0;
 	EXPECT_EQ(0, access_rw(self->fd, soft, AT + PAGE, 1, &byte, 0));
@@ -474,7 +474,7 @@ TEST_F(file, at_an_iova_that_fits_huge_pages)
 	EXPECT_EQ(PAGE, iova & (HUGE - 1));
 }
 
-/* With the pages of others reserved, there are none for holes */
+/* If the huge pages are reserved by others, there are none for holes */
 TEST_F(file, without_a_huge_page_left)
 {
 	char *others;
@@ -488,7 +488,7 @@ TEST_F(file, without_a_huge_page_left)
 	EXPECT_EQ(0, PINNED());
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
 	EXPECT_EQ(0, map_file(self, 0, HUGE, AT));
-	/* And they have them */
+	/* The others can use their pages */
 	memset(others, 'x', 5 * HUGE);
 	ASSERT_EQ(0, munmap(others, 5 * HUGE));
 	EXPECT_EQ(0, map_file(self, HUGE, HUGE, AT + HUGE));
@@ -530,7 +530,7 @@ TEST_F(file, sealed_against_writing)
 	}
 }
 
-/* As for a user mapping, pinned or not */
+/* As with a user mapping, whether pages are pinned or not */
 TEST_F(file, cannot_be_sealed_while_writeable)
 {
 	if (!can_seal(variant))
@@ -664,7 +664,7 @@ TEST_F(map_file, arguments)
 	bad = arg;
 	bad.size = 39;
 	EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_IOAS_MAP_FILE, &bad));
-	/* The answer cannot be written: nothing is mapped */
+	/* If the result cannot be written, nothing is mapped */
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_IOAS_MAP_FILE,
 				read_only(&arg, sizeof(arg))));
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
@@ -674,7 +674,7 @@ TEST_F(map_file, arguments)
 	EXPECT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* The end of a file need not be one of a page */
+/* A file may end in the middle of a page */
 TEST_F(map_file, that_ends_in_a_page)
 {
 	ASSERT_EQ(0, ftruncate(self->file, PAGE + HALF));
@@ -686,7 +686,7 @@ TEST_F(map_file, that_ends_in_a_page)
 	EXPECT_EQ(PAGE + HALF, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* Memory that is allocated beyond the end is not of the file */
+/* Memory that is allocated beyond the end does not belong to the file */
 TEST_F(map_file, preallocated_past_the_end)
 {
 	ASSERT_EQ(0, fallocate(self->file, FALLOC_FL_KEEP_SIZE, 0, 8 * PAGE));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is mapped and what is pinned, at every alignment: with every number of
- * domains, with and without huge pages, with much scratch memory and next to
- * none, mapped and copied.
+ * Mapped and pinned pages at every alignment: with every number of domains,
+ * with and without huge pages, with much scratch memory and next to none,
+ * mapped and copied.
  */
 #include <sys/resource.h>
 
@@ -13,9 +13,10 @@
 #define MEMORY		(64 * PAGE)
 
 /*
- * What one IOAS has: no domain, one of the mock, two of it, or one of it and
- * that of an edu device behind the real IOMMU, to whose pages everything is
- * aligned then.  Memory is mapped, or mapped elsewhere and copied.
+ * The domains of one IOAS: none, one of the mock, two of the mock, or one of
+ * the mock and one of an edu device behind the real IOMMU, to whose pages
+ * everything is aligned then.  Memory is mapped, or mapped in another IOAS and
+ * copied.
  */
 enum domains { NONE, ONE, TWO, REAL };
 
@@ -28,8 +29,8 @@ FIXTURE(matrix)
 	struct mock_dev dev;
 	__u32 hwpt_id[2];	/* of the mock */
 	unsigned int hwpts;
-	__u64 step;	/* what everything is a multiple of */
-	__u32 refs;	/* pins of what is mapped once */
+	__u64 step;	/* all offsets and lengths are multiples of this */
+	__u32 refs;	/* pins of a page that is mapped once */
 	char *memory;
 	long pinned;
 };
@@ -99,7 +100,7 @@ FIXTURE_SETUP(matrix)
 		self->hwpt_id[self->hwpts++] = self->dev.hwpt_id;
 	}
 	if (variant->domains == TWO) {
-		/* Without a device it is filled like any */
+		/* A page table without a device is filled like any other */
 		ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id,
 					self->ioas_id, 0, &self->hwpt_id[1]));
 		self->hwpts++;
@@ -149,7 +150,7 @@ static int do_map_somewhere(struct _test_data_matrix *self,
 	return ioas_unmap(self->fd, self->src_id, SRC, length) ?: rc;
 }
 
-/* Is va mapped at iova, in each domain?  Then 0, and also without any. */
+/* 0 if va is mapped at iova in each domain, or if there is no domain */
 static int check_map(struct _test_data_matrix *self, const void *va,
 		     __u64 length, __u64 iova)
 {
@@ -162,7 +163,7 @@ static int check_map(struct _test_data_matrix *self, const void *va,
 	return rc;
 }
 
-/* And is it in none?  Then 0. */
+/* 0 if it is mapped in no domain */
 static int check_not(struct _test_data_matrix *self, const void *va,
 		     __u64 length, __u64 iova)
 {
@@ -238,7 +239,7 @@ TEST_F(matrix, every_alignment_of_many_pages)
 	EXPECT_EQ(0, mock_refs_of(self->fd, self->memory, MEMORY, 0));
 }
 
-/* Pages of 1 MiB, and what is left before and after them */
+/* Pages of 1 MiB, and small pages before and after them */
 TEST_F(matrix, huge_pages_and_what_is_beside)
 {
 	const __u64 lengths[] = {
@@ -256,7 +257,7 @@ TEST_F(matrix, huge_pages_and_what_is_beside)
 		for (j = 0; j < ARRAY_LEN(shifts); j++) {
 			if (!aligned(self, shifts[j]))
 				continue;
-			/* IOVA and memory are shifted alike, then only one */
+			/* Shift both IOVA and memory, then only one of them */
 			map_check_unmap(_metadata, self, variant,
 					memory + MiB / 2 + shifts[j],
 					lengths[i], AT + MiB / 2 + shifts[j]);
@@ -366,7 +367,7 @@ TEST_F(matrix, copies_share_pins)
 			       AT + 16 * MiB));
 }
 
-/* What is mapped before a device comes is mapped for it, too */
+/* Attach maps what was mapped before, too */
 TEST_F(matrix, attach_fills)
 {
 	struct mock_dev dev;
@@ -427,7 +428,7 @@ TEST_F(matrix, usable_iova)
 	EXPECT_EQ(self->hwpts ? MOCK_APERTURE_START : 0, ranges[0].start);
 	EXPECT_EQ(self->hwpts ? MOCK_APERTURE_LAST : ALL, ranges[0].last);
 
-	/* All of it, and nothing beside it */
+	/* All of the mapping, and nothing beside it */
 	if (!self->hwpts)
 		return;
 	EXPECT_EQ(0, do_map(self, variant, self->memory, PAGE,
@@ -444,7 +445,7 @@ TEST_F(matrix, usable_iova)
 			       MOCK_APERTURE_LAST + 1UL - PAGE));
 }
 
-/* Bad memory at the end: what was pinned and mapped before it is undone */
+/* Bad memory at the end: pins and maps before it are undone */
 TEST_F(matrix, map_that_fails_leaves_nothing)
 {
 	int rc = self->hwpts ? -EFAULT : 0;
@@ -474,7 +475,7 @@ static void unmap_is_refused(struct __test_metadata *_metadata,
 				      length));
 }
 
-/* Bytes, when there is no IOMMU that has pages; it refuses what it cannot map */
+/* Any bytes, without an IOMMU; with one, only what it can map */
 TEST_F(matrix, every_byte)
 {
 	static const __u64 edges[] = {
@@ -582,7 +583,7 @@ TEST_F(matrix, holes)
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, MEMORY, 0));
 }
 
-/* Pages count that a mapping touches, once for all its copies. */
+/* All pages that a mapping touches count, once for all its copies. */
 TEST_F(matrix, limit)
 {
 	const struct rlimit limit = { 8 * PAGE, 8 * PAGE };
@@ -593,7 +594,7 @@ TEST_F(matrix, limit)
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
 	ASSERT_EQ(0, may_lock(false));
 	if (step == HALF) {
-		/* Nine pages, of the first and the last a half */
+		/* Nine pages, half of the first and half of the last */
 		EXPECT_EQ(rc, do_map(self, variant, va + HALF, 8 * PAGE, AT));
 		EXPECT_EQ(rc ? 0 : 8 * PAGE,
 			  (__u64)ioas_empty(self->fd, self->ioas_id));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of a device's MMIO, of which the mock makes regions: how they are
- * mapped, and in which page tables, while the region comes and goes.  With real
- * devices: selftests/vfio/bar.
+ * Mappings of a device's MMIO, of which the mock makes regions: their place in
+ * page tables, while the region is revoked and restored.  selftests/vfio/bar
+ * tests this with real devices.
  */
 #include "access.h"
 #include "hwpt.h"
@@ -41,7 +41,7 @@ FIXTURE_TEARDOWN(mmio)
 
 #define map_all()	ioas_map(self->fd, self->ioas, self->mmio, LENGTH, AT)
 
-/* All of it is in a page table at AT: 0, or it is not: ENOENT */
+/* 0 if a page table has all of the region at AT, else ENOENT */
 #define check(hwpt_id)							\
 	mock_check_mmio(self->fd, hwpt_id, self->region, 0, LENGTH, AT, 1)
 
@@ -51,7 +51,7 @@ TEST_F(mmio, is_not_mapped_as_memory_is)
 
 	ASSERT_EQ(0, map_all());
 	EXPECT_EQ(0, check(self->dev.hwpt_id));
-	/* What the mock looks for is what it warns of */
+	/* The mock looks for the mappings that it warns of */
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas, memory, PAGE, AT + LENGTH));
 	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id, memory, PAGE,
 				    AT + LENGTH));
@@ -74,7 +74,7 @@ TEST_F(mmio, may_only_be_read)
 	EXPECT_EQ(-EINVAL, check(self->dev.hwpt_id));
 }
 
-/* Any part, through a part of it that is mapped by the process */
+/* Map any part, by an address of a part that the process has mapped */
 TEST_F(mmio, begins_where_the_address_does)
 {
 	char *part = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -106,7 +106,7 @@ TEST_F(mmio, page_by_page)
 	EXPECT_EQ(0, check(dev.hwpt_id));
 }
 
-/* What devices cannot be made to see is not mapped, at once or page by page. */
+/* If a domain's iotlb_sync_map fails, nothing is mapped. */
 TEST_F(mmio, not_seen_is_not_mapped)
 {
 	int huge;
@@ -141,7 +141,7 @@ TEST_F(mmio, goes_from_all_page_tables_and_comes_back)
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(-ENOENT, check(hwpt[i]));
 
-	/* One more meanwhile */
+	/* One more page table meanwhile */
 	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas, 0,
 				&hwpt[2]));
 	EXPECT_EQ(-ENOENT, check(hwpt[2]));
@@ -149,7 +149,7 @@ TEST_F(mmio, goes_from_all_page_tables_and_comes_back)
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(0, check(hwpt[i]));
 
-	/* The first goes, reachable; the second while nothing is */
+	/* The first goes while MMIO is reachable; the second while it is not */
 	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(-ENOENT, iommu_destroy(self->fd, hwpt[0]));
 	EXPECT_EQ(0, check(hwpt[1]));
@@ -159,7 +159,7 @@ TEST_F(mmio, goes_from_all_page_tables_and_comes_back)
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 1));
 	EXPECT_EQ(0, check(hwpt[2]));
 
-	/* And the last */
+	/* The last one goes */
 	ASSERT_EQ(0, iommu_destroy(self->fd, hwpt[2]));
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 0));
 	EXPECT_EQ(0, mock_mmio_set(self->fd, self->region, 1));
@@ -186,7 +186,7 @@ TEST_F(mmio, leads_nowhere_when_its_driver_is_gone)
 	ASSERT_EQ(0, map_all());
 	ASSERT_EQ(0, munmap(self->mmio, LENGTH));
 	ASSERT_EQ(0, close(self->region));
-	/* None of it is anywhere, by whatever region it is looked for */
+	/* No page table has any of it, whichever region is looked for */
 	EXPECT_EQ(-ENOENT, mock_check_mmio(self->fd, self->dev.hwpt_id, other,
 					   0, LENGTH, AT, 1));
 	EXPECT_EQ(-EEXIST, ioas_map(self->fd, self->ioas, small_pages(PAGE),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device and the process see the same memory, whatever kind it is and
- * whatever happens to the process: what one writes the other reads.
+ * The device and the process see the same memory, whatever its kind and
+ * whatever happens to the process: each reads the data that the other writes.
  */
 #include <sys/wait.h>
 
@@ -9,7 +9,7 @@
 #include "common.h"
 
 #define AT	(256 * HUGE)
-#define BACK	(257 * HUGE)	/* where the device puts what it read */
+#define BACK	(257 * HUGE)	/* IOVA for data that the device has read */
 #define NR_HUGE	"/proc/sys/vm/nr_hugepages"
 #define N	64		/* bytes of a transfer */
 
@@ -52,7 +52,7 @@ static char *get_read(void)
 {
 	char *p = get_anon();
 
-	/* Reading makes it the page of zeros that all processes share */
+	/* A read maps the page of zeros that all processes share */
 	return p && !p[0] ? p : NULL;
 }
 
@@ -230,7 +230,7 @@ FIXTURE_TEARDOWN(data)
 	EXPECT_EQ(0, write_file(NR_HUGE, "0"));
 }
 
-/* What the device reads at AT, by way of the page at BACK */
+/* Returns the byte that the device reads at AT, by way of the page at BACK. */
 static char device_reads(struct edu *edu, char *back)
 {
 	int i;
@@ -261,14 +261,14 @@ TEST_F(data, process_sees_what_the_device_writes)
 	ASSERT_EQ(0, edu_from_memory(&self->edu, BACK, N));
 	rc = edu_to_memory(&self->edu, AT, N);
 	ASSERT_EQ(0, rc);
-	/* A mapping that is only readable stops it */
+	/* A mapping that is only readable stops the write */
 	rc = variant->flags & WRITEABLE ? 'd' : 'p';
 	EXPECT_EQ(rc, self->p[0]);
 	EXPECT_EQ(rc, self->p[N - 1]);
 	EXPECT_EQ('p', self->p[N]);
 }
 
-/* Copy on write gives the page that is pinned to the parent, not the child */
+/* Copy on write leaves the pinned page to the parent, not to the child */
 TEST_F(data, fork_does_not_part_them)
 {
 	pid_t pid;
@@ -292,7 +292,7 @@ TEST_F(data, fork_does_not_part_them)
 	EXPECT_EQ('3', device_reads(&self->edu, self->back));
 }
 
-/* Whatever else the process's address has meanwhile */
+/* The address of the process may have other memory meanwhile */
 TEST_F(data, munmap_parts_them)
 {
 	memset(self->p, '1', N);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Frames in any order: each page of IOVA gets its own, however many of them follow
- * one another, and wherever a mapping begins and ends.  And pages are dirty once a
- * device may have written to them.
+ * Physical pages in any order: each page of IOVA gets its own PFN, whatever the
+ * contiguous PFN ranges, and wherever a mapping begins and ends.  And pages are
+ * dirty once a device may have written to them.
  */
 #include <signal.h>
 #include <sys/mman.h>
@@ -20,8 +20,8 @@
 #define KPF_DIRTY	4
 
 /*
- * Memory of a file, mapped page by page: the offset in it says which frame it is,
- * surely if the file is in huge pages, and mostly if not.
+ * Memory of a file, mapped page by page: consecutive offsets have consecutive
+ * PFNs, always if the file is in huge pages, and mostly if not.
  */
 FIXTURE(frames)
 {
@@ -36,10 +36,10 @@ FIXTURE(frames)
 
 FIXTURE_VARIANT(frames)
 {
-	unsigned int longest;	/* run of pages that follow one another */
-	unsigned int gap;	/* every so many pages one of a longer run */
+	unsigned int longest;	/* most pages in a contiguous PFN range */
+	unsigned int gap;	/* pages from one longer range to the next */
 	bool huge;		/* the file is in huge pages */
-	bool by_page;		/* those of the IOMMU are not allowed */
+	bool by_page;		/* huge pages of the IOMMU are not allowed */
 };
 
 FIXTURE_VARIANT_ADD(frames, single) { .longest = 1 };
@@ -56,7 +56,7 @@ static unsigned int pick(unsigned int *seed, unsigned int n)
 	return rand_r(seed) % n;
 }
 
-/* What is one run in the file is one mapping: many of them take long. */
+/* Map a range of the file at once: many small mappings take long. */
 static int remap(char *va, int file, unsigned long page, unsigned long frame,
 		 unsigned long npages)
 {
@@ -65,7 +65,7 @@ static int remap(char *va, int file, unsigned long page, unsigned long frame,
 		    frame * PAGE) == MAP_FAILED ? -errno : 0;
 }
 
-/* Backwards, but for runs that go forward */
+/* Lay the file out backwards, but for ranges that go forward. */
 static char *lay_out(unsigned int longest, unsigned int gap, bool in_huge_pages,
 		     unsigned int *seed)
 {
@@ -128,9 +128,9 @@ FIXTURE_TEARDOWN(frames)
 }
 
 /*
- * Map bytes from @start on, or copy them from the IOAS @from, look, and unmap them.
- * Only what is mapped from a border of chunks on, and not short, has its chunks
- * where the memory has.  Returns 0 or a line number.
+ * Map bytes from @start on, or copy them from the IOAS @from, check, and unmap
+ * them.  Only a mapping that begins at a border of chunks and is not short has
+ * its chunks where the memory has them.  Returns 0 or a line number.
  */
 static int go_through(int fd, __u32 ioas_id, __u32 from, __u32 hwpt_id,
 		      const char *va, size_t start, size_t length, long before)
@@ -186,7 +186,7 @@ TEST_F_TIMEOUT(frames, anywhere, 120)
 	size_t start, length;
 
 	for (i = 0; i < ROUNDS; i++) {
-		/* In units of half a page; most of them are small, for they are fast. */
+		/* In units of half a page; most are small, which is fast. */
 		most = i % 4 ? 40 : NPAGES * 2;
 		length = 1 + pick(&self->seed, most);
 		start = pick(&self->seed, NPAGES * 2 - length + 1);
@@ -197,7 +197,7 @@ TEST_F_TIMEOUT(frames, anywhere, 120)
 	}
 }
 
-/* What a copy shares is unpinned with the last that has it, page by page. */
+/* Pages that copies share are unpinned with the last copy, page by page. */
 TEST_F(frames, unpinned_in_parts)
 {
 	const size_t length = 2 * HUGE, part = 100 * PAGE;
@@ -222,7 +222,7 @@ TEST_F(frames, unpinned_in_parts)
 	EXPECT_EQ(self->pinned, pinned());
 }
 
-/* A map that is killed in between has mapped all, or nothing is left of it. */
+/* A map that is killed has mapped everything, or leaves nothing. */
 TEST_F_TIMEOUT(frames, killed_in_the_middle, 120)
 {
 	const size_t length = NPAGES * PAGE;
@@ -251,7 +251,7 @@ TEST_F_TIMEOUT(frames, killed_in_the_middle, 120)
 	}
 }
 
-/* What devices cannot be made to see is not mapped, in whatever step it fails. */
+/* If a domain's iotlb_sync_map fails, nothing is mapped, in any step. */
 TEST_F(frames, not_seen_is_not_mapped)
 {
 	const size_t length = NPAGES * PAGE;
@@ -322,7 +322,7 @@ FIXTURE_SETUP(dirtied)
 	self->va = anon(length);
 	ASSERT_NE(NULL, self->va);
 	ASSERT_EQ(0, madvise(self->va, length, MADV_NOHUGEPAGE));
-	/* The kernel hands out frames in order: so that not all are adjacent */
+	/* The kernel hands out pages in order: make some not adjacent. */
 	for (i = 0; i < length; i += 2 * PAGE)
 		self->va[i] = 1;
 	for (i = PAGE; i < length; i += 2 * PAGE)
@@ -342,7 +342,7 @@ FIXTURE_TEARDOWN(dirtied)
 	EXPECT_EQ(0, mock_unload());
 }
 
-/* How many pages the kernel holds to be dirty, -1 if some are not there */
+/* Number of pages that are dirty, -1 if some are not there */
 static size_t count_dirty(const char *va, size_t npages)
 {
 	size_t n = 0;
@@ -370,7 +370,7 @@ TEST_F(dirtied, if_a_device_could_write)
 	EXPECT_EQ(0, count_dirty(self->va, variant->npages));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->va, length, 0));
 
-	/* Then those that are dirty already are unpinned again. */
+	/* In the second round, pages are unpinned that are dirty already. */
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->va, length,
 				      AT));

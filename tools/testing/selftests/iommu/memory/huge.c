@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Huge pages of a process are pinned at once, and nobody can tell: what can come
- * between a huge page as it was and the frames that a device is given.  Each
- * test is a sentence of "Huge pages" in Documentation/memory.md.
+ * Huge pages of a process are pinned at once, with the same result as page by
+ * page: events that could come between the look at a huge page and the PFNs
+ * that a device is given.  Each test is a sentence of "Huge pages" in
+ * Documentation/memory.md.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -94,10 +95,10 @@ FIXTURE(huge)
 FIXTURE_VARIANT(huge)
 {
 	char *(*get)(size_t length);
-	const char *field;	/* of smaps: how much of it is in huge pages */
+	const char *field;	/* of smaps: the part in huge pages */
 	bool whole;		/* the kernel never maps a part of a huge page */
 	bool shared;
-	bool no_hint;		/* see iopt_is_huge(): only what decides is left */
+	bool no_hint;		/* see iopt_is_huge(): leave the decisive check */
 };
 
 FIXTURE_VARIANT_ADD(huge, anon)
@@ -173,7 +174,7 @@ FIXTURE_TEARDOWN(huge)
 	ioas_map(self->fd, self->ioas_id, self->va, MEMORY, AT)
 #define UNMAP_ALL()							\
 	ioas_unmap(self->fd, self->ioas_id, AT, MEMORY)
-/* Does the device see at AT + offset what the process has at va? */
+/* Does the device have, at AT + offset, the memory that va has? */
 #define SEES(va, offset, length)					\
 	mock_check_map(self->fd, self->dev.hwpt_id, va, length,		\
 		       AT + (offset))
@@ -222,8 +223,8 @@ TEST_F(huge, read_only_mapping)
 }
 
 /*
- * One page of a huge page was given back, and is another one now.  (Of shared
- * memory it is the same, but mapped by itself.)
+ * One page of a huge page was freed, and is another page now.  (Shared memory
+ * keeps the page, but maps it by itself.)
  */
 TEST_F(huge, a_page_was_replaced)
 {
@@ -277,7 +278,7 @@ TEST_F(huge, a_page_is_missing)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* The second half of one huge page is that of another. */
+/* The second half is that of another huge page. */
 TEST_F(huge, half_of_another_page)
 {
 	char *half = self->va + HUGE / 2;
@@ -290,7 +291,7 @@ TEST_F(huge, half_of_another_page)
 	EXPECT_EQ(0, SEES(self->va, 0, 2 * HUGE));
 }
 
-/* Addresses do not matter once something is pinned. */
+/* Addresses do not matter once memory is pinned. */
 TEST_F(huge, moves_to_another_address)
 {
 	char *to;
@@ -322,7 +323,7 @@ TEST_F(huge, is_unmapped_in_part)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* A child that says whether a range is as it was at the fork, when asked */
+/* A child that answers whether a range is as it was at the fork */
 struct witness {
 	pid_t pid;
 	int ask;
@@ -351,7 +352,7 @@ static int witness_start(struct witness *w, const char *va, size_t length)
 	return w->pid < 0 ? -errno : 0;
 }
 
-/* The exit code of the child, 0 if so, or -1 */
+/* The exit code of the child, 0 if the range is unchanged, or -1 */
 static int witness_ask(struct witness *w)
 {
 	int status;
@@ -362,7 +363,7 @@ static int witness_ask(struct witness *w)
 	return WEXITSTATUS(status);
 }
 
-/* Writing after a fork moves the writer unless what it has is pinned. */
+/* A write after a fork gives the writer a new page, unless it is pinned. */
 TEST_F(huge, the_parent_keeps_its_pages)
 {
 	struct witness w;
@@ -376,7 +377,7 @@ TEST_F(huge, the_parent_keeps_its_pages)
 	EXPECT_EQ(0, witness_ask(&w));
 }
 
-/* What a child shares is copied before a device may write to it. */
+/* Memory that a child shares is copied before a device may write to it. */
 TEST_F(huge, the_child_keeps_its_content)
 {
 	struct witness w;
@@ -391,7 +392,7 @@ TEST_F(huge, the_child_keeps_its_content)
 	EXPECT_EQ(0, witness_ask(&w));
 }
 
-/* So is what it shares of a huge page whose first half it does not have. */
+/* Also if the child shares only the second half of a huge page. */
 TEST_F(huge, the_child_keeps_its_half)
 {
 	char *half = self->va + HUGE + HUGE / 2;
@@ -410,7 +411,7 @@ TEST_F(huge, the_child_keeps_its_half)
 	EXPECT_EQ(0, witness_ask(&w));
 }
 
-/* With nobody left to share it, it may be written again as it is, or copied. */
+/* Memory that is no longer shared may be written to, or copied. */
 TEST_F(huge, the_child_is_gone)
 {
 	struct witness w;
@@ -435,7 +436,7 @@ static int swap_on(void)
 
 	if (system("../../vm/bind nvme " DISK))
 		return -ENODEV;
-	/* It looks for its namespaces in the background. */
+	/* The driver looks for namespaces in the background. */
 	for (i = 0; fd < 0 && i < 200 * time_factor(); i++) {
 		usleep(50000);
 		fd = open(SWAP, O_WRONLY | O_CLOEXEC);
@@ -486,7 +487,7 @@ TEST_F(huge, is_not_split)
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 	EXPECT_EQ((long)NPAGES, PINNED());
 
-	/* As soon as it may be, it is. */
+	/* Once they are unpinned, huge pages are split. */
 	EXPECT_EQ(0, UNMAP_ALL());
 	ASSERT_EQ(0, split_all(self->va));
 	EXPECT_EQ(0, smaps_kib(self->va, variant->field));
@@ -509,7 +510,7 @@ TEST_F(huge, is_not_swapped_out)
 	EXPECT_EQ(0, swap_off());
 }
 
-/* Map it by pages, and have the kernel make a huge page of them: a new one. */
+/* Have the kernel make a new huge page of memory that is mapped by pages. */
 static int collapse(char *va)
 {
 	if (mprotect(va, PAGE, PROT_READ) ||
@@ -538,7 +539,7 @@ TEST_F(huge, is_not_moved)
 	EXPECT_NE(frame, frame_of(va));
 }
 
-/* Whoever attaches a device pins what the owner has mapped, page by page. */
+/* A process that attaches pins memory of the one that mapped, by pages. */
 TEST_F(huge, is_pinned_by_another_process)
 {
 	struct mock_dev dev;
@@ -569,7 +570,7 @@ TEST_F(huge, is_pinned_by_another_process)
 	close(rc[1]);
 }
 
-/* The pins are those of single pages: a part of them can go. */
+/* Each page has its own pin: a part of a huge page can be unpinned. */
 TEST_F(huge, is_unpinned_in_part)
 {
 	struct mock_dev dev;
@@ -604,7 +605,7 @@ struct racer {
 	unsigned long rounds;
 };
 
-/* Huge pages, and then not, and again */
+/* Split huge pages and collapse them, again and again. */
 static void *race(void *arg)
 {
 	struct racer *r = arg;
@@ -650,12 +651,12 @@ TEST_F_TIMEOUT(huge, races_with_what_splits_it, 120)
 	EXPECT_EQ(0, SEES(self->va, 0, MEMORY));
 }
 
-/* A thread that does something to a huge page, once as that is mapped */
+/* A thread that acts on a huge page, once while it is being mapped */
 struct rival {
 	bool (*act)(struct rival *r);
 	char *va;		/* a new huge page for each round */
 	char *page;		/* one of its pages */
-	char *aside;		/* room for that */
+	char *aside;		/* address to put the page aside */
 	atomic_bool *written;	/* shared with children */
 	bool whole;
 	unsigned int seed;
@@ -673,7 +674,7 @@ static long now_ns(void)
 	return t.tv_sec * 1000000000L + t.tv_nsec;
 }
 
-/* Up to this long, of any length alike */
+/* Wait for a random time below this. */
 static void dawdle(unsigned int *seed, long ns)
 {
 	long end = now_ns() + ns * (rand_r(seed) % 1024) / 1024;
@@ -697,7 +698,7 @@ static void *rival_run(void *arg)
 	return NULL;
 }
 
-/* The rival acts before, while or after what follows is done. */
+/* Let the rival act before, during or after the code that follows. */
 static void rival_begin(struct rival *r, unsigned int *seed)
 {
 	r->begun++;
@@ -722,8 +723,8 @@ static unsigned int sum(const char *va, const char *end)
 }
 
 /*
- * Have a child that sees no change of what it has, not even once all is written.
- * Every other time it does not have the first half of a huge page.
+ * Have a child whose memory does not change, not even after all is written.
+ * Every other time it lacks the first half of a huge page.
  */
 static bool fork_once(struct rival *r)
 {
@@ -783,7 +784,7 @@ TEST_F_TIMEOUT(huge, races_with_fork, 120)
 	munmap(r.written, PAGE);
 }
 
-/* Take a page away, and have another one there. */
+/* Replace a page by another one. */
 static bool replace_once(struct rival *r)
 {
 	long start = now_ns();
@@ -800,8 +801,8 @@ static bool replace_once(struct rival *r)
 }
 
 /*
- * The device has one of the two, and all others, or there was none.  It has the
- * latter if that was there before it was mapped.
+ * The device has one of the two pages, and all other pages, or the map failed.
+ * It has the new page if that was there before the map.
  */
 TEST_F_TIMEOUT(huge, races_with_a_replaced_page, 120)
 {
@@ -858,8 +859,8 @@ TEST_F_TIMEOUT(huge, races_with_a_replaced_page, 120)
 }
 
 /*
- * Two processes that map at least 1 GiB of a file of hugetlbfs, aligned to that,
- * share the tables that have its huge pages.
+ * Two processes that map at least 1 GiB of a file of hugetlbfs, aligned to 1
+ * GiB, share the tables of its huge pages.
  */
 #define GiB		(512 * HUGE)
 
@@ -880,11 +881,11 @@ static long faults_of(const char *va, size_t length)
 	return after.ru_minflt - before.ru_minflt;
 }
 
-/* Come to share the tables, and leave them, until the parent is gone. */
+/* Share the tables, and unshare them, until the parent is gone. */
 static void share_tables(char *va, int file, int started, pid_t parent)
 {
 	for (bool first = true; getppid() == parent; first = false) {
-		/* One fault was for all that the parent has in its table. */
+		/* One fault maps all pages of the parent's table. */
 		faults_of(va, PAGE);
 		if (faults_of(va, MEMORY) && first)
 			_exit(1);
@@ -925,7 +926,7 @@ TEST_F_TIMEOUT(huge, has_shared_tables, 120)
 		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, va, MEMORY, AT));
 		ASSERT_EQ((long)NPAGES, PINNED());
 		ASSERT_EQ(0, SEES(va, 0, MEMORY));
-		/* With a table of its own to begin with, too */
+		/* Begin with a table of its own, too */
 		ASSERT_EQ(0, munmap(va, GiB));
 		ASSERT_EQ(va, map_gib(va, file));
 		ASSERT_EQ(0, SEES(va, 0, MEMORY));

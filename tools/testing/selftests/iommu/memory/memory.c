@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What kinds of memory can be mapped, and when it is pinned: as long as it is
- * mapped and a device is attached, once, and not a page more.
+ * Kinds of memory that can be mapped, and the time for which it is pinned: as
+ * long as it is mapped and a device is attached, once, and not a page more.
  */
 #include <sys/mman.h>
 #include <linux/vfio.h>
@@ -326,7 +326,7 @@ TEST_F(memory, close_unpins)
 	ASSERT_EQ(0, map_with(self->fd, self->ioas_id, PERMISSION, self->p,
 			      variant->length, AT));
 	EXPECT_EQ(PAGES, PINNED());
-	/* The teardown closes the two, and looks */
+	/* The teardown closes the two files, and checks */
 }
 
 TEST_F(memory, page_by_page)
@@ -377,7 +377,7 @@ TEST_F(memory, copies_are_pinned_once)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* Memory that is not there */
+/* Memory that is missing */
 
 FIXTURE(hole)
 {
@@ -441,7 +441,7 @@ FIXTURE_SETUP(hole)
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
 	ASSERT_LE(0, self->dev);
-	/* First, so that it does not fill the hole */
+	/* Allocate it first, so that it does not fill the hole */
 	self->good = get_populated(8 * PAGE);
 	ASSERT_NE(NULL, self->good);
 	self->p = get_populated(variant->length);
@@ -475,7 +475,7 @@ TEST_F(hole, map_leaves_nothing)
 				    variant->length, AT));
 	EXPECT_EQ(0, PINNED());
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
-	/* The IOVA is free: what is there of the memory can be mapped there */
+	/* The IOVA is free: memory before the hole can be mapped there */
 	if (variant->at)
 		EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, self->p,
 				      variant->at, AT));
@@ -500,7 +500,7 @@ TEST_F(hole, attach_leaves_nothing)
 			      AT + variant->length));
 	EXPECT_EQ(-EFAULT, vfio_attach(self->dev, self->ioas_id, NULL));
 	EXPECT_EQ(0, PINNED());
-	/* Without the one that has the hole it works */
+	/* Without the mapping that has the hole, attach works */
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, variant->length));
 	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
 	EXPECT_EQ(16, PINNED());
@@ -527,7 +527,7 @@ TEST_F(hole, copy_to_a_device_leaves_nothing)
 
 /* Of a process, and with several devices */
 
-/* Without a device they are found to be none when one is attached. */
+/* Without a device, the error is found when one is attached. */
 TEST_F(iommufd, kernel_addresses_are_no_memory)
 {
 	static const struct {
@@ -558,7 +558,7 @@ TEST_F(iommufd, kernel_addresses_are_no_memory)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* It is mapped, see ../../vfio/bar.c, but not as something that can be pinned */
+/* Device memory can be mapped, see ../../vfio/bar.c, but not pinned */
 TEST_F(iommufd, device_memory_is_no_memory)
 {
 	struct vfio_region_info region = {
@@ -599,7 +599,7 @@ TEST_F(iommufd, memory_that_went_before_attach)
 	EXPECT_EQ(8 * PAGE, ioas_empty(self->fd, self->ioas_id));
 }
 
-/* Several devices: what all of them see is pinned once */
+/* Several devices: memory that all of them see is pinned once */
 
 FIXTURE(devices)
 {
@@ -619,7 +619,7 @@ FIXTURE_SETUP(devices)
 	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
-	/* A group is bound only when nothing of it has a driver of the host */
+	/* Bind fails while any device of the group has a host driver */
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pci_bind(bdf[i], "vfio-pci"));
 	for (i = 0; i < 3; i++) {
@@ -688,7 +688,7 @@ TEST_F(devices, copies_in_two_ioas_pin_once)
 	EXPECT_EQ(48, PINNED());
 	ASSERT_EQ(0, vfio_detach(self->dev[1]));
 	EXPECT_EQ(0, PINNED());
-	/* Attached again, the copy is pinned from the memory it came from */
+	/* With a device again, the copy pins the memory that it came from */
 	ASSERT_EQ(0, vfio_attach(self->dev[1], other, NULL));
 	EXPECT_EQ(48, PINNED());
 	EXPECT_EQ(48 * PAGE, ioas_empty(self->fd, other));

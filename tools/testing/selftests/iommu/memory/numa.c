@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory of more than one NUMA node: what is pinned is counted where it is.
+ * Memory of more than one NUMA node: pinned pages are counted in their node.
  */
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
@@ -30,13 +30,13 @@ FIXTURE_VARIANT_ADD(nodes, one_page_each) { NNODES };
 FIXTURE_VARIANT_ADD(nodes, some_pages) { 16 };
 FIXTURE_VARIANT_ADD(nodes, many_pages) { 1200 };
 
-/* Pages of a node that are pinned, -1 if it cannot be told */
+/* Number of pinned pages of a node, -1 if it is not known */
 static long pinned_of_node(int node)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), NODE "%d/vmstat", node);
-	/* The first has the kernel sum up what it counts by CPU. */
+	/* pinned() has the kernel sum up the counts of CPUs. */
 	return pinned() < 0 ? -1 : pinned_of(path);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many helpers fault in much memory, where they may run, and how nice they
- * are: what /proc says of them while a call goes on.
+ * The number of workers that fault in much memory, their CPUs and their nice
+ * value: by /proc, while a call goes on.
  */
 #include <ctype.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #define AT		(64 * MiB)
 #define MEMORY		(64 * MiB)
 #define NCPUS		4
-#define MOST		16	/* helpers that are looked at */
+#define MOST		16	/* workers that are looked at */
 #define ROUNDS		100
 
 static int read_cpus(const char *id, char cpus[32])
@@ -55,7 +55,7 @@ struct caller {
 	unsigned long cpus;
 	int nice;
 	char cpu_list[32];
-	char name[32];		/* of its helpers */
+	char name[32];		/* of its workers */
 	char id[64];		/* its own, in /proc */
 	atomic_bool ready;
 	atomic_bool done;
@@ -78,7 +78,7 @@ static int prepare(struct caller *c)
 		return -errno;
 	snprintf(c->name, sizeof(c->name), "iommufd/%d", tid);
 	snprintf(c->id, sizeof(c->id), "self/task/%d", tid);
-	/* And once before what counts, for the faults that this itself costs. */
+	/* Also called before the call: these functions fault, too. */
 	return faults() < 0 ? -EINVAL : read_cpus(c->id, c->cpu_list);
 }
 
@@ -96,7 +96,7 @@ static void *caller_run(void *arg)
 	return NULL;
 }
 
-/* A helper as it was seen once */
+/* The state of a worker at one time */
 struct sight {
 	pid_t pid;
 	long nice;
@@ -104,12 +104,12 @@ struct sight {
 	long caller_faults;	/* of the caller, afterwards */
 };
 
-/* Those of one call */
+/* The workers of one call */
 struct sights {
 	unsigned int n;
 	unsigned int room;
 	struct sight *list;
-	unsigned int nhelpers;	/* whatever they did */
+	unsigned int nhelpers;	/* at work or not */
 	pid_t helpers[MOST];
 };
 
@@ -124,8 +124,8 @@ static bool is_known(struct sights *s, pid_t pid)
 }
 
 /*
- * Before it begins, and when the call has no need for it any more, a helper is
- * what every kernel thread is.  It begins with its first page fault.
+ * Before a worker begins, and when the call does not need it any more, it is
+ * like any other kernel thread.  It begins with its first page fault.
  */
 static int look_at(struct sights *s, const char *id, const char *caller)
 {
@@ -145,7 +145,7 @@ static int look_at(struct sights *s, const char *id, const char *caller)
 			return -ENOMEM;
 	}
 	sight = &s->list[s->n];
-	/* It may be gone by now. */
+	/* The worker may be gone by now. */
 	if (read_stat(id, &stat) || !stat.faults || read_cpus(id, sight->cpus))
 		return 0;
 	if (read_stat(caller, &caller_stat))
@@ -157,7 +157,7 @@ static int look_at(struct sights *s, const char *id, const char *caller)
 	return 0;
 }
 
-/* Look at all there are. */
+/* Look at all workers. */
 static int look(struct sights *s, const struct caller *c)
 {
 	DIR *dir = opendir("/proc");
@@ -189,8 +189,8 @@ static int watch(struct caller *c, struct sights *s)
 }
 
 /*
- * The caller itself went on to fault in memory after it.  A fault or two may be of
- * what follows the call.
+ * Did the caller go on to fault in memory after the worker was seen?  One or
+ * two of its faults may come after the call.
  */
 static bool is_of_the_call(const struct sight *sight, const struct caller *c)
 {
@@ -301,7 +301,7 @@ FIXTURE_TEARDOWN(helpers)
 	EXPECT_TRUE(context_close(&self->context));
 }
 
-/* Until each of them has been seen at work in the same call */
+/* Until all workers have been seen at work in the same call */
 TEST_F_TIMEOUT(helpers, are_within_bounds, 240)
 {
 	unsigned int i, j, at_work = 0;

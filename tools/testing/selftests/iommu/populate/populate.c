@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Much memory that is not there yet is faulted in by several threads, and but for
- * the time it takes nobody can tell.  Who has faulted in how much is told by the
- * caller's own count of page faults.
+ * Large memory that is not populated is faulted in by several threads, with the
+ * same result as by one, but faster.  The caller's own count of page faults
+ * tells how much the workers have faulted in.
  */
 #include <linux/mempolicy.h>
 #include <pthread.h>
@@ -28,7 +28,7 @@
 #define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define THP		"/sys/kernel/mm/transparent_hugepage/"
 
-/* How many pages are there, or -1 */
+/* Number of pages that are populated, or -1 */
 static long present(char *va, size_t length)
 {
 	size_t i, n = length / PAGE;
@@ -48,7 +48,7 @@ static int map(struct context *c, const void *va)
 	return ioas_map(c->fd, c->ioas_id, va, MEMORY, AT);
 }
 
-/* What is mapped is what the process has, all of it pinned, and no more */
+/* All memory of the process is mapped and pinned, and no more */
 static int check(struct context *c, const void *va)
 {
 	if (pinned() - c->pinned != NPAGES)
@@ -57,7 +57,7 @@ static int check(struct context *c, const void *va)
 	       mock_check_refs(c->fd, va, MEMORY, 1);
 }
 
-/* Nothing was mapped, and can be. */
+/* Nothing is mapped, and mapping is possible. */
 static int check_nothing(struct context *c)
 {
 	char *va = small_pages(PAGE);
@@ -67,7 +67,7 @@ static int check_nothing(struct context *c)
 	       ioas_unmap(c->fd, c->ioas_id, AT, PAGE);
 }
 
-/* Memory of MEMORY bytes none of which is there */
+/* Kinds of memory of MEMORY bytes that are not populated */
 
 static char *get_small(void)
 {
@@ -109,7 +109,7 @@ static char *get_file(void)
 	return va == MAP_FAILED ? NULL : va;
 }
 
-/* All but the last eighth is there. */
+/* All but the last eighth is populated. */
 static char *get_mostly_there(void)
 {
 	char *va = get_small();
@@ -119,7 +119,7 @@ static char *get_mostly_there(void)
 	return va;
 }
 
-/* With a helper */
+/* With a worker */
 
 FIXTURE(helped)
 {
@@ -130,7 +130,7 @@ FIXTURE(helped)
 FIXTURE_VARIANT(helped)
 {
 	char *(*get)(void);
-	long nfaults;	/* by whomever */
+	long nfaults;	/* of all threads */
 };
 
 FIXTURE_VARIANT_ADD(helped, small)
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(helped, caller_faults_in_less, 120)
 	EXPECT_EQ(c->pinned, pinned());
 }
 
-/* A device that is attached later finds memory that is not there, too. */
+/* A device that is attached later finds memory that is not populated, too. */
 TEST_F_TIMEOUT(helped, attach_faults_in_less, 120)
 {
 	struct context *c = &self->context;
@@ -190,7 +190,7 @@ TEST_F_TIMEOUT(helped, attach_faults_in_less, 120)
 	EXPECT_EQ(0, check(c, self->va));
 }
 
-/* What is there does not change. */
+/* Populated memory does not change. */
 TEST_F_TIMEOUT(helped, content_stays, 120)
 {
 	size_t i;
@@ -204,7 +204,7 @@ TEST_F_TIMEOUT(helped, content_stays, 120)
 	EXPECT_EQ(0, self->va[MEMORY - 1]);
 }
 
-/* Without, for the reason that the variant's name says */
+/* Without a worker, for the reason in the name of the variant */
 
 FIXTURE(alone)
 {
@@ -344,7 +344,7 @@ FIXTURE_TEARDOWN(populate)
 	EXPECT_TRUE(context_close(&self->context));
 }
 
-/* Another process's memory is pinned by whoever attaches. */
+/* Memory of another process is pinned by the process that attaches. */
 TEST_F_TIMEOUT(populate, memory_of_another_process_is_left_to_the_caller, 120)
 {
 	struct context *c = &self->context;
@@ -429,14 +429,14 @@ static int wait_at(struct _test_data_waiting *self, size_t at)
 	       userfault_wait(&self->fault);
 }
 
-/* Returns what the call did. */
+/* Returns the result of the call. */
 static int go_on(struct _test_data_waiting *self)
 {
 	return userfault_end(&self->fault, anon(PAGE)) ?:
 	       pthread_join(self->thread, NULL) ?: self->late.rc;
 }
 
-/* At its first page: the helper comes up to its huge page, and no further. */
+/* The caller waits at its first page: the worker stops at its huge page. */
 TEST_F_TIMEOUT(waiting, helper_leaves_it_its_huge_page, 120)
 {
 	if (!can_wait())
@@ -453,13 +453,13 @@ TEST_F_TIMEOUT(waiting, helper_leaves_it_its_huge_page, 120)
 	EXPECT_EQ(0, check(&self->context, self->va));
 }
 
-/* Where page faults are sent to user space no helper goes, even if it is first. */
+/* A worker leaves memory of userfaultfd to the caller, even if it is first. */
 TEST_F_TIMEOUT(waiting, helper_leaves_it_userfaultfd, 120)
 {
 	if (!can_wait())
 		SKIP(return, CANNOT_WAIT);
 	ASSERT_EQ(0, wait_at(self, MEMORY - PAGE));
-	/* It comes to its last page when all the others are there. */
+	/* The caller comes to its last page when all others are populated. */
 	EXPECT_EQ(NPAGES - 1, present(self->va, MEMORY));
 	EXPECT_EQ(0, go_on(self));
 	EXPECT_EQ(0, check(&self->context, self->va));
@@ -550,7 +550,7 @@ TEST_F_TIMEOUT(hole, fails_and_nothing_is_pinned, 120)
 	EXPECT_EQ(0, check_nothing(c));
 }
 
-/* The limit of locked memory is asked first. */
+/* The limit of locked memory is checked first. */
 TEST_F_TIMEOUT(populate, over_the_limit_nothing_is_faulted_in, 120)
 {
 	struct context *c = &self->context;
@@ -602,7 +602,7 @@ TEST_F_TIMEOUT(populate, that_is_killed_leaves_nothing, 120)
 	EXPECT_EQ(0, check(c, self->va));
 }
 
-/* So much that it does not end soon by itself */
+/* So large that the call does not end soon by itself */
 #define MUCH		(384 * MiB)
 #define BEGUN		((long)(MUCH / PAGE / 32))
 #define KILLS		3
@@ -626,7 +626,7 @@ static long faults_of(pid_t pid)
 	return read_stat(id, &stat) ? -1 : stat.faults;
 }
 
-/* How long does the whole take?  -1 on error */
+/* The time of a whole call; -1 on error */
 static long long time_whole(struct context *c, char *va)
 {
 	long long start = now(), end;
@@ -641,8 +641,9 @@ static long long time_whole(struct context *c, char *va)
 }
 
 /*
- * How long is a process still there that is killed when it has just begun?  0 if
- * it has come to its end, or so near that no helper was left; -1 on error.
+ * The time from the kill of a process that has just begun a call to its end; 0
+ * if the call was finished, or so near the end that no worker was left; -1 on
+ * error.
  */
 static long long time_kill(struct context *c, char *va)
 {
@@ -674,7 +675,7 @@ static long long time_kill(struct context *c, char *va)
 	return late || *done ? 0 : end - start;
 }
 
-/* Compared with what it would have taken, all rounds together */
+/* Compared with the time of whole calls, all rounds together */
 TEST_F_TIMEOUT(populate, that_is_killed_ends_at_once, 240)
 {
 	long long whole, killed, wholes = 0, kills = 0;
@@ -708,7 +709,7 @@ struct racer {
 	unsigned long rounds;
 };
 
-/* Take memory away from under helpers, and bring it back */
+/* Unmap memory while workers fault it in, and map it again. */
 static void *race(void *arg)
 {
 	struct racer *r = arg;
@@ -726,7 +727,7 @@ static void *race(void *arg)
 	return NULL;
 }
 
-/* Until that has been with a helper, too */
+/* Until a worker has taken part in a round, too */
 TEST_F_TIMEOUT(populate, races_with_changes_of_the_memory, 120)
 {
 	struct racer racer = { .va = self->va, .length = 16 * MiB };
@@ -773,7 +774,7 @@ static void *fork_often(void *arg)
 	return NULL;
 }
 
-/* What is pinned stays the process' own, whoever has faulted it in. */
+/* Pinned memory stays that of the process, whichever thread faulted it in. */
 TEST_F_TIMEOUT(populate, while_another_thread_forks, 120)
 {
 	struct racer racer = { };
@@ -788,7 +789,7 @@ TEST_F_TIMEOUT(populate, while_another_thread_forks, 120)
 	EXPECT_EQ(0, check(&self->context, self->va));
 }
 
-/* Each caller has its own. */
+/* Each caller has its own worker. */
 TEST_F_TIMEOUT(populate, of_two_callers_at_once, 120)
 {
 	struct context other;
@@ -810,7 +811,7 @@ TEST_F_TIMEOUT(populate, of_two_callers_at_once, 120)
 	EXPECT_EQ(0, mock_check_map(self->context.fd,
 				    self->context.dev.hwpt_id, self->va,
 				    MEMORY, AT));
-	/* Not all is faulted in by the two. */
+	/* The two callers have not faulted in all of it themselves. */
 	EXPECT_GT(2 * NPAGES, faults() - before + late.after - late.before);
 	close(other.fd);
 	EXPECT_EQ(NPAGES, pinned() - self->context.pinned);

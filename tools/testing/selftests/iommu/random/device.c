@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random calls on two IOASes, each with a real device that comes and goes, compared
- * with a model that is simple enough to be right: a list of mappings, each a slice
- * of some memory.  The model says what every call returns, and how many pages are
- * pinned.  Mappings consist of whole pages; random_mock.c has a larger model.
+ * Random calls on two IOASes, each with a real device that comes and goes,
+ * compared with a model that is simple enough to be right: a list of mappings,
+ * each a slice of some memory.  The model has the result of every call, and the
+ * number of pinned pages.  Mappings consist of whole pages; random_mock.c has a
+ * larger model.
  */
 #include "common.h"
 
@@ -16,7 +17,7 @@ struct mapping {
 	unsigned int ioas;
 	unsigned int page;	/* IOVA, in pages from AT */
 	unsigned int pages;
-	unsigned int memory;	/* which MAP it comes from */
+	unsigned int memory;	/* number of the MAP that it comes from */
 	unsigned int offset;	/* pages into that */
 };
 
@@ -56,7 +57,7 @@ static void add(struct model *model, const struct mapping *mapping)
 	model->mappings[model->n++] = *mapping;
 }
 
-/* What MAP must return; the model follows */
+/* The result that MAP must have; the model follows */
 static int model_map(struct model *model, unsigned int ioas, unsigned int page,
 		     unsigned int pages)
 {
@@ -248,7 +249,7 @@ static struct step any_step(const struct model *model, unsigned int *state)
 	step.page = next(state) % PAGES;
 	step.to = next(state) % PAGES;
 	step.pages = 1 + next(state) % (next(state) % 2 ? 4 : 32);
-	/* Often something that is there */
+	/* Often a mapping that exists */
 	if (model->n && next(state) % 2) {
 		m = &model->mappings[next(state) % model->n];
 		step.ioas = m->ioas;
@@ -262,7 +263,7 @@ static struct step any_step(const struct model *model, unsigned int *state)
 	return step;
 }
 
-/* Each returns what the call did; want: what the model says. */
+/* Each returns the result of the call; want: the result in the model. */
 
 static int step_map(struct _test_data_model *self, const struct step *step,
 		    int *want)
@@ -334,7 +335,7 @@ TEST_F_TIMEOUT(model, agrees, 120)
 			TH_LOG("round %u", round);
 		}
 	}
-	/* Enough of both to mean something */
+	/* Enough calls failed and worked to be significant */
 	EXPECT_LT(ROUNDS / 4, worked);
 	EXPECT_GT(ROUNDS * 3 / 4, worked);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random calls on some IOASes with mock devices, compared with a model (model.h):
- * what they returned, the IOVA space, the frames in the page tables and the pins.
- * A few are followed by a look at all of that, many by one at a part of it.
+ * Random calls on some IOASes with mock devices, compared with a model
+ * (model.h): their results, the IOVA space, the PFNs in the page tables and the
+ * pins.  After a few calls everything is compared, after the others a part.
  *
- * Environment: SEED, by default of the time; SEEDS, how many, one after the
- * other; OPS, calls for each.
+ * Environment: SEED, by default from the clock; SEEDS, their number, one after
+ * the other; OPS, calls for each.
  */
 #include <sys/prctl.h>
 #include <time.h>
@@ -65,7 +65,7 @@ static bool has_small_pages(struct world *w)
 	return w->model.page == PAGE;
 }
 
-/* What the numbers of a call are multiples of */
+/* The unit of the numbers of a call */
 static __u64 any_grain(struct world *w)
 {
 	if (!has_small_pages(w) || one_in(w, 2))
@@ -87,7 +87,7 @@ static struct ioas *any_ioas(struct world *w)
 	return &w->model.ioas[any(w, IOASES)];
 }
 
-/* A range of IOVA: often what is mapped there, from one to another */
+/* A range of IOVA: often from one mapping to another */
 static void any_range(struct world *w, struct ioas *ioas, __u64 *iova,
 		      __u64 *length)
 {
@@ -129,8 +129,8 @@ static int ioas_index(struct world *w, struct ioas *ioas)
 }
 
 /*
- * The calls.  Each does one, says in w->text which, and returns whether it came
- * out as the model has it; see outcome().
+ * The calls.  Each function makes a call, describes it in w->text, and returns
+ * whether its result is that of the model; see outcome().
  */
 
 static bool outcome(struct world *w, long long want, long long rc)
@@ -139,7 +139,7 @@ static bool outcome(struct world *w, long long want, long long rc)
 	return want == rc || wrong(w, "returned %lld, not %lld", rc, want);
 }
 
-/* After areas went to an IOVA that was fixed or chosen */
+/* Follow a call that has put areas at an IOVA, fixed or chosen. */
 static bool placed(struct world *w, struct ioas *ioas, const struct area *areas,
 		   unsigned int n, const __u64 *fixed, __u64 iova)
 {
@@ -295,7 +295,7 @@ static bool do_replace(struct world *w)
 			  to_hwpt ? ioas->hwpt_id : ioas->id);
 	if (!outcome(w, want, rc) || rc)
 		return want == rc;
-	/* On its own there it may have had to make a page table */
+	/* The first device there may have got a new page table */
 	if (device->ioas != ioas && !attached(w, ioas, device->mock.hwpt_id))
 		return false;
 	device->ioas = ioas;
@@ -338,7 +338,7 @@ static bool do_allow(struct world *w)
 	__u64 iova, length;
 	int want;
 
-	/* Mostly all of the window, so that what is chosen is not far away */
+	/* Mostly all of the window, so that the choice is not far away */
 	if (!one_in(w, 3)) {
 		ranges_add(&allowed, AT, AT + WINDOW * w->model.page - 1);
 		n = 0;
@@ -421,7 +421,7 @@ static int model_map_dma(struct world *w, const struct area *area, __u64 iova)
 		return -ENODEV;
 	if ((iova | area->va | area->length) % PAGE)
 		return -EINVAL;
-	/* Before what is reserved */
+	/* This is checked before reserved IOVA */
 	if (find_area(ioas, iova, iova + area->length - 1))
 		return -EEXIST;
 	return model_place(&w->model, ioas, area, 1, &iova);
@@ -512,7 +512,7 @@ static bool do_unmap_dma_all(struct world *w)
 	return outcome(w, want, rc ?: (long long)arg.size);
 }
 
-/* What is no call on an IOAS */
+/* Changes other than by calls on an IOAS */
 
 static bool do_limit(struct world *w)
 {
@@ -598,7 +598,7 @@ static bool do_any(struct world *w)
 	return ops[i].fn(w);
 }
 
-/* The comparisons.  Each says in w->wrong what is not as in the model. */
+/* The comparisons.  Each describes a difference from the model in w->wrong. */
 
 static bool check_usable(struct world *w, struct ioas *ioas)
 {
@@ -617,7 +617,7 @@ static bool check_usable(struct world *w, struct ioas *ioas)
 	       wrong(w, "alignment of %d: %llu", ioas_index(w, ioas), align);
 }
 
-/* Whether all of a range is mapped is whether it can be copied. */
+/* All of a range is mapped if it can be copied. */
 static bool check_mapped(struct world *w, struct ioas *ioas, __u64 iova,
 			 __u64 length)
 {
@@ -637,7 +637,7 @@ static bool check_mapped(struct world *w, struct ioas *ioas, __u64 iova,
 		     ioas_index(w, ioas));
 }
 
-/* Does a page table map some bytes of an area to the frames it should? */
+/* Does a page table map some bytes of an area to the right PFNs? */
 static bool check_frames(struct world *w, struct ioas *ioas,
 			 const struct area *area, __u64 offset, __u64 length)
 {
@@ -674,7 +674,7 @@ static bool check_any_frames(struct world *w, struct ioas *ioas)
 	return check_frames(w, ioas, area, offset, length);
 }
 
-/* Nothing is in a page table that is not mapped. */
+/* A page table has no entry for IOVA that is not mapped. */
 static bool check_no_frame(struct world *w, struct ioas *ioas, __u64 iova)
 {
 	unsigned int page = any(w, PAGES);
@@ -709,7 +709,7 @@ static bool check_refs(struct world *w, unsigned int first, unsigned int last)
 	return true;
 }
 
-/* All that is mapped, and the ends of what is not */
+/* All areas, and the ends of the gaps */
 static bool check_areas(struct world *w, struct ioas *ioas)
 {
 	const struct area *area;
@@ -739,7 +739,7 @@ static bool check_every_area(struct world *w)
 	return check_refs(w, 0, PAGES - 1);
 }
 
-/* All of the window that is not mapped */
+/* All gaps in the window */
 static bool check_gaps(struct world *w)
 {
 	unsigned int i, j;
@@ -864,7 +864,7 @@ FIXTURE_VARIANT_ADD(random, look_at_all)
 	.look_at_all = true,
 };
 
-/* A kernel that looks for mistakes gets more seeds, but fewer calls. */
+/* A debug kernel gets more seeds, but fewer calls. */
 FIXTURE_SETUP(random)
 {
 	bool slow = time_factor() > 1;
@@ -904,7 +904,7 @@ TEST_F_TIMEOUT(random, calls_do_as_the_model, 600)
 			counts[i] += w->counts[i];
 		munmap(w->memory, PAGES * w->model.page);
 	}
-	/* Enough of both to mean something */
+	/* Enough calls failed and worked to be significant */
 	EXPECT_LT(self->ops * self->seeds / 5, counts[0]);
 	EXPECT_LT(self->ops * self->seeds / 5, counts[1]);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page tables that come and go while others take their IDs
+ * Page tables that come and go while other objects take their IDs
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,12 +18,12 @@ struct racer {
 	atomic_bool *stop;
 	struct mock_dev dev;
 	__u32 shared;		/* IOAS that devices attach to */
-	__u32 own;		/* IOAS of nobody else */
+	__u32 own;		/* IOAS of this thread alone */
 	unsigned long rounds;
 	int rc;
 };
 
-/* Makes the page table of the shared IOAS, or finds it, and leaves it again. */
+/* Attach to the shared IOAS, with a new page table or the one there; detach. */
 static void *come_and_go(void *arg)
 {
 	struct racer *r = arg;
@@ -36,7 +36,7 @@ static void *come_and_go(void *arg)
 	return NULL;
 }
 
-/* Takes the lowest IDs that are free for page tables that nobody attaches to. */
+/* Use the lowest free IDs for page tables without a device. */
 static void *take_ids(void *arg)
 {
 	struct racer *r = arg;

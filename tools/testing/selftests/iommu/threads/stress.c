@@ -25,7 +25,7 @@ struct thread {
 	bool mapped[2 * SLOTS];
 	const atomic_bool *stop;
 	unsigned long calls;
-	const char *what;	/* what went wrong, and how */
+	const char *what;	/* the call that failed, and its errno */
 	long long rc;
 };
 
@@ -51,7 +51,7 @@ static __u64 slot_iova(const struct thread *t, unsigned int slot)
 	return WINDOW * (1 + t->number) + slot * SLOT_PAGES * PAGE;
 }
 
-/* The length of what a slot holds, if it holds something */
+/* The length of the mapping in a slot, if there is one */
 static __u64 slot_length(unsigned int slot)
 {
 	return (1 + slot % SLOTS % SLOT_PAGES) * PAGE;
@@ -147,7 +147,7 @@ FIXTURE_VARIANT_ADD(stress, one_ioas)
 	.seconds = 30,
 };
 
-/* Each thread maps into one and copies to the other */
+/* Each thread maps into one IOAS and copies to the other */
 FIXTURE_VARIANT_ADD(stress, two_ioas)
 {
 	.two_ioas = true,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that wait, for memory or for each other: what they refuse meanwhile, and
- * what is left of them when they are killed.  The memory is a page that comes
- * when the test says so.
+ * Calls that wait, for memory or for each other: other calls that fail
+ * meanwhile, and the state when a waiting call is killed.  The memory is a page
+ * that userfaultfd provides when the test wants it.
  */
 #include <linux/vfio.h>
 #include <pthread.h>
@@ -26,8 +26,8 @@ struct context {
 	char *memory;
 	struct userfault fault;
 	int access;	/* to use the first mapping by, or -1 */
-	bool pins;	/* it does */
-	__u32 flags;	/* with which it copies */
+	bool pins;	/* the access pins */
+	__u32 flags;	/* of its copies */
 	int told[2];	/* pipe: a child tells that it waits */
 	long pinned;
 };
@@ -49,7 +49,7 @@ static int context_open(struct context *c)
 	return ioas_alloc(c->fd, &c->other_id);
 }
 
-/* Pages pinned since then */
+/* Pages pinned since the context was opened */
 static long pinned_by(const struct context *c)
 {
 	return pinned() - c->pinned;
@@ -89,7 +89,7 @@ static int look(struct context *c, __u64 iova)
 	return rc ?: ioas_unmap(c->fd, c->other_id, AT, N * PAGE);
 }
 
-/* Until a call says that another one is under way */
+/* Wait until a call returns rc, which shows that another has got so far. */
 static bool becomes(int rc, int (*call)(struct context *c), struct context *c)
 {
 	unsigned int i;
@@ -165,13 +165,13 @@ static int call_start(struct call *call, struct context *c,
 	return pthread_create(&call->thread, NULL, call_thread, call);
 }
 
-/* Returns what the call did. */
+/* Returns the result of the call. */
 static int call_end(struct call *call)
 {
 	return pthread_join(call->thread, NULL) ? -ESRCH : call->rc;
 }
 
-/* MAP that waits: all is done but to tell the user */
+/* MAP that waits: only its result is not written yet */
 
 FIXTURE(map)
 {
@@ -236,7 +236,7 @@ TEST_F(map, under_way_is_busy)
 	EXPECT_EQ(-ENOENT, look_at_first(c));
 	EXPECT_FALSE(map.done);
 
-	/* What the refused ones met besides is as it was. */
+	/* The other mapping in the range of the refused calls is unchanged. */
 	EXPECT_EQ(0, look_at_second(c));
 	EXPECT_EQ(0, mock_check_map(c->fd, self->dev.hwpt_id,
 				    c->memory + N * PAGE, N * PAGE, SECOND));
@@ -280,7 +280,7 @@ TEST_F(map, that_is_killed_leaves_nothing)
 	EXPECT_EQ(2 * N, pinned_by(c));
 }
 
-/* IOVA_RANGES that waits for the memory it tells the ranges in holds up nobody. */
+/* IOVA_RANGES that waits for the memory of its array delays no other call. */
 static int ranges_late(struct context *c)
 {
 	__u64 alignment = 0;
@@ -332,7 +332,7 @@ FIXTURE_VARIANT_ADD(unmap, rw_by_owner) {};
 FIXTURE_VARIANT_ADD(unmap, rw_by_other) { .flags = RW_SLOW };
 FIXTURE_VARIANT_ADD(unmap, pin) { .pins = true };
 
-/* Before 6.3, who pins for long does not wait for userfaultfd but fails. */
+/* Before 6.3, a long-term pin does not wait for userfaultfd but fails. */
 static bool pins_wait(void)
 {
 	struct utsname name;
@@ -410,7 +410,7 @@ TEST_F(unmap, waits)
 	EXPECT_EQ(0, ioas_empty(c->fd, c->ioas_id));
 }
 
-/* Nothing is removed, and what had to wait is done. */
+/* Nothing is removed, and the calls that had to wait are done. */
 #define EXPECT_ALL_THERE()						\
 do {									\
 	EXPECT_EQ(0, look_at_first(c));					\
@@ -535,7 +535,7 @@ TEST_F(destroy, waits)
 	struct call call;
 
 	ASSERT_EQ(0, call_start(&call, c, destroy));
-	/* Nobody finds it any more. */
+	/* No call finds the object any more. */
 	ASSERT_TRUE(becomes(-ENOENT, get_option, c));
 	EXPECT_EQ(-ENOENT, destroy(c));
 	usleep(100000);
