@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The shortest program that has a device do DMA: QEMU's edu device reads one piece
- * of memory and writes what it has read to another.
+ * The shortest program that has a device do DMA: QEMU's edu device reads one
+ * piece of memory and writes the data to another.
  *
  *	copy EDU
  *
- * EDU is the PCI address of the device, such as 0000:00:04.0, bound to vfio-pci.
- * The exit status is 0 only if all went as it should.
+ * EDU is the PCI address of the device, such as 0000:00:04.0, bound to
+ * vfio-pci.  The exit status is 0 only if all steps succeed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 		from[i] = i % 251;
 	memset(to, 0xff, PAGE);
 
-	/* An address space, in which the device may read one page and write one */
+	/* An address space: the device may read one page and write one */
 	iommu = must(iommu_open(), "open /dev/iommu");
 	must(ioas_alloc(iommu, &ioas), "make an address space");
 	must(ioas_map_ro(iommu, ioas, from, PAGE, FROM), "map");

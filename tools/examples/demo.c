@@ -5,10 +5,10 @@
  *
  *	demo NVME EDU
  *
- * NVME and EDU are PCI addresses of an NVMe controller and of QEMU's edu device,
- * both bound to vfio-pci.  IOMMUFD_DISK_SHA256 in the environment is what
- * the disk's first MiB should hash to.  The exit status is 0 only if all went
- * as it should.
+ * NVME and EDU are PCI addresses of an NVMe controller and of QEMU's edu
+ * device, both bound to vfio-pci.  IOMMUFD_DISK_SHA256 in the environment is
+ * the expected hash of the disk's first MiB.  The exit status is 0 only if all
+ * steps succeed.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -50,7 +50,7 @@ static bool has_group(const struct device *dev, struct findings *findings)
 	return false;
 }
 
-/* Memory that firmware needs mapped, by the kernel's list of reserved regions */
+/* Reserved memory of firmware, by the kernel's list of reserved regions */
 static void check_firmware(const struct device *dev, struct findings *findings)
 {
 	FILE *file = root_open("/sys/kernel/iommu_groups/%d/reserved_regions",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* iommuctl check: kernel, modules, IOMMU, interrupts, /dev/iommu, locked memory */
+/* iommuctl check: kernel, modules, IOMMU, interrupts, files, locked memory */
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -205,7 +205,7 @@ static void check_vfio_pci(struct system *sys, struct findings *findings)
 		      "rmmod vfio_pci && modprobe vfio-pci"));
 }
 
-/* With interrupt remapping, the kernel puts IR- before the name of each chip. */
+/* With interrupt remapping, the names of interrupt chips begin with IR-. */
 static bool interrupts_isolated(void)
 {
 	FILE *file = root_open("/proc/interrupts");

@@ -207,7 +207,7 @@ static void parse_iommu(struct iommu_info *info, const char *key,
 		add_device(info, id, value);
 }
 
-/* The next line of fdinfo whose key begins with @prefix; the rest of it, the value */
+/* Find the next line of fdinfo whose key begins with @prefix. */
 static const char *next_key(FILE *file, char *line, size_t size,
 			    const char *prefix, const char **value)
 {

@@ -33,8 +33,8 @@ struct file_list {
 };
 
 /*
- * Find the file descriptors, of all processes that this one may look at, of those
- * character devices that @wanted names.
+ * Find the file descriptors of the character devices in @wanted, of all
+ * processes that this one may read.
  */
 void files_find(struct file_list *list, const dev_t *wanted, size_t n);
 

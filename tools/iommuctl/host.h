@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define ADDRESS_LEN 24		/* of 0000:00:04.0, with a domain of any length */
+#define ADDRESS_LEN 24		/* 0000:00:04.0, with any domain */
 #define VFIO_PCI "vfio-pci"
 
 /**

@@ -21,7 +21,7 @@ struct options {
 	unsigned long count;
 };
 
-/* Each returns an exit code; @args is what follows the command, NULL at its end. */
+/* Each returns an exit code; @args follow the command, NULL at their end. */
 int cmd_list(const struct options *opt, char **args);
 int cmd_check(const struct options *opt, char **args);
 int cmd_top(const struct options *opt, char **args);

@@ -109,7 +109,7 @@ static unsigned long parse_count(const char *arg)
 	return count;
 }
 
-/* Set options, and in @given, zeroed, the short names of those that were given. */
+/* Set options, and in @given, zeroed, the short names of those given. */
 static void parse_options(int argc, char **argv, struct options *opt, char *given)
 {
 	int c;

@@ -14,7 +14,7 @@
 /* Exit codes, see Documentation/iommuctl.md */
 enum {
 	EXIT_OK,
-	EXIT_IN_THE_WAY,	/* check: something keeps a device from being bound */
+	EXIT_IN_THE_WAY,	/* check: a device cannot be bound */
 	EXIT_USAGE,		/* bad arguments */
 	EXIT_SYSTEM,		/* the state of the system could not be read */
 };

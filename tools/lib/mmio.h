@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Access to device registers, and to memory that a device writes.  A write comes
- * after everything the program wrote before it; what the program reads after a
- * read is no older than that read.
+ * Access to device registers, and to memory that a device writes.  A write
+ * comes after all earlier writes of the program; later reads of the program
+ * come after a read.
  */
 #ifndef LIB_MMIO_H
 #define LIB_MMIO_H

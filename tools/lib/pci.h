@@ -19,8 +19,8 @@
 /* More devices, in profile "sriov" */
 #define VGA	"0000:00:09.0"
 #define SRIOV_PORT "0000:00:0a.0"	/* root port, with NVMe in slot 0 */
-#define RESET_PORT "0000:00:0b.0"	/* and with edu and e1000e, slots 0 and 1 */
-#define SLOT_PORT "0000:00:0d.0"	/* and with a slot, two edu functions */
+#define RESET_PORT "0000:00:0b.0"	/* root port, with edu and e1000e */
+#define SLOT_PORT "0000:00:0d.0"	/* root port with a slot, two edu */
 
 #define BDF_LEN	13
 

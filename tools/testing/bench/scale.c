@@ -4,9 +4,9 @@
  *
  *	scale BDF BDF
  *
- * The devices, like 0000:00:04.0 and 0000:00:05.0, are bound to vfio-pci and each
- * alone in its group.  The figures are nanoseconds, which are instructions in a VM
- * whose clock counts them; see ./run.
+ * The devices, like 0000:00:04.0 and 0000:00:05.0, are bound to vfio-pci and
+ * each alone in its group.  The figures are nanoseconds, which are instructions
+ * in a VM whose clock counts them; see ./run.
  *
  * The first part has pages mapped very often, page after page without a gap,
  * and once at the very last IOVA, so that there is no IOVA above all mappings.

@@ -79,7 +79,7 @@ enum type {
 	OFFSET,		/* in a file */
 	ADDRESS,
 	RANGES,		/* address of an array of struct iommu_iova_range */
-	OUT_ID,		/* 32 bits again: the call makes an object of kind arg */
+	OUT_ID,		/* 32 bits: the call makes an object of kind arg */
 	OUT_FILE	/* the call makes a file of kind arg */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Software devices of the mock for tests: one wrapper an operation, each returns
- * 0 or -errno.
+ * Software devices of the mock for tests: one wrapper an operation, each
+ * returns 0 or -errno.
  */
 #ifndef IOMMU_ACCESS_H
 #define IOMMU_ACCESS_H

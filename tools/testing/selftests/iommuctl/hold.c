@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hold a device as a program does that uses it, step by step:
+ * Hold a device, step by step, as a program does that uses it:
  *
  *	hold BDF
  *
  * opens /dev/iommu, makes an I/O address space, opens the device file, and then
- * does what each line of standard input says.  To each it answers with a line: ok,
- * or what the error is called.  The end of the input is the end of the program.
+ * carries out each line of standard input.  It answers each line with a line:
+ * ok, or the name of the error.  The program ends at the end of the input.
  *
  *	bind, attach	the device
  *	map N		map N pages, one by one
- *	unmap		all that is mapped
+ *	unmap		all mappings
  *	dup		have another descriptor of /dev/iommu
  *	open		open /dev/iommu once more
  *	fork		have a child that has all these files, too

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DMA from one device to another: edu reads and writes the memory that an NVMe
- * controller has behind a BAR (profile "sriov").  It gets there as long as the
- * BAR is sure to answer, and comes back by itself.
+ * controller has behind a BAR (profile "sriov").  DMA reaches the BAR while the
+ * BAR is sure to answer, and again after it did not.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 #define CMB		2		/* the BAR that is memory */
 #define IOVA		0x10000000ULL	/* ordinary memory */
 #define BAR_IOVA	0x20000000ULL	/* the BAR */
-#define LENGTH		(8 * PAGE)	/* of it that is mapped */
+#define LENGTH		(8 * PAGE)	/* bytes of the BAR that are mapped */
 
 /* Two devices, one of which reaches into the other */
 struct pair {
@@ -56,7 +56,7 @@ static int pair_open(struct pair *pair)
 	       ioas_map(pair->iommu, pair->ioas, pair->memory, PAGE, IOVA);
 }
 
-/* Whatever a failed test has left open, too; then both devices are free. */
+/* Close all files, those of a failed test, too; then both devices are free. */
 static int pair_close(struct pair *pair)
 {
 	munmap(pair->bar, pair->bar_length);
@@ -85,7 +85,7 @@ FIXTURE_TEARDOWN(bar)
 #define map_bar(ioas)							\
 	ioas_map(self->p.iommu, ioas, self->p.bar, LENGTH, BAR_IOVA)
 
-/* edu writes to the BAR, and reads from it, at an offset of what is mapped */
+/* edu writes to the BAR, and reads from it, at an offset in the mapping */
 #define EXPECT_REACHES(offset)						\
 do {									\
 	size_t _offset = (offset);					\
@@ -241,7 +241,7 @@ TEST_F_TIMEOUT(bar, nothing_is_pinned_or_charged, PATIENCE)
 	EXPECT_EQ(pin, process_status("VmPin"));
 }
 
-/* Nobody is charged for it, so it is in nobody's way */
+/* A BAR is not charged, so it does not prevent a change of process */
 TEST_F_TIMEOUT(bar, another_process_can_be_charged, PATIENCE)
 {
 	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
@@ -277,7 +277,7 @@ TEST_F_TIMEOUT(bar, beyond_the_mmap_is_refused, PATIENCE)
 	ASSERT_EQ(0, munmap(end - PAGE, PAGE));
 	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, end - 2 * PAGE,
 				    2 * PAGE, BAR_IOVA));
-	/* Nor is there anything else next to it that would do */
+	/* Memory next to the BAR does not make up for the missing part */
 	ASSERT_EQ(end - PAGE, mmap(end - PAGE, PAGE, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 				   -1, 0));
@@ -317,7 +317,7 @@ TEST_F_TIMEOUT(bar, another_context_cannot, PATIENCE)
 				    BAR_IOVA));
 	EXPECT_EQ(-ENOENT, ioas_unmap(iommu, ioas, BAR_IOVA, LENGTH));
 
-	/* In the place of memory it is found out at attach */
+	/* If it takes the place of memory later, attach finds out */
 	ASSERT_EQ(0, vfio_detach(other));
 	memory = anon_pages(LENGTH / PAGE);
 	ASSERT_EQ(0, ioas_map(iommu, ioas, memory, LENGTH, BAR_IOVA));
@@ -358,7 +358,7 @@ TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, PAGE));
 }
 
-/* What takes the BAR away, what brings it back */
+/* An event that takes the BAR away, and one that brings it back */
 struct event {
 	int (*off)(int dev);
 	int (*on)(int dev);
@@ -374,7 +374,7 @@ static int decoding_on(int dev)
 	return decoding(dev, true);
 }
 
-/* With all else that is in reach of one write */
+/* Switch decoding off by a write of as many bytes as possible */
 static int decoding_off_wide(int dev)
 {
 	__u8 header[16];
@@ -417,7 +417,7 @@ static int probe_low_power(int dev)
 	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
 }
 
-/* The device sleeps when nobody calls, and the next call wakes it up */
+/* The device sleeps while no call is made, and the next call wakes it up */
 static int to_sleep(int dev)
 {
 	struct {
@@ -442,7 +442,7 @@ static int wake_by_read(int dev)
 	return vfio_config_read(dev, PCI_VENDOR_ID, &id, sizeof(id));
 }
 
-/* Where the place of a write makes no difference */
+/* A write to any place wakes the device up */
 static int wake_by_write(int dev)
 {
 	__u8 line = 0;
@@ -450,7 +450,7 @@ static int wake_by_write(int dev)
 	return vfio_config_write(dev, PCI_INTERRUPT_LINE, &line, sizeof(line));
 }
 
-/* There is nothing to be detached */
+/* Any call wakes it up: this one has nothing to detach */
 static int wake_by_detach(int dev)
 {
 	return vfio_detach(dev);
@@ -589,7 +589,7 @@ TEST_F_TIMEOUT(bar, copies_are_revoked_too, PATIENCE)
 	EXPECT_REACHES(0);
 }
 
-/* Closed, the device is nobody's, and what is mapped of it leads nowhere. */
+/* After close the device has no user, and mappings of its BAR reach nothing. */
 TEST_F_TIMEOUT(bar, close_while_mapped, PATIENCE)
 {
 	ASSERT_EQ(0, map_bar(self->p.ioas));
@@ -598,7 +598,7 @@ TEST_F_TIMEOUT(bar, close_while_mapped, PATIENCE)
 	ASSERT_EQ(0, close(self->p.target));
 	EXPECT_FAULTS();
 
-	/* To whom it is opened again makes no difference */
+	/* A new open does not bring the mapping back */
 	self->p.target = vfio_open(self->p.target_bdf);
 	ASSERT_EQ(0, vfio_bind(self->p.target, self->p.iommu, NULL));
 	ASSERT_EQ(0, vfio_map_bar(self->p.target, CMB, (void **)&self->p.bar,
@@ -624,7 +624,7 @@ TEST_F_TIMEOUT(bar, removal_while_mapped, PATIENCE)
 	ASSERT_EQ(0, map_bar(self->p.ioas));
 	ASSERT_EQ(0, pthread_create(&remover, NULL, remove_device,
 				    self->p.target_bdf));
-	/* It waits for the user, who is still served */
+	/* The removal waits for the user, who can still use the device */
 	sleep(1);
 	EXPECT_REACHES(0);
 	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
@@ -639,7 +639,7 @@ TEST_F_TIMEOUT(bar, removal_while_mapped, PATIENCE)
 	ASSERT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
 }
 
-/* VFIO's container calls, with the type that cuts mappings */
+/* VFIO's container calls, with the type that splits mappings */
 TEST_F_TIMEOUT(bar, container_calls, PATIENCE)
 {
 	struct iommu_vfio_ioas vfio = {
@@ -674,7 +674,7 @@ TEST_F_TIMEOUT(bar, container_calls, PATIENCE)
 	EXPECT_REACHES(PAGE);
 	EXPECT_REACHES(4 * PAGE);
 
-	/* Both that are left go and come back, one of them cut while away */
+	/* Both parts go and come back, one of them split while away */
 	ASSERT_EQ(0, decoding(self->p.target, false));
 	unmap.iova = BAR_IOVA + 6 * PAGE;
 	unmap.size = PAGE;
@@ -695,8 +695,7 @@ TEST_F_TIMEOUT(bar, container_calls, PATIENCE)
 }
 
 /*
- * What the kernel has mapped and unmapped in IOMMUs at BAR_IOVA, by its trace
- * events
+ * Maps and unmaps of BAR_IOVA in IOMMUs, by the kernel's trace events
  */
 #define TRACEFS	"/sys/kernel/tracing/"
 
@@ -775,7 +774,7 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_STREQ("um", trace_read());
 	EXPECT_REACHES(0);
 
-	/* The user of a neighbour on the bus resets that */
+	/* The user of a neighbour on the bus resets the neighbour */
 	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
 	neighbour = open_vfio(neighbour_bdf);
 	ASSERT_EQ(0, vfio_bind(neighbour, self->p.iommu, NULL));
@@ -783,7 +782,7 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_STREQ("um", trace_read());
 	EXPECT_REACHES(0);
 
-	/* It does not come back before decoding does */
+	/* The BAR does not come back before decoding is on */
 	ASSERT_EQ(0, decoding(self->p.target, false));
 	EXPECT_STREQ("u", trace_read());
 	ASSERT_EQ(0, device_reset(self->p.target));
@@ -797,7 +796,7 @@ TEST_F_TIMEOUT(bar, gone_during_each_reset, PATIENCE)
 	EXPECT_STREQ("u", trace_read());
 }
 
-/* Until it has been killed in the middle of a reset */
+/* Reset, until the caller was killed in the middle of a reset */
 static bool killed_in_reset(const char *bdf)
 {
 	int status;
@@ -810,7 +809,7 @@ static bool killed_in_reset(const char *bdf)
 	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
 }
 
-/* It is not the user who is killed; page by page takes longest */
+/* A process other than the user is killed; page by page takes longest */
 TEST_F_TIMEOUT(bar, comes_back_though_who_resets_is_killed, PATIENCE)
 {
 	struct iommu_option option = {
@@ -862,7 +861,7 @@ TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
 	ASSERT_EQ(0, vfio_config_write(self->p.target, PCI_INTERRUPT_LINE,
 				       &byte, 1));
 	EXPECT_STREQ("", trace_read());
-	/* Of the bits beside that for decoding it cannot be told in time */
+	/* A write to the byte that has the decoding bit takes the BAR away */
 	ASSERT_EQ(0, set_command(self->p.target, PCI_COMMAND_MASTER, 0));
 	EXPECT_STREQ("um", trace_read());
 	EXPECT_REACHES(0);
@@ -896,7 +895,7 @@ static int inject_error(void)
 	return rc;
 }
 
-/* Wait until the kernel says how it went */
+/* Wait until the kernel reports the result of the recovery */
 static bool recovered(int log, bool successful)
 {
 	char line[1024];
@@ -920,7 +919,7 @@ FIXTURE_SETUP(error)
 	if (!self->can_inject)
 		return;
 	ASSERT_EQ(0, pair_open(&self->p));
-	/* Without a driver it would keep the kernel from recovering */
+	/* A neighbour without a driver would keep the kernel from recovering */
 	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
 	ASSERT_EQ(0, pci_bind(neighbour_bdf, "vfio-pci"));
 	ASSERT_EQ(0, trace_start());
@@ -979,7 +978,7 @@ TEST_F_TIMEOUT(error, without_recovery_takes_it_until_after_a_reset, PATIENCE)
 struct race {
 	struct pair *pair;
 	atomic_bool stop;
-	atomic_int failed;	/* an errno that should not be */
+	atomic_int failed;	/* an unexpected errno */
 };
 
 static void race_expect(struct race *race, int rc)
@@ -1061,7 +1060,7 @@ static void *race_fault(void *arg)
 	return NULL;
 }
 
-/* The lock that both page faults and this take */
+/* Take the mmap lock, as page faults do */
 static void *race_mmap(void *arg)
 {
 	struct race *race = arg;

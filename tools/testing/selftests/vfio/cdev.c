@@ -371,7 +371,7 @@ TEST_F(attach, id_of_another_context)
 	__u32 first, second;
 	int other = open_iommu(&first);
 
-	/* An ID that this context has not */
+	/* An ID that this context does not have */
 	ASSERT_EQ(0, ioas_alloc(other, &second));
 	ASSERT_EQ(0, ioas_alloc(other, &second));
 	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, second, NULL));
@@ -423,7 +423,7 @@ TEST_F(attach, again_replaces)
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
 	EXPECT_EQ(0, iommu_destroy(self->iommu, ioas2));
-	/* The page table of the IOAS that was left is gone as well */
+	/* The page table of the old IOAS is gone, too */
 	EXPECT_EQ(-ENOENT, vfio_attach(self->dev, pt2, NULL));
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
@@ -454,7 +454,7 @@ TEST_F(attach, to_a_page_table_by_its_id)
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &pt));
 	ASSERT_EQ(0, vfio_attach(nvme, pt, &same));
 	EXPECT_EQ(pt, same);
-	/* It lives as long as the last device is attached */
+	/* The page table lives as long as a device is attached */
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
 	ASSERT_EQ(0, vfio_attach(self->dev, pt, &same));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What vfio-pci offers for a device, through the bound device file: information,
- * configuration space, registers, interrupts, reset, features.
+ * The calls of vfio-pci on a bound device file: information, configuration
+ * space, registers, interrupts, reset, features.
  */
 #include <poll.h>
 #include <signal.h>
@@ -63,7 +63,7 @@ TEST_F(device, region_info)
 	EXPECT_EQ(-EINVAL, vfio_region(self->dev, 1000, &info));
 }
 
-/* The BAR with MSI-X says, after the struct, that it can be mapped nonetheless */
+/* The BAR with MSI-X has a capability: it can be mapped nonetheless */
 TEST_F(device, region_info_with_a_capability)
 {
 	struct {
@@ -81,7 +81,7 @@ TEST_F(device, region_info_with_a_capability)
 
 	ASSERT_EQ(0, vfio_bind(dev, self->iommu, NULL));
 
-	/* Without room for it, how much there has to be */
+	/* Without space for the capability, the needed size is returned */
 	memset(&arg, 'm', sizeof(arg));
 	ASSERT_EQ(0, vfio_region(dev, 0, &arg.info));
 	EXPECT_EQ(flags, arg.info.flags);
@@ -91,7 +91,7 @@ TEST_F(device, region_info_with_a_capability)
 	size = arg.info.size;
 	EXPECT_LT(0, size);
 
-	/* With just that, and with more */
+	/* With this size, and with more */
 	for (arg.info.argsz = with_cap;;) {
 		__u32 argsz = arg.info.argsz;
 
@@ -153,7 +153,7 @@ TEST_F(device, registers_by_mmap)
 	EXPECT_EQ(0, munmap(bar, length));
 }
 
-/* How a child ends that reads a register: 0, or by a signal */
+/* Read a register in a child, which exits with 0 or dies by a signal */
 static int read_in_child(void *reg)
 {
 	int status = -1;
@@ -169,7 +169,7 @@ static int read_in_child(void *reg)
 	return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Nobody reaches what the device does not decode, as it may be another's */
+/* Registers that are not decoded cannot be read: the address may be in use */
 TEST_F(device, registers_go_while_decoding_is_off)
 {
 	__u16 command, off;
@@ -306,7 +306,7 @@ TEST_F(device, unknown_ioctl)
 	EXPECT_EQ(-ENOTTY, ERR(ioctl(self->dev, 0x3bff, NULL)));
 }
 
-/* edu has no function reset, the NVMe controller has one */
+/* edu has no function-level reset, the NVMe controller has one */
 TEST_F(device, reset)
 {
 	struct vfio_device_info info = { .argsz = sizeof(info) };
@@ -326,7 +326,7 @@ TEST_F(device, reset)
 	close(nvme);
 }
 
-/* All of the above works without an IOAS; nothing of it survives close */
+/* The device works without an IOAS; bus mastering ends with close */
 TEST_F(device, close_ends_bus_mastering)
 {
 	int command;

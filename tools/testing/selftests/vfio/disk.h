@@ -8,7 +8,7 @@
 #define DISK	"/dev/nvme0n1"	/* the only NVMe disk of the VM */
 #define MIB	0x100000UL
 
-/* What the first MiB has to be, or NULL */
+/* The expected content of the first MiB, or NULL */
 static inline char *disk_image(void)
 {
 	const char *path = getenv("IOMMUFD_DISK");
@@ -22,7 +22,7 @@ static inline char *disk_image(void)
 	return image;
 }
 
-/* 0 if the host's driver reads what it should */
+/* 0 if the host's driver reads the expected content */
 static inline int disk_read_by_host(const char *image, char *memory)
 {
 	int i, fd = -1, rc;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What DMA of a device reaches: the memory that is mapped where the device is
- * attached, as long as it is, and nothing else.
+ * DMA of a device reaches the memory that is mapped in the IOAS of the device,
+ * as long as it is mapped, and nothing else.
  */
 #include "fault.h"
 
@@ -25,7 +25,7 @@ FIXTURE_SETUP(dma)
 	self->memory = anon_pages(2);
 	ASSERT_NE(MAP_FAILED, self->memory);
 
-	/* Known content in the device: what it writes can be recognized */
+	/* Put known content into the device, to recognize its writes */
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
 			      IOVA));
@@ -41,7 +41,7 @@ FIXTURE_TEARDOWN(dma)
 	EXPECT_EQ(0, close(self->iommu));
 }
 
-/* Neither page has a byte of the device's */
+/* The device has written to neither page */
 #define EXPECT_UNTOUCHED() EXPECT_TRUE(filled(self->memory, 'm', 2 * PAGE))
 
 #define EXPECT_WRITE_ARRIVES()						\
@@ -130,7 +130,7 @@ TEST_F_TIMEOUT(dma, before_attach, PATIENCE)
 	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
-	/* And now, to see that it would have been able to */
+	/* Attached, the device is able to */
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_WRITE_ARRIVES();
 }
@@ -155,8 +155,8 @@ TEST_F_TIMEOUT(dma, write_to_a_read_only_mapping, PATIENCE)
 }
 
 /*
- * Reading is not tested: the kernel's driver of the Intel IOMMU makes what is
- * mapped write-only readable as well.
+ * Reading is not tested: the kernel's driver of the Intel IOMMU makes
+ * write-only mappings readable as well.
  */
 TEST_F_TIMEOUT(dma, write_to_a_write_only_mapping, PATIENCE)
 {
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(dma, mapped_before_attach, PATIENCE)
 {
 	__u32 ioas2;
 
-	/* Nothing was pinned at map: it is when the device comes */
+	/* Map has pinned nothing: attach does */
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
 	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, self->memory, PAGE, IOVA));
 	ASSERT_EQ(0, vfio_detach(self->dev));
@@ -220,7 +220,7 @@ TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 	EXPECT_TRUE(filled(self->memory, '1', EDU_DMA_MAX));
 	memset(self->memory, 'm', PAGE);
 
-	/* Unmapped is unmapped for both; detached is for one only */
+	/* Unmap is for both devices; detach is for one only */
 	ASSERT_EQ(0, vfio_detach(dev2));
 	EXPECT_WRITE_ARRIVES();
 	EXPECT_TRUE(edu_write_faults(&edu2, IOVA, PAIR_0));
@@ -234,13 +234,13 @@ TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 	close(dev2);
 }
 
-/* The device has the pages that were mapped, not what is at the address now */
+/* The device has the pages that were mapped, not those at the address now */
 TEST_F_TIMEOUT(dma, other_memory_at_the_same_address, PATIENCE)
 {
 	char *again;
 
 	ASSERT_EQ(0, munmap(self->memory, 2 * PAGE));
-	/* The pages are pinned: nobody else gets them before the unmap */
+	/* The pages are pinned: they are not reused before the unmap */
 	ASSERT_EQ(0, edu_to_memory(&self->edu, IOVA, EDU_DMA_MAX));
 	again = mmap(self->memory, 2 * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_POPULATE,
@@ -253,7 +253,7 @@ TEST_F_TIMEOUT(dma, other_memory_at_the_same_address, PATIENCE)
 
 /*
  * 4 MiB that straddle the border between two pages of the IOMMU's page table of
- * the third level (at 1 GiB): page frames 0x3fe00 to 0x401ff.  Some IOMMU
+ * the third level (at 1 GiB): IOVA pages 0x3fe00 to 0x401ff.  Some IOMMU
  * drivers have left entries behind there, which the kernel then finds when it
  * maps again ("DMA PTE for vPFN ... already set").
  */

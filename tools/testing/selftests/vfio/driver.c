@@ -2,7 +2,7 @@
 /*
  * vfio-pci takes the place of the kernel's driver of that name: the same module
  * parameters, the same ways to give it a device, and SR-IOV (the VM's profile
- * "sriov").  No emulated device is on the denylist: that parameter is only read.
+ * "sriov").  No emulated device is on the denylist: its parameter is only read.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -15,7 +15,7 @@
 #define NIC	"0000:00:08.0"
 #define STUB	"pci-pf-stub"	/* its devices may have virtual functions */
 
-/* Whatever a test uses */
+/* The devices that tests use */
 static const char * const devices[] = { EDU, NVME, PAIR_0, PAIR_1, NIC, VGA };
 
 /* Load the driver with parameters; unloading it shows that nothing uses it */
@@ -80,7 +80,7 @@ static bool is(const char *bdf, const char *name, const char *value)
 	return !pci_read(bdf, name, text, sizeof(text)) && !strcmp(text, value);
 }
 
-/* Nothing but a device file makes vfio-pci's devices useful */
+/* A device of vfio-pci is useful only with a device file */
 static bool has_device_file(const char *bdf)
 {
 	int fd = vfio_open(bdf);
@@ -89,7 +89,7 @@ static bool has_device_file(const char *bdf)
 	return fd >= 0;
 }
 
-/* Whatever a failed test has left open would keep its device, and the driver */
+/* Files that a failed test has left open would keep devices and the driver */
 static void close_all(void)
 {
 	close_range(3, ~0U, 0);
@@ -132,7 +132,7 @@ static const struct {
 	{ "nointxmask", 0644 },
 };
 
-/* And "ids" has no file */
+/* The parameter "ids" has no file */
 TEST_F(driver, parameters)
 {
 	struct dirent *entry;
@@ -143,14 +143,14 @@ TEST_F(driver, parameters)
 	size_t i;
 	DIR *dir;
 
-	/* Ours, where the kernel has KVM; see kvm.c for what it does */
+	/* Our own parameter, if the kernel has KVM; kvm.c tests it */
 	if (!module_parameter("kvm", &value)) {
 		EXPECT_EQ('Y', value);
 		ASSERT_EQ(0, stat(PARAMETERS "/kvm", &st));
 		EXPECT_EQ(S_IFREG | 0444, st.st_mode);
 		n--;
 	}
-	/* The stock driver's */
+	/* The stock driver's parameters */
 	for (i = 0; i < ARRAY_SIZE(parameters); i++) {
 		snprintf(path, sizeof(path), PARAMETERS "/%s",
 			 parameters[i].name);
@@ -307,7 +307,7 @@ static int want_intx(int dev)
 	return ERR(ioctl(dev, VFIO_DEVICE_SET_IRQS, set));
 }
 
-/* Two functions with one interrupt line, which only those can share that mask */
+/* Two functions can share an interrupt line, since both can mask it */
 TEST_F(driver, interrupt_line_is_shared)
 {
 	int dev0 = open_vfio(PAIR_0), dev1 = open_vfio(PAIR_1);
@@ -385,7 +385,7 @@ static void writer_start(struct writer *writer, const char *bdf,
 	pthread_create(&writer->thread, NULL, writer_thread, writer);
 }
 
-/* Whether it still waits after some time */
+/* Does the writer still wait after some time? */
 static bool writer_waits(struct writer *writer)
 {
 	sleep(2);
@@ -409,7 +409,7 @@ FIXTURE(sriov)
 FIXTURE_VARIANT(sriov)
 {
 	const char *pf_driver;
-	bool token;	/* of the PF's user, to be known by the VF's */
+	bool token;	/* of the PF's user, which the VF's user must know */
 };
 
 FIXTURE_VARIANT_ADD(sriov, pf_of_vfio_pci)
@@ -423,7 +423,7 @@ FIXTURE_VARIANT_ADD(sriov, pf_of_another_driver)
 	.pf_driver = STUB,
 };
 
-/* All virtual functions gone, and the physical one free */
+/* Remove all virtual functions, and free the physical one */
 static int no_sriov(const char *pf)
 {
 	int rc = 0;
@@ -434,7 +434,7 @@ static int no_sriov(const char *pf)
 	return rc ?: pci_release(pf);
 }
 
-/* The physical function, free, and the drivers that its tests need */
+/* Find the physical function, free it, and load the drivers of its tests */
 static int find_pf(char pf[BDF_LEN])
 {
 	return module_load(STUB, "/sys/bus/pci/drivers/" STUB) ?:
@@ -507,7 +507,7 @@ TEST_F(sriov, parked_file_does_not_keep_a_vf)
 	EXPECT_EQ(-ENODEV, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev));
 
-	/* Nor is it one of the VF that comes instead */
+	/* The file is not one of the new VF either */
 	ASSERT_VFS_CREATED();
 	EXPECT_EQ(-ENODEV, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(variant->token ? -EACCES : 0, bind_anew(self->vf));
@@ -554,15 +554,15 @@ TEST_F_TIMEOUT(sriov, vf_in_use_is_waited_for, PATIENCE)
 }
 
 /*
- * Opens and binds a VF for as long as it is told to, whether it is there or not.
- * EAGAIN: the core cannot reset the VF, for whoever removes it has locked it.
+ * Opens and binds a VF until told to stop, whether the VF is there or not.
+ * EAGAIN: the core cannot reset the VF, which its removal has locked.
  */
 struct vf_user {
 	pthread_t thread;
 	const char *pf;
 	int iommu;
 	bool stop;
-	/* How often */
+	/* Number of binds */
 	int bound;
 	int refused;
 	int other;
@@ -603,7 +603,7 @@ static void *vf_user_thread(void *arg)
 	return NULL;
 }
 
-/* No freed memory is used, or the kernel, whose slabs are checked, says so */
+/* Freed memory must not be used: the kernel checks its slabs */
 TEST_F_TIMEOUT(sriov, vfs_come_and_go_below_their_users, PATIENCE)
 {
 	struct vf_user user = { .pf = self->pf, .iommu = self->iommu };
@@ -673,7 +673,7 @@ TEST_F(pf, in_use_can_have_vfs)
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	ASSERT_EQ(0, pci_write(self->pf, "sriov_numvfs", "2"));
 	for (i = 0; i < 2; i++) {
-		/* vfio-pci takes them, so that no driver of the host does */
+		/* vfio-pci takes the VFs, so that no driver of the host does */
 		ASSERT_EQ(0, pci_virtfn(self->pf, i, vf[i]));
 		EXPECT_TRUE(pci_bound_to(vf[i], "vfio-pci"));
 		EXPECT_TRUE(is(vf[i], "driver_override", "vfio-pci"));
@@ -702,28 +702,28 @@ TEST_F_TIMEOUT(pf, lends_its_vfs_for_a_token_only, PATIENCE)
 	ASSERT_EQ(0, pci_write(self->pf, "sriov_numvfs", "1"));
 	ASSERT_EQ(0, pci_virtfn(self->pf, 0, self->vf));
 
-	/* There is no way to show it on the device file */
+	/* The device file has no way to pass the token */
 	dev = vfio_open(self->vf);
 	ASSERT_LE(0, dev);
 	EXPECT_EQ(-EACCES, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev));
 	EXPECT_EQ(0, close(dev));
 
-	/* The group, which that did not take, gives the same answer */
+	/* The group, which this did not claim, gives the same answer */
 	ASSERT_EQ(0, group_user_start(&user, self->vf));
 	EXPECT_EQ(-EACCES, group_user_get_device(&user, self->vf));
 	EXPECT_EQ(-EACCES, get_with_token(&user, self->vf, WRONG_TOKEN));
 	EXPECT_EQ(0, get_with_token(&user, self->vf, TOKEN));
 	EXPECT_EQ(0, get_info(user.dev));
 
-	/* While a VF is in use, a user of the PF would have to know it, too */
+	/* While a VF is in use, the user of the PF needs the token, too */
 	EXPECT_EQ(-EACCES, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(self->dev));
 	group_user_end(&user);
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 }
 
-/* The VFs go at once, the PF when its user does */
+/* The VFs go at once, the PF when its user closes it */
 TEST_F_TIMEOUT(pf, in_use_is_waited_for, PATIENCE)
 {
 	struct writer writer;
@@ -751,7 +751,7 @@ TEST_F_TIMEOUT(pf, in_use_is_waited_for, PATIENCE)
 	self->dev = -1;
 }
 
-/* VFs that vfio-pci knows nothing of could be anybody's */
+/* VFs that vfio-pci does not know could have any user */
 TEST_F(pf, with_vfs_is_not_taken)
 {
 	ASSERT_EQ(0, close(self->dev));

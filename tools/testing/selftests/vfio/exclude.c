@@ -5,7 +5,7 @@
  */
 #include "test.h"
 
-/* What the kernel log says then */
+/* The line in the kernel log */
 #define SAYS_WHY "vfio-pci " EDU ": cannot be bound: another user has its IOMMU group"
 
 FIXTURE(exclude)
@@ -127,7 +127,7 @@ TEST_F(exclude, a_parked_file_excludes_nobody)
 
 #define IOVA	0x10000000ULL
 
-/* DMA both ways; the same device and driver, whatever it was mapped with */
+/* DMA both ways, whichever interface has mapped the memory */
 static bool dma_works(int dev, char *memory)
 {
 	struct edu edu;

@@ -6,11 +6,11 @@
 #include "test.h"
 
 /*
- * Does the kernel report that the IOMMU has stopped a DMA of the device?  dma: an
- * expression that has the device do it, true if the device is done.  requester:
- * the address that the IOMMU sees the device by.  type: "DMA Read", "DMA Write".
- * As the kernel prints no more than a few reports in five seconds, a report that
- * does not come gets a second chance.
+ * Does the kernel report that the IOMMU has stopped a DMA of the device?  dma:
+ * an expression that has the device do the DMA, true if the device is done.
+ * requester: the address that the IOMMU sees the device by.  type: "DMA Read",
+ * "DMA Write".  As the kernel prints no more than a few reports in five
+ * seconds, a report that does not come gets a second chance.
  */
 #define DMA_FAULTS(dma, requester, type, iova)				\
 ({									\
@@ -38,7 +38,7 @@ static inline bool edu_write_faults(struct edu *edu, __u64 iova,
 			  "DMA Write", iova);
 }
 
-/* ... or read from there; what it has read is in its buffer. */
+/* ... or read from there into its buffer. */
 static inline bool edu_read_faults(struct edu *edu, __u64 iova,
 				   const char *requester)
 {

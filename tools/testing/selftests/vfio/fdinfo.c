@@ -125,7 +125,7 @@ TEST_F(fdinfo, an_attached_file_has_the_id_of_the_page_table)
 	EXPECT_EQ(id, fdinfo_id(self->dev, ID));
 }
 
-/* In a group too, calls on a device's own file alone change its page table. */
+/* In a group, too, only calls on a device's own file change its page table. */
 TEST_F(fdinfo, devices_of_a_group_have_the_page_table_they_share)
 {
 	__u32 pt = self->ioas, same = self->ioas, ioas2, other;

@@ -4,7 +4,7 @@
 
 #define IOVA		0x10000000ULL
 #define FILE_BYTES	(2UL << 20)	/* a huge page */
-#define AT		(FILE_BYTES - 3 * PAGE / 2)	/* where DMA goes */
+#define AT		(FILE_BYTES - 3 * PAGE / 2)	/* offset of DMA */
 
 FIXTURE(file)
 {
@@ -49,7 +49,7 @@ FIXTURE_SETUP(file)
 	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 
-	/* Known content in the device: what it writes can be recognized */
+	/* Put known content into the device, to recognize its writes */
 	memset(pattern, 'd', EDU_DMA_MAX);
 	ASSERT_EQ(0, ioas_map_ro(self->iommu, self->ioas, pattern, PAGE, IOVA -
 				 PAGE));
@@ -74,7 +74,7 @@ static char *show(int file)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* The file has what the device wrote, and zero elsewhere */
+/* The file has the data of the device, and zero elsewhere */
 static int has_dma(const char *p)
 {
 	return filled(p, 0, AT) && filled(p + AT, 'd', EDU_DMA_MAX) &&
@@ -91,12 +91,12 @@ TEST_F_TIMEOUT(file, write_arrives, PATIENCE)
 	p = show(self->file);
 	ASSERT_NE(NULL, p);
 	EXPECT_TRUE(has_dma(p));
-	/* And still does when nothing is pinned any more */
+	/* It keeps the data when nothing is pinned any more */
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, FILE_BYTES));
 	EXPECT_TRUE(has_dma(p));
 }
 
-/* The first access of the process must not clear what the device wrote */
+/* The first access of the process must not clear the data of the device */
 TEST_F_TIMEOUT(file, write_arrives_in_what_was_preallocated, PATIENCE)
 {
 	char *p;
@@ -137,7 +137,7 @@ TEST_F_TIMEOUT(file, write_to_what_is_readable_faults, PATIENCE)
 	EXPECT_TRUE(filled(p, 0, FILE_BYTES));
 }
 
-/* What is pinned is the device's to write to, but not the file's any more */
+/* The device may write to pinned pages, which are not the file's any more */
 TEST_F_TIMEOUT(file, write_after_truncation_hits_nothing, PATIENCE)
 {
 	char *p;

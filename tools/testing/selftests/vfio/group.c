@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two functions in one IOMMU group: what one of them may do depends on who has
- * the other.  Once with two functions of one PCIe device, once with two
+ * Two functions in one IOMMU group: calls on one depend on the user of the
+ * other.  One variant has two functions of one PCIe device, the other has two
  * conventional PCI devices behind a bridge, which have one requester ID.
  */
 #include <linux/pci_regs.h>
@@ -12,12 +12,12 @@
 #define IOVA	0x10000000ULL
 
 /*
- * A driver of the stock kernel that takes any device it is told to, and that
- * leaves DMA to the kernel's DMA API like the driver of a disk does.
+ * A driver of the stock kernel that takes any device given to it, and leaves
+ * DMA to the kernel's DMA API as the driver of a disk does.
  */
 #define HOST_DRIVER	"pci-pf-stub"
 
-#define CANNOT_BE_BOUND	"cannot be bound: "	/* in lines of the log that say why */
+#define CANNOT_BE_BOUND	"cannot be bound: "	/* in a line of the log */
 
 FIXTURE(group)
 {
@@ -45,7 +45,7 @@ FIXTURE_VARIANT_ADD(group, behind_a_bridge)
 	.conventional = true,
 };
 
-/* Where the kernel does not, no user may have a device behind a bridge. */
+/* Where it is false, no user may have a device behind a bridge. */
 #define ISOLATED	(!variant->conventional || kernel_isolates_behind_bridges())
 
 /* Each test asks: not every harness skips a test in its set-up */
@@ -58,7 +58,7 @@ FIXTURE_SETUP(group)
 	if (variant->conventional) {
 		ASSERT_EQ(0, pci_behind(BRIDGE, 1, self->f0));
 		ASSERT_EQ(0, pci_behind(BRIDGE, 2, self->f1));
-		/* The bridge takes the transfer over as its slot 0 */
+		/* The bridge uses the requester ID of its slot 0 */
 		strcpy(self->requester0, self->f0);
 		strcpy(strrchr(self->requester0, ':'), ":00.0");
 		strcpy(self->requester1, self->requester0);
@@ -82,7 +82,7 @@ FIXTURE_SETUP(group)
 			      IOVA));
 }
 
-/* Whatever happened, the group is free afterwards */
+/* The group is free after each test */
 FIXTURE_TEARDOWN(group)
 {
 	if (!ISOLATED)
@@ -263,7 +263,7 @@ TEST_F_TIMEOUT(group, two_ioas, PATIENCE)
 	ASSERT_EQ(0, edu_open(&edu0, dev0));
 	EXPECT_DMA_WORKS(&edu0);
 
-	/* Nor can one of two that are attached move away */
+	/* One of two attached functions cannot move either */
 	ASSERT_EQ(0, vfio_attach(dev1, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
 	EXPECT_EQ(-EINVAL, vfio_attach(dev1, ioas2, NULL));
@@ -304,7 +304,7 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 	ASSERT_EQ(0, close(dev1));
 	EXPECT_DMA_WORKS(&edu0);
 
-	/* By its file: parked.  By its DMA: it is no bus master any more. */
+	/* Its file is parked, and it is no bus master any more. */
 	dev1 = vfio_open(self->f1);
 	ASSERT_LE(0, dev1);
 	EXPECT_EQ(-EINVAL, get_info(dev1));
@@ -314,7 +314,7 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 	close(dev1);
 	ASSERT_EQ(0, pci_bind(self->f1, NULL));
 	ASSERT_EQ(0, pci_map_bar0(self->f1, &edu1.bar, &edu1.bar_length));
-	/* It answers, and says that it has written. */
+	/* The device answers, and reports that it has written. */
 	EXPECT_EQ(0xed, mmio_read32(edu1.bar) & 0xffff);
 	EXPECT_EQ(0, edu_to_memory(&edu1, IOVA, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(self->memory, 'm', PAGE));
@@ -326,7 +326,7 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 	close(dev0);
 }
 
-/* Nothing changes in a group that is isolated when all of it is detached */
+/* A group stays isolated when all its functions are detached */
 TEST_F_TIMEOUT(group, both_detached, PATIENCE)
 {
 	if (!ISOLATED)
@@ -381,9 +381,9 @@ TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
 }
 
 /*
- * A function goes away while the other one works.  Where both have one requester
- * ID, the kernel's driver of the Intel IOMMU blocks it until the function is
- * back; it says so above its domain_context_clear().
+ * A function goes away while the other one works.  Where both have one
+ * requester ID, the kernel's driver of the Intel IOMMU blocks it until the
+ * function is back; it says so above its domain_context_clear().
  */
 TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 {
@@ -418,7 +418,7 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 	close(dev0);
 }
 
-/* No user where the kernel does not isolate */
+/* A kernel that does not isolate these devices gives them to no user */
 TEST(bind_behind_a_bridge)
 {
 	bool isolated = kernel_isolates_behind_bridges();

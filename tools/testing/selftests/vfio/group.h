@@ -19,7 +19,7 @@ static inline int group_open(const char *bdf)
 	return ERR(open(path, O_RDWR | O_CLOEXEC));
 }
 
-/* Whether nobody owns the DMA of the device's group */
+/* Has the DMA of the device's group no owner? */
 static inline bool group_is_viable(const char *bdf)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
@@ -30,7 +30,7 @@ static inline bool group_is_viable(const char *bdf)
 	return !rc && (status.flags & VFIO_GROUP_FLAGS_VIABLE);
 }
 
-/* As far as the device, which takes the right name: its address at least */
+/* Open the container and the group; group_user_get_device() follows. */
 static inline int group_user_start(struct group_user *user, const char *bdf)
 {
 	user->dev = -1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A disk goes from the host's own driver to a user of its device file and back:
- * each finds it, and the IOMMU, as the other had never been there.
+ * each finds it, and the IOMMU, as if the other had never used them.
  */
 #include "disk.h"
 
@@ -9,7 +9,7 @@
 
 FIXTURE(disk)
 {
-	char *image;	/* the first MiB, as it has to be */
+	char *image;	/* the expected first MiB */
 	char *memory;
 };
 
@@ -25,7 +25,7 @@ FIXTURE_TEARDOWN(disk)
 	EXPECT_EQ(0, pci_bind(NVME, NULL));
 }
 
-/* Read it ourselves: 0 if that gives what it should */
+/* Read the disk as a user: 0 if the content is as expected */
 static int read_by_user(const char *image, char *memory)
 {
 	int iommu = iommu_open(), dev, rc;
@@ -74,7 +74,7 @@ TEST_F_TIMEOUT(disk, has_no_device_file_with_its_host_driver, PATIENCE)
 	EXPECT_EQ(-ENODEV, vfio_find(NVME, path, &dev));
 }
 
-/* Left running and attached: the host's driver has to find a quiet device */
+/* The disk is left running and attached: the host's driver finds it quiet */
 TEST_F_TIMEOUT(disk, from_a_user_who_died, PATIENCE)
 {
 	int status;

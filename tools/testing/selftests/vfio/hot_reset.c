@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hot reset, of a whole bus, where two groups are on that bus (the VM's profile
- * "sriov").  Users of the group interface show the group files of all that is
- * reset; of a user of device files, all has to be in one context.  As anybody
- * who may open a group file can show it, a device that is in use through its
- * device file has to be safe from that.
+ * "sriov").  Users of the group interface pass the group files of all devices
+ * that are reset; for a user of device files, all devices have to be in one
+ * context.  As anybody who may open a group file can pass it, a device that is
+ * in use through its device file has to be safe from that.
  */
 #include <linux/pci_regs.h>
 #include <pthread.h>
@@ -46,7 +46,7 @@ FIXTURE_SETUP(hot_reset)
 
 FIXTURE_TEARDOWN(hot_reset)
 {
-	/* Whatever a failed test has left open would keep its device */
+	/* A file that a failed test has left open would keep its device */
 	EXPECT_EQ(0, close_range(3, ~0U, 0));
 	EXPECT_EQ(0, bind_anew(self->edu));
 	EXPECT_EQ(0, bind_anew(self->nic));
@@ -69,7 +69,7 @@ static int hot_reset(int dev, int group0, int group1)
 	return ERR(ioctl(dev, VFIO_DEVICE_PCI_HOT_RESET, &reset));
 }
 
-/* With no group at all, as it is for device files */
+/* With an empty list of groups, as for device files */
 static int hot_reset_without_groups(int dev)
 {
 	struct vfio_pci_hot_reset reset = { .argsz = sizeof(reset) };
@@ -89,7 +89,7 @@ static int hot_reset_info(int dev, struct hot_reset_info *info)
 	return ERR(ioctl(dev, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, info));
 }
 
-/* The register of the NIC, which is bound: set to be read, and read */
+/* Set the register of the NIC, which is bound, and read it back */
 static int leave_mark(int dev)
 {
 	struct vfio_region_info info;
@@ -116,7 +116,7 @@ static long read_mark(int dev)
 	       sizeof(mark) ? (long)mark : -EIO;
 }
 
-/* What there is without device files, and that the mark shows it */
+/* The group interface alone: the mark shows a reset */
 TEST_F(hot_reset, of_two_groups)
 {
 	struct group_user other;
@@ -136,7 +136,7 @@ TEST_F(hot_reset, of_two_groups)
 	EXPECT_EQ(0, read_mark(other.dev));
 }
 
-/* By a device file, while not all that it affects is in its context */
+/* By a device file, while its context lacks a device that is reset */
 #define expect_refused(devid)						\
 ({									\
 	struct hot_reset_info _info;					\
@@ -159,7 +159,7 @@ TEST_F(hot_reset, by_device_file_is_for_one_context)
 
 	ASSERT_EQ(0, vfio_bind(self->nic_dev, self->iommu, &nic));
 	ASSERT_EQ(0, leave_mark(self->nic_dev));
-	/* The other is in use by a group's user, by nobody, by a context */
+	/* The other device has a group's user, then none, then a context */
 	expect_refused(nic);
 	group_user_end(&self->user);
 	expect_refused(nic);
@@ -171,7 +171,7 @@ TEST_F(hot_reset, by_device_file_is_for_one_context)
 	expect_refused(nic);
 	close(dev);
 
-	/* No group file makes up for it, and none is wanted */
+	/* A group file does not make up for it, and is an error anyway */
 	self->user.group = group_open(self->edu);
 	ASSERT_LE(0, self->user.group);
 	EXPECT_EQ(-EINVAL, hot_reset(self->nic_dev, self->user.group,
@@ -179,7 +179,7 @@ TEST_F(hot_reset, by_device_file_is_for_one_context)
 	expect_refused(nic);
 	close(self->user.group);
 
-	/* Nor is one enough that has no driver */
+	/* A device without a driver is not enough either */
 	ASSERT_EQ(0, pci_bind(self->edu, NULL));
 	expect_refused(nic);
 
@@ -199,7 +199,7 @@ TEST_F(hot_reset, by_device_file_is_for_one_context)
 	EXPECT_EQ(0, read_mark(self->nic_dev));
 }
 
-/* A device file is no group file, whoever takes it for one elsewhere */
+/* A device file is not accepted in the place of a group file */
 TEST_F(hot_reset, by_group_takes_no_device_files)
 {
 	int dev = self->user.dev, group = self->user.group;
@@ -226,7 +226,7 @@ TEST_F(hot_reset, spares_a_device_in_use_through_its_file)
 	EXPECT_EQ(2, info.header.count);
 	EXPECT_EQ(0, get_info(dev));
 
-	/* Parked again, it is nobody's */
+	/* Opened anew it is parked, and has no user */
 	ASSERT_EQ(0, close(self->nic_dev));
 	self->nic_dev = vfio_open(self->nic);
 	ASSERT_LE(0, self->nic_dev);
@@ -236,7 +236,7 @@ TEST_F(hot_reset, spares_a_device_in_use_through_its_file)
 	EXPECT_EQ(-EINVAL, hot_reset(dev, group, self->nic_group));
 }
 
-/* What the last user of a bus leaves is reset, but not below another user */
+/* Close resets a bus after its last user, but not below another user */
 TEST_F(hot_reset, at_close_spares_it_too)
 {
 	ASSERT_EQ(0, vfio_bind(self->nic_dev, self->iommu, NULL));
@@ -245,11 +245,11 @@ TEST_F(hot_reset, at_close_spares_it_too)
 	EXPECT_EQ(MARK, read_mark(self->nic_dev));
 }
 
-/* A hot reset that is stopped on its way, when it reads the group files */
+/* A hot reset that waits on its way, when it reads the group files */
 struct stopped_reset {
 	pthread_t thread;
 	int dev;
-	struct hot_reset *reset;	/* the groups are on a missing page */
+	struct hot_reset *reset;	/* group files on a missing page */
 	struct userfault fault;
 	int rc;
 };
@@ -286,7 +286,7 @@ static int stopped_reset_start(struct stopped_reset *stopped, int dev)
 	return userfault_wait(&stopped->fault);
 }
 
-/* Let it go on, with these groups */
+/* Let the reset go on, with these groups */
 static int stopped_reset_finish(struct stopped_reset *stopped, int group0,
 				int group1)
 {
@@ -315,7 +315,7 @@ TEST_F_TIMEOUT(hot_reset, under_way_keeps_device_files_parked, PATIENCE)
 	EXPECT_EQ(0, vfio_bind(self->nic_dev, self->iommu, NULL));
 }
 
-/* One that fails does not count for longer */
+/* A reset that has failed has no effect any more */
 TEST_F_TIMEOUT(hot_reset, that_failed_is_over, PATIENCE)
 {
 	struct stopped_reset stopped;
@@ -368,7 +368,7 @@ FIXTURE_TEARDOWN(of_one_context)
 	}
 }
 
-/* Whether a read of the register has to wait for a page fault */
+/* Does a read of the register have a page fault? */
 static bool faults(const char *bar, size_t offset, __u32 expected)
 {
 	struct rusage before, after;
@@ -414,7 +414,7 @@ TEST_F(of_one_context, is_told_and_checks_arguments)
 				     info)));
 	EXPECT_EQ(-EFAULT, ERR(ioctl(dev[0], VFIO_DEVICE_GET_PCI_HOT_RESET_INFO,
 				     NULL)));
-	/* The list is on a page that is not there */
+	/* The list is on a missing page */
 	ASSERT_EQ(0, munmap((char *)info + PAGE, PAGE));
 	info = (void *)((char *)info + PAGE - sizeof(info->header));
 	info->header.argsz = sizeof(*info);
@@ -468,7 +468,7 @@ TEST_F(of_one_context, leaves_the_devices_usable)
 	EXPECT_EQ(0, vfio_detach(self->dev[1]));
 }
 
-/* Before 6.10 the copy that fork() makes is not known to vfio-pci-core */
+/* Before 6.10 vfio-pci-core does not know of the mapping that fork() copies */
 static bool child_is_revoked(const int dev[2], char *bar)
 {
 	size_t length;
@@ -480,7 +480,7 @@ static bool child_is_revoked(const int dev[2], char *bar)
 	       !hot_reset_without_groups(dev[1]) && faults(bar, RDBAL, 0);
 }
 
-/* A mapping goes for the time of the reset, and comes back by itself */
+/* A mapping is revoked during the reset, and comes back by itself */
 TEST_F(of_one_context, revokes_mappings_of_all)
 {
 	int status;
@@ -491,11 +491,11 @@ TEST_F(of_one_context, revokes_mappings_of_all)
 	EXPECT_TRUE(faults(self->bar, RDBAL, 0));
 	EXPECT_FALSE(faults(self->bar, RDBAL, 0));
 
-	/* Refused, it leaves them alone */
+	/* A reset that is refused leaves mappings alone */
 	EXPECT_EQ(-EINVAL, hot_reset(self->dev[0], -1, -1));
 	EXPECT_FALSE(faults(self->bar, RDBAL, 0));
 
-	/* The other way round, and a mapping that another process has */
+	/* Reset by the other device; another process has the mapping, too */
 	if (!fork())
 		_exit(!child_is_revoked(self->dev, self->bar));
 	ASSERT_LT(0, wait(&status));
@@ -548,7 +548,7 @@ TEST_F_TIMEOUT(of_one_context, makes_accesses_wait, PATIENCE)
 	EXPECT_EQ(0, reader.wrong);
 }
 
-/* What changes the page tables of a mapping, or the mapping, meanwhile */
+/* A thread that changes the page tables of a mapping, or the mapping */
 struct changer {
 	pthread_t thread;
 	bool (*change)(struct changer *changer);
@@ -591,7 +591,7 @@ static bool change_fork(struct changer *changer)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
-/* Another process, whose mmap lock is another */
+/* Another process, which has its own mmap lock */
 static bool change_elsewhere(struct changer *changer)
 {
 	int i, status;
@@ -659,7 +659,7 @@ static void *reset_often(void *arg)
 	return (void *)rc;
 }
 
-/* From both sides at once: one after the other */
+/* Both devices ask at once: the resets follow each other */
 TEST_F_TIMEOUT(of_one_context, can_be_asked_for_twice, PATIENCE)
 {
 	pthread_t thread[2];
@@ -675,7 +675,7 @@ TEST_F_TIMEOUT(of_one_context, can_be_asked_for_twice, PATIENCE)
 	EXPECT_EQ(0, read_mark(self->dev[1]));
 }
 
-/* A device that sleeps is woken up, and has its BARs afterwards */
+/* A sleeping device is woken up, and has its BARs afterwards */
 TEST_F(of_one_context, wakes_what_sleeps)
 {
 	__u8 pos = 0, id = 0;
@@ -711,7 +711,7 @@ TEST_F(of_one_context, ends_with_a_file)
 	EXPECT_EQ(MARK, read_mark(self->dev[1]));
 }
 
-/* Neither what is on the root bus nor a parked file */
+/* Devices on the root bus have no hot reset, nor have parked files */
 TEST(where_there_is_none)
 {
 	struct hot_reset_info info;
@@ -745,7 +745,7 @@ TEST_F_TIMEOUT(hot_reset, of_a_slot_takes_a_group_for_owned, PATIENCE)
 		dev[i] = open_vfio(bdf[i]);
 	ASSERT_EQ(0, vfio_bind(dev[0], self->iommu, &id[0]));
 
-	/* The second function can be nobody else's */
+	/* The second function can have no other user */
 	EXPECT_EQ(0, hot_reset_info(dev[0], &info));
 	EXPECT_EQ(2, info.header.count);
 	EXPECT_EQ(3, info.header.flags);
@@ -759,7 +759,7 @@ TEST_F_TIMEOUT(hot_reset, of_a_slot_takes_a_group_for_owned, PATIENCE)
 	EXPECT_EQ(id[1], info.devices[1].group_id);
 	EXPECT_EQ(0, hot_reset_without_groups(dev[1]));
 
-	/* But nobody answers for it without a driver */
+	/* Without a driver, though, it is not owned */
 	ASSERT_EQ(0, close(dev[1]));
 	ASSERT_EQ(0, pci_release(bdf[1]));
 	EXPECT_EQ(0, hot_reset_info(dev[0], &info));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page tables that the user makes, for devices behind the real IOMMU: what QEMU
- * does when it starts, and what else can be done with them.
+ * Page tables of HWPT_ALLOC, for devices behind the real IOMMU: the calls of
+ * QEMU when it starts, and others.
  */
 #include <linux/pci_regs.h>
 
@@ -11,9 +11,9 @@
 #define TRACKED	IOMMU_HWPT_ALLOC_DIRTY_TRACKING
 
 /*
- * From 6.12 on, the kernel's VT-d driver makes a domain for a device, so that it
- * can be filled at once, and tells of the hardware: flags, the registers CAP and
- * ECAP.
+ * From 6.12 on, the kernel's VT-d driver makes a domain for a device, so that
+ * the domain can be filled at once, and reports hardware information: flags,
+ * and the registers CAP and ECAP.
  */
 #define FINAL		(!kernel_before(6, 12, 0))
 #define VTD_INFO_BYTES	24
@@ -70,7 +70,7 @@ do {									\
 	EXPECT_TRUE(filled(self->memory, 'm', PAGE));			\
 } while (0)
 
-/* What QEMU does, from BIND to the end */
+/* The calls of QEMU, from BIND to the end */
 TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 {
 	struct iommu_iova_range ranges[8] = {};
@@ -123,7 +123,7 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
 }
 
-/* Nothing is reached before the attach, everything after it */
+/* DMA reaches nothing before the attach, and all mappings after it */
 TEST_F_TIMEOUT(hwpt, filled_before_the_attach, PATIENCE)
 {
 	ASSERT_EQ(0, MAP(self->ioas));
@@ -138,14 +138,14 @@ TEST_F_TIMEOUT(hwpt, filled_before_the_attach, PATIENCE)
 	EXPECT_EQ(self->pinned + 1, pinned());
 	EXPECT_DMA_BLOCKED();
 
-	/* Once more, with what was mapped meanwhile */
+	/* Once more, with the mappings made meanwhile */
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	ASSERT_EQ(0, MAP(self->ioas));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
 }
 
-/* While the device is attached, what is not final is filled when it is used */
+/* A page table of an attached device is filled at its first use, or at once */
 TEST_F_TIMEOUT(hwpt, made_while_attached, PATIENCE)
 {
 	__u32 other, second;
@@ -173,7 +173,7 @@ TEST_F_TIMEOUT(hwpt, made_while_attached, PATIENCE)
 	EXPECT_EQ(0, iommu_destroy(self->iommu, other));
 }
 
-/* What is to fill it fails, the attach or the call: back to where it was */
+/* If filling it fails, in attach or in the call, everything stays as it was */
 TEST_F_TIMEOUT(hwpt, made_while_attached_and_cannot_be_filled, PATIENCE)
 {
 	char *gone = anon_pages(1);
@@ -191,7 +191,7 @@ TEST_F_TIMEOUT(hwpt, made_while_attached_and_cannot_be_filled, PATIENCE)
 					      0, &self->id) :
 				   vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
-	/* What was the matter is put right */
+	/* Remove the cause of the failure */
 	ASSERT_EQ(0, ioas_unmap(self->iommu, other, IOVA, PAGE));
 	ASSERT_EQ(0, MAP(other));
 	if (FINAL)
@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(hwpt, ioas_and_page_table_replace_each_other, PATIENCE)
 	EXPECT_EQ(self->pinned + 1, pinned());
 }
 
-/* The last context of what is attached: closing undoes all */
+/* Closing the files undoes everything */
 TEST_F(hwpt, close_while_attached)
 {
 	ASSERT_EQ(0, MAP(self->ioas));
@@ -284,7 +284,7 @@ TEST_F_TIMEOUT(hwpt, of_two_devices, PATIENCE)
 	ASSERT_EQ(0, vfio_attach(pair[1], self->id, NULL));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_DMA_WORKS();
-	/* Its mate is attached, so this one is not filled, and not for it */
+	/* Not filled, since another function of the group is attached */
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, pair_id[0], self->ioas, 0,
 				&other));
 	EXPECT_EQ(-EINVAL, vfio_attach(pair[0], other, NULL));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM's VFIO device takes device files, bound or not, as it takes the files of
- * groups, and nothing else more than before.
+ * KVM's VFIO device takes device files, bound or not, as it takes files of
+ * groups, and no other files.
  */
 #include <dirent.h>
 #include <linux/kvm.h>
@@ -68,7 +68,7 @@ static int vm_del(struct vm *vm, int fd)
 	return vm_attr(vm, KVM_SET_DEVICE_ATTR, KVM_DEV_VFIO_GROUP_DEL, fd);
 }
 
-/* How many virtual machines there are, as KVM lists them */
+/* Number of virtual machines, by the files of KVM in debugfs */
 static int vms(void)
 {
 	struct dirent *entry;
@@ -77,7 +77,7 @@ static int vms(void)
 
 	if (!dir)
 		return -errno;
-	/* PID-FD each */
+	/* Each has a directory PID-FD */
 	while ((entry = readdir(dir)))
 		n += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
 		     strchr(entry->d_name, '-');
@@ -144,7 +144,7 @@ TEST_F(kvm, takes_a_parked_file_once)
 	EXPECT_EQ(0, vm_del(vm, self->dev));
 	EXPECT_EQ(-ENOENT, vm_del(vm, self->dev));
 	EXPECT_EQ(0, vm_add(vm, self->dev));
-	/* It is still parked, and can be bound */
+	/* The file is still parked, and can be bound */
 	EXPECT_EQ(-EINVAL, get_info(self->dev));
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(0, get_info(self->dev));
@@ -164,7 +164,7 @@ TEST_F(kvm, takes_a_bound_file)
 	EXPECT_EQ(0, get_info(self->dev));
 }
 
-/* A file is what KVM counts; two of one device are two */
+/* KVM counts files; two files of one device are two */
 TEST_F(kvm, takes_each_file_of_a_device)
 {
 	struct vm *vm = &self->vm;
@@ -241,7 +241,7 @@ TEST_F(kvm, holds_the_file_that_it_was_given)
 	EXPECT_EQ(0, bind_anew(EDU));
 }
 
-/* A parked file that KVM holds keeps neither the device nor another user */
+/* A parked file that KVM holds blocks neither the device nor other users */
 TEST_F(kvm, holds_a_parked_file_only)
 {
 	struct vm *vm = &self->vm;
@@ -259,8 +259,8 @@ TEST_F(kvm, holds_a_parked_file_only)
 }
 
 /*
- * A VM that the device's driver was told of when the device was opened stays
- * until the device is closed; any other goes when its files are closed.
+ * A VM that the device's driver was given when the device was opened stays
+ * until the device is closed; any other VM ends when its files are closed.
  */
 TEST_F(kvm, knows_the_vm_of_an_open_device)
 {
@@ -286,7 +286,7 @@ TEST_F(kvm, forgets_a_vm_that_took_its_file_back)
 	vm_end(vm);
 	EXPECT_EQ(0, vms());
 
-	/* The same at the end of a VM that took nothing back */
+	/* Also at the end of a VM that has not deleted the file */
 	ASSERT_EQ(0, close(self->dev));
 	self->dev = vfio_open(EDU);
 	ASSERT_EQ(0, vm_start(self->kvm, vm));
@@ -296,7 +296,7 @@ TEST_F(kvm, forgets_a_vm_that_took_its_file_back)
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(0, vms());
 
-	/* And of one that comes when the device is open */
+	/* Also of a VM that gets the file when the device is open */
 	ASSERT_EQ(0, vm_start(self->kvm, vm));
 	ASSERT_EQ(0, vm_add(vm, self->dev));
 	vm_end(vm);
@@ -304,7 +304,7 @@ TEST_F(kvm, forgets_a_vm_that_took_its_file_back)
 	EXPECT_EQ(0, get_info(self->dev));
 }
 
-/* What the function tracer saw since it was started */
+/* Number of calls that the function tracer has seen since its start */
 static int traced(const char *function)
 {
 	char line[256];
@@ -337,7 +337,7 @@ static int trace(const char *tracer, const char *functions)
 #define INCOHERENT	"kvm_arch_register_noncoherent_dma"
 #define END_INCOHERENT	"kvm_arch_unregister_noncoherent_dma"
 
-/* Whether the IOMMU can keep the device from bypassing the caches */
+/* Can the IOMMU keep the device from bypassing the caches? */
 static bool snoop_control(void)
 {
 	unsigned long long ecap = 0;
@@ -354,9 +354,9 @@ static bool snoop_control(void)
 }
 
 /*
- * What KVM makes of it: it posts interrupts for a VM with a device, and lets
- * the guest flush caches if the device's DMA may bypass them.  From 7.x on, it does
- * not count devices for the first.
+ * The effect on KVM: it posts interrupts for a VM with a device, and lets the
+ * guest flush caches if the device's DMA may bypass them.  From 7.x on, posting
+ * does not depend on a device.
  */
 TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 {
@@ -378,7 +378,7 @@ TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 	EXPECT_EQ(assigned, traced(END_ASSIGNMENT));
 	EXPECT_EQ(incoherent, traced(END_INCOHERENT));
 
-	/* The answer for an attached device is the same */
+	/* The result for an attached device is the same */
 	EXPECT_EQ(0, vm_add(vm, self->dev));
 	EXPECT_EQ(2 * assigned, traced(ASSIGNMENT));
 	EXPECT_EQ(2 * incoherent, traced(INCOHERENT));
@@ -388,7 +388,7 @@ TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 	EXPECT_EQ(0, trace("nop", ""));
 }
 
-/* Not even while others look at the functions that are redirected */
+/* KVM works while tracers use the functions that are redirected */
 TEST_F(kvm, is_not_misled_by_tracers)
 {
 	static const char * const tracers[] = { "function", "function_graph" };
@@ -404,7 +404,7 @@ TEST_F(kvm, is_not_misled_by_tracers)
 		EXPECT_LT(0, traced("vfio_file_set_kvm"));
 	}
 	EXPECT_EQ(0, trace("nop", ""));
-	/* Nor can tracing be switched off below it; from 7.x on, it never can */
+	/* Tracing cannot be switched off then; from 7.x on, it never can */
 	EXPECT_EQ(kernel_before(7, 0, 0) ? -EBUSY : -EOPNOTSUPP,
 		  write_file("/proc/sys/kernel/ftrace_enabled", "0"));
 	EXPECT_EQ(0, vm_add(vm, self->dev));
@@ -469,7 +469,7 @@ TEST_F_TIMEOUT(kvm, may_come_and_go_while_the_device_does, PATIENCE)
 	EXPECT_LT(0, user.rounds);
 }
 
-/* Asks about files that are none of ours, without end */
+/* Ask about files that are not device files, until told to stop */
 static void *ask(void *arg)
 {
 	struct user_thread *user = arg;
@@ -507,7 +507,7 @@ TEST_F_TIMEOUT(kvm, may_ask_while_the_module_comes_and_goes, PATIENCE)
 	EXPECT_LT(0, user.rounds);
 }
 
-/* With the parameter kvm=0 it is as in a kernel without device files */
+/* With the parameter kvm=0, KVM takes no device files */
 TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 {
 	struct vm *vm = &self->vm;
@@ -527,10 +527,10 @@ TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 	EXPECT_EQ(0, vm_del(vm, group));
 	close(group);
 	if (kernel_before(7, 0, 0)) {
-		/* And tracing is not held on */
+		/* Tracing can be switched off */
 		EXPECT_EQ(0, write_file("/proc/sys/kernel/ftrace_enabled",
 					"0"));
-		/* If it is off, there is no hook: the device file works alone */
+		/* Without tracing there is no hook: the device file works alone */
 		EXPECT_EQ(0, system("rmmod vfio-pci && modprobe vfio-pci"));
 		self->dev = open_vfio(EDU);
 		EXPECT_EQ(-EINVAL, vm_add(vm, self->dev));

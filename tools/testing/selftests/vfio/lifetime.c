@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A device is bound from BIND until the last reference to its file is gone, in
- * whatever order and by whomever files are closed.
+ * whatever order and by whatever process files are closed.
  */
 #include <grp.h>
 #include <signal.h>
@@ -17,10 +17,10 @@ FIXTURE(lifetime)
 	int iommu;
 	__u32 ioas;
 	char *memory;
-	long pinned;	/* pages, by others and before */
+	long pinned;	/* pages, before the test */
 };
 
-/* Mapped for the device in all tests */
+/* mapped for the device in all tests */
 #define PAGES	256
 #define IOVA	0x100000ULL
 
@@ -73,7 +73,7 @@ TEST_F(lifetime, attach_after_the_iommu_was_closed)
 {
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, close(self->iommu));
-	/* The bound device keeps the context, with all that is in it */
+	/* The bound device keeps the context, with all its objects */
 	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(0, close(self->dev));
 }
@@ -215,7 +215,7 @@ TEST_F(lifetime, exec_closes)
 	for (i = 0; i < 200 && bind_anew(EDU); i++)
 		usleep(100000);
 	EXPECT_EQ(0, bind_anew(EDU));
-	/* It was exec that closed, not the end of the child */
+	/* exec has closed the files, not the end of the child */
 	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
@@ -256,7 +256,7 @@ TEST_F(lifetime, a_killed_process_leaves_nothing)
 	EXPECT_EQ(0, bind_anew(EDU));
 }
 
-/* A process that is no more than a receiver of a device and a context */
+/* A process that only receives a device and a context */
 static int use_passed_fds(int sock, bool bound)
 {
 	char *memory = anon_pages(1);
@@ -265,7 +265,7 @@ static int use_passed_fds(int sock, bool bound)
 	void *bar;
 	__u32 ioas;
 
-	/* Not root any more: the files are what gives the right */
+	/* Not root any more: open files are enough */
 	if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
 		return 1;
 	if (vfio_open(EDU) >= 0 || iommu_open() >= 0)
@@ -305,7 +305,7 @@ static void pass(struct __test_metadata *_metadata, int dev, int iommu,
 	}
 	close(sock[1]);
 	ASSERT_EQ(0, files_send(sock[0], fds, ARRAY_SIZE(fds)));
-	/* From here on they belong to the child alone */
+	/* From here on only the child has the files */
 	EXPECT_EQ(0, close(dev));
 	EXPECT_EQ(0, close(iommu));
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unmap returns only when the device can no longer reach the memory: ten
- * thousand times other memory at one IOVA, with DMA out of it and into it.
+ * thousand times, new memory is mapped at one IOVA, with DMA from and to it.
  */
 #include "fault.h"
 
@@ -89,8 +89,8 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 }
 
 /*
- * QEMU's controller does not report what the IOMMU stops; the kernel does.  The
- * disk goes on working.
+ * QEMU's controller does not report a DMA that the IOMMU blocks; the kernel
+ * does.  The disk goes on working.
  */
 TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 {
@@ -109,7 +109,7 @@ TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 	EXPECT_TRUE(DMA_FAULTS((nvme_write(&self->nvme, LBA, IOVA, PAGE), true),
 			       NVME, "DMA Read", IOVA));
 
-	/* What is on the disk now has not come from our memory */
+	/* The content of the disk has not come from our memory */
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
 	ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, PAGE));
 	EXPECT_EQ(NULL, memchr(memory, 'm', PAGE));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a device file refuses while it is parked: all but BIND, by EINVAL */
+/* A parked device file refuses all calls but BIND, with EINVAL */
 #ifndef SELFTESTS_VFIO_PARKED_H
 #define SELFTESTS_VFIO_PARKED_H
 
@@ -39,7 +39,7 @@ static inline long parked_ioctl_taken(int dev)
 	return -1;
 }
 
-/* The first offset where it can be read or written, or -1 */
+/* The first offset at which the file can be read or written, or -1 */
 static inline long parked_offset_taken(int dev)
 {
 	/* Where vfio-pci has BAR 0 and the configuration space */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls on device files at the same time: exactly one wins, and whatever comes
- * out, everything can be closed and used again.
+ * Calls on device files at the same time: exactly one wins, and everything can
+ * be closed and used again afterwards.
  */
 #include <pthread.h>
 #include <time.h>
@@ -71,7 +71,7 @@ FIXTURE_TEARDOWN(race)
 	EXPECT_EQ(0, bind_anew(EDU));
 }
 
-/* Of two calls one succeeds; the other says why it did not */
+/* Of two calls one succeeds, the other fails with the errno loser */
 #define EXPECT_ONE_WINS(loser)						\
 do {									\
 	int _winner = self->caller[0].rc ? 1 : 0;			\
@@ -143,7 +143,7 @@ TEST_F_TIMEOUT(race, one_context_for_a_group, PATIENCE)
 	self->caller[1].iommu = other;
 }
 
-/* What threads have in common that go on until they are told to stop */
+/* Shared by threads that go on until they are told to stop */
 struct crowd {
 	int dev[2];	/* the two functions of a group */
 	int iommu;
@@ -155,7 +155,7 @@ struct worker {
 	pthread_t thread;
 	struct crowd *crowd;
 	void *(*work)(void *worker);
-	unsigned long done;	/* what it got done */
+	unsigned long done;	/* number of calls that succeeded */
 	int surprise;		/* errno that no order of calls explains */
 };
 
@@ -221,7 +221,7 @@ static void *map(void *arg)
 	return NULL;
 }
 
-/* Files come and go beside, of devices that others have */
+/* Open and close other files of devices that are in use */
 static void *open_and_close(void *arg)
 {
 	struct worker *worker = arg;
@@ -240,7 +240,7 @@ static void *open_and_close(void *arg)
 	return NULL;
 }
 
-/* Has each of them got something done? */
+/* Has each worker had a call succeed? */
 static bool all_have_worked(const struct worker *workers, size_t n)
 {
 	size_t i;
@@ -251,7 +251,7 @@ static bool all_have_worked(const struct worker *workers, size_t n)
 	return true;
 }
 
-/* Let them all work for a while, or somewhat longer; returns -errno if there is no thread. */
+/* Run until each worker has had a success; -errno if a thread fails. */
 static int crowd_works(struct crowd *crowd, struct worker *workers, size_t n)
 {
 	size_t started, i;
@@ -333,7 +333,7 @@ static void *use(void *arg)
 		int dev = vfio_open(EDU);
 		int rc;
 
-		/* Not there, on the way out, or somebody else's file */
+		/* Absent, being removed, or in use by another thread */
 		if (dev < 0) {
 			if (dev != -ENODEV && dev != -ENOENT && dev != -ENXIO)
 				count(worker, dev);

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices for which firmware wants memory mapped (the VM's profile "rmrr"): the
- * mapping would be the user's to remove, so the device cannot be bound, unless
- * its kind is known to need the mapping only while firmware drives it.
+ * Devices with reserved memory of firmware (RMRR; the VM's profile "rmrr"): a
+ * user could remove its mapping, so the device cannot be bound, unless its kind
+ * is known to need the mapping only while firmware drives it.
  */
 #include "group.h"
 
-#define USB	"0000:00:09.0"	/* firmware wants memory mapped for it, too */
+#define USB	"0000:00:09.0"	/* has reserved memory of firmware, too */
 
-/* What the kernel log says of the first device */
+/* The line in the kernel log for the first device */
 #define SAYS_WHY "vfio-pci " EDU ": cannot be bound: " \
 		 "firmware needs [mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group"
 
-/* Whether a group's reserved regions have one of a type */
+/* Does a group have a reserved region of a type? */
 static bool group_has(int group, const char *type)
 {
 	char path[64], line[128];
@@ -60,7 +60,7 @@ TEST_F(rmrr, device_cannot_be_bound)
 	EXPECT_GT(LOG_LINES, log_count(log, EDU));
 	close(log);
 	EXPECT_EQ(0, close(dev));
-	/* Nor does the context that was refused hold the group */
+	/* The context that was refused does not own the group */
 	EXPECT_TRUE(group_is_viable(EDU));
 	EXPECT_EQ(0, pci_bind(EDU, NULL));
 }
@@ -79,7 +79,7 @@ TEST_F(rmrr, relaxable_device_can_be_bound_and_attached)
 	ASSERT_EQ(0, vfio_bind(dev, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_attach(dev, self->ioas, NULL));
 
-	/* What firmware wanted mapped is the user's to map */
+	/* The user may map the IOVA of firmware's reserved memory */
 	ranges.num_iovas = ARRAY_SIZE(range);
 	ranges.allowed_iovas = (uintptr_t)range;
 	ASSERT_EQ(0, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES, &ranges)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all tests of this directory include */
+/* Included by all tests of this directory */
 #ifndef SELFTESTS_VFIO_TEST_H
 #define SELFTESTS_VFIO_TEST_H
 
@@ -89,7 +89,7 @@ static inline int get_info(int dev)
 	_fd;						\
 })
 
-/* Whether the device is free: bind a new file to a new context, and close */
+/* Check that the device is free: bind a new file to a new context, and close */
 static inline int bind_anew(const char *bdf)
 {
 	int iommu = iommu_open();
@@ -102,7 +102,7 @@ static inline int bind_anew(const char *bdf)
 }
 
 /*
- * Is this the next line of the kernel log that has the word?  NULL: no line has.
+ * Is expected the next line of the kernel log that has word?  NULL: none has.
  * LOG is of kmsg_open().
  */
 static inline bool log_says(int log, const char *word, const char *expected)
@@ -117,7 +117,7 @@ static inline bool log_says(int log, const char *word, const char *expected)
 	return false;
 }
 
-/* How many lines that have the word come next in the kernel log */
+/* Number of lines that follow in the kernel log and have the word */
 static inline int log_count(int log, const char *word)
 {
 	char line[1024];
@@ -128,7 +128,7 @@ static inline int log_count(int log, const char *word)
 	return n;
 }
 
-/* In so many tries of a user the log may get a line, but not one for each */
+/* Tries of a user for which the log may get lines, but not one for each */
 #define LOG_TRIES	1000
 #define LOG_LINES	100
 

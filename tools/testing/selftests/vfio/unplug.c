@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A device that goes away, or whose driver is unbound, while its file is open:
- * the user is asked through an eventfd, and the kernel waits for the close.
+ * an eventfd asks the user to close it, and the kernel waits for that.
  */
 #include <poll.h>
 #include <signal.h>
@@ -45,7 +45,7 @@ FIXTURE_SETUP(unplug)
 FIXTURE_TEARDOWN(unplug)
 {
 	close(self->iommu);
-	/* Back again, and as good as before */
+	/* The device is back, and works as before */
 	if (variant->device_goes)
 		EXPECT_EQ(0, pci_rescan());
 	EXPECT_EQ(0, pci_bind(EDU, "vfio-pci"));
@@ -101,7 +101,7 @@ TEST_F_TIMEOUT(unplug, asks_and_waits_for_close, PATIENCE)
 	self->child = start_removal(variant->remove, self->dev);
 	ASSERT_LE(0, self->child);
 	EXPECT_EQ(1, poll(&pfd, 1, 20000));
-	/* It waits, and the device is usable meanwhile */
+	/* The removal waits, and the device is usable meanwhile */
 	sleep(2);
 	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG));
 	EXPECT_EQ(0, get_info(self->dev));
@@ -143,7 +143,7 @@ TEST_F_TIMEOUT(unplug, open_is_refused_meanwhile, PATIENCE)
 	int status, fd;
 	dev_t dev;
 
-	/* Keep the node: from 6.6 on it goes before the wait, not after */
+	/* Hold the node open: from 6.6 on it is removed before the wait */
 	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
 	fd = open(path, O_PATH | O_CLOEXEC);
 	ASSERT_LE(0, fd);
@@ -178,7 +178,7 @@ TEST_F_TIMEOUT(unplug, a_parked_file_does_not_block, PATIENCE)
 	EXPECT_EQ(-ENODEV, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(self->dev));
 
-	/* Nor is the file one of the device that comes instead */
+	/* The file is not one of the new device either */
 	if (variant->device_goes)
 		ASSERT_EQ(0, pci_rescan());
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
@@ -187,7 +187,7 @@ TEST_F_TIMEOUT(unplug, a_parked_file_does_not_block, PATIENCE)
 	ASSERT_EQ(0, close(self->dev));
 }
 
-/* Once closed, nothing is left of a use that would keep the device */
+/* Once the file is closed, nothing of its use keeps the device */
 TEST_F_TIMEOUT(unplug, proceeds_after_use, PATIENCE)
 {
 	int i;

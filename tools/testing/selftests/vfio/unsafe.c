@@ -15,7 +15,7 @@
 /* A driver of the stock kernel that leaves DMA to the kernel's DMA API */
 #define HOST_DRIVER	"pci-pf-stub"
 
-/* What the kernel log says: at each refusal, and once */
+/* Lines in the kernel log: with each refusal, and once */
 #define SAYS_NO	"vfio-pci " EDU ": cannot be bound: interrupts are not isolated; " \
 		"iommufd." PARAMETER "=1 allows it nonetheless"
 #define SAYS_YES "iommufd: binding devices although interrupts are not isolated"
@@ -39,13 +39,13 @@ static int allow(const char *yes_or_no)
 	return set_parameter("iommufd", yes_or_no);
 }
 
-/* What a bind that is refused must not change: memory space, bus mastering */
+/* The command register, which a refused bind must not change */
 static int command(const char *bdf)
 {
 	return pci_config_read16(bdf, PCI_COMMAND);
 }
 
-/* Whether a driver has enabled the device */
+/* Has a driver enabled the device? */
 static bool enabled(const char *bdf)
 {
 	char count[16];
@@ -184,7 +184,7 @@ TEST_F_TIMEOUT(unsafe, host_drivers_get_what_was_refused, PATIENCE)
 	EXPECT_EQ(0, pci_bind(PAIR_1, "vfio-pci"));
 }
 
-/* It has a parameter of its own */
+/* The group interface has a parameter of its own */
 TEST_F(unsafe, the_group_interface_is_as_ever)
 {
 	struct group_user user;
@@ -256,7 +256,7 @@ TEST_F(unsafe, consent_can_be_withdrawn)
 	EXPECT_FALSE(enabled(PAIR_1));
 	EXPECT_FALSE(group_is_viable(PAIR_1));
 
-	/* Given again, it is for whom it was refused too */
+	/* Consent given again is valid for files that were refused, too */
 	ASSERT_EQ(0, allow("Y"));
 	EXPECT_EQ(0, vfio_bind(self->pair[1], self->iommu, NULL));
 	EXPECT_EQ(0, get_info(self->pair[1]));

@@ -165,7 +165,7 @@ static int destroy(struct subject *self)
 	return iommu_destroy(self->fd, self->spare_id);
 }
 
-/* One of the group's two functions leaves, which changes nothing for the other */
+/* One of two functions of a group leaves; the other stays attached */
 TEST_F_TIMEOUT(fail, detach_one_of_two, 300)
 {
 	struct subject *subject = &self->subject;

@@ -4,8 +4,8 @@
  * user memory) failing, until none fails.  A call that fails changes nothing.
  * Needs a kernel with fault injection.
  *
- * To walk one more call, write a function that makes it, one that undoes it, and
- * a test that has both walked.
+ * To walk one more call, write a function that makes it, one that undoes it,
+ * and a test that has both walked.
  */
 #ifndef IOMMU_FAILNTH_H
 #define IOMMU_FAILNTH_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls whose allocations fail, with the mock, which knows what is in its domain:
+ * Calls whose allocations fail, with the mock, whose domain can be looked at:
  * see failnth.h
  */
 #include "access.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* IOMMU_IOAS_MAP_FILE: memory of files, compared with a user mapping of them. */
+/* IOMMU_IOAS_MAP_FILE: memory of files, compared with a user mapping. */
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

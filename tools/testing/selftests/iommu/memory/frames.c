@@ -27,7 +27,7 @@ FIXTURE(frames)
 {
 	int fd;
 	__u32 ioas_id;
-	__u32 all;	/* an IOAS with all of it at AT, and without a page table */
+	__u32 all;	/* IOAS with all of it at AT, no domain */
 	struct mock_dev dev;
 	char *va;
 	long pinned;

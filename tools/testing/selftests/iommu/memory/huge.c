@@ -96,9 +96,9 @@ FIXTURE_VARIANT(huge)
 {
 	char *(*get)(size_t length);
 	const char *field;	/* of smaps: the part in huge pages */
-	bool whole;		/* the kernel never maps a part of a huge page */
+	bool whole;		/* huge pages are always mapped whole */
 	bool shared;
-	bool no_hint;		/* see iopt_is_huge(): leave the decisive check */
+	bool no_hint;		/* see iopt_is_huge(): no first check */
 };
 
 FIXTURE_VARIANT_ADD(huge, anon)

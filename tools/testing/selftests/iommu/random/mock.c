@@ -17,9 +17,9 @@
 #define DEVICES		6U
 #define TEXT		200U
 #define SOME		16U		/* pages whose pins are looked at */
-#define EVERY_REFS	16		/* calls between looks at those of all, */
-#define EVERY_VMSTAT	32		/* at the count of all pins, */
-#define EVERY_ALL	128		/* and at everything */
+#define EVERY_REFS	16		/* calls between checks of all pages, */
+#define EVERY_VMSTAT	32		/* of the count of all pins, */
+#define EVERY_ALL	128		/* and of everything */
 
 struct device {
 	struct mock_dev mock;

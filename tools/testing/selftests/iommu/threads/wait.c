@@ -194,7 +194,7 @@ FIXTURE_TEARDOWN(map)
 	EXPECT_TRUE(context_close(&self->context));
 }
 
-/* Make an argument for map_late(): it cannot be written before userfault_end() */
+/* Make an argument for map_late(), not writable before userfault_end() */
 static int map_late_prepare(struct context *c)
 {
 	const struct iommu_ioas_map arg = {
