@@ -1,7 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What iommuctl says to bad arguments, one line, and to --help and --version.  Prints
-# TAP.
+# iommuctl answers bad arguments by one line, and --help and --version.  Prints TAP.
 set -eu
 . ./tree.sh
 good

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# iommuctl check on made-up hosts: what it says is in the way, the cure, the exit code.
+# iommuctl check on made-up hosts: the causes that it prints, the cures, the exit code.
 # Prints TAP.
 set -eu
 . ./tree.sh
 bdf=0000:00:04.0
 grub='/etc/default/grub && update-grub && reboot'
 
-# system NAME CAUSE TEXT CURE: the one thing that is in the way of every device
+# system NAME CAUSE TEXT CURE: this is the only cause, and for every device
 system() {
 	expect "$1" 1 check <<-EOF
 	system: Linux 6.12.9-amd64, not ready
@@ -17,7 +17,7 @@ system() {
 	EOF
 }
 
-# refused NAME CAUSE TEXT CURE: the one thing that is in the way of $bdf
+# refused NAME CAUSE TEXT CURE: this is the only cause, and for $bdf
 refused() {
 	expect "$1" 1 check $bdf <<-EOF
 	system: Linux 6.12.9-amd64, ready

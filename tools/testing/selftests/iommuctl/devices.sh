@@ -7,7 +7,7 @@ other=0000:00:06.1
 pair=0000:00:06.0
 host_driver=pci-pf-stub
 
-# row BDF: of the list, without the device's name, which pci.ids may change
+# row BDF: print its row of the list, without the name, which pci.ids may change
 row() {
 	"$iommuctl" list | awk -v bdf="$1" '$2 == bdf { print $1, $2, $3, $4, $5 }'
 }

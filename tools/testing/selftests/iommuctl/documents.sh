@@ -1,18 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The document of iommuctl has what the program has: commands, options, causes, keys of
-# JSON.  Its man page can be made, and bash completes what there is.  Prints TAP.
+# The document of iommuctl has all that the program has: commands, options, causes, keys
+# of JSON.  Its man page can be made, and bash completes commands, options and devices.
+# Prints TAP.
 # shellcheck disable=SC2016,SC2317 # backquotes of Markdown; what "check" calls
 set -eu
 . ./tree.sh
 good
 doc=$top/Documentation/iommuctl.md src=$top/tools/iommuctl
 
-# section TITLE: of the document
+# section TITLE: print this section of the document
 section() { sed -n "/^## $1\$/,/^## /p" "$doc"; }
-# items: the first words of a list's items
+# items: print the first words of a list's items
 items() { sed -n 's/^- //p' | sed 's/: .*//' | tr -d '`' | tr ',' '\n' | sed 's/^ *//; s/ .*//'; }
-# found FILE...: the causes that the sources name
+# found FILE...: print the causes that the sources name
 found() {
 	cat "$@" | tr '\n\t' '  ' | grep -oE 'found(_note)?\(findings, "[a-z]+"' |
 		cut -d '"' -f 2 | sort -u

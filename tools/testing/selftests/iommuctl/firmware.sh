@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# iommuctl check in a VM whose firmware wants memory mapped for devices.  Prints TAP.
+# iommuctl check in a VM whose devices have reserved memory of firmware.  Prints TAP.
 set -eu
 . ./vm.sh
-usb=0000:00:09.0 # for which that is needed only until a driver comes
+usb=0000:00:09.0 # needs its reserved memory only until a driver is bound
 
 bind vfio-pci $bdf $usb
 is "check: firmware needs memory mapped" 1 "$iommuctl" check $bdf $usb <<EOF

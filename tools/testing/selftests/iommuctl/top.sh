@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# iommuctl top on made-up hosts, of which the processes are real ones: kcmp() tells
-# which of their file descriptors are of one open file.  Prints TAP.
+# iommuctl top on made-up hosts with real processes: kcmp() tells which of their file
+# descriptors are of one open file.  Prints TAP.
 # shellcheck disable=SC2016,SC2317 # what "samples" and "check" are given, they run
 set -eu
 . ./tree.sh
 good
 
-# Two processes share what is 5 in both; the first has it as 6 too, and 7 is another.
-# Then one of its own.
+# Two processes share the file that is 5 in both; in the first 6 is this file, too, and 7
+# another one.  A third process has a file of its own.
 exec 5</dev/null
 sleep 300 6<&5 7</dev/null & one=$!
 sleep 300 & two=$!
@@ -62,7 +62,7 @@ expect "JSON" 0 top --json -n 1 <<EOF
 { "interval": null, "exact": true, "all_users": true, "processes": [ { "pid": $one, "user": "root", "command": "qemu-system-x86", "mapped": 6442586112, "pinned": 4294967296, "maps_per_second": null, "unmaps_per_second": null, "files": [ { "holders": [ { "pid": $one, "fd": 5 }, { "pid": $one, "fd": 6 }, { "pid": $two, "fd": 5 } ], $json_big }, { "holders": [ { "pid": $one, "fd": 7 } ], "objects": 1, "mapped": 135168, "pinned": 0, "maps": 1, "unmaps": 0, "ioas": [ { "id": 1, "mapped": 135168, "pinned": 0, "mappings": 1 } ], "devices": [ ] } ] }, { "pid": $three, "user": "root", "command": "old", "mapped": null, "pinned": null, "maps_per_second": null, "unmaps_per_second": null, "files": [ { "holders": [ { "pid": $three, "fd": 5 } ], "objects": null, "mapped": null, "pinned": null, "maps": null, "unmaps": null, "ioas": [ ], "devices": [ ] } ] } ] }
 EOF
 
-# kcmp() asks for the right to trace both processes
+# kcmp() needs permission to trace both processes
 rm -r "$tree/proc/$three"
 as="setpriv --reuid 65534 --regid 65534 --clear-groups"
 expect "where kcmp() is not allowed, each descriptor counts, and that is said" 0 top -n 1 <<EOF
@@ -78,8 +78,8 @@ check "JSON says so, too" sh -c '"$@" | grep "^{ \"interval\": null, \"exact\": 
 	sh $as "$iommuctl" top --json -n 1
 as=
 
-# Two samples: $change is done between them.  Of the first process, $fields are set to
-# the interval, and maps and unmaps per second.
+# Take two samples, with $change between them.  Set $fields to the interval, and to maps
+# and unmaps per second of the first process.
 samples() {
 	mkfifo "$tmp/samples"
 	"$iommuctl" top --json -n 2 -d 2 >"$tmp/samples" &
@@ -93,7 +93,7 @@ samples() {
 	fields=$(echo "$second" | sed 's/.*"interval": \([^,]*\),.*"maps_per_second": \([^,]*\), "unmaps_per_second": \([^,]*\), "files": \[ { "holders": \[ { "pid": '$one',.*/\1 \2 \3/')
 }
 
-# are MAPS UNMAPS: are those the rates, of so many calls in the interval?
+# are MAPS UNMAPS: are the rates those of this number of calls in the interval?
 are() {
 	echo "$fields" | awk -v maps="$1" -v unmaps="$2" '
 	function near(got, wanted) { return got > wanted - 0.1 && got < wanted + 0.1 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the tests beside it: a made-up host in the directory $tree, of which
+# Sourced by the tests beside it: a made-up host in the directory $tree, from which
 # iommuctl is told to take its files.
 # shellcheck shell=sh disable=SC2034,SC2154 # what is set here is used there
 . ../test.sh
-chmod 755 "$tmp" # also users other than root look at it
+chmod 755 "$tmp" # users other than root read it, too
 iommuctl=$top/tools/iommuctl/iommuctl
 tree=$tmp/tree
 pci=$tree/sys/bus/pci
@@ -62,7 +62,7 @@ process() {
 	put "proc/$1/stat" "$1 ($2) S 1 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 $3 0 0"
 }
 
-# opened PID FD FILE [KEY VALUE]...: a process has FILE open, and fdinfo says so much
+# opened PID FD FILE [KEY VALUE]...: a process has FILE open, with this fdinfo
 opened() {
 	ln -s "$tree/$3" "$tree/proc/$1/fd/$2"
 	fdinfo=$tree/proc/$1/fdinfo/$2
@@ -71,7 +71,7 @@ opened() {
 	[ $# = 0 ] || printf '%s:\t%s\n' "$@" >>"$fdinfo"
 }
 
-# A host on which all is well: 0000:00:04.0 is given to vfio-pci
+# good: a host without a fault, whose 0000:00:04.0 is given to vfio-pci
 good() {
 	rm -rf "$tree"
 	put proc/sys/kernel/osrelease 6.12.9-amd64
@@ -105,11 +105,11 @@ good() {
 	device 0000:00:05.0 1b36:0010 010802 4 nvme
 }
 
-# state: of all files of the host
+# state: print the state of all files of the host
 state() { find "$tree" -printf '%P %y %m %U:%G %l %s %T@ %C@\n' | sort; }
 
-# expect NAME CODE ARG...: iommuctl, given those arguments, prints standard input, and
-# nothing else, and exits with CODE
+# expect NAME CODE ARG...: iommuctl with the arguments prints the text of standard
+# input, and nothing else, and exits with CODE
 expect() {
 	name=$1 code=$2; shift 2
 	cat >"$tmp/wanted"

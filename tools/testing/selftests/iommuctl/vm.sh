@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the tests beside it that run in a VM: what iommuctl says is held against
-# what the kernel does.
+# Sourced by the tests beside it that run in a VM: they compare the output of iommuctl
+# with the behaviour of the kernel.
 # shellcheck shell=sh disable=SC2034,SC2154 # what is set here is used there
 . ../test.sh
 iommuctl=$top/tools/iommuctl/iommuctl
@@ -10,7 +10,7 @@ bdf=0000:00:04.0
 
 bind() { "$here/bind" "$@"; }
 
-# is NAME CODE COMMAND...: prints standard input, and nothing else, and exits with CODE
+# is NAME CODE COMMAND...: it prints the text of standard input, and exits with CODE
 is() {
 	name=$1 code=$2; shift 2
 	cat >"$tmp/wanted"
@@ -27,7 +27,7 @@ compare() {
 group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
 node_of() { ls "/sys/bus/pci/devices/$1/vfio-dev"; }
 
-# hold BDF: a process, $holder, that has it open and does what "tell" says
+# hold BDF: start a process, $holder, that has it open and obeys "tell"
 hold() {
 	mkfifo "$tmp/to" "$tmp/from"
 	./hold "$1" <"$tmp/to" >"$tmp/from" &
@@ -35,7 +35,7 @@ hold() {
 	exec 4>"$tmp/to" 5<"$tmp/from"
 }
 
-# tell WORDS: prints the answer
+# tell WORDS: send them to $holder; prints the answer
 tell() {
 	echo "$*" >&4
 	read -r answer <&5
@@ -48,7 +48,7 @@ release() {
 	rm "$tmp/to" "$tmp/from"
 }
 
-# may_bind BDF: what the kernel says to a bind
+# may_bind BDF: print the result of a bind
 may_bind() {
 	hold "$1"
 	tell bind

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# iommuctl top in a VM: what a process has mapped, pinned, opened twice, shared; and
-# what list and check know of a device file that is open.  Prints TAP.
+# iommuctl top in a VM: memory that a process has mapped and pinned, files opened twice
+# and shared; and list and check of a device file that is open.  Prints TAP.
 set -eu
 . ./vm.sh
 
@@ -12,14 +12,14 @@ grep -q '^iommufd-objects:' /proc/self/fdinfo/3 || {
 }
 exec 3>&-
 
-# sample: one of top, as JSON without what differs from one VM to the next
+# sample: print one of top, as JSON without values that differ between VMs
 sample() {
 	"$iommuctl" top --json -n 1 | sed 's/"pid": '"$holder"',/"pid": HOLDER,/g
 		s/"pid": [0-9][0-9]*/"pid": OTHER/g; s/"fd": [0-9]*/"fd": N/g
 		s/"objects": [1-9][0-9]*/"objects": SOME/g'
 }
 
-# one PROCESSES: all that a sample has of them
+# one PROCESSES: JSON of a sample that has these processes
 one() {
 	echo "{ \"interval\": null, \"exact\": true, \"all_users\": true, \"processes\": [ $1 ] }"
 }

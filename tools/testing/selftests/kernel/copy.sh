@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The shortest program, tools/examples/copy, does what it says.  Prints TAP.
+# The shortest program, tools/examples/copy, copies by DMA.  Prints TAP.
 set -eu
 . ../test.sh
 edu=0000:00:04.0

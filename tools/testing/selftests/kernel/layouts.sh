@@ -1,24 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What include/compat has copied from the kernel is as the kernel that runs has it, by
-# its BTF: a struct that is private to vfio-pci-core, and functions that are exported,
-# but in no public header.  And the callers in KVM that drivers/vfio/kvm_hook.c knows by
-# name have that name.  Prints TAP.
+# The copies in include/compat agree with the BTF of the running kernel: a struct that
+# is private to vfio-pci-core, and functions that are exported, but in no public header.
+# And the callers in KVM that drivers/vfio/kvm_hook.c knows by name have that name.
+# Prints TAP.
 set -eu
 . ../test.sh
 compat=$top/include/compat/linux
 btf=/sys/kernel/btf
 core=vfio_pci_core_device entry=vfio_pci_mmap_vma
 
-# plain: C on standard input without comments and optional white space, in one line;
-# prints nothing of nothing
+# plain: print C from standard input without comments and optional white space, in one
+# line; prints nothing if there is no input
 plain() {
 	sed 's,/\*.*\*/,,g' | tr -s '\n\t ' ' ' |
 		sed 's/ *\([][*,;(){}]\) */\1/g; s/^ //; s/ $//'
 }
 
-# of_core STRUCT: as vfio-pci-core has it
+# of_core STRUCT: print it as vfio-pci-core has it
 of_core() {
 	pahole -F btf --btf_base $btf/vmlinux -C "$1" $btf/vfio_pci_core \
 		2>/dev/null | plain
@@ -29,16 +29,16 @@ ours() {
 		sed 's/compat_//' | plain
 }
 
-# prototypes: those in the one block below the words "in no public header"
+# prototypes: print those in the one block below the words "in no public header"
 prototypes() {
 	sed -n '/in no public header/,/^$/p' "$compat/iommu.h" | plain |
 		tr ';' '\n' | grep .
 }
 
-# unnamed: the prototype without names of parameters
+# unnamed: remove the names of parameters from a prototype
 unnamed() { sed 's/\([ *]\)[a-z_]*\([,)]\)/\1\2/g' | plain; }
 
-# of_kernel FUNCTION: its prototype; to read BTF takes long
+# of_kernel FUNCTION: print the kernel's prototype; to read BTF takes long
 of_kernel() {
 	[ -e "$tmp/functions" ] || pfunct -F btf -P --no_parm_names $btf/vmlinux \
 		>"$tmp/functions" 2>/dev/null
@@ -68,7 +68,7 @@ for p in $(prototypes | sed 's/(.*//; s/.*[ *]//'); do
 	if exported "$p"; then
 		check "$p() has the prototype that we have" same \
 			"$(prototypes | grep "[ *]$p(" | unnamed)" "$(of_kernel "$p")"
-	else # the module that is loaded needs no symbol that there is not
+	else # the loaded module needs no missing symbol
 		check "$p() is not there, and not needed" [ -d /sys/module/iommufd ]
 	fi
 done
@@ -76,7 +76,7 @@ done
 modprobe kvm
 prefix=$(sed -n 's/^#define KVM_VFIO_PREFIX "\(.*\)"/\1/p' "$top/drivers/vfio/kvm_hook.c")
 check "KVM's callers are known by a prefix" [ "$prefix" ]
-# What a VM's files are given and taken by, and what lets go of them at its end
+# The functions that give files to a VM and take them back, and that release them
 for name in set_attr release; do
 	check "KVM's VFIO device has a function $prefix$name" \
 		grep -q " t ${prefix}${name}[[:space:]]*\[kvm\]" /proc/kallsyms

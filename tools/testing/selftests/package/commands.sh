@@ -1,21 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Each shell command of the documents is run by a test, or has a reason not to be:
-# the list `commands' says which.  Runs those that it leaves to this test.  Prints TAP.
+# Each shell command of the documents is run by a test, or has a reason not to be, by
+# the list `commands'.  Runs the commands that the list leaves to this test.  Prints
+# TAP.
 set -eu
 . ../test.sh
 list=$here/../selftests/package/commands
 cd "$top"
 
-# blocks FILE: lines of its fenced blocks of shell commands; of those that show a
-# terminal, what is typed
+# blocks FILE: print the lines of its fenced blocks of shell commands; of blocks that
+# show a terminal, the lines typed
 blocks() {
 	awk '/^ *```/ { kind = kind ? "" : substr($0, index($0, "`") + 3); next }
 		kind == "sh" { sub(/^ */, ""); print }
 		kind == "console" && sub(/^ *# /, "")' "$1"
 }
 
-# documented: the commands, each on one line, without comments ("  #" or at the begin)
+# documented: print the commands, each on one line, without comments
 documented() {
 	for f in ./*.md Documentation/*.md; do
 		blocks "$f"
@@ -23,13 +24,13 @@ documented() {
 		sort -u
 }
 
-# entries: COMMAND, a tab, and what runs it
+# entries: print COMMAND, a tab, and the test that runs it
 entries() {
 	awk -F '\t' '/^#/ || /^$/ { next }
 		/^\t/ { print command "\t" $2; next } { command = $0 }' "$list"
 }
 
-# unproved: entries whose file does not have the text
+# unproved: print entries whose file does not have the text
 unproved() {
 	while IFS="$tab" read -r command what; do
 		case $what in here | vm | "not run: "?*) continue ;; esac
@@ -38,7 +39,7 @@ unproved() {
 	done <"$tmp/entries"
 }
 
-# unfenced FILE...: indented text that begins as a command does
+# unfenced FILE...: print indented text that begins as a command does
 unfenced() {
 	cut -d ' ' -f 1 "$tmp/documented" | sort -u | grep -vx echo >"$tmp/words"
 	for f in ./*.md Documentation/*.md; do
@@ -48,7 +49,7 @@ unfenced() {
 	done
 }
 
-# targets: of make, that documents have in `make ...`
+# targets: print the targets that documents have in `make ...`
 targets() {
 	cat ./*.md Documentation/*.md | tr '\n' ' ' |
 		grep -oE '`make +[^`]*`' | tr -d '`' | tr -s ' ' '\n' |

@@ -1,20 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What the documents quote of the modules is what the modules have: lines of the
-# kernel log, parameters.  And where links lead to there is something.  Prints TAP.
+# The documents quote the modules correctly: lines of the kernel log, parameters.  And
+# each link has a target.  Prints TAP.
 set -eu
 . ../test.sh
 cd "$top"
 docs=Documentation
 iommufd=drivers/iommu/iommufd vfio=drivers/vfio
 
-# sources DIRECTORY: what a module is made of
+# sources DIRECTORY: print the sources of a module
 sources() { find "$@" -name '*.c' ! -name '*.mod.c' -exec cat {} +; }
 
-# regexes: lines of text, in which @ is a value, as regular expressions
+# regexes: turn lines of text, in which @ is a value, into regular expressions
 regexes() { sed 's/[][().*+?^${}|\\]/\\&/g; s/@/.+/g'; }
 
-# formats: what the modules can write to the kernel log, whatever is before it
+# formats: print all lines that modules can write to the kernel log, without prefix
 formats() {
 	sources $iommufd $vfio | tr '\n\t' '  ' | grep -oE \
 		'(pr|dev|pci)_(err|warn|notice|info)(_once|_ratelimited)?\([^"]*"([^"\\]|\\.)*"' |
@@ -23,14 +23,14 @@ formats() {
 		sed 's/.*/(vfio-pci [0-9a-f:.]+: |vfio_pci: )?&/'
 }
 
-# quoted: lines of the kernel log that are quoted as ours
+# quoted: print lines of the kernel log that are quoted as ours
 quoted() {
 	# shellcheck disable=SC2016 # backquotes of Markdown
 	tr '\n' ' ' <$docs/troubleshooting.md | sed 's/\*kernel\* `[^`]*`//g' |
 		grep -oE '`(vfio-pci [0-9a-f:.]+|vfio_pci|iommufd): [^`]*`' | tr -d '`'
 }
 
-# said: what the scripts can say; "say" of some of them puts a word before it
+# said: print all messages of scripts; "say" of some puts a word before them
 said() {
 	# shellcheck disable=SC2016 # variables of those scripts
 	for f in dkms.conf tools/dkms/* tools/system/*; do
@@ -47,7 +47,7 @@ all_match() {
 	! grep -vxEf "$2" "$1"
 }
 
-# all_quoted: is each line that there can be quoted?
+# all_quoted: is each possible line quoted?
 all_quoted() {
 	rc=0
 	while read -r format; do
@@ -67,7 +67,7 @@ check "troubleshooting.md has all lines of the log" all_quoted
 sed -n 's/^    \(iommufd: .*\)/\1/p' $docs/install.md >"$tmp/quoted"
 check "lines in install.md are those of the scripts" all_match "$tmp/quoted" "$tmp/said"
 
-# parameters MODULE DIRECTORY: rows of a table, as the sources have them
+# parameters MODULE DIRECTORY: print rows of a table, by the sources
 parameters() {
 	sources "$2" >"$tmp/source"
 	sed -nE 's/^module_param(_string)?\(([a-z0-9_]+), .*, ([0-9]+)\);/\2 \3/p' \
@@ -96,12 +96,12 @@ for m in "iommufd $iommufd" "vfio-pci $vfio"; do
 		"$(modinfo -p "./$dir/$module.ko" | sed 's/:.*//' | sort)"
 done
 
-# anchors FILE: of its headings
+# anchors FILE: print the anchors of its headings
 anchors() {
 	sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'
 }
 
-# dead_links: that lead to no file or heading
+# dead_links: print links that lead to no file or heading
 dead_links() {
 	for f in ./*.md "$docs"/*.md; do
 		grep -oE '\]\([^):]*\)' "$f" | tr -d '])(' | while read -r link; do
@@ -122,14 +122,14 @@ check "index.md names all documents" same \
 	"$(for f in "$docs"/*.md; do grep -qF "(${f##*/})" $docs/index.md || echo "$f"; done)" \
 	"$docs/index.md"
 
-# unlisted: files of the drivers that index.md does not have
+# unlisted: print files of the drivers that index.md lacks
 unlisted() {
 	find drivers/iommu/iommufd $vfio -name '*.c' ! -name '*.mod.c' -printf '%f\n' |
 		while read -r f; do
 			grep -qwF -e "$f" $docs/index.md || echo "$f"
 		done
 }
-# listed: files that it has where it says where to find what
+# listed: print files in the list of index.md
 listed() {
 	sed -n '/^## Where to find what/,$p' $docs/index.md | grep -oE '[a-z_]+\.[ch]\b' | sort -u
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# "make install" and "make uninstall" below a directory, and what make says to bad
-# input: one line.  Prints TAP.
+# "make install" and "make uninstall" below a directory; make answers bad input by one
+# line.  Prints TAP.
 set -eu
 . ../test.sh
 kernel_line "${KERNEL:-6.12}"
@@ -13,7 +13,7 @@ tar -C "$top" -c Makefile Kbuild dkms.conf drivers include uapi tools/system |
 	tar -C "$tree" -x
 cd "$tree"
 
-# refused TEXT ARG...: make fails with one line, which has TEXT, and does nothing
+# refused TEXT ARG...: make fails with one line, which has TEXT, and changes nothing
 refused() {
 	text=$1; shift
 	find . | sort >"$tmp/before"
@@ -42,7 +42,7 @@ check "make tools without libpci or json-c says what to install" \
 	refused "apt install gcc libpci-dev libjson-c-dev" tools CC="cc -nostdinc"
 check "nothing was installed by any of these" same "$(find "$root")" "$root"
 
-# Whoever is not root
+# A user other than root
 printf '#!/bin/sh\necho 1000\n' >"$tmp/bin/id"
 chmod +x "$tmp/bin/id"
 for target in install uninstall; do
@@ -57,7 +57,7 @@ for target in install uninstall; do
 		esac' sh $target "$kdir/headers"
 done
 
-# By another path than that of the tests' own, for which make has them fetched
+# By another path than the tests' own headers, which make would fetch
 ln -s "$kdir/headers" "$tmp/headers"
 release=$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 	"$kdir/headers/include/generated/utsrelease.h")

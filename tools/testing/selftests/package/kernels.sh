@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# Which kernels the modules are built for, as dkms.conf tells DKMS and as Kbuild
-# goes by it; and that a kernel that is left out is no failure.  Prints TAP.
+# The kernels that modules are built for, by dkms.conf, which DKMS and Kbuild read; a
+# kernel that is left out is no failure.  Prints TAP.
 set -eu
 . ../test.sh
 
-# verdict ACTION KERNEL: what DKMS finds in dkms.conf when it is about to do ACTION for
-# KERNEL: "build" or "skip", and whether it would install the modules by itself.
-# The functions are named, and hide a variable, as in DKMS 3.0.10 and 3.2.2.
+# verdict ACTION KERNEL: print the result that DKMS has from dkms.conf before ACTION for
+# KERNEL: "build" or "skip", and whether it would install the modules by itself.  The
+# functions are named, and hide a variable, as in DKMS 3.0.10 and 3.2.2.
 cat >"$tmp/dkms" <<'END'
 action=$1 kernelver=$2 conf=$3 install_tree=$4
 safe_source() { . "$conf"; }
@@ -69,7 +69,7 @@ config=
 check "a question about the state is answered without such a line" \
 	same "$(verdict status 7.4.0 2>&1)" 'skip yes'
 
-# DKMS 3.0.10 reads the file for one that it is installed for, or for none
+# DKMS 3.0.10 reads the file for a kernel that has the modules, or for none
 for other in '' 6.1.0-56-amd64 7.4.0; do
 	check "autoinstall for 7.4.0 installs nothing ($other hides it)" same \
 		"$(verdict autoinstall 7.4.0 | sed 's/^[bs][a-z]* //')" \

@@ -10,14 +10,14 @@ html=$tmp/html/Documentation
 check "make htmldocs has no warning" "$top/tools/testing/htmldocs" "$tmp/html"
 [ $failed = 0 ] || finish
 
-# functions: that drivers in the kernel can call
+# functions: print those that drivers in the kernel can call
 functions() {
 	tr '\n' ' ' <include/linux/iommufd.h | grep -oE 'iommufd_[a-z_]+\([^*]' |
 		tr -d '(' | sed 's/.$//' | sort -u
 }
-# ids PREFIX FILE: of the manual's entries
+# ids PREFIX FILE: print the IDs of the manual's entries
 ids() { grep -oE "id=\"c\.$1[a-z_]+\"" "$2" | sed 's/id="c\.//; s/"//' | sort -u; }
-# missing_in FILE: of the words on standard input, those that it has not
+# missing_in FILE: print the words on standard input that FILE lacks
 missing_in() { while read -r word; do grep -qwF -e "$word" "$1" || echo "$word"; done; }
 
 functions >"$tmp/functions"
@@ -43,13 +43,13 @@ for page in iommu vfio-cdev; do
 		grep -q "^$page \\\\- " "$tmp/html/man/$page.4"
 done
 
-# example: of vfio-cdev(4), as its text has it
+# example: print the example of vfio-cdev(4)
 example() { sed -n '/^Examples$/,/^Files$/s/^    //p' Documentation/man/vfio-cdev.4.rst; }
 check "vfio-cdev(4) has an example" [ "$(example)" ]
 example >"$tmp/example.c"
 check "it compiles" cc -Wall -Wextra -Werror -fsyntax-only -Iuapi "$tmp/example.c"
 
-# labels: of a figure, and which of them an arrow joins
+# labels: print the labels of a figure, and the pairs that an arrow joins
 labels() { sed -n 's/.*<\(text\|title\).*>\(.*\)<.*/\2/p' | sort; }
 for dot in Documentation/figures/*.dot; do
 	"$top/tools/testing/figure" "$dot" | labels >"$tmp/source"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What the package does with loaded modules when it has been installed or removed:
+# The package reloads modules when it has been installed or removed: tests
 # tools/system/reload, with the kernel's own vfio-pci and ours.  For a VM.  Prints TAP.
 set -eu
 . ../test.sh
@@ -10,7 +10,7 @@ bdf=0000:00:04.0
 [ "$(find "/lib/modules/$rel/kernel" -name 'vfio-pci.ko*')" ] || { echo "1..0 # SKIP this kernel is built without a vfio-pci"; exit; }
 mkdir -p "$tmp/bin" "$tmp/away"
 
-# Everything here is a chroot: it is said not to be one
+# The VM runs all in a chroot: have ischroot deny it
 echo "#!/bin/sh
 exit \$(cat $tmp/ischroot)" >"$tmp/bin/ischroot"
 chmod +x "$tmp/bin/ischroot"
@@ -18,11 +18,11 @@ echo 1 >"$tmp/ischroot"
 
 bind() { "$here/bind" "$@"; }
 
-# now_installed, now_removed: the package's modules are there for modprobe, or not
+# now_installed, now_removed: modprobe finds the package's modules, or not
 now_installed() { mv "$tmp"/away/* "$updates"; depmod "$rel"; }
 now_removed() { mv "$updates"/iommufd.ko "$updates"/vfio-pci.ko "$tmp/away"; depmod "$rel"; }
 
-# state: the loaded modules
+# state: print the loaded modules
 state() {
 	if [ -e /sys/module/vfio_pci/version ]; then printf 'our vfio-pci, '
 	elif [ -e /sys/module/vfio_pci ]; then printf 'stock vfio-pci, '
@@ -34,8 +34,8 @@ state() {
 # told EXITCODE TEXT
 told() { echo "$2"; return "$1"; }
 
-# reload NAME STATE TEXT: after it the state is STATE; what it says is a line with
-# TEXT, or nothing; and it does not fail
+# reload NAME STATE TEXT: run reload.  The state is STATE afterwards; it prints a line
+# with TEXT, or nothing, and does not fail
 reload() {
 	out=$(PATH="$tmp/bin:$PATH" "$top/tools/system/reload" 2>&1) && rc=0 || rc=$?
 	check "$1" same "$rc, $(state)" "0, $2"
@@ -83,13 +83,13 @@ now_installed
 reload "installed, the kernel does not take ours: the stock one stays" \
 	"stock vfio-pci, no iommufd" "could not insert 'iommufd'"
 
-# The same with modprobe, as tools/system/modprobe.conf has it
+# Load with modprobe, by tools/system/modprobe.conf
 sed "s,/usr/lib/iommufd,$top/tools/system," "$top/tools/system/modprobe.conf" \
 	>"$tmp/modprobe.conf"
 echo "options vfio-pci nointxmask=1" >>"$tmp/modprobe.conf"
 export MODPROBE_OPTIONS="-C $tmp/modprobe.conf"
 rmmod vfio_pci
-# parameters: of the loaded vfio-pci
+# parameters: print those of the loaded vfio-pci
 parameters() {
 	cd /sys/module/vfio_pci/parameters
 	echo "nointxmask=$(cat nointxmask) disable_idle_d3=$(cat disable_idle_d3)"
@@ -110,7 +110,7 @@ check "with the parameters, too" \
 	same "$(parameters)" "nointxmask=Y disable_idle_d3=Y"
 unset MODPROBE_OPTIONS
 
-# As it was
+# Restore the initial state
 rmmod vfio_pci
 depmod "$rel"
 finish

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# What the toolbox and fetch say when something is missing, one line, and that the
-# next run heals what another left half done.  Prints TAP.
+# The toolbox and fetch print one line when something is missing, and the next run
+# completes what another one left half done.  Prints TAP.
 set -eu
 . ../test.sh
 trap 'rm -rf --one-file-system "$tmp"' EXIT # a killed toolbox may have mounts
@@ -21,14 +21,14 @@ fails_with() {
 	return 1
 }
 
-# on_disk_of SIZE COMMAND...: the cache is on a file system of that size
+# on_disk_of SIZE COMMAND...: run it with the cache on a file system of that size
 on_disk_of() {
 	# shellcheck disable=SC2016 # expanded by that shell
 	unshare --mount sh -euc 'mount -t tmpfs -o "size=$0" tmpfs "$IOMMUFD_CACHE"
 		"$@"' "$@"
 }
 
-# killed SECONDS COMMAND...: by a signal that lets nobody tidy up
+# killed SECONDS COMMAND...: kill it by a signal that it cannot handle
 killed() {
 	rc=0
 	timeout -s KILL "$@" || rc=$?
@@ -40,7 +40,7 @@ check "a suite that is not known" fails_with "no toolbox 'potato'" \
 check "no command" fails_with "no command" "$toolbox"
 check "a kernel that is not known" fails_with "no kernel '2.4'" \
 	"$fetch" -k 2.4 build
-# Where any user can read it
+# A tree that any user can read
 mkdir -p "$tmp/tree/tools/testing"
 cp -r "$toolbox" "$here" "$tmp/tree/tools/testing"
 chmod 755 "$tmp"
@@ -64,7 +64,7 @@ check "and not there yet" same \
 check "the next run makes it" \
 	same "$("$toolbox" -s bookworm sed -n 's/^VERSION_CODENAME=//p' /etc/os-release 2>/dev/null)" \
 	bookworm
-# As one of a list of packages that is not this tree's, used long ago
+# A toolbox of another tree's list of packages, used long ago
 other=$IOMMUFD_CACHE/toolbox/bookworm-1
 mkdir "$other"
 touch -d '2 days ago' "$other.lock"

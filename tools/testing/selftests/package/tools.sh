@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The package iommufd-tools: what is in it, what it needs, and that its program runs.
+# The package iommufd-tools: its content and dependencies, and that its program runs.
 # Prints TAP.
 set -eu
 . ../test.sh
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$top/dkms.conf")
 
-# In a copy: whoever runs this may have made packages in this tree
+# In a copy: this tree may have packages already
 mkdir "$tmp/tree"
 tar -C "$top" -c --exclude=./deb --exclude-vcs --exclude-vcs-ignores . |
 	tar -C "$tmp/tree" -x

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The version in dkms.conf is the version of everything.  Prints TAP.
+# All parts have the version of dkms.conf.  Prints TAP.
 set -eu
 . ../test.sh
 cd "$top"

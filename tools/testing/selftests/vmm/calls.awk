@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Usage: awk -f calls.awk FILE
 #
-# FILE is what "strace -y -X raw" wrote.  Prints the calls that are about assigned
-# devices, one a line, with their results; calls in a row that are the same to
-# the reader, once.
+# FILE is the output of "strace -y -X raw".  Prints the calls on assigned devices, one a
+# line, with their results; a call that is repeated in a row, once.
 BEGIN {
-	# All of type ';': VFIO's from 100 on, those of /dev/iommu from 128 on
+	# All ioctls of type ';': VFIO's from 100 on, those of /dev/iommu from 128 on
 	n = split("GET_INFO GET_REGION_INFO GET_IRQ_INFO SET_IRQS RESET \
 GET_PCI_HOT_RESET_INFO PCI_HOT_RESET - - - FEATURE BIND_IOMMUFD \
 ATTACH_IOMMUFD_PT DETACH_IOMMUFD_PT", names)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the tests beside it: QEMU 10 with KVM, in the VM of vm/run, and a
-# guest that carries out commands.  What QEMU and the guest say goes to files
-# in $tmp: qemu.err, console (the guest's kernel log), tty (what commands print)
-# and qmp.
+# Sourced by the tests beside it: QEMU 10 with KVM, in the VM of vm/run, and a guest
+# that carries out commands.  The output of QEMU and the guest goes to files in $tmp:
+# qemu.err, console (the guest's kernel log), tty (the output of commands) and qmp.
 vm=$(cd ../../vm && pwd)
 here=$vm
 . "$vm/common.sh"
@@ -20,7 +19,7 @@ ok() {
 	[ $failed = 0 ] || [ ! -e "$tmp/silent" ] || give_up
 }
 
-# must NAME COMMAND...: a test without which there is no going on
+# must NAME COMMAND...: a test whose failure ends all
 must() {
 	was=$failed failed=0
 	ok "$@"
@@ -29,7 +28,7 @@ must() {
 }
 
 give_up() {
-	if [ -e "$tmp/silent" ]; then # of use if it stands still
+	if [ -e "$tmp/silent" ]; then # useful if the guest hangs
 		for what in registers lapic; do
 			qmp human-monitor-command "\"command-line\": \"info $what\""
 		done
@@ -41,7 +40,7 @@ give_up() {
 	exit 1
 }
 
-# make_initrd: the guest's file system
+# make_initrd: make the guest's file system
 make_initrd() {
 	root=$tmp/root initrd=$tmp/initrd
 	mkdir -p "$root/bin"
@@ -52,7 +51,7 @@ make_initrd() {
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$initrd"
 }
 
-# start_qemu ARG...: of a guest with one processor and 192 MiB
+# start_qemu ARG...: start a guest with one processor and 192 MiB
 start_qemu() {
 	for f in qmp console tty qemu.err; do
 		: >"$tmp/$f"
@@ -76,8 +75,8 @@ highres=off memhp_default_state=online_movable" \
 	echo '{"execute": "qmp_capabilities"}' >&4
 }
 
-# said SECONDS FILE LINES PATTERN: does a line of FILE after the first LINES match
-# in that time?
+# said SECONDS FILE LINES PATTERN: wait up to SECONDS until a line of FILE after the
+# first LINES matches
 said() {
 	sleep 0.1
 	left=$(($1 * factor * 4))
@@ -88,9 +87,9 @@ said() {
 }
 
 # boot COMMAND...: start QEMU by COMMAND, and wait until its guest is ready.  The
-# emulated processor may lose an interrupt of a guest (see vm/run), or raise one
-# that the guest has disabled; then the guest stands still for ever.  A guest that
-# has said nothing is started once more.
+# emulated processor may lose an interrupt of a guest (see vm/profiles), or raise
+# one that the guest has disabled; the guest then hangs for ever.  A guest that has
+# printed nothing is started once more.
 boot() {
 	"$@"
 	! said 120 tty 0 ready || return 0
@@ -103,7 +102,7 @@ boot() {
 }
 
 # reboot: let the guest reset itself, and wait until it is ready; $lines are those
-# that it had printed before.  A guest that has said nothing since is reset once
+# that it had printed before.  A guest that has printed nothing since is reset once
 # more, as boot() starts one once more.
 reboot() {
 	lines=$(wc -l <"$tmp/tty")
@@ -131,8 +130,8 @@ qmp() {
 	said 0 qmp "$lines" '"return"' || { cat "$tmp/qmp"; return 1; }
 }
 
-# guest COMMAND: prints what it prints, and ends as it does.  A guest that does not
-# answer is not asked again.
+# guest COMMAND: run it in the guest; its output and exit code come out here.  A guest
+# that does not answer is not asked again.
 guest() {
 	[ ! -e "$tmp/silent" ] || return 1
 	lines=$(wc -l <"$tmp/tty")
@@ -143,7 +142,7 @@ guest() {
 	tail -n 1 "$tmp/answer" | grep -q '^end 0$'
 }
 
-# iommu_pages: how many pages do the IOMMU's page tables have?  Nothing if the
+# iommu_pages: print the number of pages of the IOMMU's page tables; nothing if the
 # kernel does not count them
 iommu_pages() {
 	echo 1 >/proc/sys/vm/stat_refresh
@@ -160,14 +159,14 @@ documented() {
 }
 traced='-y -X raw -e trace=openat,ioctl,mmap,pread64,pwrite64'
 
-# pinned: how many pages are pinned now.  Each processor counts for itself first.
+# pinned: print the number of pinned pages, after the counts of CPUs are summed up
 pinned() {
 	echo 1 >/proc/sys/vm/stat_refresh
 	awk '/nr_foll_pin_acquired/ { n += $2 } /nr_foll_pin_released/ { n -= $2 }
 		END { print n }' /proc/vmstat
 }
 
-# pinned_more THAN PAGES: are so many more pinned?
+# pinned_more THAN PAGES: are PAGES pages more than THAN pinned?
 pinned_more() { same $(($(pinned) - $1)) "$2"; }
 
 modprobe kvm_amd
