@@ -658,7 +658,7 @@ static void *thread_rw(void *arg)
 	return NULL;
 }
 
-/* To an IOAS where nothing is mapped, and back; a device comes and goes */
+/* Replace the IOAS by an empty one, and back; a device comes and goes */
 static void *thread_replace(void *arg)
 {
 	struct thread *t = arg;

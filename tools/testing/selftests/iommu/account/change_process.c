@@ -221,7 +221,7 @@ TEST_F(change, moves_the_charge)
 		ASSERT_EQ(0, change(new));
 		EXPECT_TRUE(free_is(self, new, 0));
 		EXPECT_EQ(LIMIT, vm_pin(new));
-		/* And back */
+		/* Change back to the old one */
 		ASSERT_EQ(0, change(old));
 		EXPECT_TRUE(free_is(self, old, 0));
 		EXPECT_TRUE(free_is(self, new, together(variant) ? 0 : LIMIT));

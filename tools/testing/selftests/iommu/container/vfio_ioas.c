@@ -114,7 +114,7 @@ TEST_F(iommufd, destroyed_is_cleared)
 	ASSERT_EQ(0, set(self->fd, other));
 	EXPECT_EQ(0, iommu_destroy(self->fd, other));
 	EXPECT_EQ(-ENODEV, get(self->fd));
-	/* Also when its ID is in use again */
+	/* It stays cleared when the ID is in use again */
 	EXPECT_EQ(0, ioas_alloc(self->fd, &other));
 	EXPECT_EQ(-ENODEV, get(self->fd));
 }

@@ -57,7 +57,7 @@ struct subject {
 	unsigned int absorbed;	/* failures with which the call succeeded */
 };
 
-/* What must not change when a call fails */
+/* The state that must not change when a call fails */
 struct state {
 	struct iommu_iova_range ranges[16];
 	__u32 nranges;

@@ -338,7 +338,7 @@ TEST_F(iommufd, allowed_replaces_the_whole_list)
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, anon(PAGE), PAGE,
 			      2 * AT));
 	EXPECT_EQ(-ENOSPC, allowed_index(self->fd, self->ioas_id, &second, 1));
-	/* The same list again, and one that overlaps the old one, are fine */
+	/* Setting a list again, or one that overlaps the old one, is fine */
 	EXPECT_EQ(0, ioas_allow(self->fd, self->ioas_id, &second, 1));
 	second.last += PAGE;
 	EXPECT_EQ(0, ioas_allow(self->fd, self->ioas_id, &second, 1));

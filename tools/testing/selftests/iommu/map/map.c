@@ -419,7 +419,7 @@ TEST_F(iommufd, unmap_a_part)
 		EXPECT_EQ(parts[i].pages * PAGE, length);
 		EXPECT_EQ(IF_ATTACHED(24), PINNED());
 	}
-	/* To the byte */
+	/* One byte outside of the range is enough */
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->fd, self->ioas_id,
 				      AT + 10 * PAGE + 1, 10 * PAGE - 1));
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->fd, self->ioas_id, AT + 10 * PAGE,
@@ -568,7 +568,7 @@ TEST_F(iommufd, copy_several_mappings)
 	ASSERT_EQ(0, map(self->fd, self->ioas_id, 0, 8));
 	ASSERT_EQ(0, map(self->fd, self->ioas_id, 8, 1));
 	ASSERT_EQ(0, map(self->fd, self->ioas_id, 9, 23));
-	/* From the middle of the first to the middle of the last */
+	/* Copy from the middle of the first to the middle of the last */
 	ASSERT_EQ(0, ioas_copy(self->fd, other, self->ioas_id, 20 * PAGE, AT,
 			       AT + 3 * PAGE));
 	ASSERT_EQ(32 * PAGE, ioas_empty(self->fd, self->ioas_id));

@@ -589,7 +589,7 @@ TEST_F(huge, is_unpinned_in_part)
 	EXPECT_EQ(0, PINNED());
 }
 
-/* In many steps, none of which is a whole huge page */
+/* Pins in many steps, none of which is a whole huge page */
 TEST_F(huge, with_little_scratch_memory)
 {
 	ASSERT_EQ(0, mock_limit(self->fd, 100));

@@ -659,7 +659,7 @@ TEST_F(devices, one_ioas_pins_once)
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT + 64 * PAGE,
 				32 * PAGE));
 	EXPECT_EQ(64, PINNED());
-	/* Until the last of them is gone, whichever that is */
+	/* Pinned until the last device is gone, whichever it is */
 	for (i = 0; i < 3; i++) {
 		for (j = 0; j < 3; j++) {
 			EXPECT_EQ(64, PINNED());

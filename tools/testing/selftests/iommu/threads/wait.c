@@ -441,7 +441,7 @@ TEST_F(unmap, that_is_killed_changes_nothing)
 	EXPECT_ALL_THERE();
 }
 
-/* From the middle of the first mapping to the middle of the second */
+/* Unmap from the middle of the first mapping to the middle of the second */
 static int cut(struct context *c)
 {
 	struct vfio_iommu_type1_dma_unmap arg = {
