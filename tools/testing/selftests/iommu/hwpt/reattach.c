@@ -63,7 +63,7 @@ static int fail_attaches(const char *n)
 }
 
 static int replace(struct __test_metadata *_metadata,
-		   FIXTURE_DATA(reattach) *self, int i)
+		   struct _test_data_reattach *self, int i)
 {
 	int rc = mock_replace(self->fd, &self->dev, self->ioas[i]);
 
@@ -115,7 +115,7 @@ TEST_F(reattach, one_that_fails_leaves_it_where_it_was)
 
 /* Both attaches fail */
 static void block(struct __test_metadata *_metadata,
-		  FIXTURE_DATA(reattach) *self)
+		  struct _test_data_reattach *self)
 {
 	ASSERT_EQ(0, fail_attaches("2"));
 	ASSERT_EQ(-EIO, REPLACE(1));
