@@ -4,6 +4,7 @@
  * other.  One variant has two functions of one PCIe device, the other has two
  * conventional PCI devices behind a bridge, which have one requester ID.
  */
+#include <pthread.h>
 #include <linux/pci_regs.h>
 
 #include "mmio.h"
@@ -216,6 +217,51 @@ TEST_F(group, one_context_only)
 	close(dev0);
 	EXPECT_EQ(0, vfio_bind(dev1, other, NULL));
 	close(dev1);
+	close(other);
+}
+
+static void *unbind_driver(void *bdf)
+{
+	return (void *)(long)pci_bind(bdf, NULL);
+}
+
+/*
+ * While the driver of function 1 is being unbound, which waits for its user, the
+ * kernel cannot tell whether that is a driver of the host
+ */
+TEST_F_TIMEOUT(group, mate_is_being_unbound, PATIENCE)
+{
+	if (!ISOLATED)
+		SKIP(return, NOT_ISOLATED);
+
+	int dev0 = open_vfio(self->f0), dev1 = open_vfio(self->f1);
+	__u32 other_ioas;
+	int i, other = open_iommu(&other_ioas), log = kmsg_open();
+	char expected[128], line[1024];
+	pthread_t unbinder;
+	bool said = false;
+	void *rc;
+
+	ASSERT_EQ(0, vfio_bind(dev1, self->iommu, NULL));
+	ASSERT_EQ(0, pthread_create(&unbinder, NULL, unbind_driver, self->f1));
+	snprintf(expected, sizeof(expected), "vfio-pci %s: " CANNOT_BE_BOUND
+		 "another user or a host driver has its IOMMU group", self->f0);
+	for (i = 0; i < 30 && !said; i++) {
+		sleep(1);
+		ASSERT_EQ(-EPERM, vfio_bind(dev0, other, NULL));
+		ASSERT_TRUE(kmsg_find(log, CANNOT_BE_BOUND, "", 0, line));
+		said = !strcmp(line, expected);
+	}
+	EXPECT_TRUE(said);
+	EXPECT_EQ(-EINVAL, get_info(dev0));
+	close(log);
+
+	/* The user goes, and so does the driver; then the group is free */
+	close(dev1);
+	ASSERT_EQ(0, pthread_join(unbinder, &rc));
+	EXPECT_EQ(NULL, rc);
+	EXPECT_EQ(0, vfio_bind(dev0, other, NULL));
+	close(dev0);
 	close(other);
 }
 
