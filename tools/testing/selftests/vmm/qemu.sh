@@ -11,10 +11,13 @@ hung=75
 if [ ! "${VMM_RUN:-}" ]; then
 	first=$(mktemp)
 	trap 'rm -f "$first"' EXIT
+	trap 'kill $run; wait $run; cat "$first"; exit 1' TERM # its time is up
 	for VMM_RUN in 1 2 3; do
 		export VMM_RUN
 		rc=0
-		"$0" "$@" >"$first" || rc=$?
+		"$0" "$@" >"$first" &
+		run=$!
+		wait $run || rc=$?
 		[ $rc = $hung ] && [ $VMM_RUN != 3 ] || break
 		sed 's/^/# /' "$first"
 		echo "# the guest has hung, with interrupts disabled: once more"
@@ -32,6 +35,7 @@ tmp=$(mktemp -d)
 . ../../tap.sh
 qemu= trace= vmm=$cache/vmm
 trap 'kill -9 $qemu 2>/dev/null; wait; rm -rf "$tmp"' EXIT
+trap 'exit 1' TERM
 
 # ok NAME COMMAND...: a test; after a failure, a guest that does not answer is given up
 ok() {
