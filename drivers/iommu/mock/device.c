@@ -5,6 +5,7 @@
  * The mock IOMMU is a backend of its own.  The kernel's IOMMU layer knows the
  * groups of mock devices, but neither the IOMMU nor its domains.
  */
+#include <linux/cache.h>
 #include <linux/err.h>
 #include <linux/idr.h>
 #include <linux/moduleparam.h>
@@ -230,7 +231,7 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
-struct iommu_backend_ops mock_backend = {
+struct iommu_backend_ops mock_backend __ro_after_init = {
 	.owner = THIS_MODULE,
 	.bus = &mock_bus,
 	.is_coherent = mock_is_coherent,
