@@ -64,7 +64,7 @@ bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 {
 	char what[64], device[96];
 
-	/* Before 7.x the IOMMU driver leaves out the PCI domain: "0000:" */
+	/* Up to 6.12 the IOMMU driver leaves out the PCI domain, "0000:" */
 	snprintf(what, sizeof(what), "DMAR: [%s", type);
 	snprintf(device, sizeof(device), "%s] fault addr 0x%llx ",
 		 strchr(bdf, ':') + 1, iova & ~0xfffULL);

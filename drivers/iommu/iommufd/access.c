@@ -103,7 +103,11 @@ EXPORT_SYMBOL_GPL(iommufd_access_create);
  * iommufd_access_destroy() - Undo iommufd_access_create()
  * @access: The access, which is detached if it is attached.
  *
- * Context: Process context.  Waits for calls at work on the access.
+ * This is the last call on the access: no other one is at work, and none
+ * follows.
+ *
+ * Context: Process context.  Waits for user space calls that have found the
+ * access by its ID.
  */
 void iommufd_access_destroy(struct iommufd_access *access)
 {

@@ -2,9 +2,9 @@
 /*
  * Attaching devices to page tables
  *
- * A page table belongs to a group, so all attached devices of a group have one
- * page table.  The first device that is attached attaches its group, and the
- * last one that is detached detaches it.
+ * A group as a whole is attached to a page table, so all attached devices of a
+ * group have the same one.  The first device that is attached attaches its
+ * group, and the last one that is detached detaches it.
  */
 #include <linux/device.h>
 #include <linux/err.h>

@@ -263,8 +263,9 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, "IOMMUFD_TEST");
  * device, or its DMA is not coherent with the CPU's caches, -EPERM when the
  * group has memory that firmware needs mapped, is used by a host driver or
  * owned by another context, or when its interrupts are not isolated and the
- * module parameter allow_unsafe_interrupts is off, -EBUSY when it has a domain
- * of its own, -EOPNOTSUPP when this kernel cannot isolate the group, -ENOMEM.
+ * module parameter allow_unsafe_interrupts is off, -ENODEV when the device has
+ * no group, -EBUSY when the group has a domain of its own, -EOPNOTSUPP when
+ * this kernel cannot isolate the group, -ENOMEM.
  */
 struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 					   struct device *dev, u32 *id)

@@ -18,8 +18,8 @@ struct iommufd_hwpt;
  * @group: The kernel's group.
  * @ndevices: Number of devices bound.  Guarded by iommufd_ctx::groups_lock;
  *	when it becomes 0, the group is released.
- * @lock: Guards what follows, and iommufd_device::attached.  The outermost
- *	lock of a context.
+ * @lock: Guards what follows, and iommufd_device::attached.  Outside
+ *	iommufd_ioas::hwpts_lock and all locks of an IOAS.
  * @nattached: Number of devices attached.
  * @blocked: A replace has failed, and so has the attempt to attach the group to
  *	@hwpt again: it is attached to nothing.

@@ -243,9 +243,7 @@ static void add_worker(struct iopt_populate *populate)
 	populate->workers[populate->nworkers++] = worker;
 	set_user_nice(worker,
 		      min(task_nice(current) + POPULATE_NICER, MAX_NICE));
-	/*
-	 * In 7.x a thread that is not bound when it starts gets all CPUs then.
-	 */
+	/* By 7.2, a thread that starts without being bound gets all CPUs. */
 	kthread_bind(worker, cpumask_first(&populate->cpus));
 	/* A worker that may not run on these CPUs is not started. */
 	if (!set_cpus_allowed_ptr(worker, &populate->cpus))
