@@ -315,12 +315,15 @@ static struct json_object *context_json(const struct context *context)
 	return json;
 }
 
-/* With three digits behind the point: more would be noise. */
+/*
+ * With so many digits behind the point that a rate times the interval gives the
+ * number of calls.
+ */
 static struct json_object *rate_json(bool known, double value)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%.3f", value);
+	snprintf(text, sizeof(text), "%.6f", value);
 	return known ? json_object_new_double_s(value, text) : NULL;
 }
 
