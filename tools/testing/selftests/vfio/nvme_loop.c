@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Unmap returns only when the device can no longer reach the memory: ten
- * thousand times, new memory is mapped at one IOVA, with DMA from and to it.
+ * thousand times, new memory is mapped at one IOVA, with DMA from and to it;
+ * and for some time, new memory of other sizes, of huge and of small pages.
+ *
+ * Environment of the latter: SEED, by default from the clock; SECONDS, by
+ * default 10, or 600 in a debug kernel.
  */
+#include <time.h>
+
 #include "fault.h"
+#include "smaps.h"
 
 #define ROUNDS	((int)patient_rounds(10000))
 #define IOVA	0x100000000ULL
 #define LBA	0x8000	/* beyond the first MiB, which other tests read */
+#define HUGE	0x200000UL
+#define HUGE_PAGES	(HUGE / PAGE)
+#define SIZES	12	/* powers of two, from one page to 8 MiB */
+#define LEAST	(20 * SIZES)	/* rounds, however slow they are */
+#define SLOT	(HUGE + (PAGE << (SIZES - 1)))
 
 FIXTURE(loop)
 {
@@ -86,6 +98,158 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 		memset(out, 0xff, 2 * PAGE);
 		last = out;
 	}
+}
+
+struct sizes {
+	__u64 state;		/* of any() */
+	char *slots;		/* the memory of two rounds, HUGE aligned */
+	unsigned int huge;	/* HUGE aligned parts that were one huge page */
+	unsigned int small;	/* or small pages, */
+	unsigned int mixed;	/* and mappings that had both */
+};
+
+static unsigned int any(struct sizes *sizes, unsigned int n)
+{
+	sizes->state ^= sizes->state << 13;
+	sizes->state ^= sizes->state >> 7;
+	sizes->state ^= sizes->state << 17;
+	return (sizes->state >> 16) % n;
+}
+
+static unsigned long setting(const char *name, unsigned long value)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 0) : value;
+}
+
+static bool debug_kernel(void)
+{
+	const char *kernel = getenv("KERNEL");
+
+	return kernel && !strncmp(kernel, "debug", strlen("debug"));
+}
+
+/* Each power of two comes first as it is, and then as the most that may come */
+static size_t any_length(struct sizes *sizes, unsigned int round)
+{
+	unsigned int most = 1 << round % SIZES;
+
+	return (round / SIZES % 2 ? 1 + any(sizes, most) : most) * PAGE;
+}
+
+static bool is_huge_page(const char *memory)
+{
+	__u64 pfn = frame_of(memory);
+
+	return pfn && pfn % HUGE_PAGES == 0 &&
+	       frame_of(memory + HUGE - PAGE) == pfn + HUGE_PAGES - 1;
+}
+
+/* New memory for a slot; by chance, each part of it is in huge or small pages. */
+static bool renew(struct sizes *sizes, char *slot)
+{
+	size_t at;
+
+	if (mmap(slot, SLOT, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != slot)
+		return false;
+	for (at = 0; at < SLOT; at += HUGE)
+		if (madvise(slot + at, HUGE, any(sizes, 2) ? MADV_HUGEPAGE :
+							     MADV_NOHUGEPAGE))
+			return false;
+	return true;
+}
+
+static void count_pages(struct sizes *sizes, const char *memory, size_t length)
+{
+	const char *part = memory + -(uintptr_t)memory % HUGE;
+	unsigned int huge = 0, small = 0;
+
+	for (; part + HUGE <= memory + length; part += HUGE)
+		if (is_huge_page(part))
+			huge++;
+		else
+			small++;
+	sizes->huge += huge;
+	sizes->small += small;
+	sizes->mixed += huge && small;
+}
+
+static void fill_all(char *memory, size_t length, __u64 round)
+{
+	size_t at;
+
+	for (at = 0; at < length; at += PAGE)
+		fill((__u64 *)(memory + at), (round << SIZES) + at / PAGE);
+}
+
+static int all_differs(const char *memory, size_t length, __u64 round)
+{
+	size_t at;
+
+	for (at = 0; at < length; at += PAGE)
+		if (differs((__u64 *)(memory + at), (round << SIZES) + at / PAGE))
+			return 1;
+	return 0;
+}
+
+/*
+ * In each round the disk reads new memory, and then writes what it has read into
+ * the same memory, cleared meanwhile.  Half of the mappings start at the IOVA
+ * that allows for huge pages where the memory has some.  The memory of the round
+ * before is still there, marked.
+ */
+TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
+{
+	time_t end = time(NULL) + setting("SECONDS", debug_kernel() ? 600 : 10);
+	unsigned long seed = setting("SEED", time(NULL));
+	struct sizes sizes = { .state = seed * 2 + 1 };
+	size_t length, offset, last_length = 0;
+	char *memory, *last = NULL;
+	unsigned int round;
+	__u64 iova;
+
+	printf("# SEED=%lu\n", seed);
+	fflush(stdout);	/* a test ends without that */
+	sizes.slots = mmap(NULL, 2 * SLOT + HUGE, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, sizes.slots);
+	sizes.slots += -(uintptr_t)sizes.slots % HUGE;
+
+	for (round = 0; round < LEAST || time(NULL) < end; round++) {
+		length = any_length(&sizes, round);
+		offset = any(&sizes, 2) * any(&sizes, HUGE_PAGES) * PAGE;
+		iova = IOVA + (any(&sizes, 2) ? offset :
+			       any(&sizes, HUGE_PAGES) * PAGE);
+		memory = sizes.slots + round % 2 * SLOT;
+		ASSERT_TRUE(renew(&sizes, memory));
+		memory += offset;
+		fill_all(memory, length, round);
+		count_pages(&sizes, memory, length);
+
+		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, length,
+				      iova));
+		ASSERT_EQ(0, nvme_write(&self->nvme, LBA, iova, length));
+		memset(memory, 0, length);
+		ASSERT_EQ(0, nvme_read(&self->nvme, LBA, iova, length));
+		ASSERT_EQ(0, all_differs(memory, length, round))
+			TH_LOG("round %u: the memory has other data", round);
+		ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, iova, length));
+		if (last)
+			ASSERT_TRUE(filled(last, 0xff, last_length))
+				TH_LOG("round %u: wrote to older memory",
+				       round);
+		memset(memory, 0xff, length);
+		last = memory;
+		last_length = length;
+	}
+	printf("# %u rounds, %u huge pages, %u times small ones, %u mappings of both\n",
+	       round, sizes.huge, sizes.small, sizes.mixed);
+	fflush(stdout);
+	EXPECT_LT(0, sizes.huge);
+	EXPECT_LT(0, sizes.small);
+	EXPECT_LT(0, sizes.mixed);
 }
 
 /*
