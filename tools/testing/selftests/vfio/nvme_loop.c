@@ -9,6 +9,7 @@
  */
 #include <time.h>
 
+#include "../chance.h"
 #include "fault.h"
 #include "smaps.h"
 
@@ -64,6 +65,24 @@ static int differs(const __u64 *page, __u64 seed)
 	return 0;
 }
 
+static void fill_pages(char *memory, size_t length, __u64 round)
+{
+	size_t at;
+
+	for (at = 0; at < length; at += PAGE)
+		fill((__u64 *)(memory + at), (round << SIZES) + at / PAGE);
+}
+
+static int pages_differ(const char *memory, size_t length, __u64 round)
+{
+	size_t at;
+
+	for (at = 0; at < length; at += PAGE)
+		if (differs((__u64 *)(memory + at), (round << SIZES) + at / PAGE))
+			return 1;
+	return 0;
+}
+
 /*
  * Each round has two new pages: the disk reads the first and writes the second.
  * The pages of the round before are still there, unmapped from the IOMMU and
@@ -110,24 +129,7 @@ struct sizes {
 
 static unsigned int any(struct sizes *sizes, unsigned int n)
 {
-	sizes->state ^= sizes->state << 13;
-	sizes->state ^= sizes->state >> 7;
-	sizes->state ^= sizes->state << 17;
-	return (sizes->state >> 16) % n;
-}
-
-static unsigned long setting(const char *name, unsigned long value)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoul(text, NULL, 0) : value;
-}
-
-static bool debug_kernel(void)
-{
-	const char *kernel = getenv("KERNEL");
-
-	return kernel && !strncmp(kernel, "debug", strlen("debug"));
+	return chance_below(&sizes->state, n);
 }
 
 /* Each power of two comes first as it is, and then as the most that may come */
@@ -176,24 +178,6 @@ static void count_pages(struct sizes *sizes, const char *memory, size_t length)
 	sizes->mixed += huge && small;
 }
 
-static void fill_all(char *memory, size_t length, __u64 round)
-{
-	size_t at;
-
-	for (at = 0; at < length; at += PAGE)
-		fill((__u64 *)(memory + at), (round << SIZES) + at / PAGE);
-}
-
-static int all_differs(const char *memory, size_t length, __u64 round)
-{
-	size_t at;
-
-	for (at = 0; at < length; at += PAGE)
-		if (differs((__u64 *)(memory + at), (round << SIZES) + at / PAGE))
-			return 1;
-	return 0;
-}
-
 /*
  * In each round the disk reads new memory, and then writes what it has read into
  * the same memory, cleared meanwhile.  Half of the mappings start at the IOVA
@@ -202,16 +186,16 @@ static int all_differs(const char *memory, size_t length, __u64 round)
  */
 TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
 {
-	time_t end = time(NULL) + setting("SECONDS", debug_kernel() ? 600 : 10);
-	unsigned long seed = setting("SEED", time(NULL));
-	struct sizes sizes = { .state = seed * 2 + 1 };
+	time_t end = time(NULL) +
+		     setting("SECONDS", time_factor() > 1 ? 600 : 10);
+	__u64 seed = setting("SEED", time(NULL));
+	struct sizes sizes = { .state = chance_begin(seed) };
 	size_t length, offset, last_length = 0;
 	char *memory, *last = NULL;
 	unsigned int round;
 	__u64 iova;
 
-	printf("# SEED=%lu\n", seed);
-	fflush(stdout);	/* a test ends without that */
+	TH_LOG("seed %llu", seed);
 	sizes.slots = mmap(NULL, 2 * SLOT + HUGE, PROT_NONE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, sizes.slots);
@@ -225,7 +209,7 @@ TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
 		memory = sizes.slots + round % 2 * SLOT;
 		ASSERT_TRUE(renew(&sizes, memory));
 		memory += offset;
-		fill_all(memory, length, round);
+		fill_pages(memory, length, round);
 		count_pages(&sizes, memory, length);
 
 		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, length,
@@ -233,7 +217,7 @@ TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
 		ASSERT_EQ(0, nvme_write(&self->nvme, LBA, iova, length));
 		memset(memory, 0, length);
 		ASSERT_EQ(0, nvme_read(&self->nvme, LBA, iova, length));
-		ASSERT_EQ(0, all_differs(memory, length, round))
+		ASSERT_EQ(0, pages_differ(memory, length, round))
 			TH_LOG("round %u: the memory has other data", round);
 		ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, iova, length));
 		if (last)
@@ -244,9 +228,8 @@ TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
 		last = memory;
 		last_length = length;
 	}
-	printf("# %u rounds, %u huge pages, %u times small ones, %u mappings of both\n",
+	TH_LOG("%u rounds, %u huge pages, %u times small ones, %u mappings of both",
 	       round, sizes.huge, sizes.small, sizes.mixed);
-	fflush(stdout);
 	EXPECT_LT(0, sizes.huge);
 	EXPECT_LT(0, sizes.small);
 	EXPECT_LT(0, sizes.mixed);
@@ -284,18 +267,15 @@ TEST_F_TIMEOUT(loop, large_transfer, PATIENCE)
 {
 	const size_t pages = 1024;
 	char *memory = anon_pages(pages);
-	size_t i;
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, pages * PAGE,
 			      IOVA));
-	for (i = 0; i < pages; i++)
-		fill((__u64 *)(memory + i * PAGE), i + 1);
+	fill_pages(memory, pages * PAGE, 1);
 	ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, pages * PAGE));
 	memset(memory, 0, pages * PAGE);
 	ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, pages * PAGE));
-	for (i = 0; i < pages; i++)
-		ASSERT_EQ(0, differs((__u64 *)(memory + i * PAGE), i + 1));
+	ASSERT_EQ(0, pages_differ(memory, pages * PAGE, 1));
 }
 
 TEST_HARNESS_MAIN

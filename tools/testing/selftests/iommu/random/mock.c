@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "../../chance.h"
 #include "model.h"
 
 #define AT		(64 * MiB)
@@ -49,10 +50,7 @@ struct world {
 
 static unsigned int any(struct world *w, unsigned int n)
 {
-	w->state ^= w->state << 13;
-	w->state ^= w->state >> 7;
-	w->state ^= w->state << 17;
-	return (w->state >> 16) % n;
+	return chance_below(&w->state, n);
 }
 
 static bool one_in(struct world *w, unsigned int n)
@@ -796,7 +794,7 @@ static int begin(struct world *w, __u64 seed, __u64 page)
 	int rc;
 
 	memset(w, 0, sizeof(*w));
-	w->state = seed * 0x9e3779b97f4a7c15ULL ?: 1;
+	w->state = chance_begin(seed);
 	w->model.page = page;
 	w->memory = anon_aligned(PAGES * page, HUGE);
 	w->pinned = pinned();
@@ -820,13 +818,6 @@ static bool end(struct world *w)
 	describe(w, "close");
 	return (mock_devices() == 0 || wrong(w, "devices are left")) &&
 	       check_pinned(w);
-}
-
-static __u64 setting(const char *name, __u64 value)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoull(text, NULL, 0) : value;
 }
 
 FIXTURE(random)
