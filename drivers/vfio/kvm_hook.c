@@ -21,8 +21,8 @@
  *  - FTRACE_OPS_FL_IPMODIFY makes the kernel refuse a second hook that changes
  *    the instruction pointer of the same function.  FTRACE_OPS_FL_PERMANENT
  *    makes it refuse to disable ftrace (kernel.ftrace_enabled=0) while the
- *    hooks are set; by 7.2 it always refuses that.  So KVM gets the same answers for
- *    a file from its first call to its last.
+ *    hooks are set; by 7.2 it always refuses that.  So KVM gets the same
+ *    answers for a file from its first call to its last.
  *
  * If the hooks cannot be set, or with the parameter kvm=0, KVM answers EINVAL
  * to device files, as it does without this module.  Nothing else changes.

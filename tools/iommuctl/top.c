@@ -316,8 +316,8 @@ static struct json_object *context_json(const struct context *context)
 }
 
 /*
- * With so many digits behind the point that a rate times the interval gives the
- * number of calls.
+ * Six digits behind the point are enough for a rate, times the interval, to give
+ * the number of calls.
  */
 static struct json_object *rate_json(bool known, double value)
 {

@@ -226,8 +226,8 @@ static void *unbind_driver(void *bdf)
 }
 
 /*
- * While the driver of function 1 is being unbound, which waits for its user, the
- * kernel cannot tell whether that is a driver of the host
+ * While the driver of function 1 is being unbound, which waits for its user,
+ * the kernel cannot tell whether that is a driver of the host.
  */
 TEST_F_TIMEOUT(group, mate_is_being_unbound, PATIENCE)
 {
