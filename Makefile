@@ -32,12 +32,15 @@ nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),
 	,CONFIG_DEBUG_INFO_BTF_MODULES=)
 jobs	:= -j$(shell nproc)
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
-# The kernel "debug" can tell where in our modules it has been
-kcov	= $(if $(filter debug,$(KERNEL)),KCOV_INSTRUMENT=y)
+# The debug kernels can tell where in our modules they have been
+DEBUG_KERNELS := debug debug-6.12
+kcov	= $(if $(filter $(DEBUG_KERNELS),$(KERNEL)),KCOV_INSTRUMENT=y)
 FUZZ_SECONDS := 60
 
 # The kernels that are looked at if none was chosen
 chosen	:= $(if $(filter command% environment%,$(origin KERNEL)),$(KERNEL),$(KERNELS))
+# The debug kernel that was chosen
+chosen_debug := $(or $(filter $(DEBUG_KERNELS),$(chosen)),debug)
 
 # What the recipes below pass on
 tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
@@ -126,7 +129,7 @@ check: ## run all tests, in VMs, on each kernel
 check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-os: ## install the package on Debian 12 and 13, boot them, and remove it
 check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, and give guests devices
-check-debug: ## run the tests in a kernel that looks for mistakes (slow)
+check-debug: ## run the tests in a kernel that looks for mistakes (slow; KERNEL=debug-6.12)
 build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (half an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 bench: ## compare speed with VFIO type1 and the baseline, on each kernel
@@ -168,15 +171,16 @@ check-libvirt:
 	@tools/testing/os/libvirt
 
 check-debug:
-	@$(MAKE) --no-print-directory check KERNEL=debug
+	@$(MAKE) --no-print-directory check KERNEL=$(chosen_debug)
 
 build-all:
 	@tools/testing/build-all
 
 fuzz:
-	@$(MAKE) --no-print-directory modules KERNEL=debug KERNELDIR=
+	@$(MAKE) --no-print-directory modules KERNEL=$(chosen_debug) KERNELDIR=
 	@$(MAKE) -s -C tools/testing/fuzz
-	@tools/testing/fuzz/run $(FUZZ_SECONDS) $(addprefix -s ,$(FUZZ_SEED))
+	@KERNEL=$(chosen_debug) tools/testing/fuzz/run $(FUZZ_SECONDS) \
+		$(addprefix -s ,$(FUZZ_SEED))
 
 bench:
 	@rc=0; for k in $(chosen); do \
