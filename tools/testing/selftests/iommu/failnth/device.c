@@ -233,6 +233,47 @@ TEST_F_TIMEOUT(kernel_spared, page_table_filled_at_once, 300)
 	     attach_page_table, detach);
 }
 
+static int alloc_other_page_table(struct subject *self)
+{
+	return hwpt_alloc(self->fd, self->dev_id, self->spare_id, 0,
+			  &self->other_hwpt_id);
+}
+
+static int attach_other_page_table(struct subject *self)
+{
+	return vfio_attach(self->dev, self->other_hwpt_id, NULL);
+}
+
+/* Has the device the page table in which the memory is mapped? */
+static int dma_reaches_memory(struct subject *self)
+{
+	int rc;
+
+	self->memory[0] = 'x';
+	rc = edu_to_memory(&self->edu, self->at, EDU_DMA_MAX);
+	return rc ?: self->memory[0] ? -EIO : 0;
+}
+
+/*
+ * Linux 6.12 replaces one page table by the other at once.  Where that fails,
+ * the device has the first as before.
+ */
+TEST_F_TIMEOUT(kernel_spared, replace_page_table, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, edu_open(&subject->edu, subject->dev));
+	ASSERT_EQ(0, limit_memory(PAGES));
+	ASSERT_EQ(0, map_by_user(subject));
+	ASSERT_EQ(0, alloc_page_table(subject));
+	ASSERT_EQ(0, alloc_other_page_table(subject));
+	ASSERT_EQ(0, attach_page_table(subject));
+	subject->prepare = dma_reaches_memory;
+	walk(_metadata, subject, "ATTACH, from a page table to another", USER,
+	     attach_other_page_table, attach_page_table);
+	edu_close(&subject->edu);
+}
+
 static int change_process(struct subject *self)
 {
 	struct iommu_ioas_change_process arg = { .size = sizeof(arg) };
