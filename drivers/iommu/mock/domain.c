@@ -4,8 +4,9 @@
  *
  * The mock IOMMU warns of mistakes that a real one may not notice: a page
  * mapped twice, or unmapped without having been mapped; an unmap of a part of a
- * huge page; a domain freed with mappings or devices; a range made visible to
- * devices that is not mapped.
+ * huge page; unmaps of different lengths flushed together, which Intel's driver
+ * of 6.1 cannot do; a domain freed with mappings or devices; a range made
+ * visible to devices that is not mapped.
  */
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
@@ -20,6 +21,14 @@
 static bool fail_sync;
 module_param(fail_sync, bool, 0644);
 MODULE_PARM_DESC(fail_sync, "Fail to make visible what is mapped, where one can");
+
+static ulong largest_unmap;
+module_param(largest_unmap, ulong, 0644);
+MODULE_PARM_DESC(largest_unmap, "Most bytes that one call was to unmap so far");
+
+static uint flushes;
+module_param(flushes, uint, 0644);
+MODULE_PARM_DESC(flushes, "Number of flushes so far");
 
 /* Number of bits for the protection, IOMMU_READ to IOMMU_PRIV */
 #define MOCK_PTE_PROT	6
@@ -175,6 +184,10 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 	struct mock_domain *mock = to_mock_domain(domain);
 	size_t done, size = pgsize * pgcount;
 
+	if (size > READ_ONCE(largest_unmap))
+		WRITE_ONCE(largest_unmap, size);
+	WARN_ON(gather->pgsize && gather->pgsize != size);
+	gather->pgsize = size;
 	WARN_ON(mock_splits_huge_page(mock, iova));
 	WARN_ON(mock_splits_huge_page(mock, iova + size));
 	for (done = 0; done < size; done += MOCK_PAGE_SIZE) {
@@ -183,6 +196,12 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			break;
 	}
 	return done;
+}
+
+static void mock_iotlb_sync(struct iommu_domain *domain,
+			    struct iommu_iotlb_gather *gather)
+{
+	WRITE_ONCE(flushes, READ_ONCE(flushes) + 1);
 }
 
 static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
@@ -197,6 +216,7 @@ static const struct iommu_domain_ops mock_domain_ops = {
 	.map_pages = mock_map_pages,
 	.unmap_pages = mock_unmap_pages,
 	.iotlb_sync_map = mock_sync_map,
+	.iotlb_sync = mock_iotlb_sync,
 	.iova_to_phys = mock_iova_to_phys,
 };
 
@@ -218,6 +238,7 @@ static const struct iommu_domain_ops mock_map_one_ops = {
 	.map = mock_map,
 	.unmap_pages = mock_unmap_pages,
 	.iotlb_sync_map = mock_sync_map,
+	.iotlb_sync = mock_iotlb_sync,
 	.iova_to_phys = mock_iova_to_phys,
 };
 
