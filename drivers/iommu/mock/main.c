@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
+#include "../iommufd/backend/map.h"
 #include "../iommufd/device.h"
 #include "../iommufd/hw_pagetable.h"
 #include "../iommufd/ioas.h"
@@ -31,6 +32,28 @@
 module_param_named(no_huge_hint, iopt_always_try_huge, bool, 0644);
 MODULE_PARM_DESC(no_huge_hint,
 		 "Try to pin a huge page at once wherever there could be one");
+
+static int step_bytes_set(const char *text, const struct kernel_param *param)
+{
+	unsigned long bytes;
+	int rc = kstrtoul(text, 0, &bytes);
+
+	if (rc)
+		return rc;
+	if (!is_power_of_2(bytes) || bytes < PAGE_SIZE)
+		return -EINVAL;
+	WRITE_ONCE(iommu_step_bytes, bytes);
+	return 0;
+}
+
+static const struct kernel_param_ops step_bytes_ops = {
+	.set = step_bytes_set,
+	.get = param_get_ulong,
+};
+
+module_param_cb(step_bytes, &step_bytes_ops, &iommu_step_bytes, 0644);
+MODULE_PARM_DESC(step_bytes,
+		 "Most bytes that an IOMMU driver is asked to unmap in one call, a power of two");
 
 /**
  * struct mock_object - A mock device that is bound and attached, as an object
@@ -435,6 +458,7 @@ static void __exit mock_exit(void)
 	mock_bus_exit();
 	WRITE_ONCE(iopt_scratch_bytes, IOPT_SCRATCH_BYTES);
 	WRITE_ONCE(iopt_always_try_huge, false);
+	WRITE_ONCE(iommu_step_bytes, IOMMU_STEP_BYTES);
 }
 
 module_init(mock_init);

@@ -4,6 +4,7 @@
  */
 #include <linux/bits.h>
 #include <linux/bitops.h>
+#include <linux/export.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
@@ -12,6 +13,12 @@
 #include <trace/events/iommu.h>
 
 #include "map.h"
+
+/* The most that is unmapped before it is flushed */
+#define FLUSH_BYTES	SZ_16G
+
+unsigned long iommu_step_bytes = IOMMU_STEP_BYTES;
+EXPORT_SYMBOL_NS_GPL(iommu_step_bytes, "IOMMUFD_TEST");
 
 /*
  * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys
@@ -36,7 +43,7 @@ static size_t next_large_step(struct iommu_domain *domain, unsigned long iova,
 		head = larger - (iova & (larger - 1));
 		if (!((iova ^ phys) & (larger - 1)) && length >= larger &&
 		    head <= length - larger)
-			return head;
+			length = head;
 	}
 	if (size < limit)
 		length = min(length, limit - (iova & (limit - 1)));
@@ -178,7 +185,8 @@ int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
  * @iova: First byte.
  * @length: Bytes, all of them mapped.
  *
- * Goes in steps that Intel's driver of 6.1 can count, as iommu_backend_unmap().
+ * Goes in steps of up to 1 TiB, whose pages Intel's driver of 6.1 can count in 32
+ * bits.
  *
  * Context: Process context.
  *
@@ -201,6 +209,59 @@ int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
 	return rc;
 }
 
+/*
+ * Tell whether the page table may have one page of @pgsize at @iova: both ends
+ * of that range have the physical addresses that they have in such a page.
+ */
+static bool may_be_page(struct iommu_domain *domain, unsigned long iova,
+			size_t pgsize)
+{
+	phys_addr_t phys = iommu_iova_to_phys(domain, iova);
+
+	return !(phys & (pgsize - 1)) &&
+	       iommu_iova_to_phys(domain, iova + pgsize - 1) ==
+		       phys + pgsize - 1;
+}
+
+/*
+ * Unmap some of a range, which is longer than @limit and aligned to @pgsize, in
+ * several calls of the IOMMU driver, and flush it.  Returns how many bytes were
+ * unmapped, or have been given up.
+ *
+ * A range that is aligned to a large page may be mapped by small ones, and then
+ * takes several calls.  If it may be mapped by that large page, it takes one
+ * call: not all IOMMU drivers can unmap a part of a page.  So does contiguous
+ * memory that was mapped by small pages while huge pages were not allowed.
+ */
+static noinline size_t unmap_steps(struct iommu_domain *domain,
+				   unsigned long iova, size_t length,
+				   size_t pgsize, size_t limit)
+{
+	struct iommu_iotlb_gather gather;
+	size_t unmapped, step = limit, done = pgsize;
+	bool page;
+
+	if (pgsize <= limit) {
+		length = round_down(length, limit);
+	} else {
+		page = may_be_page(domain, iova, pgsize);
+		while (done < length &&
+		       may_be_page(domain, iova + done, pgsize) == page)
+			done += pgsize;
+		length = page ? done : min_t(size_t, done, FLUSH_BYTES);
+		step = page ? pgsize : limit;
+	}
+
+	iommu_iotlb_gather_init(&gather);
+	for (done = 0; done < length; done += max(unmapped, step)) {
+		unmapped = iommu_unmap_fast(domain, iova + done, step, &gather);
+		WARN_ON_ONCE(unmapped < step);
+		cond_resched();
+	}
+	iommu_iotlb_sync(domain, &gather);
+	return done;
+}
+
 /**
  * iommu_backend_unmap() - Take a range out of a domain, and flush it
  * @domain: The domain.
@@ -210,27 +271,40 @@ int iommu_backend_sync_map(struct iommu_domain *domain, unsigned long iova,
  * When this function returns, no device reaches through @domain what was mapped
  * there.
  *
- * iommu_unmap() takes any range, but on 6.1 Intel's driver frees page tables
- * that a device may still walk when steps of different page size are flushed as
- * one, and counts the pages of a flush in 32 bits.  So this function calls
- * iommu_unmap() for each step, which costs nothing: steps of different page
- * size are flushed one by one anyway.  An IOMMU that can only undo a map as a
- * whole unmaps more than the step.
+ * iommu_unmap() takes any range, but may take seconds for it: AMD's driver
+ * walks the page table for each page, and that of SMMUv3 may have to send a
+ * command for each.  So no call unmaps more than iommu_step_bytes, but for a
+ * page that is larger.  Calls whose pages are all of one size are flushed
+ * together, up to FLUSH_BYTES, since a flush also frees page tables and may be
+ * a command for each page.
+ *
+ * On 6.1 Intel's driver frees page tables that a device may still walk when
+ * calls of different lengths are flushed together, and counts the pages of a
+ * flush in 32 bits.  An IOMMU that can only undo a map as a whole unmaps more
+ * than it is asked to.
  *
  * Context: Process context.  Cannot fail and needs no memory.
  */
 void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,
 			 size_t length)
 {
+	size_t limit = READ_ONCE(iommu_step_bytes);
 	size_t step, pgsize, unmapped;
 
 	while (length) {
-		step = next_step(domain, iova, iova, length, SZ_1T, &pgsize);
+		step = next_step(domain, iova, iova, length, FLUSH_BYTES,
+				 &pgsize);
 		if (WARN_ON_ONCE(!step))
 			return;
-		unmapped = iommu_unmap(domain, iova, step);
-		WARN_ON_ONCE(unmapped < step || unmapped > length);
-		step = clamp(unmapped, step, length);
+		if (step > limit) {
+			step = unmap_steps(domain, iova, step, pgsize, limit);
+			WARN_ON_ONCE(step > length);
+			step = min(step, length);
+		} else {
+			unmapped = iommu_unmap(domain, iova, step);
+			WARN_ON_ONCE(unmapped < step || unmapped > length);
+			step = clamp(unmapped, step, length);
+		}
 		iova += step;
 		length -= step;
 		cond_resched();

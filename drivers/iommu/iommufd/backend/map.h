@@ -3,7 +3,21 @@
 #define __IOMMU_BACKEND_MAP_H
 
 #include <linux/iommu.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
+
+/*
+ * The most bytes that an IOMMU driver is asked to unmap in one call, unless a
+ * page is larger: 32768 pages of 4 KiB, which take no longer than 10 ms as long
+ * as one takes no longer than 300 ns.
+ */
+#define IOMMU_STEP_BYTES	SZ_128M
+
+/*
+ * Tests make it smaller.  It is a power of two, and of the page sizes of an
+ * IOMMU that cannot unmap a part of a page only the largest may be above it.
+ */
+extern unsigned long iommu_step_bytes;
 
 int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
 		      phys_addr_t phys, size_t length, int prot);

@@ -3,9 +3,14 @@
  * How much an IOMMU driver is asked to do in one call: the mock tells the most
  * that one call was to unmap, and how often it was flushed.
  */
+#include <sys/mman.h>
+
 #include "mock.h"
+#include "smaps.h"
 
 #define AT	(128 * MiB)
+#define STEP	(128 * MiB)	/* the most in one call */
+#define SMALL	(256 * 1024UL)	/* the same, set by a test */
 
 FIXTURE(steps)
 {
@@ -13,14 +18,38 @@ FIXTURE(steps)
 	__u32 ioas_id;
 	struct mock_dev dev;
 	char *huge;	/* HUGE bytes, contiguous */
+	char *scattered; /* HUGE bytes, no two pages adjacent */
 	long pinned;
 };
+
+/* Pages of a file, in an order in which none is next to its neighbour */
+static char *lay_out(void)
+{
+	int file = memfd_create("steps", MFD_CLOEXEC);
+	char *va = anon_aligned(HUGE, HUGE);
+	unsigned long i;
+
+	if (!va || file < 0 || ftruncate(file, HUGE) ||
+	    posix_fallocate(file, 0, HUGE))
+		return NULL;
+	for (i = 0; i < HUGE / PAGE; i++) {
+		if (mmap(va + i * PAGE, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED | MAP_POPULATE, file,
+			 i * 5 * PAGE % HUGE) == MAP_FAILED)
+			return NULL;
+	}
+	close(file);
+	return va;
+}
 
 FIXTURE_SETUP(steps)
 {
 	ASSERT_EQ(0, mock_load());
 	self->huge = huge_pages(HUGE);
 	ASSERT_NE(NULL, self->huge);
+	ASSERT_LE((long)HUGE / 1024, smaps_kib(self->huge, "AnonHugePages:"));
+	self->scattered = lay_out();
+	ASSERT_NE(NULL, self->scattered);
 	self->pinned = pinned();
 	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
@@ -70,6 +99,114 @@ TEST_F(steps, an_unmap_is_one_call_and_one_flush)
 	EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, HUGE));
 	EXPECT_EQ((long)HUGE, largest_unmap());
 	EXPECT_EQ(1, flushes());
+}
+
+/* Map the same HUGE bytes again and again, up to @length. */
+static void map_often(struct __test_metadata *_metadata,
+		      struct _test_data_steps *self, void *va, size_t length,
+		      __u64 iova)
+{
+	size_t done;
+
+	for (done = 0; done < length; done += HUGE)
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, va, HUGE,
+				      iova + done));
+}
+
+#define MAP_OFTEN(va, length, iova)					     \
+	map_often(_metadata, self, va, length, iova)
+
+/* Set the most in one call; the teardown unloads the module, which resets it. */
+static int set_step(unsigned long bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lu", bytes);
+	return write_file(MOCK_PARAMETERS "step_bytes", text);
+}
+
+/* Unmap what was mapped in many calls; contiguous mappings are one range. */
+static int unmap(struct _test_data_steps *self, __u64 iova, size_t length)
+{
+	return counts_reset() ?:
+	       ioas_unmap(self->fd, self->ioas_id, iova, length);
+}
+
+TEST_F_TIMEOUT(steps, a_long_unmap_is_many_calls, 120)
+{
+	MAP_OFTEN(self->huge, 2 * STEP + HUGE, AT);
+	EXPECT_EQ(0, unmap(self, AT, 2 * STEP + HUGE));
+	EXPECT_EQ((long)STEP, largest_unmap());
+	/* The rest is flushed by itself, as calls of one length are. */
+	EXPECT_EQ(2, flushes());
+}
+
+TEST_F(steps, small_pages_of_a_large_range)
+{
+	ASSERT_EQ(0, set_step(SMALL));
+	MAP_OFTEN(self->scattered, 2 * HUGE, AT);
+	EXPECT_EQ(0, unmap(self, AT, 2 * HUGE));
+	EXPECT_EQ((long)SMALL, largest_unmap());
+	EXPECT_EQ(1, flushes());
+}
+
+/* The mock warns of an unmap of a part of a page. */
+TEST_F(steps, a_page_that_is_larger_is_one_call)
+{
+	ASSERT_EQ(0, set_step(SMALL));
+	MAP_OFTEN(self->huge, 2 * HUGE, AT);
+	EXPECT_EQ(0, unmap(self, AT, 2 * HUGE));
+	EXPECT_EQ((long)MiB, largest_unmap());
+	EXPECT_EQ(1, flushes());
+}
+
+TEST_F(steps, pages_of_both_sizes_are_not_flushed_together)
+{
+	ASSERT_EQ(0, set_step(SMALL));
+	MAP_OFTEN(self->huge, 2 * HUGE, AT);
+	MAP_OFTEN(self->scattered, HUGE, AT + 2 * HUGE);
+	MAP_OFTEN(self->huge, HUGE, AT + 3 * HUGE);
+	EXPECT_EQ(0, unmap(self, AT, 4 * HUGE));
+	EXPECT_EQ((long)MiB, largest_unmap());
+	EXPECT_EQ(3, flushes());
+}
+
+/* All of it is unmapped: the mock warns when it is mapped twice. */
+TEST_F_TIMEOUT(steps, wherever_a_range_begins_and_ends, 120)
+{
+	static const unsigned long steps[] = { PAGE, SMALL, HUGE };
+	static const size_t ends[] = { 0, PAGE, SMALL, SMALL + PAGE, MiB,
+				       MiB + PAGE, HUGE - PAGE };
+	char *const memory[] = { self->huge, self->scattered };
+	size_t i, j, k, m;
+
+	for (i = 0; i < ARRAY_LEN(steps); i++) {
+		ASSERT_EQ(0, set_step(steps[i]));
+		for (j = 0; j < ARRAY_LEN(ends); j++)
+			for (k = 0; k < ARRAY_LEN(ends); k++)
+				for (m = 0; m < ARRAY_LEN(memory); m++) {
+					size_t start = ends[j];
+					size_t end = HUGE - ends[k];
+
+					if (start >= end)
+						continue;
+					ASSERT_EQ(0, ioas_map(self->fd,
+							      self->ioas_id,
+							      memory[m] + start,
+							      end - start,
+							      AT + start));
+					ASSERT_EQ(0, unmap(self, AT + start,
+							   end - start));
+				}
+	}
+}
+
+TEST_F(steps, a_bad_limit_is_refused)
+{
+	EXPECT_EQ(-EINVAL, set_step(0));
+	EXPECT_EQ(-EINVAL, set_step(PAGE / 2));
+	EXPECT_EQ(-EINVAL, set_step(PAGE * 3));
+	EXPECT_EQ((long)STEP, parameter(MOCK_PARAMETERS "step_bytes"));
 }
 
 TEST_HARNESS_MAIN
