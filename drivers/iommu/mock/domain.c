@@ -22,6 +22,14 @@ static bool fail_sync;
 module_param(fail_sync, bool, 0644);
 MODULE_PARM_DESC(fail_sync, "Fail to make visible what is mapped, where one can");
 
+static uint maps;
+module_param(maps, uint, 0644);
+MODULE_PARM_DESC(maps, "Number of calls to map so far");
+
+static uint kill_map;
+module_param(kill_map, uint, 0644);
+MODULE_PARM_DESC(kill_map, "Number of calls to map until one kills the process that makes it");
+
 static ulong largest_unmap;
 module_param(largest_unmap, ulong, 0644);
 MODULE_PARM_DESC(largest_unmap, "Most bytes that one call was to unmap so far");
@@ -117,6 +125,16 @@ static int mock_try_table(gfp_t gfp)
 	return table ? 0 : -ENOMEM;
 }
 
+/* Kill the current process if it is time. */
+static void mock_kill(void)
+{
+	if (!READ_ONCE(kill_map))
+		return;
+	WRITE_ONCE(kill_map, kill_map - 1);
+	if (!kill_map)
+		send_sig(SIGKILL, current, 0);
+}
+
 static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 			  phys_addr_t phys, size_t pgsize, size_t pgcount,
 			  int prot, gfp_t gfp, size_t *mapped)
@@ -124,6 +142,8 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	struct mock_domain *mock = to_mock_domain(domain);
 	int rc;
 
+	WRITE_ONCE(maps, READ_ONCE(maps) + 1);
+	mock_kill();
 	if (WARN_ON(!mock_in_aperture(iova, pgsize * pgcount)) ||
 	    WARN_ON((iova | phys) & (pgsize - 1)) ||
 	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))) ||

@@ -53,7 +53,7 @@ static const struct kernel_param_ops step_bytes_ops = {
 
 module_param_cb(step_bytes, &step_bytes_ops, &iommu_step_bytes, 0644);
 MODULE_PARM_DESC(step_bytes,
-		 "Most bytes that an IOMMU driver is asked to unmap in one call, a power of two");
+		 "Most bytes that an IOMMU driver is asked to map or unmap in one call, a power of two");
 
 /**
  * struct mock_object - A mock device that is bound and attached, as an object

@@ -8,7 +8,7 @@
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <trace/events/iommu.h>
 
@@ -96,7 +96,7 @@ static noinline void undo_map(struct iommu_domain *domain, unsigned long iova,
 /* See iommu_backend_map(). */
 static __always_inline int domain_map(struct iommu_domain *domain,
 				      unsigned long iova, phys_addr_t phys,
-				      size_t length, int prot)
+				      size_t length, int prot, bool finish)
 {
 	size_t step, pgsize, mapped, done = 0;
 	int rc = -EINVAL;
@@ -104,7 +104,8 @@ static __always_inline int domain_map(struct iommu_domain *domain,
 	for (;;) {
 		mapped = 0;
 		step = next_step(domain, iova + done, phys + done,
-				 length - done, SZ_1G, &pgsize);
+				 length - done, READ_ONCE(iommu_step_bytes),
+				 &pgsize);
 		if (step)
 			rc = iommu_domain_map_pages(domain, iova + done,
 						    phys + done, pgsize,
@@ -117,6 +118,10 @@ static __always_inline int domain_map(struct iommu_domain *domain,
 		if (done == length) {
 			trace_map(iova, phys, length);
 			return 0;
+		}
+		if (!finish && fatal_signal_pending(current)) {
+			rc = -EINTR;
+			break;
 		}
 		cond_resched();
 	}
@@ -131,20 +136,24 @@ static __always_inline int domain_map(struct iommu_domain *domain,
  * @phys: Physical address of the first byte.
  * @length: Bytes, not 0.
  * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or IOMMU_MMIO.
+ * @finish: Go on when the current process is killed.
  *
  * Devices may not see the mapping before iommu_backend_sync_map(), which is
  * called once for a contiguous range of IOVA. This function is iommu_map()
- * without that step, and without looking at the domain anew for each page.
+ * without that step, and without looking at the domain anew for each page.  It
+ * asks the IOMMU driver for no more than iommu_step_bytes in a call, but for
+ * pages that are larger.
  *
  * Context: Process context.
  *
  * Return: 0, or, with nothing mapped: -EINVAL when something is no multiple of
- * the domain's smallest page, -ENOMEM, or what the IOMMU driver says.
+ * the domain's smallest page, -ENOMEM, -EINTR when killed, or what the IOMMU
+ * driver says.
  */
 int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
-		      phys_addr_t phys, size_t length, int prot)
+		      phys_addr_t phys, size_t length, int prot, bool finish)
 {
-	return domain_map(domain, iova, phys, length, prot);
+	return domain_map(domain, iova, phys, length, prot, finish);
 }
 
 /**
@@ -170,7 +179,7 @@ int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
 
 	for (i = 0; i < npages; i++) {
 		rc = domain_map(domain, iova + i * PAGE_SIZE,
-				PFN_PHYS(pfns[i]), PAGE_SIZE, prot);
+				PFN_PHYS(pfns[i]), PAGE_SIZE, prot, false);
 		if (rc) {
 			iommu_backend_unmap(domain, iova, i * PAGE_SIZE);
 			return rc;

@@ -7,9 +7,9 @@
 #include <linux/types.h>
 
 /*
- * The most bytes that an IOMMU driver is asked to unmap in one call, unless a
- * page is larger: 32768 pages of 4 KiB, which take no longer than 10 ms as long
- * as one takes no longer than 300 ns.
+ * The most bytes that an IOMMU driver is asked to map or unmap in one call,
+ * unless a page is larger: 32768 pages of 4 KiB, which take no longer than 10
+ * ms as long as one takes no longer than 300 ns.
  */
 #define IOMMU_STEP_BYTES	SZ_128M
 
@@ -20,7 +20,7 @@
 extern unsigned long iommu_step_bytes;
 
 int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
-		      phys_addr_t phys, size_t length, int prot);
+		      phys_addr_t phys, size_t length, int prot, bool finish);
 int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
 			    const unsigned long *pfns, unsigned long npages,
 			    int prot);

@@ -8,7 +8,7 @@
  * pages are pinned once for all of them.
  */
 #include <linux/lockdep.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "area.h"
@@ -200,8 +200,8 @@ err_unmap:
  * Context: Process context, with io_pagetable::domains_lock held.  May fault in
  * user memory.
  *
- * Return: 0, or, with no area filled, what iopt_slice_pin(), iopt_slice_map()
- * or iopt_mmio_fill() return.
+ * Return: 0, or, with no area filled, -EINTR when killed, or what
+ * iopt_slice_pin(), iopt_slice_map() or iopt_mmio_fill() return.
  */
 int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 {
@@ -210,7 +210,9 @@ int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 	int rc;
 
 	list_for_each_entry(area, areas, item) {
-		rc = area_fill(iopt, area);
+		cond_resched();
+		rc = fatal_signal_pending(current) ? -EINTR :
+						     area_fill(iopt, area);
 		if (rc) {
 			/* The areas before this one are taken out again. */
 			list_cut_before(&filled, areas, &area->item);

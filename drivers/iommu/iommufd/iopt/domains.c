@@ -11,6 +11,7 @@
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/sched/signal.h>
 
 #include "area.h"
 #include "backend/backend.h"
@@ -95,7 +96,9 @@ static int domain_fill(struct io_pagetable *iopt, struct list_head *areas,
 	int rc = 0;
 
 	list_for_each_entry(area, areas, item) {
-		if (first)
+		cond_resched();
+		rc = fatal_signal_pending(current) ? -EINTR : 0;
+		if (!rc && first)
 			rc = iopt_area_pin(iopt, area);
 		if (rc)
 			goto err_undo;
@@ -138,7 +141,8 @@ static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
  *
  * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
  * to be kept usable, where the domain cannot map, -EINVAL when its pages are
- * too large, -ENOMEM, or what iopt_slice_pin() and iopt_slice_map() return.
+ * too large, -ENOMEM, -EINTR when killed, or what iopt_slice_pin() and
+ * iopt_slice_map() return.
  */
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain)

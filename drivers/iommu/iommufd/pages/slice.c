@@ -104,7 +104,7 @@ static int map_small(struct iommu_domain *domain, unsigned long iova,
 		cond_resched();
 		n = min(length - done, PAGE_SIZE - offset_in_page(phys + done));
 		rc = iommu_backend_map(domain, iova + done, phys + done, n,
-				       prot);
+				       prot, finish);
 		if (rc)
 			goto err_unmap;
 	}
@@ -145,7 +145,8 @@ static int slice_map_ranges(struct iopt_slice *slice,
 			rc = iommu_backend_map_pages(domain, at, pfns, n,
 						     prot);
 		} else if (huge_pages) {
-			rc = iommu_backend_map(domain, at, phys, length, prot);
+			rc = iommu_backend_map(domain, at, phys, length, prot,
+					       false);
 		} else {
 			rc = map_small(domain, at, phys, length, prot, false);
 		}
@@ -187,7 +188,7 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 	if (huge_pages && range.npages == iopt_slice_npages(slice))
 		rc = iommu_backend_map(domain, iova,
 				       PFN_PHYS(range.pfn) + slice->offset,
-					slice->length, prot);
+				       slice->length, prot, false);
 	else
 		rc = slice_map_ranges(slice, &range, domain, iova, prot,
 				      huge_pages);
@@ -218,7 +219,7 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 	int rc;
 
 	if (huge_pages)
-		rc = iommu_backend_map(domain, iova, phys, length, prot);
+		rc = iommu_backend_map(domain, iova, phys, length, prot, true);
 	else
 		rc = map_small(domain, iova, phys, length, prot, true);
 	return rc ?: iommu_backend_sync_map(domain, iova, length);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How much an IOMMU driver is asked to do in one call: the mock tells the most
- * that one call was to unmap, and how often it was flushed.
+ * that one call was to unmap, and how often it was flushed.  And between two
+ * calls to map a process can be killed: the mock does that in a given call.
  */
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "mock.h"
 #include "smaps.h"
@@ -16,6 +19,7 @@ FIXTURE(steps)
 {
 	int fd;
 	__u32 ioas_id;
+	__u32 other;	/* IOAS without a domain */
 	struct mock_dev dev;
 	char *huge;	/* HUGE bytes, contiguous */
 	char *scattered; /* HUGE bytes, no two pages adjacent */
@@ -54,6 +58,7 @@ FIXTURE_SETUP(steps)
 	self->fd = iommu_open();
 	ASSERT_LE(0, self->fd);
 	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
 }
 
@@ -67,7 +72,8 @@ FIXTURE_TEARDOWN(steps)
 static int counts_reset(void)
 {
 	return write_file(MOCK_PARAMETERS "largest_unmap", "0") ?:
-	       write_file(MOCK_PARAMETERS "flushes", "0");
+	       write_file(MOCK_PARAMETERS "flushes", "0") ?:
+	       write_file(MOCK_PARAMETERS "maps", "0");
 }
 
 static long parameter(const char *path)
@@ -99,6 +105,11 @@ TEST_F(steps, an_unmap_is_one_call_and_one_flush)
 	EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, HUGE));
 	EXPECT_EQ((long)HUGE, largest_unmap());
 	EXPECT_EQ(1, flushes());
+}
+
+static long maps(void)
+{
+	return parameter(MOCK_PARAMETERS "maps");
 }
 
 /* Map the same HUGE bytes again and again, up to @length. */
@@ -199,6 +210,84 @@ TEST_F_TIMEOUT(steps, wherever_a_range_begins_and_ends, 120)
 							   end - start));
 				}
 	}
+}
+
+TEST_F(steps, a_map_is_many_calls)
+{
+	ASSERT_EQ(0, set_step(SMALL));
+	ASSERT_EQ(0, counts_reset());
+	/* The memory and the IOVA are not aligned alike: all pages are small. */
+	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, self->huge, HUGE,
+			      AT + HALF));
+	EXPECT_EQ((long)(HUGE / SMALL) + 1, maps());
+}
+
+/* Calls whose process is killed in the first call to map */
+
+static int map_contiguous(struct _test_data_steps *self)
+{
+	/* Memory of a parent would be copied page by page. */
+	char *va = huge_pages(HUGE);
+
+	return va ? ioas_map(self->fd, self->ioas_id, va, HUGE, AT + HALF) :
+		    -ENOMEM;
+}
+
+static int copy_areas(struct _test_data_steps *self)
+{
+	return ioas_copy(self->fd, self->ioas_id, self->other, 2 * HUGE, AT, AT);
+}
+
+static int attach_to_areas(struct _test_data_steps *self)
+{
+	struct mock_dev dev;
+
+	return mock_attach(self->fd, self->other, &dev);
+}
+
+static bool is_killed(struct _test_data_steps *self,
+		      int (*fn)(struct _test_data_steps *self))
+{
+	int status;
+	pid_t pid;
+
+	if (counts_reset() || write_file(MOCK_PARAMETERS "kill_map", "1"))
+		return false;
+	pid = fork();
+	if (!pid) {
+		fn(self);
+		_exit(1);
+	}
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	       WTERMSIG(status) == SIGKILL;
+}
+
+TEST_F(steps, killed_it_goes_no_further)
+{
+	ASSERT_EQ(0, set_step(SMALL));
+	EXPECT_TRUE(is_killed(self, map_contiguous));
+	EXPECT_EQ(1, maps());
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(self->pinned, pinned());
+
+	/* Shared with a child, the huge page would be copied page by page. */
+	ASSERT_EQ(0, madvise(self->huge, HUGE, MADV_DONTFORK));
+	ASSERT_EQ(0, set_step(HUGE));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other, self->huge, HUGE, AT));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other, self->huge, HUGE, AT + HUGE));
+	EXPECT_TRUE(is_killed(self, copy_areas));
+	EXPECT_EQ(1, maps());
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(self->pinned, pinned());
+
+	EXPECT_TRUE(is_killed(self, attach_to_areas));
+	EXPECT_EQ(1, maps());
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(1, mock_devices());
+
+	/* Nothing is left where it was to be mapped: the mock warns if it is. */
+	EXPECT_EQ(0, copy_areas(self));
+	EXPECT_EQ(0, attach_to_areas(self));
 }
 
 TEST_F(steps, a_bad_limit_is_refused)
