@@ -9,7 +9,8 @@
 /*
  * The most bytes that an IOMMU driver is asked to map or unmap in one call,
  * unless a page is larger: 32768 pages of 4 KiB, which take no longer than 10
- * ms as long as one takes no longer than 300 ns.
+ * ms as long as one takes no longer than 300 ns.  And the most that is unpinned
+ * in one call.
  */
 #define IOMMU_STEP_BYTES	SZ_128M
 

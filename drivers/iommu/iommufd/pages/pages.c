@@ -21,9 +21,11 @@
  */
 #include <linux/export.h>
 #include <linux/mm.h>
+#include <linux/pfn.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "backend/map.h"
 #include "pages.h"
 #include "populate.h"
 
@@ -257,6 +259,19 @@ static void unpin_singles(struct iopt_pages *pages, const unsigned long *pfns,
 	count_unpinned(node, counted);
 }
 
+/* Let others run between steps: memory may lie in small pages. */
+static void unpin_steps(struct iopt_pages *pages, unsigned long pfn,
+			unsigned long npages)
+{
+	unsigned long step = PHYS_PFN(READ_ONCE(iommu_step_bytes));
+
+	for (; npages > step; pfn += step, npages -= step) {
+		unpin_contiguous(pages, pfn, step);
+		cond_resched();
+	}
+	unpin_contiguous(pages, pfn, npages);
+}
+
 static void unpin_range(struct iopt_pages *pages, unsigned long index,
 			unsigned long last)
 {
@@ -270,7 +285,7 @@ static void unpin_range(struct iopt_pages *pages, unsigned long index,
 		if (n)
 			unpin_singles(pages, pfns, n);
 		else
-			unpin_contiguous(pages, range.pfn, range.npages);
+			unpin_steps(pages, range.pfn, range.npages);
 		cond_resched();
 	}
 }
