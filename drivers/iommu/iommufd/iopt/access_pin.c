@@ -12,6 +12,7 @@
  * access.
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -36,6 +37,7 @@ static void parts_free(struct list_head *parts)
 	list_for_each_entry_safe(part, next, parts, item) {
 		area_put(part->area);
 		kfree(part);
+		cond_resched();
 	}
 }
 
@@ -98,6 +100,7 @@ static int parts_pin(struct list_head *parts, struct page **pages)
 			goto err_unpin;
 		iopt_slice_get_pages(&part->slice, pages);
 		pages += iopt_slice_npages(&part->slice);
+		cond_resched();
 	}
 	return 0;
 
@@ -111,8 +114,10 @@ static void pin_destroy(struct iopt_pin *pin)
 {
 	struct iopt_part *part;
 
-	list_for_each_entry(part, &pin->parts, item)
+	list_for_each_entry(part, &pin->parts, item) {
 		iopt_slice_unpin(&part->slice);
+		cond_resched();
+	}
 	parts_free(&pin->parts);
 	kfree(pin);
 }
@@ -154,8 +159,10 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
 	bool ready = true;
 
 	down_read(&iopt->iova_lock);
-	list_for_each_entry(part, &pin->parts, item)
+	list_for_each_entry(part, &pin->parts, item) {
 		ready = ready && part->area->ready;
+		cond_resched();
+	}
 	if (ready) {
 		spin_lock(&access->lock);
 		interval_tree_insert(&pin->node, &access->pins);
@@ -263,6 +270,7 @@ int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 		if (rc)
 			break;
 		data += part->slice.length;
+		cond_resched();
 	}
 	parts_free(&parts);
 	return rc;

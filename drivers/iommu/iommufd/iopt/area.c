@@ -115,6 +115,7 @@ void iopt_areas_unmap(struct list_head *areas, struct iommu_domain *domain)
 		if (!length)
 			start = area->node.start;
 		length += area->slice.length;
+		iopt_areas_resched(areas, area);
 	}
 	iommu_backend_unmap(domain, start, length);
 }
@@ -130,8 +131,10 @@ void iopt_areas_unpin(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area;
 
-	list_for_each_entry(area, areas, item)
+	list_for_each_entry(area, areas, item) {
 		iopt_area_unpin(iopt, area);
+		iopt_areas_resched(areas, area);
+	}
 }
 
 /**
@@ -158,6 +161,7 @@ void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 			iopt_mmio_unfill(iopt, area);
 		else
 			iopt_area_unpin(iopt, area);
+		iopt_areas_resched(areas, area);
 	}
 }
 
@@ -210,7 +214,6 @@ int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 	int rc;
 
 	list_for_each_entry(area, areas, item) {
-		cond_resched();
 		rc = fatal_signal_pending(current) ? -EINTR :
 						     area_fill(iopt, area);
 		if (rc) {
@@ -220,6 +223,7 @@ int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 			list_splice(&filled, areas);
 			return rc;
 		}
+		iopt_areas_resched(areas, area);
 	}
 	return 0;
 }
@@ -240,7 +244,7 @@ void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 		iopt_ranges_remove(&iopt->areas, &area->node);
 		iopt->stats.bytes -= area->slice.length;
 		iopt->stats.mappings--;
-		cond_resched();
+		iopt_areas_resched(areas, area);
 	}
 	area = list_first_entry(areas, struct iopt_area, item);
 	iopt_iova_freed(iopt, area->node.start);

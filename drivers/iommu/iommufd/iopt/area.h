@@ -2,6 +2,9 @@
 #ifndef __IOPT_AREA_H
 #define __IOPT_AREA_H
 
+#include <linux/list.h>
+#include <linux/sched.h>
+
 #include "types.h"
 
 struct iopt_area *iopt_area_alloc(struct iopt_pages *pages);
@@ -53,6 +56,22 @@ static inline void iopt_area_init(struct iopt_area *area,
 	/* MMIO is in no cache. */
 	area->prot = pages->kind == IOPT_MMIO ?
 			     (prot & ~IOMMU_CACHE) | IOMMU_MMIO : prot;
+}
+
+/**
+ * iopt_areas_resched() - Let other tasks run before the next area of a list
+ * @areas: The list.
+ * @area: The area before.
+ *
+ * Most lists have one area, and then this costs next to nothing.
+ *
+ * Context: Process context.
+ */
+static inline void iopt_areas_resched(struct list_head *areas,
+				      struct iopt_area *area)
+{
+	if (!list_is_last(&area->item, areas))
+		cond_resched();
 }
 
 /**

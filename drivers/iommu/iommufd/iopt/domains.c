@@ -52,6 +52,7 @@ static int check_alignment(struct io_pagetable *iopt, unsigned long align)
 		if ((node->start | area->slice.offset | area->slice.length) &
 		    (align - 1))
 			return -EADDRINUSE;
+		cond_resched();
 	}
 	return 0;
 }
@@ -83,6 +84,7 @@ static void list_areas(struct io_pagetable *iopt, struct list_head *areas,
 
 		list_add_tail(&area->item,
 			      iopt_area_is_mmio(area) ? mmio : areas);
+		cond_resched();
 	}
 }
 

@@ -14,6 +14,7 @@
  */
 #include <linux/err.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "area.h"
@@ -137,6 +138,8 @@ static int map_add_copy(struct iopt_area *area, unsigned long start,
 	struct map_copy *copy = arg;
 	struct iopt_area *new;
 
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	if ((copy->prot & IOMMU_WRITE) && !(area->prot & IOMMU_WRITE))
 		return -EPERM;
 	new = iopt_area_alloc(area->slice.pages);
@@ -164,7 +167,7 @@ static int map_add_copy(struct iopt_area *area, unsigned long start,
  *
  * Return: 0, -ENOENT when not all of the range is mapped, -EPERM when the copy
  * is to be writeable and the source is not, -EOVERFLOW when the range wraps,
- * -ENOMEM.
+ * -EINTR when killed, -ENOMEM.
  */
 int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 		      unsigned long iova, unsigned long length, int prot)
@@ -183,10 +186,12 @@ static bool map_fits_alignment(struct iopt_map *map)
 	unsigned long align = map->iopt->iova_alignment;
 	struct iopt_area *area;
 
-	list_for_each_entry(area, &map->areas, item)
+	list_for_each_entry(area, &map->areas, item) {
 		if ((area->node.start | area->slice.offset |
 		     area->slice.length) & (align - 1))
 			return false;
+		iopt_areas_resched(&map->areas, area);
+	}
 	return true;
 }
 
@@ -234,6 +239,7 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 			area->node.last += map->iova;
 			iopt_ranges_insert(&map->iopt->areas, &area->node);
 			map->iopt->stats.mappings++;
+			iopt_areas_resched(&map->areas, area);
 		}
 		map->iopt->stats.bytes += map->length;
 	}
@@ -298,6 +304,7 @@ void iopt_map_commit(struct iopt_map *map)
 	list_for_each_entry(area, &map->areas, item) {
 		area->ready = true;
 		iopt->stats.maps++;
+		iopt_areas_resched(&map->areas, area);
 	}
 	/* From the unlock on, any call may unmap the areas. */
 	INIT_LIST_HEAD(&map->areas);

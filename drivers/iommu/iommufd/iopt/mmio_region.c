@@ -24,6 +24,7 @@
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "backend/map.h"
@@ -306,8 +307,10 @@ static void mareas_unregister(struct list_head *areas)
 {
 	struct iopt_area *area;
 
-	list_for_each_entry(area, areas, item)
+	list_for_each_entry(area, areas, item) {
 		list_del(&to_mmio_area(area)->item);
+		cond_resched();
+	}
 }
 
 /**
@@ -337,6 +340,7 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 			marea = to_mmio_area(area);
 			marea_register(marea, iopt);
 			marea->mapped = marea_region(marea)->open;
+			cond_resched();
 		}
 	}
 	list_for_each_entry(area, areas, item) {
@@ -344,6 +348,7 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 		rc = marea->mapped ? marea_map(marea, entry->domain) : 0;
 		if (rc)
 			goto err_undo;
+		cond_resched();
 	}
 	list_add_tail(&entry->item, &iopt->domains);
 	mutex_unlock(&iopt->mmios->lock);
@@ -401,8 +406,10 @@ void iommufd_mmio_revoke(struct iommufd_mmio *mmio)
 
 	mutex_lock(&mmio->regions->lock);
 	mmio->open = false;
-	list_for_each_entry(marea, &mmio->areas, item)
+	list_for_each_entry(marea, &mmio->areas, item) {
 		marea_unmap_all(marea);
+		cond_resched();
+	}
 	mutex_unlock(&mmio->regions->lock);
 }
 EXPORT_SYMBOL_GPL(iommufd_mmio_revoke);
@@ -446,8 +453,10 @@ int iommufd_mmio_restore(struct iommufd_mmio *mmio)
 
 	mutex_lock(&mmio->regions->lock);
 	mmio->open = true;
-	list_for_each_entry(marea, &mmio->areas, item)
+	list_for_each_entry(marea, &mmio->areas, item) {
 		rc = marea_map_all(marea) ?: rc;
+		cond_resched();
+	}
 	mutex_unlock(&mmio->regions->lock);
 	return rc;
 }

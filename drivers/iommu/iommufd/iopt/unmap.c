@@ -23,8 +23,10 @@ static void areas_unclaim(struct io_pagetable *iopt, struct list_head *areas)
 
 	lockdep_assert_held_write(&iopt->iova_lock);
 
-	list_for_each_entry(area, areas, item)
+	list_for_each_entry(area, areas, item) {
 		area->ready = true;
+		iopt_areas_resched(areas, area);
+	}
 	INIT_LIST_HEAD(areas);
 }
 
@@ -106,6 +108,7 @@ static int areas_wait_unused(struct io_pagetable *iopt,
 		rc = area_wait_unused(iopt, area);
 		if (rc)
 			break;
+		iopt_areas_resched(areas, area);
 	}
 	return rc;
 }
@@ -120,6 +123,7 @@ static int areas_report(struct list_head *areas, iopt_range_fn report,
 		rc = report(area->node.start, area->node.last, arg);
 		if (rc)
 			break;
+		iopt_areas_resched(areas, area);
 	}
 	return rc;
 }
@@ -214,6 +218,7 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 	list_for_each_entry(area, &areas, item) {
 		bytes += area->slice.length;
 		n++;
+		iopt_areas_resched(&areas, area);
 	}
 	atomic_long_add(n, &iopt->stats.unmaps);
 out_unlock:

@@ -6,6 +6,7 @@
  */
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 
 #include "mmio_region.h"
 #include "walk.h"
@@ -43,6 +44,7 @@ int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
 		if (rc || node->last >= last)
 			goto out_unlock;
 		next = node->last + 1;
+		cond_resched();
 	}
 	rc = -ENOENT;
 out_unlock:
@@ -91,8 +93,10 @@ int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		goto out_unlock;
 	}
 	for (node = iopt_ranges_first(&iopt->areas, start, last);
-	     node && !rc; node = iopt_range_next(node, last))
+	     node && !rc; node = iopt_range_next(node, last)) {
 		rc = fn(node->start, node->last, arg);
+		cond_resched();
+	}
 out_unlock:
 	up_read(&iopt->iova_lock);
 	return rc;
@@ -131,6 +135,7 @@ int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
 		if (area->ready && !iopt_area_is_mmio(area))
 			rc = fn(max(node->start, start), min(node->last, last),
 				arg);
+		cond_resched();
 	}
 	up_read(&iopt->iova_lock);
 	return rc;
@@ -152,9 +157,11 @@ int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
 
 	down_read(&iopt->iova_lock);
 	for (node = iopt_ranges_first(&iopt->areas, 0, ULONG_MAX);
-	     node && !rc; node = iopt_range_next(node, ULONG_MAX))
+	     node && !rc; node = iopt_range_next(node, ULONG_MAX)) {
 		rc = iopt_files_collect(iopt_node_area(node)->slice.pages,
 					files);
+		cond_resched();
+	}
 	up_read(&iopt->iova_lock);
 	return rc;
 }

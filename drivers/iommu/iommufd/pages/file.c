@@ -382,6 +382,7 @@ void iopt_files_release(struct list_head *files)
 	list_for_each_entry_safe(f, next, files, item) {
 		list_del_init(&f->item);
 		iopt_pages_put(item_to_pages(f));
+		cond_resched();
 	}
 }
 
@@ -425,8 +426,10 @@ int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 	u8 mode;
 
 	/* Only under @lock two pages objects are locked at a time. */
-	list_for_each_entry(f, files, item)
+	list_for_each_entry(f, files, item) {
 		mutex_lock_nest_lock(&item_to_pages(f)->lock, lock);
+		cond_resched();
+	}
 
 	mode = iopt_account_init(&account, account_mode);
 	list_for_each_entry(f, files, item) {
@@ -435,6 +438,7 @@ int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 		if (!iopt_account_same(&pages->account, pages->account_mode,
 				       &account, mode))
 			npages += f->npinned;
+		cond_resched();
 	}
 	/*
 	 * Pages that the account is charged for already are not charged again.
@@ -445,6 +449,7 @@ int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 		if (!rc)
 			change_account(f, &account, mode);
 		mutex_unlock(&item_to_pages(f)->lock);
+		cond_resched();
 	}
 	iopt_account_put(&account);
 	return rc;

@@ -181,6 +181,7 @@ static bool find_hole(struct iopt_pages *pages, unsigned long index,
 			return true;
 		}
 		index = user->last + 1;
+		cond_resched();
 	}
 	return false;
 }
@@ -314,11 +315,13 @@ void iopt_pages_unpin_unused(struct iopt_pages *pages, unsigned long index,
 			return;
 		}
 		for (index = hole_first; index <= hole_last;
-		     index = iopt_chunk_last(index) + 1)
+		     index = iopt_chunk_last(index) + 1) {
 			if (!interval_tree_iter_first(&pages->users,
 						      iopt_chunk_first(index),
 						      iopt_chunk_last(index)))
 				iopt_pfns_forget(&pages->pfns, index);
+			cond_resched();
+		}
 	}
 }
 

@@ -3,6 +3,7 @@
  * PFNs of the pages that a pages object has pinned, see struct iopt_pfns
  */
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "pfns.h"
@@ -194,8 +195,10 @@ void iopt_pfns_forget_all(struct iopt_pfns *pfns)
 		iopt_pfns_forget(pfns, 0);
 		return;
 	}
-	xa_for_each_marked(&pfns->chunks, i, chunk, IOPT_CHUNK_IS_ARRAY)
+	xa_for_each_marked(&pfns->chunks, i, chunk, IOPT_CHUNK_IS_ARRAY) {
 		kfree(chunk);
+		cond_resched();
+	}
 	xa_destroy(&pfns->chunks);
 }
 
