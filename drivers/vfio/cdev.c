@@ -292,10 +292,9 @@ static const struct device_type vfio_cdev_type = {
  * vfio_cdev_possible() - Whether a device can be used through a device file
  * @dev: The device.
  *
- * A device can be bound if it has an IOMMU group and its DMA is cache coherent.
- * The node of another device would only mislead programs, which prefer the node
- * to the group.  The VFIO core later gives an artificial group to a device
- * without an IOMMU, so the function must be called before.
+ * The node of a device that can never be bound would only mislead programs,
+ * which prefer the node to the group.  The VFIO core later gives an artificial
+ * group to a device without an IOMMU, so the function must be called before.
  *
  * Context: Process context; before the device is registered with VFIO.
  *
@@ -303,13 +302,13 @@ static const struct device_type vfio_cdev_type = {
  */
 bool vfio_cdev_possible(struct device *dev)
 {
-	struct iommu_group *group = iommu_group_get(dev);
+	int rc = iommufd_device_check(dev);
 
-	if (!group)
-		return false;
-	iommu_group_put(group);
-
-	return device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
+	if (!rc || rc == -ENOMEM)
+		return true;
+	dev_info(dev, "no device file: bind would always fail with error %d\n",
+		 rc);
+	return false;
 }
 
 /**

@@ -16,6 +16,10 @@
 	"switch off in the firmware's settings what uses the device: shared graphics memory, remote management, USB legacy support"
 #define COHERENCY_TEXT \
 	"it has no device file: its DMA is not coherent with the CPU's caches"
+#define ISOLATION_TEXT \
+	"it has no device file: its DMA bears another device's ID, which this kernel does not isolate"
+#define ISOLATION_CURE \
+	"boot a kernel that isolates it, 6.12.114 or later of 6.12, or 7.2 or later"
 #define TOKEN_TEXT \
 	"its physical function %s is given to %s: the users of both have to know a token"
 #define NODE_CURE \
@@ -50,15 +54,19 @@ static bool has_group(const struct device *dev, struct findings *findings)
 	return false;
 }
 
-/* Reserved memory of firmware, by the kernel's list of reserved regions */
-static void check_firmware(const struct device *dev, struct findings *findings)
+/*
+ * Reserved memory of firmware, by the kernel's list of reserved regions.  Returns
+ * whether there is any.
+ */
+static bool check_firmware(const struct device *dev, struct findings *findings)
 {
 	FILE *file = root_open("/sys/kernel/iommu_groups/%d/reserved_regions",
 			       dev->group);
 	unsigned long long first, last;
 	char line[128], type[32];
+	bool has = false;
 
-	while (file && fgets(line, sizeof(line), file)) {
+	while (file && !has && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%llx %llx %31s", &first, &last, type) != 3 ||
 		    strcmp(type, "direct"))
 			continue;
@@ -66,22 +74,38 @@ static void check_firmware(const struct device *dev, struct findings *findings)
 		      xformat("firmware needs [mem 0x%llx-0x%llx] mapped for its IOMMU group",
 			      first, last),
 		      xstrdup(FIRMWARE_CURE));
-		break;
+		has = true;
 	}
 	if (file)
 		fclose(file);
+	return has;
+}
+
+/*
+ * Why vfio-pci has made no device file, if not because of firmware.  VT-d is
+ * always coherent, and only with VT-d a kernel may fail to isolate a device.
+ */
+static void check_no_node(const struct device *dev, struct findings *findings)
+{
+	if (root_exists("/sys/bus/pci/devices/%s/iommu/intel-iommu", dev->address))
+		found(findings, "isolation", xstrdup(ISOLATION_TEXT),
+		      xstrdup(ISOLATION_CURE));
+	else
+		found(findings, "coherency", xstrdup(COHERENCY_TEXT),
+		      xformat("use the group interface, /dev/vfio/%d", dev->group));
 }
 
 static void check_driver(const struct system *sys, const struct device *dev,
-			 struct findings *findings)
+			 bool firmware, struct findings *findings)
 {
 	if (dev->node || (sys->stock && !strcmp(dev->driver, VFIO_PCI)))
 		return;
-	if (!strcmp(dev->driver, VFIO_PCI))
-		found(findings, "coherency",
-		      xstrdup(COHERENCY_TEXT),
-		      xformat("use the group interface, /dev/vfio/%d", dev->group));
-	else if (*dev->driver && *dev->vfio)
+	if (!strcmp(dev->driver, VFIO_PCI)) {
+		if (!firmware)
+			check_no_node(dev, findings);
+		return;
+	}
+	if (*dev->driver && *dev->vfio)
 		found(findings, "driver",
 		      xformat("the driver %s has it, and makes no device file",
 			      dev->driver),
@@ -194,6 +218,8 @@ void check_device(const struct system *sys, const struct device_list *list,
 		  const struct device *dev, const struct file_list *files,
 		  struct findings *findings)
 {
+	bool firmware = false;
+
 	if (dev->class == CLASS_BRIDGE_PCI) {
 		found(findings, "driver",
 		      xstrdup("it is a bridge, which cannot be given away"),
@@ -203,8 +229,8 @@ void check_device(const struct system *sys, const struct device_list *list,
 	if (sys->iommu && !has_group(dev, findings))
 		return;
 	if (dev->group >= 0)
-		check_firmware(dev, findings);
-	check_driver(sys, dev, findings);
+		firmware = check_firmware(dev, findings);
+	check_driver(sys, dev, firmware, findings);
 	if (dev->group >= 0)
 		check_group(list, dev, findings);
 	check_token(list, dev, findings);

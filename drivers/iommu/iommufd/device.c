@@ -166,11 +166,13 @@ static void group_put(struct iommufd_group *igroup)
 	kfree(igroup);
 }
 
-static struct iommufd_group *
-group_get_checked(struct iommufd_ctx *ictx,
-		  const struct iommu_backend_ops *backend, struct device *dev)
+/*
+ * Find the group of a device, unless no context can ever have it: for want of an
+ * IOMMU or of coherent DMA, because of firmware, or because of this kernel.
+ */
+static struct iommu_group *
+group_find_bindable(const struct iommu_backend_ops *backend, struct device *dev)
 {
-	struct iommufd_group *igroup;
 	struct iommu_group *group;
 	int rc;
 
@@ -179,8 +181,28 @@ group_get_checked(struct iommufd_ctx *ictx,
 	group = iommu_group_get(dev);
 	if (!group)
 		return ERR_PTR(-ENODEV);
-	rc = backend->walk_reserved(group, group_refuse_direct, dev) ?:
-	     group_check_interrupts(backend, group, dev);
+	rc = backend->walk_reserved(group, group_refuse_direct, dev);
+	if (!rc && backend->check_isolation)
+		rc = backend->check_isolation(group);
+	if (rc) {
+		iommu_group_put(group);
+		return ERR_PTR(rc);
+	}
+	return group;
+}
+
+static struct iommufd_group *
+group_get_checked(struct iommufd_ctx *ictx,
+		  const struct iommu_backend_ops *backend, struct device *dev)
+{
+	struct iommufd_group *igroup;
+	struct iommu_group *group;
+	int rc;
+
+	group = group_find_bindable(backend, dev);
+	if (IS_ERR(group))
+		return ERR_CAST(group);
+	rc = group_check_interrupts(backend, group, dev);
 	igroup = rc ? ERR_PTR(rc) : group_get(ictx, backend, group);
 	if (!rc && igroup == ERR_PTR(-EPERM))
 		group_log_owner(dev, group);
@@ -277,6 +299,37 @@ struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 	return idev;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_bind);
+
+/**
+ * iommufd_device_check() - Tell whether a device can be bound at all
+ * @dev: The device.
+ *
+ * For drivers that offer user space a way to bind only devices that can be
+ * bound.  Looks for what neither the administrator nor another user can change,
+ * and logs it if it is memory of firmware or a bug of this kernel.
+ * iommufd_device_bind() looks again, since the group may have got another device
+ * meanwhile.
+ *
+ * Context: Process context.
+ *
+ * Return: 0, or why iommufd_device_bind() would always fail: -EINVAL when no
+ * IOMMU translates for the device, or its DMA is not coherent with the CPU's
+ * caches, -ENODEV when the device has no group, -EPERM when the group has
+ * memory that firmware needs mapped, -EOPNOTSUPP when this kernel cannot isolate
+ * the group.  Or -ENOMEM when that could not be found out.
+ */
+int iommufd_device_check(struct device *dev)
+{
+	const struct iommu_backend_ops *backend = iommu_backend_get(dev);
+	struct iommu_group *group = group_find_bindable(backend, dev);
+
+	iommu_backend_put(backend);
+	if (IS_ERR(group))
+		return PTR_ERR(group);
+	iommu_group_put(group);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_check);
 
 /**
  * iommufd_device_unbind_owned() - Undo iommufd_device_bind_owned()

@@ -55,10 +55,13 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	interrupts of others.  Called before @claim.
  * @walk_reserved: Call a function for each reserved region of a group, without
  *	locks, until it returns an error.  Returns 0, that error, or -ENOMEM.
+ * @check_isolation: Log why this kernel cannot keep a group from DMA that is
+ *	not to be.  Returns 0 when it can, else -EOPNOTSUPP.  NULL where it
+ *	always can.
  * @claim: Claim DMA ownership of a group, and block its DMA. Returns 0, -EPERM
  *	when a host driver uses the group for DMA or another owner has claimed
- *	it, -EBUSY when it has a domain of its own, -EOPNOTSUPP when it cannot
- *	be isolated on this kernel, or what the IOMMU driver says.
+ *	it, -EBUSY when it has a domain of its own, or what the IOMMU driver
+ *	says.
  * @release: Undo @claim of a group that has no domain attached.
  * @hw_info: Allocate a description of the IOMMU of a device with kmalloc(), set
  *	its length in bytes and its type, of enum iommu_hw_info_type.  Returns
@@ -114,6 +117,7 @@ struct iommu_backend_ops {
 	bool (*msi_isolated)(struct iommu_group *group);
 	int (*walk_reserved)(struct iommu_group *group,
 			     iommu_backend_resv_fn fn, void *arg);
+	int (*check_isolation)(struct iommu_group *group);
 	int (*claim)(struct iommu_group *group, void *owner);
 	void (*release)(struct iommu_group *group);
 	void *(*hw_info)(struct device *dev, u32 *length, u32 *type);

@@ -56,12 +56,13 @@ static int has_stale_alias(struct device *dev, void *unused)
 	return -EOPNOTSUPP;
 }
 
+static int generic_check_isolation(struct iommu_group *group)
+{
+	return iommu_group_for_each_dev(group, NULL, has_stale_alias);
+}
+
 static int generic_claim(struct iommu_group *group, void *owner)
 {
-	int rc = iommu_group_for_each_dev(group, NULL, has_stale_alias);
-
-	if (rc)
-		return rc;
 	return iommu_group_claim_dma_owner(group, owner);
 }
 
@@ -208,6 +209,7 @@ const struct iommu_backend_ops iommu_generic_backend = {
 	.enforces_coherency = generic_enforces_coherency,
 	.msi_isolated = generic_msi_isolated,
 	.walk_reserved = generic_walk_reserved,
+	.check_isolation = generic_check_isolation,
 	.claim = generic_claim,
 	.release = generic_release,
 	.domain_alloc = generic_domain_alloc,
@@ -224,6 +226,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.enforces_coherency = generic_enforces_coherency,
 	.msi_isolated = generic_msi_isolated,
 	.walk_reserved = generic_walk_reserved,
+	.check_isolation = generic_check_isolation,
 	.claim = generic_claim,
 	.release = generic_release,
 	.hw_info = iommu_hw_info,

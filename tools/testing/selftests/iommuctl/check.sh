@@ -280,6 +280,15 @@ rm "$pci/devices/$bdf/vfio-dev/vfio0/dev"
 refused "DMA is not coherent" coherency \
 	"it has no device file: its DMA is not coherent with the CPU's caches" \
 	"use the group interface, /dev/vfio/3"
+mkdir -p "$pci/devices/$bdf/iommu/intel-iommu"
+refused "DMA is not isolated" isolation \
+	"it has no device file: its DMA bears another device's ID, which this kernel does not isolate" \
+	"boot a kernel that isolates it, 6.12.114 or later of 6.12, or 7.2 or later"
+put sys/kernel/iommu_groups/3/reserved_regions \
+	"0x00000000fed1c000 0x00000000fed1cfff direct"
+refused "no device file, because of firmware" firmware \
+	"firmware needs [mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group" \
+	"switch off in the firmware's settings what uses the device: shared graphics memory, remote management, USB legacy support"
 good
 rm -r "$pci/devices/$bdf"
 device $bdf 1b36:000e 060400 3 pcieport

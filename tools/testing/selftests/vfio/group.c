@@ -9,6 +9,7 @@
 
 #include "mmio.h"
 #include "fault.h"
+#include "group.h"
 
 #define IOVA	0x10000000ULL
 
@@ -464,27 +465,31 @@ TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 	close(dev0);
 }
 
-/* A kernel that does not isolate these devices gives them to no user */
-TEST(bind_behind_a_bridge)
+/*
+ * A kernel that does not isolate these devices gives them to no user, and they
+ * have no device file.
+ */
+TEST(file_behind_a_bridge)
 {
 	bool isolated = kernel_isolates_behind_bridges();
-	char bdf[BDF_LEN], expected[128];
-	int iommu, dev, log = kmsg_open();
-	__u32 ioas;
+	char bdf[BDF_LEN], path[PATH_MAX], expected[128];
+	int group, log = kmsg_open();
+	dev_t dev;
 
 	ASSERT_EQ(0, pci_behind(BRIDGE, 1, bdf));
+	ASSERT_EQ(0, pci_bind(bdf, NULL));
 	ASSERT_EQ(0, pci_bind(bdf, "vfio-pci"));
-	iommu = open_iommu(&ioas);
-	dev = open_vfio(bdf);
-	EXPECT_EQ(isolated ? 0 : -EOPNOTSUPP, vfio_bind(dev, iommu, NULL));
-	EXPECT_EQ(isolated ? 0 : -EINVAL, get_info(dev));
+	EXPECT_EQ(isolated ? 0 : -ENODEV, vfio_find(bdf, path, &dev));
 	snprintf(expected, sizeof(expected), "vfio-pci %s: " CANNOT_BE_BOUND
 		 "its DMA bears another device's ID, which this kernel does not isolate",
 		 bdf);
 	EXPECT_TRUE(log_says(log, CANNOT_BE_BOUND, isolated ? NULL : expected));
-	close(dev);
-	close(iommu);
 	close(log);
+	group = group_open(bdf);
+	EXPECT_LE(0, group);
+	close(group);
+	if (isolated)
+		EXPECT_EQ(0, bind_anew(bdf));
 }
 
 TEST_HARNESS_MAIN

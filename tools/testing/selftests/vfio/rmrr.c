@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Devices with reserved memory of firmware (RMRR; the VM's profile "rmrr"): a
- * user could remove its mapping, so the device cannot be bound, unless its kind
- * is known to need the mapping only while firmware drives it.
+ * user could remove its mapping, so the device cannot be bound, and has no
+ * device file, unless its kind is known to need the mapping only while firmware
+ * drives it.
  */
 #include "group.h"
 
 #define USB	"0000:00:09.0"	/* has reserved memory of firmware, too */
 
-/* The line in the kernel log for the first device */
-#define SAYS_WHY "vfio-pci " EDU ": cannot be bound: " \
-		 "firmware needs [mem 0xfed1c000-0xfed1cfff] mapped for its IOMMU group"
+/* The lines in the kernel log; PAIR_1 has reserved memory of firmware, too */
+#define SAYS_WHY(bdf, range)	\
+	"vfio-pci " bdf ": cannot be bound: " \
+	"firmware needs [mem " range "] mapped for its IOMMU group"
+#define NO_FILE	\
+	"vfio-pci " EDU ": no device file: bind would always fail with error -1"
 
 /* Does a group have a reserved region of a type? */
 static bool group_has(int group, const char *type)
@@ -47,22 +51,50 @@ FIXTURE_TEARDOWN(rmrr)
 	EXPECT_EQ(0, close(self->iommu));
 }
 
-TEST_F(rmrr, device_cannot_be_bound)
+TEST_F(rmrr, device_has_no_file)
 {
-	int i, dev = open_vfio(EDU), log = kmsg_open();
+	int group, log = kmsg_open();
+	char path[PATH_MAX];
+	dev_t dev;
 
 	ASSERT_TRUE(group_has(pci_group(EDU), "direct"));
+	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
+	EXPECT_EQ(-ENODEV, vfio_find(EDU, path, &dev));
+	EXPECT_TRUE(log_says(log, EDU, SAYS_WHY(EDU, "0xfed1c000-0xfed1cfff")));
+	EXPECT_TRUE(log_says(log, EDU, NO_FILE));
+	close(log);
+	/* The group interface is there */
+	group = group_open(EDU);
+	EXPECT_LE(0, group);
+	close(group);
+	EXPECT_TRUE(group_is_viable(EDU));
+	EXPECT_EQ(0, pci_bind(EDU, NULL));
+}
+
+/* The device that has the memory joins the group after the file was made */
+TEST_F(rmrr, device_cannot_be_bound)
+{
+	int i, dev, log;
+
+	ASSERT_EQ(0, pci_remove(PAIR_1));
+	ASSERT_FALSE(group_has(pci_group(PAIR_0), "direct"));
+	dev = open_vfio(PAIR_0);
+	ASSERT_EQ(0, pci_rescan());
+	ASSERT_EQ(pci_group(PAIR_0), pci_group(PAIR_1));
+	ASSERT_TRUE(group_has(pci_group(PAIR_0), "direct"));
+
+	log = kmsg_open();
 	EXPECT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(dev));
-	EXPECT_TRUE(log_says(log, EDU, SAYS_WHY));
+	EXPECT_TRUE(log_says(log, PAIR_0, SAYS_WHY(PAIR_0, "0xfed1e000-0xfed1efff")));
 	for (i = 0; i < LOG_TRIES; i++)
 		ASSERT_EQ(-EPERM, vfio_bind(dev, self->iommu, NULL));
-	EXPECT_GT(LOG_LINES, log_count(log, EDU));
+	EXPECT_GT(LOG_LINES, log_count(log, PAIR_0));
 	close(log);
 	EXPECT_EQ(0, close(dev));
 	/* The context that was refused does not own the group */
-	EXPECT_TRUE(group_is_viable(EDU));
-	EXPECT_EQ(0, pci_bind(EDU, NULL));
+	EXPECT_TRUE(group_is_viable(PAIR_0));
+	EXPECT_EQ(0, pci_bind(PAIR_0, NULL));
 }
 
 TEST_F(rmrr, relaxable_device_can_be_bound_and_attached)
