@@ -16,6 +16,9 @@
  *    core announces it with error_detected(), and does not turn the BARs on
  *    afterwards.  The user does, by a write to the configuration space;
  *    vfio-pci-core then restores the addresses of the BARs.
+ *  - An error from which the PCI core may recover without a reset.  It tells
+ *    with resume() that it is done, and the BARs are as they were unless there
+ *    was a reset.
  *  - A write to the configuration space that covers the memory decoding bit or
  *    the power state.
  *  - The power management features of VFIO.
@@ -77,6 +80,19 @@ static int vfio_pci_bars_restore(struct vfio_pci_bars *bars)
 	return rc;
 }
 
+/*
+ * Whether the function itself decodes memory.  After a reset that nobody has
+ * undone it does not, and a virtual function does not even answer.
+ */
+static bool vfio_pci_decodes(struct pci_dev *pdev)
+{
+	u16 command;
+
+	return !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
+	       !PCI_POSSIBLE_ERROR(command) &&
+	       (pdev->no_command_memory || (command & PCI_COMMAND_MEMORY));
+}
+
 /* Restore the BARs if the state of the device allows it, else revoke them. */
 static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
 {
@@ -84,7 +100,7 @@ static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
 
 	if (!bars->mmio)
 		return;
-	if (bars->blocked || bars->lost ||
+	if (bars->blocked || bars->recovering || bars->lost ||
 	    !vfio_pci_memory_enabled(bars->core)) {
 		vfio_pci_bars_revoke(bars);
 		WRITE_ONCE(bars->partial, true);
@@ -270,16 +286,57 @@ void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars)
  * @bars: The BARs.
  *
  * No other device reaches the BARs until their user turns them on, after the
- * reset.
+ * reset.  Also ends what vfio_pci_bars_recovering() began.
  *
  * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
  */
 void vfio_pci_bars_lose(struct vfio_pci_bars *bars)
 {
 	mutex_lock(&bars->lock);
+	bars->recovering = false;
 	bars->lost = true;
 	bars->reset = false;
 	vfio_pci_bars_apply(bars);
+	mutex_unlock(&bars->lock);
+}
+
+/**
+ * vfio_pci_bars_recovering() - Revoke the BARs while there may be a reset
+ * @bars: The BARs.
+ *
+ * No other device reaches the BARs until vfio_pci_bars_recovered() or
+ * vfio_pci_bars_lose() is called, whatever their user does.
+ *
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
+ */
+void vfio_pci_bars_recovering(struct vfio_pci_bars *bars)
+{
+	mutex_lock(&bars->lock);
+	bars->recovering = true;
+	vfio_pci_bars_apply(bars);
+	mutex_unlock(&bars->lock);
+}
+
+/**
+ * vfio_pci_bars_recovered() - Undo vfio_pci_bars_recovering()
+ * @bars: The BARs.
+ *
+ * If there was a reset, no other device reaches the BARs until their user turns
+ * them on.  Does nothing if vfio_pci_bars_recovering() is not in effect.
+ *
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
+ */
+void vfio_pci_bars_recovered(struct vfio_pci_bars *bars)
+{
+	mutex_lock(&bars->lock);
+	if (bars->recovering) {
+		bars->recovering = false;
+		if (!vfio_pci_decodes(bars->core->pdev)) {
+			bars->lost = true;
+			bars->reset = false;
+		}
+		vfio_pci_bars_apply(bars);
+	}
 	mutex_unlock(&bars->lock);
 }
 

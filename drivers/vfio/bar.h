@@ -22,12 +22,15 @@ struct vfio_pci_core_device;
  * @blocked: Number of calls of vfio_pci_bars_block() that have not been undone.
  * @partial: Not all mappings of @mmio are in the domains, perhaps none.  Also
  *	read without @lock.
+ * @recovering: An error was reported for which the PCI core may reset the bus,
+ *	and it has not yet told how the recovery ended.
  * @lost: An error was reported for which the PCI core resets the bus, and the
  *	user has not turned the BARs on since.
  * @reset: The function has been reset since @lost was set.
  *
  * Part of struct vfio_pci_device.  The mappings of @mmio are restored only
- * while @blocked is 0, @lost is false and the function decodes memory.
+ * while @blocked is 0, @recovering and @lost are false and the function decodes
+ * memory.
  */
 struct vfio_pci_bars {
 	struct vfio_pci_core_device *core;
@@ -35,6 +38,7 @@ struct vfio_pci_bars {
 	struct iommufd_mmio *mmio;
 	unsigned int blocked;
 	bool partial;
+	bool recovering;
 	bool lost;
 	bool reset;
 };
@@ -51,6 +55,8 @@ void vfio_pci_bars_block(struct vfio_pci_bars *bars);
 void vfio_pci_bars_unblock(struct vfio_pci_bars *bars);
 void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars);
 void vfio_pci_bars_lose(struct vfio_pci_bars *bars);
+void vfio_pci_bars_recovering(struct vfio_pci_bars *bars);
+void vfio_pci_bars_recovered(struct vfio_pci_bars *bars);
 void vfio_pci_bars_update(struct vfio_pci_bars *bars);
 void vfio_pci_bars_retry(struct vfio_pci_bars *bars);
 

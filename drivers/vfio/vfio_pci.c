@@ -329,15 +329,25 @@ static pci_ers_result_t vfio_pci_error_detected(struct pci_dev *pdev,
 						pci_channel_state_t state)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+	struct vfio_pci_bars *bars = &to_vfio_pci(&core->vdev)->bars;
 
-	/* The PCI core resets the bus only in the other states. */
 	if (state != pci_channel_io_normal)
-		vfio_pci_bars_lose(&to_vfio_pci(&core->vdev)->bars);
+		vfio_pci_bars_lose(bars);
+	else if (pci_error_may_reset(state))
+		vfio_pci_bars_recovering(bars);
 	return vfio_pci_core_aer_err_detected(pdev, state);
+}
+
+static void vfio_pci_error_resume(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
+	vfio_pci_bars_recovered(&to_vfio_pci(&core->vdev)->bars);
 }
 
 static const struct pci_error_handlers vfio_pci_err_handlers = {
 	.error_detected = vfio_pci_error_detected,
+	.resume = vfio_pci_error_resume,
 	.reset_prepare = vfio_pci_reset_prepare,
 	.reset_done = vfio_pci_reset_done,
 };

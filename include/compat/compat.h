@@ -22,6 +22,7 @@
 #include "linux/mm.h"
 #include "linux/module.h"
 #include "linux/pagemap.h"
+#include "linux/pci.h"
 #include "linux/pgtable.h"
 #include "linux/sched/mm.h"
 #include "linux/shmem_fs.h"

@@ -33,13 +33,14 @@ struct pair {
 	char *memory;		/* a page at IOVA */
 };
 
-static int pair_open(struct pair *pair)
+/* The target is in slot 0 behind a port */
+static int pair_open_at(struct pair *pair, const char *port, int bar)
 {
 	int rc;
 
 	pair->memory = anon_pages(1);
 	pair->iommu = iommu_open();
-	rc = pci_behind(TARGET_PORT, 0, pair->target_bdf) ?:
+	rc = pci_behind(port, 0, pair->target_bdf) ?:
 	     pci_bind(EDU, "vfio-pci") ?:
 	     pci_bind(pair->target_bdf, "vfio-pci") ?:
 	     ioas_alloc(pair->iommu, &pair->ioas);
@@ -50,10 +51,15 @@ static int pair_open(struct pair *pair)
 	return vfio_bind(pair->dev, pair->iommu, NULL) ?:
 	       vfio_bind(pair->target, pair->iommu, NULL) ?:
 	       edu_open(&pair->edu, pair->dev) ?:
-	       vfio_map_bar(pair->target, CMB, (void **)&pair->bar,
+	       vfio_map_bar(pair->target, bar, (void **)&pair->bar,
 			    &pair->bar_length) ?:
 	       vfio_attach(pair->dev, pair->ioas, NULL) ?:
 	       ioas_map(pair->iommu, pair->ioas, pair->memory, PAGE, IOVA);
+}
+
+static int pair_open(struct pair *pair)
+{
+	return pair_open_at(pair, TARGET_PORT, CMB);
 }
 
 /* Close all files, those of a failed test, too; then both devices are free. */
@@ -867,21 +873,19 @@ TEST_F_TIMEOUT(bar, stays_during_other_writes_to_the_configuration, PATIENCE)
 	EXPECT_REACHES(0);
 }
 
-/* An error of the port, for which the kernel resets the bus behind it */
+/* An error of a port, for which the kernel may reset the bus behind it */
 struct aer_error_inj {
 	__u8 bus, dev, fn;
 	__u32 uncor_status, cor_status, header_log[4], domain;
 };
 
-static int inject_error(void)
+static int inject_error(const char *port, __u32 status)
 {
-	struct aer_error_inj error = {
-		.uncor_status = PCI_ERR_UNC_DLP,
-	};
+	struct aer_error_inj error = { .uncor_status = status };
 	unsigned int bus, dev, fn;
 	int fd, rc;
 
-	if (sscanf(TARGET_PORT, "%x:%x:%x.%x", &error.domain, &bus, &dev,
+	if (sscanf(port, "%x:%x:%x.%x", &error.domain, &bus, &dev,
 		   &fn) != 4)
 		return -EINVAL;
 	error.bus = bus;
@@ -941,7 +945,7 @@ TEST_F_TIMEOUT(error, takes_it_until_decoding_is_turned_on, PATIENCE)
 
 	if (!self->can_inject)
 		SKIP(return, "no aer_inject in this kernel");
-	ASSERT_EQ(0, inject_error());
+	ASSERT_EQ(0, inject_error(TARGET_PORT, PCI_ERR_UNC_DLP));
 	ASSERT_TRUE(recovered(self->log, true));
 	EXPECT_STREQ("u", trace_read());
 	EXPECT_EQ(0, get_info(self->p.target));
@@ -962,7 +966,7 @@ TEST_F_TIMEOUT(error, without_recovery_takes_it_until_after_a_reset, PATIENCE)
 		SKIP(return, "no aer_inject in this kernel");
 	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, neighbour_bdf));
 	ASSERT_EQ(0, pci_bind(neighbour_bdf, NULL));
-	ASSERT_EQ(0, inject_error());
+	ASSERT_EQ(0, inject_error(TARGET_PORT, PCI_ERR_UNC_DLP));
 	ASSERT_TRUE(recovered(self->log, false));
 	EXPECT_STREQ("u", trace_read());
 	ASSERT_EQ(0, decoding(self->p.target, true));
@@ -972,6 +976,111 @@ TEST_F_TIMEOUT(error, without_recovery_takes_it_until_after_a_reset, PATIENCE)
 	ASSERT_EQ(0, decoding(self->p.target, true));
 	EXPECT_STREQ("m", trace_read());
 	EXPECT_REACHES(0);
+}
+
+/*
+ * An error that is not fatal, on a bus where edu is the target and e1000e its
+ * neighbour.  e1000e asks for a reset after every error, and from 6.18 on the
+ * kernel resets the bus then.
+ */
+#define SLIGHT_ERROR	PCI_ERR_UNC_COMP_TIME
+#define KERNEL_RESETS	(!kernel_before(6, 18, 0))
+
+FIXTURE(slight_error)
+{
+	bool can_inject;
+	char neighbour[BDF_LEN];
+	struct pair p;
+	int log;
+};
+
+FIXTURE_SETUP(slight_error)
+{
+	self->can_inject = !system("modprobe -q aer_inject");
+	if (!self->can_inject)
+		return;
+	ASSERT_EQ(0, module_load("e1000e", "/sys/bus/pci/drivers/e1000e"));
+	ASSERT_EQ(0, pci_behind(RESET_PORT, 1, self->neighbour));
+	ASSERT_EQ(0, pair_open_at(&self->p, RESET_PORT, 0));
+	self->log = kmsg_open();
+}
+
+FIXTURE_TEARDOWN(slight_error)
+{
+	if (!self->can_inject)
+		return;
+	EXPECT_EQ(0, pair_close(&self->p));
+	EXPECT_EQ(0, pci_release(self->neighbour));
+}
+
+/* Where edu has no register it reads as all ones; where no BAR is, as zeros */
+#define EXPECT_REGISTERS()						\
+do {									\
+	memset(self->p.memory, '-', PAGE);				\
+	EXPECT_EQ(0, edu_from_memory(&self->p.edu, BAR_IOVA + PAGE,	\
+				     EDU_DMA_MAX));			\
+	EXPECT_EQ(0, edu_to_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
+	EXPECT_TRUE(filled(self->p.memory, 0xff, EDU_DMA_MAX));		\
+} while (0)
+
+TEST_F_TIMEOUT(slight_error, takes_it_if_a_neighbour_asks_for_a_reset, PATIENCE)
+{
+	if (!self->can_inject)
+		SKIP(return, "no aer_inject in this kernel");
+	ASSERT_EQ(0, pci_bind(self->neighbour, "e1000e"));
+	ASSERT_EQ(0, trace_start());
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REGISTERS();
+	EXPECT_STREQ("m", trace_read());
+	ASSERT_EQ(0, inject_error(RESET_PORT, SLIGHT_ERROR));
+	ASSERT_TRUE(recovered(self->log, true));
+	if (KERNEL_RESETS) {
+		EXPECT_STREQ("u", trace_read());
+		EXPECT_FAULTS();
+		ASSERT_EQ(0, set_command(self->p.target, 0,
+					 PCI_COMMAND_MEMORY));
+		EXPECT_STREQ("m", trace_read());
+	} else {
+		EXPECT_STREQ("", trace_read());
+	}
+	EXPECT_REGISTERS();
+}
+
+TEST_F_TIMEOUT(slight_error, gives_it_back_without_a_reset, PATIENCE)
+{
+	if (!self->can_inject)
+		SKIP(return, "no aer_inject in this kernel");
+	ASSERT_EQ(0, pci_bind(self->neighbour, "vfio-pci"));
+	ASSERT_EQ(0, trace_start());
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+	ASSERT_EQ(0, inject_error(RESET_PORT, SLIGHT_ERROR));
+	ASSERT_TRUE(recovered(self->log, true));
+	EXPECT_STREQ(KERNEL_RESETS ? "um" : "", trace_read());
+	EXPECT_REGISTERS();
+}
+
+TEST_F_TIMEOUT(slight_error, without_recovery_takes_it, PATIENCE)
+{
+	if (!self->can_inject)
+		SKIP(return, "no aer_inject in this kernel");
+	/* A neighbour without a driver keeps the kernel from recovering */
+	ASSERT_EQ(0, pci_bind(self->neighbour, NULL));
+	ASSERT_EQ(0, trace_start());
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_STREQ("m", trace_read());
+	ASSERT_EQ(0, inject_error(RESET_PORT, SLIGHT_ERROR));
+	ASSERT_TRUE(recovered(self->log, false));
+	if (KERNEL_RESETS) {
+		EXPECT_STREQ("u", trace_read());
+		EXPECT_FAULTS();
+		ASSERT_EQ(0, set_command(self->p.target, 0,
+					 PCI_COMMAND_MEMORY));
+		EXPECT_STREQ("m", trace_read());
+	} else {
+		EXPECT_STREQ("", trace_read());
+	}
+	EXPECT_REGISTERS();
 }
 
 /* Everything at once */
