@@ -36,7 +36,6 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/ptrace.h>
 #include <linux/string.h>
 #include <linux/vfio.h>
 
@@ -83,11 +82,11 @@ static notrace void vfio_kvm_redirect(unsigned long ip, unsigned long parent_ip,
 {
 	struct vfio_kvm_hook *hook =
 		container_of(ops, struct vfio_kvm_hook, ops);
-	struct pt_regs *regs = ftrace_get_regs(fregs);
-	struct file *file = (struct file *)regs_get_kernel_argument(regs, 0);
+	struct file *file = (struct file *)ftrace_regs_get_argument(fregs, 0);
 
 	if (vfio_cdev_is_file(file) && vfio_kvm_is_caller(parent_ip))
-		instruction_pointer_set(regs, (unsigned long)hook->answer);
+		ftrace_regs_set_instruction_pointer(fregs,
+						    (unsigned long)hook->answer);
 }
 
 static struct vfio_kvm_hook vfio_kvm_hooks[] = {
@@ -106,7 +105,7 @@ static int vfio_kvm_hook_set(struct vfio_kvm_hook *hook)
 	int rc;
 
 	hook->ops.func = vfio_kvm_redirect;
-	hook->ops.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
+	hook->ops.flags = FTRACE_OPS_FL_SAVE_ARGS | FTRACE_OPS_FL_IPMODIFY |
 			  FTRACE_OPS_FL_PERMANENT;
 	rc = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->function,
 				  0, 0);

@@ -411,6 +411,8 @@ static int __init vfio_pci_init(void)
 	if (rc)
 		return rc;
 	vfio_kvm_hook_init();
+	if (IS_ENABLED(CONFIG_KVM) && !vfio_kvm_can_hook)
+		pr_warn("KVM will not accept device files: this kernel's ftrace gives no arguments\n");
 
 	rc = pci_register_driver(&vfio_pci_driver);
 	if (rc)

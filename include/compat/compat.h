@@ -17,6 +17,7 @@
 
 #include "linux/device.h"
 #include "linux/export.h"
+#include "linux/ftrace.h"
 #include "linux/hugetlb.h"
 #include "linux/iommu.h"
 #include "linux/mm.h"

@@ -507,14 +507,18 @@ TEST_F_TIMEOUT(kvm, may_ask_while_the_module_comes_and_goes, PATIENCE)
 	EXPECT_LT(0, user.rounds);
 }
 
+/* The line in the kernel log when there is no hook */
+#define NO_HOOK	"vfio_pci: KVM will not accept device files"
+
 /* With the parameter kvm=0, KVM takes no device files */
 TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 {
 	struct vm *vm = &self->vm;
-	int group;
+	int group, log = kmsg_open();
 
 	close(self->dev);
 	ASSERT_EQ(0, system("rmmod vfio-pci && modprobe vfio-pci kvm=0"));
+	EXPECT_TRUE(log_says(log, NO_HOOK, NULL));
 	self->dev = open_vfio(EDU);
 	EXPECT_EQ(-EINVAL, vm_add(vm, self->dev));
 	EXPECT_EQ(-ENOENT, vm_del(vm, self->dev));
@@ -532,6 +536,8 @@ TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 					"0"));
 		/* Without tracing there is no hook: the device file works alone */
 		EXPECT_EQ(0, system("rmmod vfio-pci && modprobe vfio-pci"));
+		EXPECT_TRUE(log_says(log, NO_HOOK, NO_HOOK ": ftrace error -16"));
+		EXPECT_TRUE(log_says(log, NO_HOOK, NULL));
 		self->dev = open_vfio(EDU);
 		EXPECT_EQ(-EINVAL, vm_add(vm, self->dev));
 		EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
@@ -540,6 +546,8 @@ TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 					"1"));
 	}
 	EXPECT_EQ(0, system("rmmod vfio-pci && modprobe vfio-pci"));
+	EXPECT_TRUE(log_says(log, NO_HOOK, NULL));
+	close(log);
 	self->dev = open_vfio(EDU);
 	EXPECT_EQ(0, vm_add(vm, self->dev));
 }
