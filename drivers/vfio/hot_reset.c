@@ -248,12 +248,17 @@ out_free:
  * a page fault takes vma_lock before memory_lock; so vma_lock of all devices is
  * taken before any memory_lock.  The page tables are empty when those lists
  * are.
+ *
+ * Returns 0, or -EINTR when the caller is killed.
  */
-static void vfio_pci_devset_block_memory(struct vfio_device_set *dev_set)
+static int vfio_pci_devset_block_memory(struct vfio_device_set *dev_set)
 {
 	struct vfio_pci_core_device *core;
+	int rc;
 
-	compat_vfio_pci_lock_vmas(dev_set);
+	rc = compat_vfio_pci_lock_vmas(dev_set);
+	if (rc)
+		return rc;
 
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list) {
 		struct vfio_device *vdev = &core->vdev;
@@ -264,6 +269,7 @@ static void vfio_pci_devset_block_memory(struct vfio_device_set *dev_set)
 	}
 
 	compat_vfio_pci_unlock_vmas(dev_set);
+	return 0;
 }
 
 static void vfio_pci_devset_unblock_memory(struct vfio_device_set *dev_set)
@@ -331,12 +337,14 @@ static int vfio_pci_devset_reset(struct vfio_device_set *dev_set,
 	if (rc)
 		return rc;
 
-	vfio_pci_devset_block_memory(dev_set);
+	rc = vfio_pci_devset_block_memory(dev_set);
+	if (rc)
+		goto out_put;
 	list_for_each_entry(core, &dev_set->device_list, vdev.dev_set_list)
 		vfio_pci_wake(core);
 	rc = pci_reset_bus(pdev);
 	vfio_pci_devset_unblock_memory(dev_set);
-
+out_put:
 	vfio_pci_devset_pm_put(dev_set);
 	return rc;
 }
@@ -456,8 +464,8 @@ long vfio_pci_hot_reset_info(struct vfio_pci_device *pci, unsigned long arg)
  *
  * Return: 0; -EFAULT; -EINVAL if the struct or its fields are wrong, or if a
  * function that would be reset does not belong to the caller; -ENODEV if
- * neither the bus nor the slot of the device can be reset; or an errno of the
- * PCI core.
+ * neither the bus nor the slot of the device can be reset; -EINTR when killed;
+ * or an errno of the PCI core.
  */
 long vfio_pci_hot_reset(struct vfio_pci_device *pci, unsigned long arg)
 {

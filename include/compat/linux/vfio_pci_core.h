@@ -19,7 +19,9 @@
 #include <linux/lockdep.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
@@ -91,11 +93,20 @@ compat_vfio_pci_unlock_vmas(struct vfio_device_set *dev_set)
 
 /*
  * Empty the lists of all devices, and keep them empty until
- * compat_vfio_pci_unlock_vmas().  Threads that keep filling mappings cannot
- * make this loop forever: they hold the mmap lock for reading, which it takes
- * for writing.
+ * compat_vfio_pci_unlock_vmas().  Returns 0, or -EINTR when the caller is
+ * killed.
+ *
+ * Page faults alone cannot make this loop go on: they hold the mmap lock for
+ * reading, with which the attempt to take it succeeds.  One mm whose threads
+ * also write to it, by mmap() and the like, cannot either: in the next round
+ * it is locked.  Two or more such mms can, as one is filled again while the
+ * other is locked.  Only one mmap lock can be held: a page fault of the second
+ * mm may wait for a process with the first, such as a FUSE server.  All of them
+ * are of processes to which the caller's user has given device files, and the
+ * set's lock is held meanwhile, for which the removal of a device waits.
+ * Therefore whoever wants the device back can kill the caller alone.
  */
-static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
+static inline int compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
 {
 	struct mm_struct *mm = NULL, *locked;
 	struct vfio_pci_core_device *core;
@@ -103,8 +114,11 @@ static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
 	do {
 		locked = mm;
 		mm = NULL;
-		if (locked)
-			mmap_write_lock(locked);
+		if (locked && (fatal_signal_pending(current) ||
+			       mmap_write_lock_killable(locked))) {
+			mmput_async(locked);
+			return -EINTR;
+		}
 		list_for_each_entry(core, &dev_set->device_list,
 				    vdev.dev_set_list)
 			mutex_lock_nest_lock(&core->vma_lock, &dev_set->lock);
@@ -121,12 +135,14 @@ static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
 			mmput_async(locked);
 		}
 	} while (mm);
+	return 0;
 }
 #else
 #define vfio_pci_lists_vmas	false
 
-static inline void compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
+static inline int compat_vfio_pci_lock_vmas(struct vfio_device_set *dev_set)
 {
+	return 0;
 }
 
 static inline void
