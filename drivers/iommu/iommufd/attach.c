@@ -61,46 +61,16 @@ static int group_reserve(struct iommufd_device *idev, struct io_pagetable *iopt)
 	return rc;
 }
 
-static int group_find_sw_msi(const struct iommu_resv_region *region, void *arg)
-{
-	phys_addr_t *start = arg;
-
-	if (region->type == IOMMU_RESV_SW_MSI)
-		*start = region->start;
-	return 0;
-}
-
-/*
- * An IOMMU that translates writes to the MSI doorbell takes a mapping for it,
- * which the kernel makes in the window that the group reserves for that.
- */
-static int group_map_msi(struct iommufd_group *igroup,
-			 struct iommu_domain *domain)
-{
-	phys_addr_t start = PHYS_ADDR_MAX;
-	int rc;
-
-	rc = igroup->backend->walk_reserved(igroup->group, group_find_sw_msi,
-					    &start);
-	if (rc || start == PHYS_ADDR_MAX)
-		return rc;
-	return igroup->backend->map_msi(domain, start);
-}
-
 /*
  * Attach a group without a domain to a page table, or if @old is not NULL, move
  * it from there at once.  On error nothing changes.
  */
-static int group_attach_with_msi(struct iommufd_device *idev,
-				 struct iommufd_hwpt *hwpt,
-				 struct iommufd_hwpt *old)
+static int group_attach_hwpt(struct iommufd_device *idev,
+			     struct iommufd_hwpt *hwpt,
+			     struct iommufd_hwpt *old)
 {
-	struct iommufd_group *igroup = idev->igroup;
-	int rc;
-
-	rc = group_map_msi(igroup, hwpt->domain);
-	return rc ?: iommufd_hwpt_attach_group(hwpt, old, idev->dev,
-					       igroup->group);
+	return iommufd_hwpt_attach_group(hwpt, old, idev->dev,
+					 idev->igroup->group);
 }
 
 static void group_detach_hwpt(struct iommufd_group *igroup,
@@ -124,6 +94,18 @@ static void group_reattach_hwpt(struct iommufd_device *idev,
 		dev_err_ratelimited(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 }
 
+/*
+ * Could a page table, filled or not, be one of a group?  The kernel maps the
+ * MSI doorbells of all groups in one window of the page table, which each of
+ * the groups has to reserve in the IOAS.
+ */
+static bool hwpt_is_for_group(struct iommufd_hwpt *hwpt,
+			      struct iommufd_group *igroup)
+{
+	return hwpt->backend == igroup->backend &&
+	       hwpt->msi_window == igroup->msi_window;
+}
+
 static bool enforces_coherency(struct iommufd_device *idev)
 {
 	const struct iommu_backend_ops *backend = idev->igroup->backend;
@@ -140,7 +122,7 @@ static bool enforces_coherency(struct iommufd_device *idev)
 static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 		       const struct iommu_backend_limits *limits)
 {
-	return hwpt->backend == idev->igroup->backend &&
+	return hwpt_is_for_group(hwpt, idev->igroup) &&
 	       iommu_backend_within(hwpt->domain, limits) &&
 	       (hwpt->coherent || !enforces_coherency(idev));
 }
@@ -199,7 +181,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		if (!hwpt->obj.automatic || !hold_hwpt(idev->ictx, hwpt))
 			continue;
 		rc = hwpt_suits(hwpt, idev, &limits) ?
-			     group_attach_with_msi(idev, hwpt, old) : -EINVAL;
+			     group_attach_hwpt(idev, hwpt, old) : -EINVAL;
 		if (!rc)
 			refcount_inc(&hwpt->obj.users);
 		iommufd_object_put(&hwpt->obj);
@@ -217,12 +199,11 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, idev->igroup->backend,
-				  idev->dev, 0, NULL);
+	hwpt = iommufd_hwpt_alloc(idev, ioas, 0, NULL);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->obj.automatic = true;
-	rc = group_attach_with_msi(idev, hwpt, old);
+	rc = group_attach_hwpt(idev, hwpt, old);
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);
 		return ERR_PTR(rc);
@@ -239,7 +220,7 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 	struct iommu_backend_limits limits;
 	int rc;
 
-	if (hwpt->backend != idev->igroup->backend)
+	if (!hwpt_is_for_group(hwpt, idev->igroup))
 		return ERR_PTR(-EINVAL);
 	if (iommufd_hwpt_filled(hwpt)) {
 		rc = probe_limits(idev, old, &limits);
@@ -248,7 +229,7 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 		if (!hwpt_suits(hwpt, idev, &limits))
 			return ERR_PTR(-EINVAL);
 	}
-	rc = group_attach_with_msi(idev, hwpt, old);
+	rc = group_attach_hwpt(idev, hwpt, old);
 	if (rc)
 		return ERR_PTR(rc);
 	refcount_inc(&hwpt->obj.users);

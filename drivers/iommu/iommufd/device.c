@@ -98,6 +98,16 @@ static int group_check_interrupts(const struct iommu_backend_ops *backend,
 	return 0;
 }
 
+static int group_find_msi_window(const struct iommu_resv_region *region,
+				 void *arg)
+{
+	struct iommufd_group *igroup = arg;
+
+	if (region->type == IOMMU_RESV_SW_MSI)
+		igroup->msi_window = region->start;
+	return 0;
+}
+
 static struct iommufd_group *
 group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	    struct iommu_group *group)
@@ -111,9 +121,11 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	igroup->ictx = ictx;
 	igroup->backend = backend;
 	igroup->group = group;
+	igroup->msi_window = PHYS_ADDR_MAX;
 	mutex_init(&igroup->lock);
 
-	rc = backend->claim(group, ictx);
+	rc = backend->walk_reserved(group, group_find_msi_window, igroup) ?:
+	     backend->claim(group, ictx);
 	if (rc)
 		goto err_free;
 	rc = xa_err(xa_store(&ictx->groups, iommu_group_id(group), igroup,

@@ -3,6 +3,7 @@
 #define __IOMMUFD_DEVICE_H
 
 #include <linux/mutex.h>
+#include <linux/types.h>
 
 #include "object.h"
 
@@ -16,6 +17,8 @@ struct iommufd_hwpt;
  * @ictx: The context, which owns the group's DMA.
  * @backend: The backend of its IOMMU; this holds a reference.
  * @group: The kernel's group.
+ * @msi_window: First IOVA of the window that the group reserves for mappings of
+ *	MSI doorbells, PHYS_ADDR_MAX if its IOMMU does not translate MSIs.
  * @ndevices: Number of devices bound.  Guarded by iommufd_ctx::groups_lock;
  *	when it becomes 0, the group is released.
  * @lock: Guards what follows, and iommufd_device::attached.  Outside
@@ -32,6 +35,7 @@ struct iommufd_group {
 	struct iommufd_ctx *ictx;
 	const struct iommu_backend_ops *backend;
 	struct iommu_group *group;
+	phys_addr_t msi_window;
 	unsigned int ndevices;
 
 	struct mutex lock;	/* of the following */

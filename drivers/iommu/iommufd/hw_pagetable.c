@@ -41,12 +41,35 @@ const struct iommufd_object_type iommufd_hwpt_type = {
 };
 EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
 
+/*
+ * Allocate a domain that has the MSI window of the group.  An IOMMU that
+ * translates writes to the MSI doorbell takes a mapping for it, which the
+ * kernel makes in that window.
+ */
+static struct iommu_domain *
+alloc_domain(struct iommufd_device *idev, u32 flags,
+	     const struct iommu_backend_data *data)
+{
+	struct iommufd_group *igroup = idev->igroup;
+	const struct iommu_backend_ops *backend = igroup->backend;
+	struct iommu_domain *domain;
+	int rc;
+
+	domain = backend->domain_alloc(idev->dev, flags, data);
+	if (IS_ERR(domain) || igroup->msi_window == PHYS_ADDR_MAX)
+		return domain;
+	rc = backend->map_msi(domain, igroup->msi_window);
+	if (rc) {
+		backend->domain_free(domain);
+		return ERR_PTR(rc);
+	}
+	return domain;
+}
+
 /**
  * iommufd_hwpt_alloc() - Make a page table
- * @ictx: The context.
+ * @idev: A bound device that may be attached to it.
  * @ioas: The IOAS that it is to map.
- * @backend: The backend of @dev.
- * @dev: A bound device that may be attached to it.
  * @flags: Flags of enum iommufd_hwpt_alloc_flags.
  * @data: Data of user space for the backend, or NULL.
  *
@@ -56,15 +79,14 @@ EXPORT_SYMBOL_NS_GPL(iommufd_hwpt_type, "IOMMUFD_TEST");
  * Context: Process context.  Pairs with iommufd_hwpt_publish() or
  * iommufd_hwpt_abort().
  *
- * Return: the page table, or ERR_PTR() of what the backend's domain_alloc()
- * returns.
+ * Return: the page table, or ERR_PTR() of what the backend's domain_alloc() or
+ * map_msi() returns.
  */
 struct iommufd_hwpt *
-iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-		   const struct iommu_backend_ops *backend,
-		   struct device *dev, u32 flags,
-		   const struct iommu_backend_data *data)
+iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
+		   u32 flags, const struct iommu_backend_data *data)
 {
+	struct iommufd_ctx *ictx = idev->ictx;
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
@@ -72,17 +94,18 @@ iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 				    &iommufd_hwpt_type);
 	if (IS_ERR(hwpt))
 		return hwpt;
-	hwpt->domain = backend->domain_alloc(dev, flags, data);
+	hwpt->domain = alloc_domain(idev, flags, data);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
 		iommufd_object_abort(ictx, &hwpt->obj);
 		return ERR_PTR(rc);
 	}
+	hwpt->msi_window = idev->igroup->msi_window;
 	hwpt->flags = flags;
 	hwpt->ioas = ioas;
 	refcount_inc(&ioas->obj.users);
-	hwpt->backend = backend;
-	iommu_backend_ref(backend);
+	hwpt->backend = idev->igroup->backend;
+	iommu_backend_ref(hwpt->backend);
 	return hwpt;
 }
 
@@ -202,8 +225,7 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_hwpt_alloc(idev->ictx, ioas, igroup->backend, idev->dev,
-				  flags, data);
+	hwpt = iommufd_hwpt_alloc(idev, ioas, flags, data);
 	if (IS_ERR(hwpt))
 		return hwpt;
 

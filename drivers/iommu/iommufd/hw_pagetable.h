@@ -12,6 +12,7 @@
 struct device;
 struct iommu_backend_data;
 struct iommu_backend_ops;
+struct iommufd_device;
 struct iommufd_ioas;
 struct iommufd_ucmd;
 
@@ -24,6 +25,8 @@ struct iommufd_ucmd;
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
  * @backend: The backend that has allocated @domain; this holds a reference.
  * @domain: The kernel's domain.
+ * @msi_window: First IOVA of the window where the kernel maps MSI doorbells in
+ *	@domain, see iommufd_group::msi_window.
  * @flags: The flags of enum iommufd_hwpt_alloc_flags that @domain was allocated
  *	with.
  * @iopt_domain: The entry of @domain in the I/O page table of the IOAS, see
@@ -39,6 +42,7 @@ struct iommufd_hwpt {
 	struct list_head ioas_item;
 	const struct iommu_backend_ops *backend;
 	struct iommu_domain *domain;
+	phys_addr_t msi_window;
 	u32 flags;
 	struct iopt_domain iopt_domain;
 	bool coherent;
@@ -66,10 +70,8 @@ iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
 }
 
 struct iommufd_hwpt *
-iommufd_hwpt_alloc(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
-		   const struct iommu_backend_ops *backend,
-		   struct device *dev, u32 flags,
-		   const struct iommu_backend_data *data);
+iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
+		   u32 flags, const struct iommu_backend_data *data);
 int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 			      struct iommufd_hwpt *old, struct device *dev,
 			      struct iommu_group *group);

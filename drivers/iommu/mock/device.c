@@ -62,10 +62,27 @@ static bool mock_msi_isolated(struct iommu_group *group)
 		 MOCK_FLAGS_DEVICE_UNSAFE_MSI);
 }
 
+/* First IOVA of the window for MSI doorbells, 0 for none */
+static phys_addr_t mock_msi_window(struct mock_device *mdev)
+{
+	if (mdev->flags & MOCK_FLAGS_DEVICE_SW_MSI)
+		return MOCK_MSI_WINDOW;
+	if (mdev->flags & MOCK_FLAGS_DEVICE_OTHER_SW_MSI)
+		return MOCK_OTHER_MSI_WINDOW;
+	return 0;
+}
+
 static int mock_walk_reserved(struct iommu_group *group,
 			      iommu_backend_resv_fn fn, void *arg)
 {
-	return 0;
+	struct iommu_resv_region region = {
+		.start = mock_msi_window(mock_group_to_device(group)),
+		.length = MOCK_MSI_WINDOW_LENGTH,
+		.prot = IOMMU_WRITE,
+		.type = IOMMU_RESV_SW_MSI,
+	};
+
+	return region.start ? fn(&region, arg) : 0;
 }
 
 static int mock_claim(struct iommu_group *group, void *owner)
@@ -157,8 +174,24 @@ static void mock_backend_domain_free(struct iommu_domain *domain)
 	mock_domain_free(to_mock_domain(domain));
 }
 
+/* Answers as iommu_get_msi_cookie() does. */
+static int mock_map_msi(struct iommu_domain *domain, phys_addr_t iova)
+{
+	struct mock_domain *mock = to_mock_domain(domain);
+
+	if (mock->msi_window)
+		return -EEXIST;
+	mock->msi_window = iova;
+	return 0;
+}
+
+/*
+ * Doorbells would be mapped where the group has not reserved a window: the IOMMU
+ * drivers of the kernel do not notice.
+ */
 static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 {
+	WARN_ON(mock->msi_window != mock_msi_window(mdev));
 	return mock->dirty && !mock_tracks_dirty(mdev) ? -EINVAL : 0;
 }
 
@@ -244,6 +277,7 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.pasid_bits = mock_pasid_bits,
 	.domain_alloc = mock_backend_domain_alloc,
 	.domain_free = mock_backend_domain_free,
+	.map_msi = mock_map_msi,
 	.attach = mock_attach,
 	.detach = mock_detach,
 	.replace = mock_replace,

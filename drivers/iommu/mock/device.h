@@ -6,8 +6,16 @@
 
 #include "../iommufd/backend/backend.h"
 #include "../iommufd/backend/registry.h"
+#include "iommufd_test.h"
 
 struct mock_domain;
+
+/* All flags of a mock device */
+#define MOCK_DEVICE_FLAGS	(MOCK_FLAGS_DEVICE_NO_DIRTY | \
+				 MOCK_FLAGS_DEVICE_PASID | \
+				 MOCK_FLAGS_DEVICE_UNSAFE_MSI | \
+				 MOCK_FLAGS_DEVICE_SW_MSI | \
+				 MOCK_FLAGS_DEVICE_OTHER_SW_MSI)
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own

@@ -19,11 +19,12 @@ struct iommu_backend_dirty;
  * @dirty: The domain was made with dirty tracking.
  * @huge_dirty: A huge page is dirty as a whole.
  * @tracking: Dirty tracking is on.
+ * @msi_window: First IOVA of the window for MSI doorbells, 0 for none.
  * @ndevices: Number of devices attached.
  *
  * The xarray has a lock of its own.  iommufd.ko serializes attach and detach,
- * which change @ndevices, and the changes of @tracking.  The other fields are
- * constant.
+ * which change @ndevices, and the changes of @tracking.  @msi_window is set
+ * before the first device is attached.  The other fields are constant.
  */
 struct mock_domain {
 	struct iommu_domain domain;
@@ -31,6 +32,7 @@ struct mock_domain {
 	bool dirty;
 	bool huge_dirty;
 	bool tracking;
+	phys_addr_t msi_window;
 	unsigned int ndevices;
 };
 

@@ -89,7 +89,16 @@ enum {
 
 	/* Of this driver only: interrupts of the device are not isolated */
 	MOCK_FLAGS_DEVICE_UNSAFE_MSI = 1 << 16,
+	/* The window of MOCK_MSI_WINDOW is reserved for MSI doorbells... */
+	MOCK_FLAGS_DEVICE_SW_MSI = 1 << 17,
+	/* ...or that of MOCK_OTHER_MSI_WINDOW */
+	MOCK_FLAGS_DEVICE_OTHER_SW_MSI = 1 << 18,
 };
+
+/* First IOVA of windows for MSI doorbells, and their number of bytes */
+#define MOCK_MSI_WINDOW		0x8000000UL
+#define MOCK_OTHER_MSI_WINDOW	0xa000000UL
+#define MOCK_MSI_WINDOW_LENGTH	0x100000UL
 
 /* Number of bits of a PASID, for a device with MOCK_FLAGS_DEVICE_PASID */
 #define MOCK_PASID_WIDTH 20

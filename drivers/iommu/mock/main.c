@@ -179,8 +179,7 @@ static int mock_test_domain_flags(struct iommufd_ucmd *ucmd)
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u32 flags = cmd->mock_domain_flags.dev_flags;
 
-	if (flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID |
-		      MOCK_FLAGS_DEVICE_UNSAFE_MSI))
+	if (flags & ~MOCK_DEVICE_FLAGS)
 		return -EOPNOTSUPP;
 	return mock_object_create(ucmd, flags);
 }

@@ -86,7 +86,8 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	when they are allocated, and do not snoop all DMA.
  * @domain_free: Free a domain that is empty and has no devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
- *	reserved for it.  Returns 0 or -ENOMEM.  NULL where no region is of type
+ *	reserved for it.  Called once for a domain, before a group is attached.
+ *	Returns 0 or -ENOMEM.  NULL where no region is of type
  *	IOMMU_RESV_SW_MSI.
  * @attach: Let a group do DMA through a domain; the group is claimed and has no
  *	domain attached.  Returns 0, or what the IOMMU driver says, and then the

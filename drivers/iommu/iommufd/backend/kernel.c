@@ -100,10 +100,7 @@ static void generic_domain_free(struct iommu_domain *domain)
 
 static int generic_map_msi(struct iommu_domain *domain, phys_addr_t iova)
 {
-	int rc = iommu_get_msi_cookie(domain, iova);
-
-	/* The domain has the window since another group was attached. */
-	return rc == -EBUSY ? 0 : rc;
+	return iommu_get_msi_cookie(domain, iova);
 }
 
 static int generic_attach(struct iommu_domain *domain,

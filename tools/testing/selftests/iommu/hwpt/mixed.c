@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices whose IOMMUs differ: which of them can have one page table, and what
+ * happens to those that cannot.  The mock warns of a page table that a device
+ * should not have.
+ */
+#include "hwpt.h"
+
+#define AT		(64 * MiB)
+
+/* Two IOASs with a page each, and no device */
+FIXTURE(mixed)
+{
+	int fd;
+	__u32 ioas_id;
+	__u32 other_id;
+	char *memory;
+	long pinned;
+};
+
+FIXTURE_VARIANT(mixed)
+{
+	bool replaces;	/* the IOMMU can replace domains at once */
+};
+
+FIXTURE_VARIANT_ADD(mixed, replaces) { true };
+FIXTURE_VARIANT_ADD(mixed, detaches) { false };
+
+FIXTURE_SETUP(mixed)
+{
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, mock_unload());
+	ASSERT_EQ(0, system(variant->replaces ?
+			    "modprobe " MOCK_MODULE :
+			    "modprobe " MOCK_MODULE " replaces=N"));
+	self->fd = mock_open(&self->ioas_id);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
+	self->memory = small_pages(2 * PAGE);
+	ASSERT_NE(NULL, self->memory);
+	self->pinned = pinned();
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE, AT));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory + PAGE,
+			      PAGE, AT));
+}
+
+FIXTURE_TEARDOWN(mixed)
+{
+	close(self->fd);
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_devices());
+	EXPECT_EQ(0, mock_unload());
+}
+
+#define ATTACH(flags, pt_id, dev) \
+	mock_attach_flags(self->fd, pt_id, flags, dev)
+#define REPLACE(dev, pt_id) \
+	mock_replace(self->fd, dev, pt_id)
+#define CHECK_MAP(id) \
+	mock_check_map(self->fd, id, self->memory, PAGE, AT)
+#define ALLOC(dev, ioas_id, id) \
+	hwpt_alloc(self->fd, (dev)->dev_id, ioas_id, 0, id)
+
+/* The window for MSI doorbells */
+
+#define MSI	MOCK_FLAGS_DEVICE_SW_MSI
+#define OTHER	MOCK_FLAGS_DEVICE_OTHER_SW_MSI
+
+static int map_window(int fd, __u32 ioas_id, const void *va, __u64 iova)
+{
+	return ioas_map(fd, ioas_id, va, PAGE, iova);
+}
+
+TEST_F(mixed, devices_with_the_same_msi_window_share_a_page_table)
+{
+	struct mock_dev a, b;
+
+	ASSERT_EQ(0, ATTACH(MSI, self->ioas_id, &a));
+	ASSERT_EQ(0, ATTACH(MSI, self->ioas_id, &b));
+	EXPECT_EQ(a.hwpt_id, b.hwpt_id);
+	EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
+
+	/* The window is reserved as long as one of them is attached */
+	EXPECT_EQ(0, iommu_destroy(self->fd, a.id));
+	EXPECT_EQ(-EINVAL, map_window(self->fd, self->ioas_id, self->memory,
+				      MOCK_MSI_WINDOW));
+	EXPECT_EQ(0, iommu_destroy(self->fd, b.id));
+	EXPECT_EQ(0, map_window(self->fd, self->ioas_id, self->memory,
+				MOCK_MSI_WINDOW));
+	EXPECT_EQ(-EADDRINUSE, ATTACH(MSI, self->ioas_id, &a));
+}
+
+TEST_F(mixed, a_named_page_table_keeps_its_msi_window)
+{
+	struct mock_dev a, b, c;
+	__u32 id;
+
+	ASSERT_EQ(0, ATTACH(MSI, self->other_id, &a));
+	ASSERT_EQ(0, ALLOC(&a, self->ioas_id, &id));
+	ASSERT_EQ(0, REPLACE(&a, id));
+	EXPECT_EQ(0, ATTACH(MSI, id, &b));
+	EXPECT_EQ(id, b.hwpt_id);
+
+	/* Attached again, one at a time, and when nobody was attached */
+	EXPECT_EQ(0, REPLACE(&a, self->other_id));
+	EXPECT_EQ(0, REPLACE(&a, id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, b.id));
+	EXPECT_EQ(0, REPLACE(&a, self->other_id));
+	EXPECT_EQ(0, REPLACE(&a, id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, a.id));
+	EXPECT_EQ(0, ATTACH(MSI, id, &c));
+	EXPECT_EQ(0, CHECK_MAP(id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, c.id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, id));
+}
+
+TEST_F(mixed, devices_with_different_msi_windows_do_not)
+{
+	const __u32 kinds[] = { MSI, OTHER, 0 };
+	struct mock_dev first, dev[ARRAY_LEN(kinds)];
+	unsigned int i, j;
+	__u32 id;
+
+	for (i = 0; i < ARRAY_LEN(kinds); i++) {
+		ASSERT_EQ(0, ATTACH(kinds[i], self->ioas_id, &dev[i]));
+		EXPECT_EQ(0, CHECK_MAP(dev[i].hwpt_id));
+		for (j = 0; j < i; j++)
+			EXPECT_NE(dev[j].hwpt_id, dev[i].hwpt_id);
+	}
+
+	/* By name, attached to by now or not */
+	ASSERT_EQ(0, ATTACH(MSI, self->other_id, &first));
+	ASSERT_EQ(0, ALLOC(&first, self->other_id, &id));
+	for (j = 0; j < 2; j++) {
+		for (i = 0; i < ARRAY_LEN(kinds); i++)
+			EXPECT_EQ(kinds[i] == MSI ? 0 : -EINVAL,
+				  REPLACE(&dev[i], id));
+		EXPECT_EQ(0, REPLACE(&dev[0], self->ioas_id));
+		EXPECT_EQ(0, REPLACE(&first, id));
+	}
+	/* The others are where they were */
+	for (i = 1; i < ARRAY_LEN(kinds); i++)
+		EXPECT_EQ(0, CHECK_MAP(dev[i].hwpt_id));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
+}
+
+TEST_HARNESS_MAIN
