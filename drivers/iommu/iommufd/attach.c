@@ -61,18 +61,6 @@ static int group_reserve(struct iommufd_device *idev, struct io_pagetable *iopt)
 	return rc;
 }
 
-/*
- * Attach a group without a domain to a page table, or if @old is not NULL, move
- * it from there at once.  On error nothing changes.
- */
-static int group_attach_hwpt(struct iommufd_device *idev,
-			     struct iommufd_hwpt *hwpt,
-			     struct iommufd_hwpt *old)
-{
-	return iommufd_hwpt_attach_group(hwpt, old, idev->dev,
-					 idev->igroup->group);
-}
-
 static void group_detach_hwpt(struct iommufd_group *igroup,
 			      struct iommufd_hwpt *hwpt)
 {
@@ -117,14 +105,17 @@ static bool enforces_coherency(struct iommufd_device *idev)
 /*
  * Could a page table that is filled serve a device whose IOMMU has @limits?
  * Where that IOMMU can make all DMA of the device coherent, KVM takes for
- * granted that it does, so the page table must have been made to snoop.
+ * granted that it does, so the page table must have been made to snoop.  Where
+ * it cannot, it cannot walk such a page table.  An IOMMU driver that is asked
+ * to attach the group nonetheless may log a line for each time.
  */
 static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 		       const struct iommu_backend_limits *limits)
 {
 	return hwpt_is_for_group(hwpt, idev->igroup) &&
 	       iommu_backend_within(hwpt->domain, limits) &&
-	       (hwpt->coherent || !enforces_coherency(idev));
+	       hwpt->sharing.iommu == idev->igroup->sharing.iommu &&
+	       hwpt->coherent == enforces_coherency(idev);
 }
 
 /*
@@ -180,8 +171,9 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
 		if (!hwpt->obj.automatic || !hold_hwpt(idev->ictx, hwpt))
 			continue;
-		rc = hwpt_suits(hwpt, idev, &limits) ?
-			     group_attach_hwpt(idev, hwpt, old) : -EINVAL;
+		rc = -EINVAL;
+		if (hwpt_suits(hwpt, idev, &limits))
+			rc = iommufd_hwpt_attach_group(hwpt, old, idev);
 		if (!rc)
 			refcount_inc(&hwpt->obj.users);
 		iommufd_object_put(&hwpt->obj);
@@ -203,7 +195,7 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->obj.automatic = true;
-	rc = group_attach_hwpt(idev, hwpt, old);
+	rc = iommufd_hwpt_attach_group(hwpt, old, idev);
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);
 		return ERR_PTR(rc);
@@ -229,7 +221,7 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 		if (!hwpt_suits(hwpt, idev, &limits))
 			return ERR_PTR(-EINVAL);
 	}
-	rc = group_attach_hwpt(idev, hwpt, old);
+	rc = iommufd_hwpt_attach_group(hwpt, old, idev);
 	if (rc)
 		return ERR_PTR(rc);
 	refcount_inc(&hwpt->obj.users);

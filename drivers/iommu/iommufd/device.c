@@ -110,7 +110,7 @@ static int group_find_msi_window(const struct iommu_resv_region *region,
 
 static struct iommufd_group *
 group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
-	    struct iommu_group *group)
+	    struct iommu_group *group, struct device *dev)
 {
 	struct iommufd_group *igroup;
 	int rc;
@@ -125,6 +125,7 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	mutex_init(&igroup->lock);
 
 	rc = backend->walk_reserved(group, group_find_msi_window, igroup) ?:
+	     iommu_backend_sharing(backend, dev, &igroup->sharing) ?:
 	     backend->claim(group, ictx);
 	if (rc)
 		goto err_free;
@@ -145,14 +146,14 @@ err_free:
 
 static struct iommufd_group *
 group_get(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
-	  struct iommu_group *group)
+	  struct iommu_group *group, struct device *dev)
 {
 	struct iommufd_group *igroup;
 
 	mutex_lock(&ictx->groups_lock);
 	igroup = xa_load(&ictx->groups, iommu_group_id(group));
 	if (!igroup)
-		igroup = group_claim(ictx, backend, group);
+		igroup = group_claim(ictx, backend, group, dev);
 	if (!IS_ERR(igroup))
 		igroup->ndevices++;
 	mutex_unlock(&ictx->groups_lock);
@@ -215,7 +216,7 @@ group_get_checked(struct iommufd_ctx *ictx,
 	if (IS_ERR(group))
 		return ERR_CAST(group);
 	rc = group_check_interrupts(backend, group, dev);
-	igroup = rc ? ERR_PTR(rc) : group_get(ictx, backend, group);
+	igroup = rc ? ERR_PTR(rc) : group_get(ictx, backend, group, dev);
 	if (!rc && igroup == ERR_PTR(-EPERM))
 		group_log_owner(dev, group);
 	iommu_group_put(group);

@@ -5,11 +5,11 @@
 #include <linux/mutex.h>
 #include <linux/types.h>
 
+#include "backend/backend.h"
 #include "object.h"
 
 struct device;
 struct iommu_group;
-struct iommu_backend_ops;
 struct iommufd_hwpt;
 
 /**
@@ -19,6 +19,7 @@ struct iommufd_hwpt;
  * @group: The kernel's group.
  * @msi_window: First IOVA of the window that the group reserves for mappings of
  *	MSI doorbells, PHYS_ADDR_MAX if its IOMMU does not translate MSIs.
+ * @sharing: Whose page tables its IOMMU can walk.
  * @ndevices: Number of devices bound.  Guarded by iommufd_ctx::groups_lock;
  *	when it becomes 0, the group is released.
  * @lock: Guards what follows, and iommufd_device::attached.  Outside
@@ -36,6 +37,7 @@ struct iommufd_group {
 	const struct iommu_backend_ops *backend;
 	struct iommu_group *group;
 	phys_addr_t msi_window;
+	struct iommu_backend_sharing sharing;
 	unsigned int ndevices;
 
 	struct mutex lock;	/* of the following */

@@ -115,11 +115,12 @@ static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
 			       hwpt->domain);
 }
 
-static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
+static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 			 struct iommu_group *group)
 {
-	return iommu_backend_finalize(hwpt->backend, hwpt->domain, dev, group,
-				       &hwpt->coherent);
+	hwpt->sharing = idev->igroup->sharing;
+	return iommu_backend_finalize(hwpt->backend, hwpt->domain, idev->dev,
+				       group, &hwpt->coherent);
 }
 
 /*
@@ -129,10 +130,10 @@ static int hwpt_finalize(struct iommufd_hwpt *hwpt, struct device *dev,
  * @group is NULL then, the page table stays empty: see
  * iommufd_hwpt_attach_group().
  */
-static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
+static int hwpt_fill(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 		     struct iommu_group *group)
 {
-	int rc = hwpt_finalize(hwpt, dev, group);
+	int rc = hwpt_finalize(hwpt, idev, group);
 
 	if (rc == -EBUSY && !group)
 		return 0;
@@ -146,9 +147,8 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
 /**
  * iommufd_hwpt_attach_group() - Let a group do DMA through a page table
  * @hwpt: The page table; filled if it is not yet.
- * @old: What @group is attached to and is moved from at once, or NULL.
- * @dev: A device of @group.
- * @group: The group, claimed; attached to @old, or without a domain.
+ * @old: What the group is attached to and is moved from at once, or NULL.
+ * @idev: A device of the group, which is attached to @old, or has no domain.
  *
  * Where a domain becomes final only with a device, the first group is attached
  * before the page table is filled.  To the device that makes no difference:
@@ -157,19 +157,21 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct device *dev,
  * Context: Process context, under iommufd_ioas::hwpts_lock.  May fault in
  * memory that is mapped.
  *
- * Return: 0, or, with @group where it was, what iommu_backend_ops::finalize(),
- * attach() or replace(), or iopt_add_domain(), return.
+ * Return: 0, or, with the group where it was, what
+ * iommu_backend_ops::finalize(), iommu_backend_attach() or
+ * iommu_backend_replace(), or iopt_add_domain(), return.
  */
 int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
-			      struct iommufd_hwpt *old, struct device *dev,
-			      struct iommu_group *group)
+			      struct iommufd_hwpt *old,
+			      struct iommufd_device *idev)
 {
+	struct iommu_group *group = idev->igroup->group;
 	int rc, attached;
 
 	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
 
 	if (!iommufd_hwpt_filled(hwpt)) {
-		attached = hwpt_finalize(hwpt, dev, old ? NULL : group);
+		attached = hwpt_finalize(hwpt, idev, old ? NULL : group);
 		if (attached < 0)
 			return attached;
 		rc = hwpt_add_domain(hwpt);
@@ -231,7 +233,7 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 
 	/* The DMA of a group that is attached must not be interrupted. */
 	mutex_lock(&igroup->lock);
-	rc = hwpt_fill(hwpt, idev->dev, igroup->hwpt ? NULL : igroup->group);
+	rc = hwpt_fill(hwpt, idev, igroup->hwpt ? NULL : igroup->group);
 	mutex_unlock(&igroup->lock);
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);

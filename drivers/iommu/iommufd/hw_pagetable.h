@@ -6,12 +6,10 @@
 #include <linux/iommu.h>
 #include <linux/list.h>
 
+#include "backend/backend.h"
 #include "iopt/io_pagetable.h"
 #include "object.h"
 
-struct device;
-struct iommu_backend_data;
-struct iommu_backend_ops;
 struct iommufd_device;
 struct iommufd_ioas;
 struct iommufd_ucmd;
@@ -31,6 +29,8 @@ struct iommufd_ucmd;
  *	with.
  * @iopt_domain: The entry of @domain in the I/O page table of the IOAS, see
  *	iommufd_hwpt_filled().
+ * @sharing: Whose page tables an IOMMU can walk that can walk this one.  Does
+ *	not change once the page table is filled.
  * @coherent: DMA is coherent even if the device asks for it not to be.  Does
  *	not change once the page table is filled.
  * @dirty_tracking: What devices write is tracked.  Guarded by
@@ -45,6 +45,7 @@ struct iommufd_hwpt {
 	phys_addr_t msi_window;
 	u32 flags;
 	struct iopt_domain iopt_domain;
+	struct iommu_backend_sharing sharing;
 	bool coherent;
 	bool dirty_tracking;
 };
@@ -73,8 +74,8 @@ struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 		   u32 flags, const struct iommu_backend_data *data);
 int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
-			      struct iommufd_hwpt *old, struct device *dev,
-			      struct iommu_group *group);
+			      struct iommufd_hwpt *old,
+			      struct iommufd_device *idev);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);

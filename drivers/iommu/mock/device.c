@@ -25,6 +25,10 @@ static uint fail_attach;
 module_param(fail_attach, uint, 0644);
 MODULE_PARM_DESC(fail_attach, "Number of attaches that fail from now on");
 
+static uint fail_errno = EIO;
+module_param(fail_errno, uint, 0644);
+MODULE_PARM_DESC(fail_errno, "errno of attaches that fail (default: 5, EIO)");
+
 /* In sysfs: how many times the device was detached and so became blocked */
 static ssize_t blocked_show(struct device *dev, struct device_attribute *attr,
 			    char *buf)
@@ -54,6 +58,19 @@ static struct mock_device *mock_group_to_device(struct iommu_group *group)
 static bool mock_is_coherent(struct device *dev)
 {
 	return true;
+}
+
+static bool mock_enforces_coherency(struct device *dev)
+{
+	return to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_SNOOP;
+}
+
+static int mock_sharing(struct device *dev,
+			struct iommu_backend_sharing *sharing)
+{
+	if (to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_OTHER_IOMMU)
+		sharing->iommu = &mock_bus;
+	return 0;
 }
 
 static bool mock_msi_isolated(struct iommu_group *group)
@@ -165,13 +182,22 @@ mock_backend_domain_alloc(struct device *dev, u32 flags,
 		if (rc)
 			return ERR_PTR(rc);
 	}
-	mock = mock_domain_alloc(dirty, selftest.pagetable_type);
+	mock = mock_domain_alloc(to_mock_device(dev)->flags, dirty,
+				 selftest.pagetable_type);
 	return mock ? &mock->domain : ERR_PTR(-ENOMEM);
 }
 
 static void mock_backend_domain_free(struct iommu_domain *domain)
 {
 	mock_domain_free(to_mock_domain(domain));
+}
+
+static int mock_finalize(struct iommu_domain *domain, struct device *dev,
+			 struct iommu_group *group, bool *coherent)
+{
+	*coherent = mock_enforces_coherency(dev);
+	to_mock_domain(domain)->snoop = *coherent;
+	return 0;
 }
 
 /* Answers as iommu_get_msi_cookie() does. */
@@ -186,13 +212,23 @@ static int mock_map_msi(struct iommu_domain *domain, phys_addr_t iova)
 }
 
 /*
- * Doorbells would be mapped where the group has not reserved a window: the IOMMU
- * drivers of the kernel do not notice.
+ * Answers as IOMMU drivers of 6.1 do: Intel's when the domain snoops, and that
+ * of Arm's SMMUv3, which logs a line each time, when the IOMMU is another one.
+ * They do not notice when doorbells would be mapped where the group has not
+ * reserved a window.
  */
 static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 {
+	if (mock->snoop && !(mdev->flags & MOCK_FLAGS_DEVICE_SNOOP))
+		return -EOPNOTSUPP;
+	if ((mock->device_flags ^ mdev->flags) & MOCK_FLAGS_DEVICE_OTHER_IOMMU) {
+		dev_err(&mdev->dev, "cannot attach to another IOMMU's domain\n");
+		return -ENXIO;
+	}
+	if (mock->dirty && !mock_tracks_dirty(mdev))
+		return -EINVAL;
 	WARN_ON(mock->msi_window != mock_msi_window(mdev));
-	return mock->dirty && !mock_tracks_dirty(mdev) ? -EINVAL : 0;
+	return 0;
 }
 
 /* Attach the device to a domain, or to none if @mock is NULL. */
@@ -214,7 +250,7 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 	WARN_ON(!mdev->owner || mdev->domain);
 	if (READ_ONCE(fail_attach)) {
 		fail_attach--;
-		rc = -EIO;
+		rc = -(int)READ_ONCE(fail_errno);
 	}
 	if (!rc)
 		mock_set_domain(mdev, mock);
@@ -268,6 +304,8 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.owner = THIS_MODULE,
 	.bus = &mock_bus,
 	.is_coherent = mock_is_coherent,
+	.enforces_coherency = mock_enforces_coherency,
+	.sharing = mock_sharing,
 	.msi_isolated = mock_msi_isolated,
 	.walk_reserved = mock_walk_reserved,
 	.claim = mock_claim,
@@ -276,6 +314,7 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.capabilities = mock_capabilities,
 	.pasid_bits = mock_pasid_bits,
 	.domain_alloc = mock_backend_domain_alloc,
+	.finalize = mock_finalize,
 	.domain_free = mock_backend_domain_free,
 	.map_msi = mock_map_msi,
 	.attach = mock_attach,

@@ -15,7 +15,9 @@ struct mock_domain;
 				 MOCK_FLAGS_DEVICE_PASID | \
 				 MOCK_FLAGS_DEVICE_UNSAFE_MSI | \
 				 MOCK_FLAGS_DEVICE_SW_MSI | \
-				 MOCK_FLAGS_DEVICE_OTHER_SW_MSI)
+				 MOCK_FLAGS_DEVICE_OTHER_SW_MSI | \
+				 MOCK_FLAGS_DEVICE_SNOOP | \
+				 MOCK_FLAGS_DEVICE_OTHER_IOMMU)
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own

@@ -275,6 +275,7 @@ static const struct iommu_domain_ops *mock_choose_ops(void)
 
 /**
  * mock_domain_alloc() - Make an empty page table
+ * @device_flags: MOCK_FLAGS_DEVICE_* of the device that it is for.
  * @dirty: The page table can track dirty pages.
  * @pagetable_type: MOCK_IOMMUPT_*.
  *
@@ -284,13 +285,15 @@ static const struct iommu_domain_ops *mock_choose_ops(void)
  *
  * Return: The page table, or NULL if there is no memory.
  */
-struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type)
+struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
+				      u32 pagetable_type)
 {
 	struct mock_domain *mock;
 
 	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
 	if (!mock)
 		return NULL;
+	mock->device_flags = device_flags;
 	mock->dirty = dirty;
 	mock->huge_dirty = pagetable_type == MOCK_IOMMUPT_HUGE;
 	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);

@@ -19,12 +19,14 @@ struct iommu_backend_dirty;
  * @dirty: The domain was made with dirty tracking.
  * @huge_dirty: A huge page is dirty as a whole.
  * @tracking: Dirty tracking is on.
+ * @device_flags: MOCK_FLAGS_DEVICE_* of the device that the domain was made for.
+ * @snoop: The domain snoops all DMA.
  * @msi_window: First IOVA of the window for MSI doorbells, 0 for none.
  * @ndevices: Number of devices attached.
  *
  * The xarray has a lock of its own.  iommufd.ko serializes attach and detach,
- * which change @ndevices, and the changes of @tracking.  @msi_window is set
- * before the first device is attached.  The other fields are constant.
+ * which change @ndevices, and the changes of @tracking.  @snoop and @msi_window
+ * are set before the first device is attached.  The other fields are constant.
  */
 struct mock_domain {
 	struct iommu_domain domain;
@@ -32,6 +34,8 @@ struct mock_domain {
 	bool dirty;
 	bool huge_dirty;
 	bool tracking;
+	u32 device_flags;
+	bool snoop;
 	phys_addr_t msi_window;
 	unsigned int ndevices;
 };
@@ -49,7 +53,8 @@ static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
 	return container_of(domain, struct mock_domain, domain);
 }
 
-struct mock_domain *mock_domain_alloc(bool dirty, u32 pagetable_type);
+struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
+				      u32 pagetable_type);
 void mock_domain_free(struct mock_domain *mock);
 int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		      unsigned long length, unsigned long uaddr);

@@ -93,6 +93,10 @@ enum {
 	MOCK_FLAGS_DEVICE_SW_MSI = 1 << 17,
 	/* ...or that of MOCK_OTHER_MSI_WINDOW */
 	MOCK_FLAGS_DEVICE_OTHER_SW_MSI = 1 << 18,
+	/* All DMA of the device can be snooped */
+	MOCK_FLAGS_DEVICE_SNOOP = 1 << 19,
+	/* An IOMMU that cannot walk page tables of others */
+	MOCK_FLAGS_DEVICE_OTHER_IOMMU = 1 << 20,
 };
 
 /* First IOVA of windows for MSI doorbells, and their number of bytes */

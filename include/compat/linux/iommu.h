@@ -21,13 +21,15 @@ enum iommu_viommu_type;
 #include <linux/generic_pt/iommu.h>
 #endif
 
-#ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
-/* The attribute @name in the group @group of an IOMMU in sysfs, NULL if none */
+/*
+ * The attribute @name in the group @group of an IOMMU in sysfs, NULL if none.
+ * It shows which driver the IOMMU has, and registers of the hardware, which no
+ * kernel tells modules in another way.
+ */
 static inline struct device_attribute *
-compat_iommu_attribute(struct device *iommu, const char *group,
-		       const char *name)
+iommu_attribute(struct device *iommu, const char *group, const char *name)
 {
-	const struct attribute_group **groups = iommu->groups;
+	const struct attribute_group **groups = iommu ? iommu->groups : NULL;
 	struct attribute **attrs;
 
 	for (; groups && *groups; groups++) {
@@ -42,6 +44,7 @@ compat_iommu_attribute(struct device *iommu, const char *group,
 	return NULL;
 }
 
+#ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
 /*
  * Whether the domains of a device can enforce cache coherency.  From 6.2 on
  * this is a capability of the device; before, only a domain to which the device
@@ -58,7 +61,7 @@ static inline bool compat_device_can_snoop(struct device *dev)
 
 	if (!dev_iommu_ops(dev)->default_domain_ops->enforce_cache_coherency)
 		return false;
-	ecap = compat_iommu_attribute(iommu, "intel-iommu", "ecap");
+	ecap = iommu_attribute(iommu, "intel-iommu", "ecap");
 	if (!ecap)
 		return true;
 

@@ -72,6 +72,62 @@ bool iommu_backend_within(struct iommu_domain *domain,
 	       !(domain->pgsize_bitmap & ~limits->pgsizes);
 }
 
+/*
+ * IOMMU drivers of newer kernels have EINVAL for a domain that the IOMMU of a
+ * group cannot use.  On 6.1, Intel's has EOPNOTSUPP and EFAULT, that of Arm's
+ * SMMUv3 has ENXIO, and that of virtio has EXDEV.
+ */
+static int attach_error(int rc)
+{
+	switch (rc) {
+	case -EOPNOTSUPP:
+	case -EFAULT:
+	case -ENXIO:
+	case -EXDEV:
+		return -EINVAL;
+	default:
+		return rc;
+	}
+}
+
+/**
+ * iommu_backend_attach() - Let a group do DMA through a domain
+ * @backend: The backend of @domain and @group.
+ * @domain: The domain.
+ * @group: The group, claimed, without a domain attached.
+ *
+ * User space tries another page table for -EINVAL, and for no other errno.
+ *
+ * Context: Process context.
+ *
+ * Return: 0, or, with the group still blocked, -EINVAL when the IOMMU of the
+ * group cannot use the domain, -ENOMEM, or what else the IOMMU driver says.
+ */
+int iommu_backend_attach(const struct iommu_backend_ops *backend,
+			 struct iommu_domain *domain,
+			 struct iommu_group *group)
+{
+	return attach_error(backend->attach(domain, group));
+}
+
+/**
+ * iommu_backend_replace() - Move a group to another domain at once
+ * @backend: The backend of @old, @domain and @group, which can replace.
+ * @old: The domain that the group is attached to.
+ * @domain: The domain that it is to be attached to.
+ * @group: The group.
+ *
+ * Context: Process context.
+ *
+ * Return: as iommu_backend_attach(), on error with nothing changed.
+ */
+int iommu_backend_replace(const struct iommu_backend_ops *backend,
+			  struct iommu_domain *old, struct iommu_domain *domain,
+			  struct iommu_group *group)
+{
+	return attach_error(backend->replace(old, domain, group));
+}
+
 /**
  * iommu_backend_copy_data() - Copy what user space says of a domain
  * @data: The struct of user space.

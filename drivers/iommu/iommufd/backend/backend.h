@@ -39,6 +39,18 @@ struct iommu_backend_dirty {
 	unsigned long ahead;
 };
 
+/**
+ * struct iommu_backend_sharing - Whose page tables an IOMMU can walk
+ * @iommu: The IOMMU, if it can walk those only that were made for itself; else
+ *	NULL.
+ *
+ * IOMMUs for which all fields are the same can share page tables that are
+ * within the limits of each, see iommu_backend_within().
+ */
+struct iommu_backend_sharing {
+	const void *iommu;
+};
+
 typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
 				     void *arg);
 
@@ -51,6 +63,8 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	also when no IOMMU translates for the device.
  * @enforces_coherency: Tell whether a domain can snoop all DMA of a device,
  *	also DMA that asks not to be snooped.  NULL if none can.
+ * @sharing: Fill in with whose page tables the IOMMU of a device can share its
+ *	own.  Returns 0 or -ENOMEM.  NULL if all devices can share them.
  * @msi_isolated: Tell whether the IOMMU keeps devices of a group from raising
  *	interrupts of others.  Called before @claim.
  * @walk_reserved: Call a function for each reserved region of a group, without
@@ -91,12 +105,12 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	IOMMU_RESV_SW_MSI.
  * @attach: Let a group do DMA through a domain; the group is claimed and has no
  *	domain attached.  Returns 0, or what the IOMMU driver says, and then the
- *	group is still blocked.
+ *	group is still blocked.  See iommu_backend_attach().
  * @detach: Undo @attach: block the DMA of the group again.
  * @replace: Let a group do DMA through another domain than the one that it has
  *	attached, blocked in between no longer than the IOMMU driver has to.
  *	Returns 0, or what the IOMMU driver says, and then nothing has changed.
- *	NULL where it cannot be done.
+ *	NULL where it cannot be done.  See iommu_backend_replace().
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
  *	what the IOMMU driver says.  NULL where no domain can.
@@ -115,6 +129,8 @@ struct iommu_backend_ops {
 	const struct bus_type *bus;
 	bool (*is_coherent)(struct device *dev);
 	bool (*enforces_coherency)(struct device *dev);
+	int (*sharing)(struct device *dev,
+		       struct iommu_backend_sharing *sharing);
 	bool (*msi_isolated)(struct iommu_group *group);
 	int (*walk_reserved)(struct iommu_group *group,
 			     iommu_backend_resv_fn fn, void *arg);
@@ -172,6 +188,22 @@ iommu_backend_finalize(const struct iommu_backend_ops *backend,
 }
 
 /**
+ * iommu_backend_sharing() - Find out whose page tables an IOMMU can walk
+ * @backend: The backend of @dev.
+ * @dev: The device.
+ * @sharing: Filled in.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+static inline int iommu_backend_sharing(const struct iommu_backend_ops *backend,
+					struct device *dev,
+					struct iommu_backend_sharing *sharing)
+{
+	*sharing = (struct iommu_backend_sharing) {};
+	return backend->sharing ? backend->sharing(dev, sharing) : 0;
+}
+
+/**
  * struct iommu_backend_limits - What the IOMMU of a group can do
  * @aperture_start: First IOVA.
  * @aperture_end: Last IOVA, inclusive.
@@ -189,6 +221,13 @@ int iommu_backend_probe(const struct iommu_backend_ops *backend,
 
 bool iommu_backend_within(struct iommu_domain *domain,
 			  const struct iommu_backend_limits *limits);
+
+int iommu_backend_attach(const struct iommu_backend_ops *backend,
+			 struct iommu_domain *domain,
+			 struct iommu_group *group);
+int iommu_backend_replace(const struct iommu_backend_ops *backend,
+			  struct iommu_domain *old, struct iommu_domain *domain,
+			  struct iommu_group *group);
 
 /* Functions for backends */
 int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,

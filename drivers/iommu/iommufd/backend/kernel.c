@@ -26,6 +26,22 @@ static bool generic_enforces_coherency(struct device *dev)
 	return device_iommu_capable(dev, IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 }
 
+/*
+ * Domains of Intel's and AMD's driver can be attached to devices behind several
+ * of their IOMMUs.  Those of Arm's SMMUs and of virtio cannot, and other drivers
+ * are not known to.
+ */
+static int generic_sharing(struct device *dev,
+			   struct iommu_backend_sharing *sharing)
+{
+	struct iommu_device *iommu = dev->iommu->iommu_dev;
+
+	if (!iommu_attribute(iommu->dev, "intel-iommu", "cap") &&
+	    !iommu_attribute(iommu->dev, "amd-iommu", "cap"))
+		sharing->iommu = iommu;
+	return 0;
+}
+
 static bool generic_msi_isolated(struct iommu_group *group)
 {
 	return iommu_group_has_isolated_msi(group);
@@ -204,6 +220,7 @@ const struct iommu_backend_ops iommu_generic_backend = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
 	.enforces_coherency = generic_enforces_coherency,
+	.sharing = generic_sharing,
 	.msi_isolated = generic_msi_isolated,
 	.walk_reserved = generic_walk_reserved,
 	.check_isolation = generic_check_isolation,
@@ -221,6 +238,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.owner = THIS_MODULE,
 	.is_coherent = generic_is_coherent,
 	.enforces_coherency = generic_enforces_coherency,
+	.sharing = generic_sharing,
 	.msi_isolated = generic_msi_isolated,
 	.walk_reserved = generic_walk_reserved,
 	.check_isolation = generic_check_isolation,

@@ -238,7 +238,7 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: as iommu_backend_ops::attach().
+ * Return: as iommu_backend_attach().
  */
 int iopt_domain_attach(struct io_pagetable *iopt,
 		       const struct iommu_backend_ops *backend,
@@ -248,7 +248,7 @@ int iopt_domain_attach(struct io_pagetable *iopt,
 
 	down_write(&iopt->domains_lock);
 	mutex_lock(&iopt->mmios->lock);
-	rc = backend->attach(domain, group);
+	rc = iommu_backend_attach(backend, domain, group);
 	mutex_unlock(&iopt->mmios->lock);
 	up_write(&iopt->domains_lock);
 	return rc;
@@ -294,7 +294,7 @@ static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
  *
  * Context: Process context.  Takes io_pagetable::domains_lock of both.
  *
- * Return: as iommu_backend_ops::replace().
+ * Return: as iommu_backend_replace().
  */
 int iopt_domain_replace(struct io_pagetable *old_iopt,
 			struct io_pagetable *iopt,
@@ -306,7 +306,7 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
 
 	lock_domains_of_both(old_iopt, iopt);
 	mutex_lock(&iopt->mmios->lock);
-	rc = backend->replace(old, domain, group);
+	rc = iommu_backend_replace(backend, old, domain, group);
 	mutex_unlock(&iopt->mmios->lock);
 	up_write(&iopt->domains_lock);
 	if (old_iopt != iopt)

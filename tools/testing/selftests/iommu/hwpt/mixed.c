@@ -5,6 +5,7 @@
  * should not have.
  */
 #include "hwpt.h"
+#include "kmsg.h"
 
 #define AT		(64 * MiB)
 
@@ -142,6 +143,105 @@ TEST_F(mixed, devices_with_different_msi_windows_do_not)
 	for (i = 1; i < ARRAY_LEN(kinds); i++)
 		EXPECT_EQ(0, CHECK_MAP(dev[i].hwpt_id));
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
+}
+
+/* What IOMMUs can do */
+
+#define SNOOP	MOCK_FLAGS_DEVICE_SNOOP
+#define APART	MOCK_FLAGS_DEVICE_OTHER_IOMMU
+
+/*
+ * Devices of two kinds have page tables of their own, in either order, and one
+ * of each kind is attached to no page table of the other kind.
+ */
+static void expect_apart(struct __test_metadata *_metadata,
+			 struct _test_data_mixed *self, __u32 one, __u32 two)
+{
+	const __u32 kinds[] = { one, two };
+	struct mock_dev a, b, c, d;
+	int i, log;
+	__u32 id;
+	char line[1024];
+
+	for (i = 0; i < 2; i++) {
+		log = kmsg_open();
+		ASSERT_LE(0, log);
+		ASSERT_EQ(0, ATTACH(kinds[i], self->ioas_id, &a));
+		ASSERT_EQ(0, ATTACH(kinds[!i], self->ioas_id, &b));
+		EXPECT_NE(a.hwpt_id, b.hwpt_id);
+		ASSERT_EQ(0, ATTACH(kinds[i], self->ioas_id, &c));
+		EXPECT_EQ(a.hwpt_id, c.hwpt_id);
+		EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
+		EXPECT_EQ(0, CHECK_MAP(b.hwpt_id));
+
+		/* By name */
+		EXPECT_EQ(-EINVAL, ATTACH(kinds[!i], a.hwpt_id, &d));
+		EXPECT_EQ(-EINVAL, REPLACE(&b, a.hwpt_id));
+		EXPECT_EQ(-EINVAL, REPLACE(&a, b.hwpt_id));
+		ASSERT_EQ(0, ALLOC(&b, self->other_id, &id));
+		EXPECT_EQ(-EINVAL, ATTACH(kinds[i], id, &d));
+		EXPECT_EQ(-EINVAL, REPLACE(&a, id));
+		EXPECT_EQ(0, REPLACE(&b, id));
+		EXPECT_EQ(-EINVAL, REPLACE(&a, id));
+		EXPECT_EQ(0, iommu_destroy(self->fd, b.id));
+		EXPECT_EQ(-EINVAL, REPLACE(&a, id));
+		EXPECT_EQ(0, iommu_destroy(self->fd, id));
+
+		/* The IOMMU driver was not asked */
+		EXPECT_FALSE(kmsg_find(log, "cannot attach", "", 0, line));
+		close(log);
+		EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
+		EXPECT_EQ(0, iommu_destroy(self->fd, a.id));
+		EXPECT_EQ(0, iommu_destroy(self->fd, c.id));
+	}
+}
+
+TEST_F(mixed, a_snooping_page_table_is_for_those_that_can_snoop)
+{
+	expect_apart(_metadata, self, 0, SNOOP);
+}
+
+TEST_F(mixed, an_iommu_that_cannot_share_page_tables)
+{
+	expect_apart(_metadata, self, 0, APART);
+}
+
+/* What the IOMMU driver says when the comparison has not seen it coming */
+
+static int fail_next(int errno_)
+{
+	char n[16];
+
+	snprintf(n, sizeof(n), "%d", errno_);
+	return write_file(MOCK_PARAMETERS "fail_errno", n) ?:
+	       write_file(MOCK_PARAMETERS "fail_attach", "1");
+}
+
+TEST_F(mixed, errno_of_a_page_table_that_does_not_suit)
+{
+	static const int errnos[][2] = {
+		{ EOPNOTSUPP, EINVAL }, { EFAULT, EINVAL }, { ENXIO, EINVAL },
+		{ EXDEV, EINVAL }, { EINVAL, EINVAL }, { ENOMEM, ENOMEM },
+		{ ENOSPC, ENOSPC }, { EIO, EIO },
+	};
+	struct mock_dev a, b;
+	unsigned int i;
+
+	ASSERT_EQ(0, ATTACH(0, self->ioas_id, &a));
+	for (i = 0; i < ARRAY_LEN(errnos); i++) {
+		ASSERT_EQ(0, fail_next(errnos[i][0]));
+		EXPECT_EQ(-errnos[i][1], ATTACH(0, a.hwpt_id, &b));
+		EXPECT_EQ(1, mock_devices());
+
+		/* Another page table is made */
+		ASSERT_EQ(0, fail_next(errnos[i][0]));
+		EXPECT_EQ(0, ATTACH(0, self->ioas_id, &b));
+		EXPECT_NE(a.hwpt_id, b.hwpt_id);
+		EXPECT_EQ(0, CHECK_MAP(b.hwpt_id));
+		EXPECT_EQ(0, iommu_destroy(self->fd, b.id));
+	}
+	EXPECT_EQ(0, write_file(MOCK_PARAMETERS "fail_errno", "5"));
+	EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
 }
 
 TEST_HARNESS_MAIN
