@@ -114,7 +114,8 @@ static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 {
 	return hwpt_is_for_group(hwpt, idev->igroup) &&
 	       iommu_backend_within(hwpt->domain, limits) &&
-	       hwpt->sharing.iommu == idev->igroup->sharing.iommu &&
+	       iommu_backend_can_share(&hwpt->sharing,
+				       &idev->igroup->sharing) &&
 	       hwpt->coherent == enforces_coherency(idev);
 }
 

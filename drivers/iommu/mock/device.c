@@ -70,6 +70,8 @@ static int mock_sharing(struct device *dev,
 {
 	if (to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_OTHER_IOMMU)
 		sharing->iommu = &mock_bus;
+	sharing->features = to_mock_device(dev)->flags &
+			    MOCK_FLAGS_DEVICE_INCOHERENT_WALK;
 	return 0;
 }
 
@@ -215,19 +217,22 @@ static int mock_map_msi(struct iommu_domain *domain, phys_addr_t iova)
  * Answers as IOMMU drivers of 6.1 do: Intel's when the domain snoops, and that
  * of Arm's SMMUv3, which logs a line each time, when the IOMMU is another one.
  * They do not notice when doorbells would be mapped where the group has not
- * reserved a window.
+ * reserved a window, nor when the IOMMU may read stale page tables.
  */
 static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 {
+	u32 different = mock->device_flags ^ mdev->flags;
+
 	if (mock->snoop && !(mdev->flags & MOCK_FLAGS_DEVICE_SNOOP))
 		return -EOPNOTSUPP;
-	if ((mock->device_flags ^ mdev->flags) & MOCK_FLAGS_DEVICE_OTHER_IOMMU) {
+	if (different & MOCK_FLAGS_DEVICE_OTHER_IOMMU) {
 		dev_err(&mdev->dev, "cannot attach to another IOMMU's domain\n");
 		return -ENXIO;
 	}
 	if (mock->dirty && !mock_tracks_dirty(mdev))
 		return -EINVAL;
 	WARN_ON(mock->msi_window != mock_msi_window(mdev));
+	WARN_ON(different & MOCK_FLAGS_DEVICE_INCOHERENT_WALK);
 	return 0;
 }
 

@@ -17,7 +17,8 @@ struct mock_domain;
 				 MOCK_FLAGS_DEVICE_SW_MSI | \
 				 MOCK_FLAGS_DEVICE_OTHER_SW_MSI | \
 				 MOCK_FLAGS_DEVICE_SNOOP | \
-				 MOCK_FLAGS_DEVICE_OTHER_IOMMU)
+				 MOCK_FLAGS_DEVICE_OTHER_IOMMU | \
+				 MOCK_FLAGS_DEVICE_INCOHERENT_WALK)
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own

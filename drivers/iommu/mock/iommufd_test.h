@@ -97,6 +97,8 @@ enum {
 	MOCK_FLAGS_DEVICE_SNOOP = 1 << 19,
 	/* An IOMMU that cannot walk page tables of others */
 	MOCK_FLAGS_DEVICE_OTHER_IOMMU = 1 << 20,
+	/* An IOMMU that does not snoop when it walks page tables */
+	MOCK_FLAGS_DEVICE_INCOHERENT_WALK = 1 << 21,
 };
 
 /* First IOVA of windows for MSI doorbells, and their number of bytes */

@@ -44,34 +44,47 @@ iommu_attribute(struct device *iommu, const char *group, const char *name)
 	return NULL;
 }
 
+/*
+ * The extended capabilities of Intel's IOMMUs, a register that is
+ * intel-iommu/ecap in sysfs.  Returns 0, -ENODEV for IOMMUs of others, -ENOMEM.
+ */
+static inline int iommu_intel_ecap(struct iommu_device *iommu, u64 *value)
+{
+	struct device_attribute *ecap;
+	char *page;
+	int rc;
+
+	ecap = iommu_attribute(iommu->dev, "intel-iommu", "ecap");
+	if (!ecap)
+		return -ENODEV;
+	page = kzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	rc = ecap->show(iommu->dev, ecap, page) > 0 ?
+		     kstrtou64(page, 16, value) : -ENODEV;
+	kfree(page);
+	return rc;
+}
+
 #ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
 /*
  * Whether the domains of a device can enforce cache coherency.  From 6.2 on
  * this is a capability of the device; before, only a domain to which the device
  * is attached shows it.  Domains of AMD's driver always can.  Domains of
- * Intel's driver can if the hardware has snoop control, bit 7 of the register
- * that is intel-iommu/ecap in sysfs.
+ * Intel's driver can if the hardware has snoop control, bit 7 of the extended
+ * capabilities.
  */
 static inline bool compat_device_can_snoop(struct device *dev)
 {
-	struct device *iommu = dev->iommu->iommu_dev->dev;
-	struct device_attribute *ecap;
-	u64 value = 0;
-	char *page;
+	u64 ecap;
+	int rc;
 
 	if (!dev_iommu_ops(dev)->default_domain_ops->enforce_cache_coherency)
 		return false;
-	ecap = iommu_attribute(iommu, "intel-iommu", "ecap");
-	if (!ecap)
+	rc = iommu_intel_ecap(dev->iommu->iommu_dev, &ecap);
+	if (rc == -ENODEV)
 		return true;
-
-	page = kzalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!page)
-		return false;
-	if (ecap->show(iommu, ecap, page) <= 0 || kstrtou64(page, 16, &value))
-		value = 0;
-	kfree(page);
-	return value & BIT_ULL(7);
+	return !rc && ecap & BIT_ULL(7);
 }
 
 #define IOMMU_CAP_ENFORCE_CACHE_COHERENCY	((enum iommu_cap)~0)

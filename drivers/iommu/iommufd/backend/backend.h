@@ -43,12 +43,17 @@ struct iommu_backend_dirty {
  * struct iommu_backend_sharing - Whose page tables an IOMMU can walk
  * @iommu: The IOMMU, if it can walk those only that were made for itself; else
  *	NULL.
+ * @features: What page tables depend on, as bits that only the backend knows.
+ *	Whether the IOMMU snoops the caches of the CPU when it walks page tables
+ *	is one of them: an IOMMU that does not might read stale entries of page
+ *	tables that were made for one that does.
  *
  * IOMMUs for which all fields are the same can share page tables that are
  * within the limits of each, see iommu_backend_within().
  */
 struct iommu_backend_sharing {
 	const void *iommu;
+	u64 features;
 };
 
 typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
@@ -201,6 +206,20 @@ static inline int iommu_backend_sharing(const struct iommu_backend_ops *backend,
 {
 	*sharing = (struct iommu_backend_sharing) {};
 	return backend->sharing ? backend->sharing(dev, sharing) : 0;
+}
+
+/**
+ * iommu_backend_can_share() - Tell whether IOMMUs can share page tables
+ * @a: What is known of one.
+ * @b: What is known of the other; both have the same backend.
+ *
+ * Return: whether they can, if the page table is within the limits of both.
+ */
+static inline bool
+iommu_backend_can_share(const struct iommu_backend_sharing *a,
+			const struct iommu_backend_sharing *b)
+{
+	return a->iommu == b->iommu && a->features == b->features;
 }
 
 /**

@@ -27,19 +27,40 @@ static bool generic_enforces_coherency(struct device *dev)
 }
 
 /*
+ * What decides how the page tables of Intel's IOMMU are made.  When the IOMMU
+ * walks them it snoops the caches of the CPU if it has ECAP_C, or, in scalable
+ * mode, ECAP_SMPWC.  Else the driver flushes the caches as it fills page
+ * tables, but up to 6.12 not those that were filled before such an IOMMU shares
+ * them.  Whether a CPU's entry is seen must not depend on who came first.
+ */
+#define ECAP_C		BIT_ULL(0)	/* page walk coherency */
+#define ECAP_SMTS	BIT_ULL(43)	/* scalable mode */
+#define ECAP_SLTS	BIT_ULL(46)	/* second-level translation there */
+#define ECAP_FLTS	BIT_ULL(47)	/* first-level translation there */
+#define ECAP_SMPWC	BIT_ULL(48)	/* page walk coherency there */
+#define ECAP_PAGE_TABLES (ECAP_C | ECAP_SMTS | ECAP_SLTS | ECAP_FLTS | \
+			  ECAP_SMPWC)
+
+/*
  * Domains of Intel's and AMD's driver can be attached to devices behind several
  * of their IOMMUs.  Those of Arm's SMMUs and of virtio cannot, and other drivers
- * are not known to.
+ * are not known to.  AMD's IOMMUs always snoop when they walk page tables.
  */
 static int generic_sharing(struct device *dev,
 			   struct iommu_backend_sharing *sharing)
 {
 	struct iommu_device *iommu = dev->iommu->iommu_dev;
+	u64 ecap;
+	int rc;
 
-	if (!iommu_attribute(iommu->dev, "intel-iommu", "cap") &&
-	    !iommu_attribute(iommu->dev, "amd-iommu", "cap"))
+	if (iommu_attribute(iommu->dev, "amd-iommu", "cap"))
+		return 0;
+	rc = iommu_intel_ecap(iommu, &ecap);
+	if (!rc)
+		sharing->features = ecap & ECAP_PAGE_TABLES;
+	else
 		sharing->iommu = iommu;
-	return 0;
+	return rc == -ENOMEM ? rc : 0;
 }
 
 static bool generic_msi_isolated(struct iommu_group *group)

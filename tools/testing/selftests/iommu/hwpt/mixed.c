@@ -149,6 +149,7 @@ TEST_F(mixed, devices_with_different_msi_windows_do_not)
 
 #define SNOOP	MOCK_FLAGS_DEVICE_SNOOP
 #define APART	MOCK_FLAGS_DEVICE_OTHER_IOMMU
+#define STALE	MOCK_FLAGS_DEVICE_INCOHERENT_WALK
 
 /*
  * Devices of two kinds have page tables of their own, in either order, and one
@@ -204,6 +205,11 @@ TEST_F(mixed, a_snooping_page_table_is_for_those_that_can_snoop)
 TEST_F(mixed, an_iommu_that_cannot_share_page_tables)
 {
 	expect_apart(_metadata, self, 0, APART);
+}
+
+TEST_F(mixed, an_iommu_that_does_not_snoop_page_walks)
+{
+	expect_apart(_metadata, self, 0, STALE);
 }
 
 /* What the IOMMU driver says when the comparison has not seen it coming */
