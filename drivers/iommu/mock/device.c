@@ -13,6 +13,7 @@
 
 #include <uapi/linux/iommufd.h>
 
+#include "../iommufd/backend/map.h"
 #include "device.h"
 #include "domain.h"
 #include "iommufd_test.h"
@@ -431,6 +432,8 @@ int mock_bus_init(void)
 	rc = iommu_backend_register(&mock_backend);
 	if (rc)
 		bus_unregister(&mock_bus);
+	else if (mock_aligned_flush)
+		iommu_backend_flush_aligned(true);
 	return rc;
 }
 
@@ -442,6 +445,8 @@ int mock_bus_init(void)
 void mock_bus_exit(void)
 {
 	iommu_backend_unregister(&mock_backend);
+	if (mock_aligned_flush)
+		iommu_backend_flush_aligned(false);
 	bus_unregister(&mock_bus);
 	ida_destroy(&mock_ids);
 }

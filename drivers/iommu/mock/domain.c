@@ -8,6 +8,8 @@
  * of 6.1 cannot do; a domain freed with mappings or devices; a range made
  * visible to devices that is not mapped.
  */
+#include <linux/align.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
@@ -37,6 +39,10 @@ MODULE_PARM_DESC(largest_unmap, "Most bytes that one call was to unmap so far");
 static uint flushes;
 module_param(flushes, uint, 0644);
 MODULE_PARM_DESC(flushes, "Number of flushes so far");
+
+bool mock_aligned_flush;
+module_param_named(aligned_flush, mock_aligned_flush, bool, 0444);
+MODULE_PARM_DESC(aligned_flush, "Flush aligned ranges only, as Intel's driver of 6.1 does at the first level (default: false)");
 
 /* Number of bits for the protection, IOMMU_READ to IOMMU_PRIV */
 #define MOCK_PTE_PROT	6
@@ -215,12 +221,18 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 				      (iova + done) / MOCK_PAGE_SIZE)))
 			break;
 	}
+	iommu_iotlb_gather_add_page(domain, gather, iova, size);
 	return done;
 }
 
+/* With aligned_flush, the IOTLB would keep what comes after the aligned range. */
 static void mock_iotlb_sync(struct iommu_domain *domain,
 			    struct iommu_iotlb_gather *gather)
 {
+	unsigned long size = roundup_pow_of_two(gather->end - gather->start + 1);
+
+	WARN_ON(mock_aligned_flush &&
+		gather->end - ALIGN_DOWN(gather->start, size) >= size);
 	WRITE_ONCE(flushes, READ_ONCE(flushes) + 1);
 }
 

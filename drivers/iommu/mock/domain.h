@@ -53,6 +53,8 @@ static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
 	return container_of(domain, struct mock_domain, domain);
 }
 
+extern bool mock_aligned_flush;
+
 struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
 				      u32 pagetable_type);
 void mock_domain_free(struct mock_domain *mock);

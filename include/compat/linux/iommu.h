@@ -48,19 +48,19 @@ iommu_attribute(struct device *iommu, const char *group, const char *name)
  * The extended capabilities of Intel's IOMMUs, a register that is
  * intel-iommu/ecap in sysfs.  Returns 0, -ENODEV for IOMMUs of others, -ENOMEM.
  */
-static inline int iommu_intel_ecap(struct iommu_device *iommu, u64 *value)
+static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
 {
 	struct device_attribute *ecap;
 	char *page;
 	int rc;
 
-	ecap = iommu_attribute(iommu->dev, "intel-iommu", "ecap");
+	ecap = iommu_attribute(iommu, "intel-iommu", "ecap");
 	if (!ecap)
 		return -ENODEV;
 	page = kzalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	rc = ecap->show(iommu->dev, ecap, page) > 0 ?
+	rc = ecap->show(iommu, ecap, page) > 0 ?
 		     kstrtou64(page, 16, value) : -ENODEV;
 	kfree(page);
 	return rc;
@@ -81,7 +81,7 @@ static inline bool compat_device_can_snoop(struct device *dev)
 
 	if (!dev_iommu_ops(dev)->default_domain_ops->enforce_cache_coherency)
 		return false;
-	rc = iommu_intel_ecap(dev->iommu->iommu_dev, &ecap);
+	rc = iommu_intel_ecap(dev->iommu->iommu_dev->dev, &ecap);
 	if (rc == -ENODEV)
 		return true;
 	return !rc && ecap & BIT_ULL(7);
@@ -336,6 +336,47 @@ static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 }
 
 static inline u8 iommu_pasid_bits(struct device *dev)
+{
+	return 0;
+}
+#endif
+
+/*
+ * Whether the IOMMU driver can only flush ranges that begin at a multiple of
+ * their length rounded up to a power of two: of other ranges, Intel's driver of
+ * 6.1 leaves the end in the IOTLB when the domain is for first-level
+ * translation.  6.12's driver flushes all of any range.  This is inside the
+ * driver, so no header shows it.
+ *
+ * Which level a domain is for is private to the driver.  But a domain that is
+ * not for the DMA API is for the first level only if all IOMMUs of the host are
+ * in scalable mode (bit 43 of the extended capabilities) and have the first
+ * level (bit 47), and one of them does not have the second (bit 46).  So the
+ * answer is 1 if there is that one.  Returns 0, 1, or -ENOMEM.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+static inline int compat_has_first_level_only(struct device *iommu, void *unused)
+{
+	u64 ecap;
+	int rc = iommu_intel_ecap(iommu, &ecap);
+
+	if (rc)
+		return rc == -ENOMEM ? rc : 0;
+	return ecap & BIT_ULL(43) && ecap & BIT_ULL(47) &&
+	       !(ecap & BIT_ULL(46));
+}
+
+static inline int iommu_flushes_aligned_only(struct device *dev)
+{
+	struct device *iommu = dev->iommu->iommu_dev->dev;
+
+	if (!iommu)
+		return 0;
+	return class_for_each_device(iommu->class, NULL, NULL,
+				     compat_has_first_level_only);
+}
+#else
+static inline int iommu_flushes_aligned_only(struct device *dev)
 {
 	return 0;
 }

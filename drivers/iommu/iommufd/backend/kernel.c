@@ -10,11 +10,14 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
 #include "kernel.h"
+#include "map.h"
 
 static bool generic_is_coherent(struct device *dev)
 {
@@ -55,7 +58,7 @@ static int generic_sharing(struct device *dev,
 
 	if (iommu_attribute(iommu->dev, "amd-iommu", "cap"))
 		return 0;
-	rc = iommu_intel_ecap(iommu, &ecap);
+	rc = iommu_intel_ecap(iommu->dev, &ecap);
 	if (!rc)
 		sharing->features = ecap & ECAP_PAGE_TABLES;
 	else
@@ -108,12 +111,39 @@ static void generic_release(struct iommu_group *group)
 	iommu_group_release_dma_owner(group);
 }
 
+/*
+ * If the domains of this host can be flushed in aligned ranges only, see to it.
+ * IOMMUs do not come and go, but it is only known when there is a device.
+ */
+static int limit_flushes(struct device *dev)
+{
+	static DEFINE_MUTEX(lock);
+	static bool limited;
+	int rc = 0;
+
+	mutex_lock(&lock);
+	if (!limited) {
+		rc = iommu_flushes_aligned_only(dev);
+		if (rc > 0) {
+			iommu_backend_flush_aligned(true);
+			limited = true;
+		}
+	}
+	mutex_unlock(&lock);
+	return min(rc, 0);
+}
+
 static struct iommu_domain *
 generic_domain_alloc(struct device *dev, u32 flags,
 		     const struct iommu_backend_data *data)
 {
+	int rc;
+
 	if (flags || data)
 		return ERR_PTR(-EOPNOTSUPP);
+	rc = limit_flushes(dev);
+	if (rc)
+		return ERR_PTR(rc);
 	return iommu_paging_domain_alloc(dev);
 }
 

@@ -5,6 +5,7 @@
 #include <linux/bits.h>
 #include <linux/bitops.h>
 #include <linux/export.h>
+#include <linux/jump_label.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
@@ -19,6 +20,9 @@
 
 unsigned long iommu_step_bytes = IOMMU_STEP_BYTES;
 EXPORT_SYMBOL_NS_GPL(iommu_step_bytes, "IOMMUFD_TEST");
+
+/* On for as long as there is a reason, see iommu_backend_flush_aligned(). */
+static DEFINE_STATIC_KEY_FALSE(flush_aligned);
 
 /*
  * Returns how many bytes at @iova an IOMMU driver can be asked to map to @phys
@@ -271,6 +275,36 @@ static noinline size_t unmap_steps(struct iommu_domain *domain,
 	return done;
 }
 
+/*
+ * Returns how many bytes of a step of iommu_backend_unmap() can be flushed at
+ * once where flushes are aligned: @iova is a multiple of that, rounded up to a
+ * power of two.  It is a multiple of the pages that the step is made of.
+ */
+static size_t aligned_step(unsigned long iova, size_t step)
+{
+	return iova ? min(step, BIT(__ffs(iova))) : step;
+}
+
+/**
+ * iommu_backend_flush_aligned() - Have unmaps only flush where it is aligned
+ * @enable: Whether there is one more reason for that, or one less.
+ *
+ * Each flush of iommu_backend_unmap() then begins at a multiple of its length
+ * rounded up to a power of two, for all domains: IOMMU drivers that need it do
+ * for all IOMMUs of a host.  Where there is no reason, it costs no more than a
+ * no-op.  The flushes of a range of n pages are at most log2(n) + 1.
+ *
+ * Context: Process context.
+ */
+void iommu_backend_flush_aligned(bool enable)
+{
+	if (enable)
+		static_branch_inc(&flush_aligned);
+	else
+		static_branch_dec(&flush_aligned);
+}
+EXPORT_SYMBOL_NS_GPL(iommu_backend_flush_aligned, "IOMMUFD_TEST");
+
 /**
  * iommu_backend_unmap() - Take a range out of a domain, and flush it
  * @domain: The domain.
@@ -305,6 +339,8 @@ void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,
 				 &pgsize);
 		if (WARN_ON_ONCE(!step))
 			return;
+		if (static_branch_unlikely(&flush_aligned))
+			step = aligned_step(iova, step);
 		if (step > limit) {
 			step = unmap_steps(domain, iova, step, pgsize, limit);
 			WARN_ON_ONCE(step > length);

@@ -20,6 +20,7 @@
  */
 extern unsigned long iommu_step_bytes;
 
+void iommu_backend_flush_aligned(bool enable);
 int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
 		      phys_addr_t phys, size_t length, int prot, bool finish);
 int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
