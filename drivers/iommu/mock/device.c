@@ -58,7 +58,7 @@ static struct mock_device *mock_group_to_device(struct iommu_group *group)
 
 static bool mock_is_coherent(struct device *dev)
 {
-	return true;
+	return !(to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_INCOHERENT);
 }
 
 static bool mock_enforces_coherency(struct device *dev)
@@ -109,6 +109,8 @@ static int mock_claim(struct iommu_group *group, void *owner)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
+	if (mdev->flags & MOCK_FLAGS_DEVICE_ALIAS)
+		return -EOPNOTSUPP;
 	if (WARN_ON(mdev->owner))
 		return -EPERM;
 	mdev->owner = owner;
@@ -215,10 +217,11 @@ static int mock_map_msi(struct iommu_domain *domain, phys_addr_t iova)
 }
 
 /*
- * Answers as IOMMU drivers of 6.1 do: Intel's when the domain snoops, and that
- * of Arm's SMMUv3, which logs a line each time, when the IOMMU is another one.
- * They do not notice when doorbells would be mapped where the group has not
- * reserved a window, nor when the IOMMU may read stale page tables.
+ * Answers as IOMMU drivers of 6.1 do: Intel's when the domain snoops or is too
+ * wide, and that of Arm's SMMUv3, which logs a line each time, when the IOMMU is
+ * another one.  They do not notice when doorbells would be mapped where the
+ * group has not reserved a window, when the IOMMU may read stale page tables,
+ * nor when it has no huge pages.
  */
 static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 {
@@ -226,6 +229,8 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 
 	if (mock->snoop && !(mdev->flags & MOCK_FLAGS_DEVICE_SNOOP))
 		return -EOPNOTSUPP;
+	if (mock->domain.geometry.aperture_end > mock_aperture_last(mdev->flags))
+		return -EFAULT;
 	if (different & MOCK_FLAGS_DEVICE_OTHER_IOMMU) {
 		dev_err(&mdev->dev, "cannot attach to another IOMMU's domain\n");
 		return -ENXIO;
@@ -234,6 +239,7 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 		return -EINVAL;
 	WARN_ON(mock->msi_window != mock_msi_window(mdev));
 	WARN_ON(different & MOCK_FLAGS_DEVICE_INCOHERENT_WALK);
+	WARN_ON(mock->domain.pgsize_bitmap & ~mock_page_sizes(mdev->flags));
 	return 0;
 }
 

@@ -18,7 +18,11 @@ struct mock_domain;
 				 MOCK_FLAGS_DEVICE_OTHER_SW_MSI | \
 				 MOCK_FLAGS_DEVICE_SNOOP | \
 				 MOCK_FLAGS_DEVICE_OTHER_IOMMU | \
-				 MOCK_FLAGS_DEVICE_INCOHERENT_WALK)
+				 MOCK_FLAGS_DEVICE_INCOHERENT_WALK | \
+				 MOCK_FLAGS_DEVICE_INCOHERENT | \
+				 MOCK_FLAGS_DEVICE_SMALL_PAGES | \
+				 MOCK_FLAGS_DEVICE_39_BITS | \
+				 MOCK_FLAGS_DEVICE_ALIAS)
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own

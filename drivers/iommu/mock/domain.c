@@ -86,10 +86,14 @@ static void *mock_seen_pte(struct mock_domain *mock, unsigned long iova)
 		       mock_load_pte(mock, iova) : NULL;
 }
 
-static bool mock_in_aperture(unsigned long iova, size_t size)
+static bool mock_in_aperture(struct mock_domain *mock, unsigned long iova,
+			     size_t size)
 {
-	return iova >= MOCK_APERTURE_START && iova <= MOCK_APERTURE_LAST &&
-	       size - 1 <= MOCK_APERTURE_LAST - iova;
+	struct iommu_domain_geometry *geometry = &mock->domain.geometry;
+
+	return iova >= geometry->aperture_start &&
+	       iova <= geometry->aperture_end &&
+	       size - 1 <= geometry->aperture_end - iova;
 }
 
 static void mock_erase(struct mock_domain *mock, unsigned long iova,
@@ -150,7 +154,8 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 
 	WRITE_ONCE(maps, READ_ONCE(maps) + 1);
 	mock_kill();
-	if (WARN_ON(!mock_in_aperture(iova, pgsize * pgcount)) ||
+	if (WARN_ON(!mock_in_aperture(mock, iova, pgsize * pgcount)) ||
+	    WARN_ON(!(pgsize & domain->pgsize_bitmap)) ||
 	    WARN_ON((iova | phys) & (pgsize - 1)) ||
 	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))) ||
 	    WARN_ON(prot >> MOCK_PTE_PROT) ||
@@ -311,9 +316,9 @@ struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
 	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);
 	mock->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	mock->domain.ops = mock_choose_ops();
-	mock->domain.pgsize_bitmap = MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
+	mock->domain.pgsize_bitmap = mock_page_sizes(device_flags);
 	mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
-	mock->domain.geometry.aperture_end = MOCK_APERTURE_LAST;
+	mock->domain.geometry.aperture_end = mock_aperture_last(device_flags);
 	mock->domain.geometry.force_aperture = true;
 	return mock;
 }

@@ -5,6 +5,8 @@
 #include <linux/iommu.h>
 #include <linux/xarray.h>
 
+#include "iommufd_test.h"
+
 struct iommu_backend_dirty;
 
 /* Marks of an entry of mock_domain::ptes */
@@ -51,6 +53,34 @@ struct mock_domain {
 static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
 {
 	return container_of(domain, struct mock_domain, domain);
+}
+
+/**
+ * mock_page_sizes() - The page sizes of the IOMMU of a device
+ * @device_flags: MOCK_FLAGS_DEVICE_* of the device.
+ *
+ * Context: Any.
+ *
+ * Return: A bit for each.
+ */
+static inline unsigned long mock_page_sizes(u32 device_flags)
+{
+	return device_flags & MOCK_FLAGS_DEVICE_SMALL_PAGES ?
+		       MOCK_PAGE_SIZE : MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
+}
+
+/**
+ * mock_aperture_last() - The last IOVA of the IOMMU of a device
+ * @device_flags: MOCK_FLAGS_DEVICE_* of the device.
+ *
+ * Context: Any.
+ *
+ * Return: The IOVA.
+ */
+static inline dma_addr_t mock_aperture_last(u32 device_flags)
+{
+	return device_flags & MOCK_FLAGS_DEVICE_39_BITS ?
+		       MOCK_APERTURE_LAST_39 : MOCK_APERTURE_LAST;
 }
 
 extern bool mock_aligned_flush;

@@ -99,7 +99,17 @@ enum {
 	MOCK_FLAGS_DEVICE_OTHER_IOMMU = 1 << 20,
 	/* An IOMMU that does not snoop when it walks page tables */
 	MOCK_FLAGS_DEVICE_INCOHERENT_WALK = 1 << 21,
+	/* DMA of the device is not coherent with the CPU's caches */
+	MOCK_FLAGS_DEVICE_INCOHERENT = 1 << 22,
+	/* An IOMMU without huge pages */
+	MOCK_FLAGS_DEVICE_SMALL_PAGES = 1 << 23,
+	/* An IOMMU whose aperture ends with MOCK_APERTURE_LAST_39 */
+	MOCK_FLAGS_DEVICE_39_BITS = 1 << 24,
+	/* DMA bears the ID of another device, and the kernel forgets that */
+	MOCK_FLAGS_DEVICE_ALIAS = 1 << 25,
 };
+
+#define MOCK_APERTURE_LAST_39	((1ULL << 39) - 1)
 
 /* First IOVA of windows for MSI doorbells, and their number of bytes */
 #define MOCK_MSI_WINDOW		0x8000000UL

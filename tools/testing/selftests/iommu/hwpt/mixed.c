@@ -212,6 +212,156 @@ TEST_F(mixed, an_iommu_that_does_not_snoop_page_walks)
 	expect_apart(_metadata, self, 0, STALE);
 }
 
+#define SMALL	MOCK_FLAGS_DEVICE_SMALL_PAGES
+#define WIDE	MOCK_FLAGS_DEVICE_39_BITS
+
+/* What an IOAS can do with its devices */
+struct ability {
+	__u64 last;		/* IOVA */
+	__u64 page_sizes;
+	int snoops;
+};
+
+static struct ability ability(struct __test_metadata *_metadata, int fd,
+			      __u32 ioas_id)
+{
+	struct iommu_vfio_ioas vfio = {
+		.size = sizeof(vfio),
+		.ioas_id = ioas_id,
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+	struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
+	struct iommu_iova_range ranges[8];
+	__u32 n = ARRAY_LEN(ranges);
+	struct ability can;
+	__u64 alignment;
+
+	ASSERT_EQ(0, call(fd, IOMMU_VFIO_IOAS, &vfio));
+	ASSERT_EQ(0, call(fd, VFIO_IOMMU_GET_INFO, &info));
+	ASSERT_EQ(0, ioas_ranges(fd, ioas_id, ranges, &n, &alignment));
+	ASSERT_LT(0, n);
+	can.last = ranges[n - 1].last;
+	can.page_sizes = info.iova_pgsizes;
+	can.snoops = ioctl(fd, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU);
+	return can;
+}
+
+#define EXPECT_ABILITY(last_, sizes, snoops_)				\
+do {									\
+	struct ability _can = ability(_metadata, self->fd, self->ioas_id); \
+									\
+	EXPECT_EQ(last_, _can.last);					\
+	EXPECT_EQ(sizes, _can.page_sizes);				\
+	EXPECT_EQ(snoops_, _can.snoops);				\
+} while (0)
+
+#define BEST	EXPECT_ABILITY(MOCK_APERTURE_LAST_39, PAGE | MiB, 1)
+
+/*
+ * A is the better device, and B a lesser one.  They come in either order, and
+ * leave in either order, and then A is attached as if B had never been.
+ */
+static void leave_no_trace(struct __test_metadata *_metadata,
+			   struct _test_data_mixed *self, __u32 lesser,
+			   bool suits_a)
+{
+	struct mock_dev a, b = {};
+	int order;
+
+	for (order = 0; order < 4; order++) {
+		bool b_first = order & 1, b_leaves = order & 2;
+
+		if (b_first)
+			ASSERT_EQ(0, ATTACH(lesser, self->ioas_id, &b));
+		ASSERT_EQ(0, ATTACH(SNOOP | WIDE, self->ioas_id, &a));
+		if (!b_first) {
+			BEST;
+			ASSERT_EQ(0, ATTACH(lesser, self->ioas_id, &b));
+		}
+		EXPECT_EQ(b_first && suits_a, a.hwpt_id == b.hwpt_id);
+		EXPECT_ABILITY(lesser & WIDE ? MOCK_APERTURE_LAST_39 :
+					       MOCK_APERTURE_LAST,
+			       lesser & SMALL ? PAGE : PAGE | MiB,
+			       !!(lesser & SNOOP));
+		EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
+		EXPECT_EQ(0, CHECK_MAP(b.hwpt_id));
+
+		ASSERT_EQ(0, iommu_destroy(self->fd, b_leaves ? b.id : a.id));
+		EXPECT_EQ(0, CHECK_MAP(b_leaves ? a.hwpt_id : b.hwpt_id));
+		/* What A has by itself is its own again */
+		if (b_leaves && a.hwpt_id != b.hwpt_id)
+			BEST;
+		ASSERT_EQ(0, iommu_destroy(self->fd, b_leaves ? a.id : b.id));
+
+		ASSERT_EQ(0, ATTACH(SNOOP | WIDE, self->ioas_id, &a));
+		BEST;
+		EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
+		ASSERT_EQ(0, iommu_destroy(self->fd, a.id));
+	}
+}
+
+TEST_F(mixed, one_that_cannot_snoop_leaves_no_trace)
+{
+	leave_no_trace(_metadata, self, WIDE, false);
+}
+
+TEST_F(mixed, one_with_less_iova_leaves_no_trace)
+{
+	leave_no_trace(_metadata, self, SNOOP, true);
+}
+
+TEST_F(mixed, one_without_huge_pages_leaves_no_trace)
+{
+	leave_no_trace(_metadata, self, SNOOP | WIDE | SMALL, true);
+}
+
+TEST_F(mixed, one_that_can_do_nothing_leaves_no_trace)
+{
+	leave_no_trace(_metadata, self, SMALL, false);
+}
+
+TEST_F(mixed, iova_that_a_lesser_iommu_does_not_have)
+{
+	const __u64 high = 1ULL << 38;
+	struct mock_dev a, b;
+	__u32 id;
+
+	ASSERT_EQ(0, ATTACH(WIDE, self->ioas_id, &a));
+	ASSERT_EQ(0, ALLOC(&a, self->other_id, &id));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, PAGE,
+			      high));
+	EXPECT_EQ(0, mock_check_map(self->fd, a.hwpt_id, self->memory, PAGE,
+				    high));
+	EXPECT_EQ(-EADDRINUSE, ATTACH(0, self->ioas_id, &b));
+	EXPECT_EQ(-EINVAL, ATTACH(0, a.hwpt_id, &b));
+	EXPECT_EQ(-EINVAL, ATTACH(0, id, &b));
+	EXPECT_EQ(1, mock_devices());
+	EXPECT_EQ(0, ATTACH(0, self->other_id, &b));
+	EXPECT_EQ(-EADDRINUSE, REPLACE(&b, self->ioas_id));
+	EXPECT_EQ(-EINVAL, REPLACE(&b, a.hwpt_id));
+	EXPECT_EQ(-EINVAL, REPLACE(&b, id));
+	EXPECT_EQ(0, mock_check_map(self->fd, b.hwpt_id, self->memory + PAGE,
+				    PAGE, AT));
+	EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas_id, high, PAGE));
+	EXPECT_EQ(0, REPLACE(&b, self->ioas_id));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, self->memory,
+				    PAGE, high));
+}
+
+TEST_F(mixed, devices_that_cannot_be_bound)
+{
+	struct mock_dev dev;
+
+	EXPECT_EQ(-EINVAL, ATTACH(MOCK_FLAGS_DEVICE_INCOHERENT, self->ioas_id,
+				  &dev));
+	EXPECT_EQ(-EOPNOTSUPP, ATTACH(MOCK_FLAGS_DEVICE_ALIAS, self->ioas_id,
+				      &dev));
+	EXPECT_EQ(0, mock_devices());
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, ATTACH(0, self->ioas_id, &dev));
+	EXPECT_EQ(0, CHECK_MAP(dev.hwpt_id));
+}
+
 /* What the IOMMU driver says when the comparison has not seen it coming */
 
 static int fail_next(int errno_)
