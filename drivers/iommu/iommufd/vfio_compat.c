@@ -202,6 +202,15 @@ static int found_mapping(unsigned long start, unsigned long last, void *arg)
 	return -EEXIST;
 }
 
+/* Is something mapped in part of a range? */
+static bool in_use(struct io_pagetable *iopt, unsigned long start,
+		   unsigned long last)
+{
+	int rc = iopt_walk_mappings(iopt, start, last, found_mapping, NULL);
+
+	return rc == -EEXIST || rc == -ENOENT;
+}
+
 static int vfio_map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  const struct vfio_iommu_type1_dma_map *cmd, int prot)
 {
@@ -221,8 +230,7 @@ static int vfio_map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	 * For a range that is both reserved and in use, type1 returns -EEXIST.
 	 */
 	if (rc == -EINVAL &&
-	    iopt_walk_mappings(&ioas->iopt, iova, iova + cmd->size - 1,
-			       found_mapping, NULL))
+	    in_use(&ioas->iopt, iova, iova + cmd->size - 1))
 		rc = -EEXIST;
 	up_read(&ioas->vfio_lock);
 	trace_iommufd_map(ioas->obj.id, cmd->iova, cmd->size, rc);

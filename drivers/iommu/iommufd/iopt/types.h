@@ -85,8 +85,8 @@ struct iopt_stats {
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.
  * @accesses: struct iopt_access: the accesses that pin.
- * @iova_lock: Guards the trees and the fields after it.  Never held for writing
- *	while user memory is accessed.
+ * @iova_lock: Guards the trees and the fields after it.  Not held while user
+ *	memory is accessed.
  * @areas: struct iopt_area by IOVA.
  * @reserved: struct iopt_reserved by IOVA.  Reserved ranges may overlap each
  *	other, but no area overlaps one.

@@ -72,32 +72,41 @@ static bool straddles(struct io_pagetable *iopt, unsigned long start,
  * @iopt: The I/O page table.
  * @start: First byte.
  * @last: Last byte, inclusive.
- * @fn: Called for each mapping, in ascending order, also if it is not ready.
- *	May fault in user memory.  An error of @fn ends the walk.
+ * @fn: Called for each mapping, in ascending order, also if it is not ready,
+ *	without a lock.  May fault in user memory.  An error of @fn ends the
+ *	walk.
  * @arg: Argument of @fn.
+ *
+ * Other calls may map and unmap meanwhile.  Of a mapping that they make, @fn is
+ * called for what is in the range.
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *
  * Return: 0, -ENOENT, before @fn is called, when a mapping is only partly in
- * the range, or what @fn returns.
+ * the range, -EINTR when killed, or what @fn returns.
  */
 int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
 		       unsigned long last, iopt_range_fn fn, void *arg)
 {
+	unsigned long first, end;
 	struct iopt_range *node;
 	int rc = 0;
 
-	down_read(&iopt->iova_lock);
-	if (straddles(iopt, start, last)) {
+	if (down_read_killable(&iopt->iova_lock))
+		return -EINTR;
+	if (straddles(iopt, start, last))
 		rc = -ENOENT;
-		goto out_unlock;
+	while (!rc && (node = iopt_ranges_first(&iopt->areas, start, last))) {
+		first = max(node->start, start);
+		end = min(node->last, last);
+		up_read(&iopt->iova_lock);
+		rc = fn(first, end, arg);
+		if (rc || end == last)
+			return rc;
+		start = end + 1;
+		if (down_read_killable(&iopt->iova_lock))
+			return -EINTR;
 	}
-	for (node = iopt_ranges_first(&iopt->areas, start, last);
-	     node && !rc; node = iopt_range_next(node, last)) {
-		rc = fn(node->start, node->last, arg);
-		cond_resched();
-	}
-out_unlock:
 	up_read(&iopt->iova_lock);
 	return rc;
 }

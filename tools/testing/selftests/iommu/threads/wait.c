@@ -312,6 +312,64 @@ TEST_F(map, goes_on_while_ranges_are_told)
 	EXPECT_EQ(0, memcmp(late, &now, sizeof(now)));
 }
 
+static int set_vfio_ioas(struct context *c)
+{
+	struct iommu_vfio_ioas set = {
+		.size = sizeof(set),
+		.ioas_id = c->ioas_id,
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+
+	return call(c->fd, IOMMU_VFIO_IOAS, &set);
+}
+
+static int dirty_pages(struct context *c, __u32 flags, void *bitmap)
+{
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap head;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} arg = {
+		.head.argsz = sizeof(arg),
+		.head.flags = flags,
+		.get.iova = SECOND,
+		.get.size = N * PAGE,
+		.get.bitmap.pgsize = PAGE,
+		.get.bitmap.size = sizeof(__u64),
+		.get.bitmap.data = bitmap,
+	};
+
+	return call(c->fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+}
+
+/* Nor does VFIO_IOMMU_DIRTY_PAGES that waits for the memory of its bitmap. */
+static int dirty_late(struct context *c)
+{
+	return dirty_pages(c, VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
+			   c->fault.page);
+}
+
+TEST_F(map, goes_on_while_dirty_pages_are_told)
+{
+	static const char empty[PAGE];
+	struct context *c = &self->context;
+	__u64 *late = anon(PAGE);
+	struct call dirty;
+
+	ASSERT_NE(NULL, late);
+	ASSERT_EQ(0, set_vfio_ioas(c));
+	ASSERT_EQ(0, dirty_pages(c, VFIO_IOMMU_DIRTY_PAGES_FLAG_START, NULL));
+	ASSERT_EQ(0, userfault_start(&c->fault, late,
+				     UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, call_start(&dirty, c, dirty_late));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+	EXPECT_EQ(0, map_first(c));
+	EXPECT_EQ(0, unmap_both(c));
+	EXPECT_FALSE(dirty.done);
+	ASSERT_EQ(0, userfault_end(&c->fault, empty));
+	EXPECT_EQ(0, call_end(&dirty));
+	EXPECT_EQ((1ULL << N) - 1, *late);
+}
+
 /* UNMAP that waits for a software device, which waits for memory */
 
 FIXTURE(unmap)
@@ -456,16 +514,11 @@ static int cut(struct context *c)
 TEST_F(unmap, that_cuts_and_is_killed_changes_nothing)
 {
 	struct context *c = &self->context;
-	struct iommu_vfio_ioas set = {
-		.size = sizeof(set),
-		.ioas_id = c->ioas_id,
-		.op = IOMMU_VFIO_IOAS_SET,
-	};
 	pid_t child;
 
 	if (UNTESTABLE)
 		SKIP(return, WHY);
-	ASSERT_EQ(0, call(c->fd, IOMMU_VFIO_IOAS, &set));
+	ASSERT_EQ(0, set_vfio_ioas(c));
 	ASSERT_EQ(0, call(c->fd, VFIO_SET_IOMMU, (void *)VFIO_TYPE1_IOMMU));
 	child = in_child(cut, c);
 	ASSERT_LT(0, child);
