@@ -266,7 +266,7 @@ err_unclaim:
  *
  * Return: 0; -EFAULT; -EINVAL if the argument is wrong, if the file is bound,
  * or if another file of the device is; -ENODEV when the device is being
- * removed; -EBADF if @arg names no open file; or an errno of
+ * removed; -EBADF if @arg names no open file; -EINTR when killed; or an errno of
  * iommufd_device_bind() or of the driver.
  */
 int vfio_cdev_bind(struct vfio_cdev_file *df,
@@ -288,7 +288,8 @@ int vfio_cdev_bind(struct vfio_cdev_file *df,
 	if (bind.argsz < minsz || bind.flags || bind.iommufd < 0)
 		return -EINVAL;
 
-	mutex_lock(&df->lock);
+	if (mutex_lock_killable(&df->lock))
+		return -EINTR;
 	rc = vfio_cdev_bind_locked(df, bind.iommufd, &devid, &arg->out_devid);
 	trace_vfio_cdev_bind(kbasename(df->cdev->path), rc ? 0 : devid, rc);
 	mutex_unlock(&df->lock);
@@ -324,8 +325,8 @@ static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 *pt_id,
  *
  * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
  *
- * Return: 0; -EFAULT; -EINVAL if the argument is wrong; or an errno of
- * iommufd_device_attach() or iommufd_device_replace().
+ * Return: 0; -EFAULT; -EINVAL if the argument is wrong; -EINTR when killed; or
+ * an errno of iommufd_device_attach() or iommufd_device_replace().
  */
 int vfio_cdev_attach(struct vfio_cdev_file *df,
 		     struct vfio_device_attach_iommufd_pt __user *arg)
@@ -350,7 +351,8 @@ int vfio_cdev_attach(struct vfio_cdev_file *df,
 		return -EFAULT;
 
 	pt_id = attach.pt_id;
-	mutex_lock(&df->lock);
+	if (mutex_lock_killable(&df->lock))
+		return -EINTR;
 	rc = vfio_cdev_attach_locked(df, &pt_id, &arg->pt_id);
 	trace_vfio_cdev_attach(kbasename(df->cdev->path),
 			       rc ? attach.pt_id : pt_id, rc);
@@ -366,7 +368,7 @@ int vfio_cdev_attach(struct vfio_cdev_file *df,
  * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
  *
  * Return: 0, also if the device is not attached; -EFAULT; -EINVAL if the
- * argument is wrong.
+ * argument is wrong; -EINTR when killed.
  */
 int vfio_cdev_detach(struct vfio_cdev_file *df,
 		     struct vfio_device_detach_iommufd_pt __user *arg)
@@ -380,7 +382,8 @@ int vfio_cdev_detach(struct vfio_cdev_file *df,
 	if (detach.argsz < minsz || detach.flags)
 		return -EINVAL;
 
-	mutex_lock(&df->lock);
+	if (mutex_lock_killable(&df->lock))
+		return -EINTR;
 	vfio_cdev_detach_pt(df);
 	mutex_unlock(&df->lock);
 	return 0;

@@ -61,13 +61,18 @@ static int group_reserve(struct iommufd_device *idev, struct io_pagetable *iopt)
 	return rc;
 }
 
-static void group_detach_hwpt(struct iommufd_group *igroup,
-			      struct iommufd_hwpt *hwpt)
+/* Returns 0, or, if @killable, -EINTR when killed, with nothing changed. */
+static int group_detach_hwpt(struct iommufd_group *igroup,
+			     struct iommufd_hwpt *hwpt, bool killable)
 {
+	int rc = 0;
+
 	if (!igroup->blocked)
-		iopt_domain_detach(&hwpt->ioas->iopt, hwpt->backend,
-				   hwpt->domain, igroup->group);
-	igroup->blocked = false;
+		rc = iopt_domain_detach(&hwpt->ioas->iopt, hwpt->backend,
+					hwpt->domain, igroup->group, killable);
+	if (!rc)
+		igroup->blocked = false;
+	return rc;
 }
 
 /* Undo group_detach_hwpt() after a replace that has failed. */
@@ -77,7 +82,8 @@ static void group_reattach_hwpt(struct iommufd_device *idev,
 	struct iommufd_group *igroup = idev->igroup;
 
 	igroup->blocked = iopt_domain_attach(&hwpt->ioas->iopt, hwpt->backend,
-					     hwpt->domain, igroup->group);
+					     hwpt->domain, igroup->group,
+					     false);
 	if (igroup->blocked)
 		dev_err_ratelimited(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 }
@@ -180,6 +186,8 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		iommufd_object_put(&hwpt->obj);
 		if (!rc)
 			return hwpt;
+		if (rc == -EINTR)
+			return ERR_PTR(rc);
 		/* The next one may do, whatever the driver has against this. */
 	}
 	return NULL;
@@ -240,26 +248,42 @@ struct attach_target {
 };
 
 /*
- * Attach a group, whose reserved regions the IOAS has, without a domain, or
- * move it from @old at once.  The group is one more user of the page table that
- * is returned.
+ * Attach a group, whose reserved regions the IOAS has, and move it from @old if
+ * that is not NULL: at once, or by a detach.  The group is one more user of the
+ * page table that is returned.  On error it is as for group_move().
+ *
+ * As attaching it to @old again waits whatever becomes of the process, the lock
+ * comes before the detach.
  */
 static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
 					     struct attach_target *target,
-					     struct iommufd_hwpt *old)
+					     struct iommufd_hwpt *old,
+					     bool at_once)
 {
+	struct iommufd_hwpt *from = at_once ? old : NULL;
 	struct iommufd_ioas *ioas = target->ioas;
 	struct iommufd_hwpt *hwpt;
+	int rc;
 
-	mutex_lock(&ioas->hwpts_lock);
+	if (mutex_lock_killable(&ioas->hwpts_lock))
+		return ERR_PTR(-EINTR);
+	if (old && !at_once) {
+		rc = group_detach_hwpt(idev->igroup, old, true);
+		if (rc) {
+			mutex_unlock(&ioas->hwpts_lock);
+			return ERR_PTR(rc);
+		}
+	}
 	if (target->hwpt) {
-		hwpt = attach_to_named(idev, target->hwpt, old);
+		hwpt = attach_to_named(idev, target->hwpt, from);
 	} else {
-		hwpt = attach_to_existing(idev, ioas, old);
+		hwpt = attach_to_existing(idev, ioas, from);
 		if (!hwpt)
-			hwpt = attach_to_new(idev, ioas, old);
+			hwpt = attach_to_new(idev, ioas, from);
 	}
 	mutex_unlock(&ioas->hwpts_lock);
+	if (IS_ERR(hwpt) && old && !at_once)
+		group_reattach_hwpt(idev, old);
 	return hwpt;
 }
 
@@ -285,12 +309,8 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 			return rc;
 	}
 
-	if (old && !at_once)
-		group_detach_hwpt(igroup, old);
-	hwpt = attach_to_target(idev, target, at_once ? old : NULL);
+	hwpt = attach_to_target(idev, target, old, at_once);
 	if (IS_ERR(hwpt)) {
-		if (old && !at_once)
-			group_reattach_hwpt(idev, old);
 		if (reserve)
 			iopt_unreserve(&target->ioas->iopt, igroup);
 		return PTR_ERR(hwpt);
@@ -368,7 +388,10 @@ static int idev_attach(struct iommufd_device *idev, u32 *pt_id, bool replace)
 	if (rc)
 		goto out_put;
 
-	mutex_lock(&igroup->lock);
+	if (mutex_lock_killable(&igroup->lock)) {
+		rc = -EINTR;
+		goto out_put;
+	}
 	rc = idev_attach_locked(idev, &target, replace, &unused);
 	if (!rc)
 		*pt_id = igroup->hwpt->obj.id;
@@ -441,7 +464,7 @@ void iommufd_device_detach(struct iommufd_device *idev)
 		if (!--igroup->nattached) {
 			unused = igroup->hwpt;
 			igroup->hwpt = NULL;
-			group_detach_hwpt(igroup, unused);
+			group_detach_hwpt(igroup, unused, false);
 			iopt_unreserve(&unused->ioas->iopt, igroup);
 		}
 	}

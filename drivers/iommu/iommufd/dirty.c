@@ -96,9 +96,13 @@ int iommufd_hwpt_set_dirty_tracking(struct iommufd_ucmd *ucmd)
 	hwpt = get_tracking_hwpt(ucmd->ictx, cmd->hwpt_id);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
-	down_write(&hwpt->ioas->iopt.domains_lock);
+	if (down_write_killable(&hwpt->ioas->iopt.domains_lock)) {
+		rc = -EINTR;
+		goto out_put;
+	}
 	rc = set_tracking(hwpt, cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE);
 	up_write(&hwpt->ioas->iopt.domains_lock);
+out_put:
 	iommufd_object_put(&hwpt->obj);
 	return rc;
 }
@@ -191,7 +195,10 @@ int iommufd_hwpt_get_dirty_bitmap(struct iommufd_ucmd *ucmd)
 	read.hwpt = hwpt;
 	read.clear = !(cmd->flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR);
 	dirty.shift = ilog2(cmd->page_size);
-	down_read(&hwpt->ioas->iopt.domains_lock);
+	if (down_read_killable(&hwpt->ioas->iopt.domains_lock)) {
+		rc = -EINTR;
+		goto out_put;
+	}
 	if (hwpt->dirty_tracking)
 		rc = read_bitmap(&read, cmd->iova,
 				 cmd->length >> dirty.shift, cmd->data);

@@ -157,7 +157,7 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
  * Context: Process context, under iommufd_ioas::hwpts_lock.  May fault in
  * memory that is mapped.
  *
- * Return: 0, or, with the group where it was, what
+ * Return: 0, or, with the group where it was, -EINTR when killed, or what
  * iommu_backend_ops::finalize(), iommu_backend_attach() or
  * iommu_backend_replace(), or iopt_add_domain(), return.
  */
@@ -185,7 +185,7 @@ int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 					   hwpt->backend, old->domain,
 					   hwpt->domain, group);
 	return iopt_domain_attach(&hwpt->ioas->iopt, hwpt->backend,
-				  hwpt->domain, group);
+				  hwpt->domain, group, true);
 }
 
 /**
@@ -232,9 +232,13 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 		return hwpt;
 
 	/* The DMA of a group that is attached must not be interrupted. */
-	mutex_lock(&igroup->lock);
-	rc = hwpt_fill(hwpt, idev, igroup->hwpt ? NULL : igroup->group);
-	mutex_unlock(&igroup->lock);
+	if (mutex_lock_killable(&igroup->lock)) {
+		rc = -EINTR;
+	} else {
+		rc = hwpt_fill(hwpt, idev,
+			       igroup->hwpt ? NULL : igroup->group);
+		mutex_unlock(&igroup->lock);
+	}
 	if (rc) {
 		iommufd_hwpt_abort(idev->ictx, hwpt);
 		return ERR_PTR(rc);
@@ -256,11 +260,12 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 		return PTR_ERR(hwpt);
 	cmd->out_hwpt_id = hwpt->obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (!rc && mutex_lock_killable(&ioas->hwpts_lock))
+		rc = -EINTR;
 	if (rc) {
 		iommufd_hwpt_abort(ucmd->ictx, hwpt);
 		return rc;
 	}
-	mutex_lock(&ioas->hwpts_lock);
 	iommufd_hwpt_publish(ucmd->ictx, hwpt);
 	mutex_unlock(&ioas->hwpts_lock);
 	return 0;

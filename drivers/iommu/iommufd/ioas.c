@@ -90,7 +90,10 @@ int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd)
 	 * Writing to user memory may take long, so the lock is not held for
 	 * that.
 	 */
-	down_read(&ioas->iopt.iova_lock);
+	if (down_read_killable(&ioas->iopt.iova_lock)) {
+		iommufd_object_put(&ioas->obj);
+		return -EINTR;
+	}
 	count = iopt_usable_ranges(&ioas->iopt, NULL, 0);
 	capacity = min(count, cmd->num_iovas);
 	ranges = kvmalloc_array(capacity, sizeof(*ranges), GFP_KERNEL_ACCOUNT);

@@ -42,14 +42,15 @@ static bool pages_valid(u64 start, u64 size)
 
 /*
  * Tell whether DMA is coherent even if devices ask for it not to be; KVM relies
- * on it.
+ * on it.  Returns 1 or 0, or -EINTR when killed.
  */
-static bool vfio_ioas_coherent(struct iommufd_ioas *ioas)
+static int vfio_ioas_coherent(struct iommufd_ioas *ioas)
 {
 	struct iommufd_hwpt *hwpt;
 	bool coherent = true;
 
-	mutex_lock(&ioas->hwpts_lock);
+	if (mutex_lock_killable(&ioas->hwpts_lock))
+		return -EINTR;
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item)
 		if (iommufd_hwpt_filled(hwpt))
 			coherent = coherent && hwpt->coherent;
@@ -61,7 +62,7 @@ static bool vfio_ioas_coherent(struct iommufd_ioas *ioas)
 static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 {
 	struct iommufd_ioas *ioas;
-	bool coherent;
+	int coherent;
 
 	switch (arg) {
 	case VFIO_TYPE1_IOMMU:
@@ -130,7 +131,8 @@ static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
 	struct vfio_caps *caps;
 	u32 n;
 
-	down_read(&iopt->iova_lock);
+	if (down_read_killable(&iopt->iova_lock))
+		return ERR_PTR(-EINTR);
 	n = iopt_usable_ranges(iopt, NULL, 0);
 	*size = struct_size(caps, iova.iova_ranges, n);
 	caps = kvzalloc(*size, GFP_KERNEL_ACCOUNT);
@@ -140,7 +142,7 @@ static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
 	}
 	up_read(&iopt->iova_lock);
 	if (!caps)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 
 	caps->migration.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION;
 	caps->migration.header.version = 1;
@@ -169,7 +171,7 @@ static int vfio_get_info(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	struct vfio_iommu_type1_info info = {};
 	struct vfio_caps *caps;
 	size_t size;
-	int rc = 0;
+	int rc;
 
 	if (copy_from_user(&info, user, minsz))
 		return -EFAULT;
@@ -178,11 +180,13 @@ static int vfio_get_info(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (info.argsz >= capsz)
 		minsz = capsz;
 
-	caps = vfio_caps_alloc(&ioas->iopt, &size);
-	if (!caps)
-		return -ENOMEM;
 	info.flags = VFIO_IOMMU_INFO_PGSIZES | VFIO_IOMMU_INFO_CAPS;
-	info.iova_pgsizes = iopt_page_sizes(&ioas->iopt);
+	rc = iopt_page_sizes(&ioas->iopt, &info.iova_pgsizes);
+	if (rc)
+		return rc;
+	caps = vfio_caps_alloc(&ioas->iopt, &size);
+	if (IS_ERR(caps))
+		return PTR_ERR(caps);
 	if (info.argsz < sizeof(info) + size) {
 		info.argsz = sizeof(info) + size;
 	} else {

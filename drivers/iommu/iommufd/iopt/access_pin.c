@@ -98,7 +98,11 @@ static int parts_pin(struct list_head *parts, struct page **pages)
 		rc = iopt_slice_pin(&part->slice);
 		if (rc)
 			goto err_unpin;
-		iopt_slice_get_pages(&part->slice, pages);
+		rc = iopt_slice_get_pages(&part->slice, pages);
+		if (rc) {
+			iopt_slice_unpin(&part->slice);
+			goto err_unpin;
+		}
 		pages += iopt_slice_npages(&part->slice);
 		cond_resched();
 	}
@@ -186,7 +190,7 @@ static bool pin_publish(struct io_pagetable *iopt, struct iopt_access *access,
  *
  * Return: 0, -ENOENT when not all of the range is mapped, or is being unmapped,
  * -EPERM when a mapping does not permit @prot, -EINVAL when it is of MMIO,
- * -ENOMEM, or what iopt_slice_pin() returns.
+ * -ENOMEM, -EINTR when killed, or what iopt_slice_pin() returns.
  */
 int iopt_access_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
 			  unsigned long start, unsigned long last, int prot,
@@ -251,7 +255,7 @@ void iopt_access_unpin_pages(struct iopt_access *access, unsigned long start,
  *
  * Return: 0, or, with nothing copied: -ENOENT when not all of the range is
  * mapped, or is being unmapped, -EPERM when a mapping does not permit it,
- * -EINVAL when it is of MMIO; or, maybe with some copied, what iopt_slice_rw()
+ * -EINVAL when it is of MMIO, -EINTR when killed; or, maybe with some copied, what iopt_slice_rw()
  * returns.
  */
 int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,

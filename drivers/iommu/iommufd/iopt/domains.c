@@ -161,8 +161,12 @@ int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 	 * With the domains locked for writing no area comes or goes, so the
 	 * IOVA lock can be dropped before user memory is touched.
 	 */
-	down_write(&iopt->domains_lock);
-	down_write(&iopt->iova_lock);
+	if (down_write_killable(&iopt->domains_lock))
+		return -EINTR;
+	if (down_write_killable(&iopt->iova_lock)) {
+		up_write(&iopt->domains_lock);
+		return -EINTR;
+	}
 	rc = check_alignment(iopt, domain_alignment(domain));
 	if (!rc)
 		rc = reserve_outside_aperture(iopt, domain);
@@ -226,31 +230,55 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 	up_write(&iopt->domains_lock);
 }
 
+static int lock_for_attach(struct io_pagetable *iopt, bool killable)
+{
+	if (!killable) {
+		down_write(&iopt->domains_lock);
+		mutex_lock(&iopt->mmios->lock);
+		return 0;
+	}
+	if (down_write_killable(&iopt->domains_lock))
+		return -EINTR;
+	if (mutex_lock_killable(&iopt->mmios->lock)) {
+		up_write(&iopt->domains_lock);
+		return -EINTR;
+	}
+	return 0;
+}
+
+static void unlock_for_attach(struct io_pagetable *iopt)
+{
+	mutex_unlock(&iopt->mmios->lock);
+	up_write(&iopt->domains_lock);
+}
+
 /**
  * iopt_domain_attach() - Let a group do DMA through a domain that is filled
  * @iopt: The I/O page table.
  * @backend: The backend of @domain and @group.
  * @domain: One of its domains.
  * @group: The group, claimed, without a domain attached.
+ * @killable: False to undo iopt_domain_detach(), which must not be given up.
  *
  * IOMMU drivers expect that nothing is mapped or unmapped meanwhile: Intel's
  * looks at the devices of a domain without a lock when it flushes.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: as iommu_backend_attach().
+ * Return: as iommu_backend_attach(), or -EINTR when killed.
  */
 int iopt_domain_attach(struct io_pagetable *iopt,
 		       const struct iommu_backend_ops *backend,
-		       struct iommu_domain *domain, struct iommu_group *group)
+		       struct iommu_domain *domain, struct iommu_group *group,
+		       bool killable)
 {
 	int rc;
 
-	down_write(&iopt->domains_lock);
-	mutex_lock(&iopt->mmios->lock);
+	rc = lock_for_attach(iopt, killable);
+	if (rc)
+		return rc;
 	rc = iommu_backend_attach(backend, domain, group);
-	mutex_unlock(&iopt->mmios->lock);
-	up_write(&iopt->domains_lock);
+	unlock_for_attach(iopt);
 	return rc;
 }
 
@@ -260,27 +288,49 @@ int iopt_domain_attach(struct io_pagetable *iopt,
  * @backend: The backend of @domain and @group.
  * @domain: One of its domains.
  * @group: The group, attached to @domain.
+ * @killable: False when the group must not stay attached.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
+ *
+ * Return: 0, or, with nothing changed, -EINTR when killed.
  */
-void iopt_domain_detach(struct io_pagetable *iopt,
-			const struct iommu_backend_ops *backend,
-			struct iommu_domain *domain, struct iommu_group *group)
+int iopt_domain_detach(struct io_pagetable *iopt,
+		       const struct iommu_backend_ops *backend,
+		       struct iommu_domain *domain, struct iommu_group *group,
+		       bool killable)
 {
-	down_write(&iopt->domains_lock);
-	mutex_lock(&iopt->mmios->lock);
+	int rc;
+
+	rc = lock_for_attach(iopt, killable);
+	if (rc)
+		return rc;
 	backend->detach(domain, group);
-	mutex_unlock(&iopt->mmios->lock);
-	up_write(&iopt->domains_lock);
+	unlock_for_attach(iopt);
+	return 0;
 }
 
-static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
+static int lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
 {
 	if (a > b)
 		swap(a, b);
-	down_write(&a->domains_lock);
+	if (down_write_killable(&a->domains_lock))
+		return -EINTR;
+	if (a == b)
+		return 0;
+	if (down_write_killable_nested(&b->domains_lock,
+				       SINGLE_DEPTH_NESTING)) {
+		up_write(&a->domains_lock);
+		return -EINTR;
+	}
+	return 0;
+}
+
+static void unlock_domains_of_both(struct io_pagetable *a,
+				   struct io_pagetable *b)
+{
+	up_write(&a->domains_lock);
 	if (a != b)
-		down_write_nested(&b->domains_lock, SINGLE_DEPTH_NESTING);
+		up_write(&b->domains_lock);
 }
 
 /**
@@ -294,7 +344,7 @@ static void lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
  *
  * Context: Process context.  Takes io_pagetable::domains_lock of both.
  *
- * Return: as iommu_backend_replace().
+ * Return: as iommu_backend_replace(), or -EINTR when killed.
  */
 int iopt_domain_replace(struct io_pagetable *old_iopt,
 			struct io_pagetable *iopt,
@@ -304,13 +354,16 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
 {
 	int rc;
 
-	lock_domains_of_both(old_iopt, iopt);
-	mutex_lock(&iopt->mmios->lock);
-	rc = iommu_backend_replace(backend, old, domain, group);
-	mutex_unlock(&iopt->mmios->lock);
-	up_write(&iopt->domains_lock);
-	if (old_iopt != iopt)
-		up_write(&old_iopt->domains_lock);
+	rc = lock_domains_of_both(old_iopt, iopt);
+	if (rc)
+		return rc;
+	if (mutex_lock_killable(&iopt->mmios->lock)) {
+		rc = -EINTR;
+	} else {
+		rc = iommu_backend_replace(backend, old, domain, group);
+		mutex_unlock(&iopt->mmios->lock);
+	}
+	unlock_domains_of_both(old_iopt, iopt);
 	return rc;
 }
 
@@ -321,14 +374,15 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: 0, or -EINVAL when huge pages are to be disabled while something is
- * mapped into a domain, which may have used them.
+ * Return: 0, -EINVAL when huge pages are to be disabled while something is
+ * mapped into a domain, which may have used them, or -EINTR when killed.
  */
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 {
 	int rc = 0;
 
-	down_write(&iopt->domains_lock);
+	if (down_write_killable(&iopt->domains_lock))
+		return -EINTR;
 	if (!enable && iopt->huge_pages && !list_empty(&iopt->domains) &&
 	    !iopt_ranges_empty(&iopt->areas))
 		rc = -EINVAL;
@@ -341,23 +395,26 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 /**
  * iopt_page_sizes() - Tell which page sizes all domains have
  * @iopt: The I/O page table.
+ * @sizes: Set to a bit for each size that is at least PAGE_SIZE.  The bit of
+ *	PAGE_SIZE is always set, since such a page can be made up of smaller
+ *	ones.  Without a domain, all bits are set.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: a bit for each size that is at least PAGE_SIZE.  The bit of PAGE_SIZE
- * is always set, since such a page can be made up of smaller ones.  Without a
- * domain, all bits are set.
+ * Return: 0, or -EINTR when killed.
  */
-unsigned long iopt_page_sizes(struct io_pagetable *iopt)
+int iopt_page_sizes(struct io_pagetable *iopt, u64 *sizes)
 {
-	unsigned long sizes = PAGE_MASK;
 	struct iopt_domain *entry;
+	u64 all = PAGE_MASK;
 
-	down_read(&iopt->domains_lock);
+	if (down_read_killable(&iopt->domains_lock))
+		return -EINTR;
 	list_for_each_entry(entry, &iopt->domains, item)
-		sizes &= entry->domain->pgsize_bitmap;
+		all &= entry->domain->pgsize_bitmap;
 	up_read(&iopt->domains_lock);
-	return sizes | PAGE_SIZE;
+	*sizes = all | PAGE_SIZE;
+	return 0;
 }
 
 /**
@@ -369,13 +426,15 @@ unsigned long iopt_page_sizes(struct io_pagetable *iopt)
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *
- * Return: 0, or -EADDRINUSE when a mapping begins or ends inside a page.
+ * Return: 0, -EADDRINUSE when a mapping begins or ends inside a page, or -EINTR
+ * when killed.
  */
 int iopt_want_pages(struct io_pagetable *iopt)
 {
 	int rc;
 
-	down_write(&iopt->iova_lock);
+	if (down_write_killable(&iopt->iova_lock))
+		return -EINTR;
 	rc = check_alignment(iopt, PAGE_SIZE);
 	if (!rc) {
 		iopt->npinning++;

@@ -12,10 +12,12 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry);
 
 int iopt_domain_attach(struct io_pagetable *iopt,
 		       const struct iommu_backend_ops *backend,
-		       struct iommu_domain *domain, struct iommu_group *group);
-void iopt_domain_detach(struct io_pagetable *iopt,
-			const struct iommu_backend_ops *backend,
-			struct iommu_domain *domain, struct iommu_group *group);
+		       struct iommu_domain *domain, struct iommu_group *group,
+		       bool killable);
+int iopt_domain_detach(struct io_pagetable *iopt,
+		       const struct iommu_backend_ops *backend,
+		       struct iommu_domain *domain, struct iommu_group *group,
+		       bool killable);
 int iopt_domain_replace(struct io_pagetable *old_iopt,
 			struct io_pagetable *iopt,
 			const struct iommu_backend_ops *backend,
@@ -23,7 +25,7 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
 			struct iommu_group *group);
 
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
-unsigned long iopt_page_sizes(struct io_pagetable *iopt);
+int iopt_page_sizes(struct io_pagetable *iopt, u64 *sizes);
 int iopt_want_pages(struct io_pagetable *iopt);
 void iopt_unwant_pages(struct io_pagetable *iopt);
 

@@ -285,14 +285,15 @@ void iopt_unreserve_locked(struct io_pagetable *iopt, const void *owner)
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *
- * Return: as iopt_reserve_locked().
+ * Return: as iopt_reserve_locked(), or -EINTR when killed.
  */
 int iopt_reserve(struct io_pagetable *iopt, unsigned long start,
 		 unsigned long last, const void *owner)
 {
 	int rc;
 
-	down_write(&iopt->iova_lock);
+	if (down_write_killable(&iopt->iova_lock))
+		return -EINTR;
 	rc = iopt_reserve_locked(iopt, start, last, owner);
 	up_write(&iopt->iova_lock);
 	return rc;
@@ -337,15 +338,16 @@ void iopt_free_allowed(struct rb_root_cached *allowed)
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *
- * Return: 0, or -EADDRINUSE when a new range is reserved, and then nothing
- * changes.
+ * Return: 0, or, with nothing changed: -EADDRINUSE when a new range is reserved,
+ * -EINTR when killed.
  */
 int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
 {
 	struct interval_tree_node *node;
 	int rc = 0;
 
-	down_write(&iopt->iova_lock);
+	if (down_write_killable(&iopt->iova_lock))
+		return -EINTR;
 	for (node = interval_tree_iter_first(allowed, 0, ULONG_MAX); node;
 	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
 		if (range_taken(&iopt->reserved, node->start, node->last)) {

@@ -228,7 +228,8 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 	struct iopt_area *area;
 	int rc;
 
-	down_write(&map->iopt->iova_lock);
+	if (down_write_killable(&map->iopt->iova_lock))
+		return -EINTR;
 	if (fixed_iova)
 		rc = map_check_iova(map, *fixed_iova);
 	else
@@ -262,7 +263,8 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
  *
  * Return: 0, or, with nothing changed: -EINVAL when misaligned or reserved,
  * -EEXIST when in use, -EOVERFLOW when the range wraps, -ENOSPC when nothing is
- * free, -EFAULT as for @must_pin, or what iopt_areas_fill() returns.
+ * free, -EFAULT as for @must_pin, -EINTR when killed, or what iopt_areas_fill()
+ * returns.
  */
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 		   bool must_pin)
@@ -270,7 +272,8 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 	struct io_pagetable *iopt = map->iopt;
 	int rc;
 
-	down_read(&iopt->domains_lock);
+	if (down_read_killable(&iopt->domains_lock))
+		return -EINTR;
 	rc = -EFAULT;
 	if (must_pin && list_empty(&iopt->domains))
 		goto err_unlock;

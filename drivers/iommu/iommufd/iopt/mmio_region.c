@@ -104,7 +104,8 @@ struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
  *
  * Context: Process context.  Pairs with iopt_mmio_put().
  *
- * Return: the region, with a reference, or ERR_PTR(-EFAULT).
+ * Return: the region, with a reference, or ERR_PTR(): -EFAULT, or -EINTR when
+ * killed.
  */
 struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
 				    struct vm_area_struct *vma,
@@ -115,7 +116,8 @@ struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
 
 	lockdep_assert_held(&vma->vm_mm->mmap_lock);
 
-	mutex_lock(&regions->lock);
+	if (mutex_lock_killable(&regions->lock))
+		return ERR_PTR(-EINTR);
 	list_for_each_entry(mmio, &regions->list, item) {
 		if (vma->vm_file != mmio->file ||
 		    mmio->find(mmio->data, vma, uaddr, length, phys))
@@ -228,7 +230,8 @@ static void marea_register(struct iopt_mmio_area *marea,
  *
  * Context: Process context, with io_pagetable::domains_lock held.
  *
- * Return: 0, or, with nothing changed, what iopt_map_phys() returns.
+ * Return: 0, or, with nothing changed, -EINTR when killed, or what
+ * iopt_map_phys() returns.
  */
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
 {
@@ -237,7 +240,8 @@ int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	mutex_lock(&iopt->mmios->lock);
+	if (mutex_lock_killable(&iopt->mmios->lock))
+		return -EINTR;
 	marea_register(marea, iopt);
 	if (marea_region(marea)->open)
 		rc = marea_map_all(marea);
@@ -322,7 +326,8 @@ static void mareas_unregister(struct list_head *areas)
  * Context: Process context, with io_pagetable::domains_lock and iova_lock held
  * for writing.
  *
- * Return: 0, or, with nothing changed, what iopt_map_phys() returns.
+ * Return: 0, or, with nothing changed, -EINTR when killed, or what
+ * iopt_map_phys() returns.
  */
 int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 			 struct iopt_domain *entry)
@@ -334,7 +339,8 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	mutex_lock(&iopt->mmios->lock);
+	if (mutex_lock_killable(&iopt->mmios->lock))
+		return -EINTR;
 	if (first) {
 		list_for_each_entry(area, areas, item) {
 			marea = to_mmio_area(area);

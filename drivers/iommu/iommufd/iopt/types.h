@@ -99,6 +99,13 @@ struct iopt_stats {
  * @stats: Figures for user space.
  * @mmios: The MMIO regions of the context.  Their lock is inside all of the
  *	above.
+ *
+ * Calls wait killably for @domains_lock, @accesses_lock and @iova_lock, and for
+ * iopt_pages::lock, as another call may hold all but @iova_lock for as long as
+ * it takes to fault in memory of its user.  What undoes the steps of a call,
+ * ends a call whose result user space has, or tears down cannot fail, as nobody
+ * would try it again and it would be left half done: it waits whatever becomes
+ * of the process.
  */
 struct io_pagetable {
 	struct rw_semaphore domains_lock;

@@ -42,7 +42,8 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 	struct iopt_area *area;
 	int rc = 0;
 
-	down_write(&iopt->iova_lock);
+	if (down_write_killable(&iopt->iova_lock))
+		return -EINTR;
 	for (node = iopt_ranges_first(&iopt->areas, start, last); node;
 	     node = iopt_range_next(node, last)) {
 		area = iopt_node_area(node);
@@ -86,7 +87,8 @@ static int area_wait_unused(struct io_pagetable *iopt, struct iopt_area *area)
 	if (!atomic_read_acquire(&area->nusers))
 		return 0;
 
-	down_read(&iopt->accesses_lock);
+	if (down_read_killable(&iopt->accesses_lock))
+		return -EINTR;
 	list_for_each_entry(access, &iopt->accesses, item)
 		if (access_pins(access, area->node.start, area->node.last))
 			access->unmap(access->data, area->node.start,
@@ -98,14 +100,22 @@ static int area_wait_unused(struct io_pagetable *iopt, struct iopt_area *area)
 		       -EINTR : 0;
 }
 
+/*
+ * Wait for accesses, and for a call that pins other pages of one of the pages
+ * objects: unpinning waits for it too, but from there on the unmap cannot be
+ * given up.  A pin that begins after this is waited for there.
+ */
 static int areas_wait_unused(struct io_pagetable *iopt,
 			     struct list_head *areas)
 {
+	bool filled = !list_empty(&iopt->domains);
 	struct iopt_area *area;
 	int rc = 0;
 
 	list_for_each_entry(area, areas, item) {
 		rc = area_wait_unused(iopt, area);
+		if (!rc && filled)
+			rc = iopt_slice_wait(&area->slice);
 		if (rc)
 			break;
 		iopt_areas_resched(areas, area);
@@ -196,7 +206,9 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 	LIST_HEAD(areas);
 	int rc;
 
-	down_read(&iopt->domains_lock);
+	*unmapped = 0;
+	if (down_read_killable(&iopt->domains_lock))
+		return -EINTR;
 	rc = areas_claim(iopt, start, last, split && domains_can_split(iopt),
 			 &areas);
 	if (rc || list_empty(&areas))
@@ -243,7 +255,7 @@ out_unlock:
  *
  * Return: 0, or, with nothing changed: -ENOENT when a mapping is only partly in
  * the range, -EBUSY when another thread is mapping or unmapping in it, -EINTR
- * when killed while an access has something pinned.
+ * when killed while it waits for another call or for the pins of an access.
  */
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped)

@@ -23,17 +23,19 @@
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *
- * Return: 0, what @fn returns, or -ENOENT when something in the range is not
- * mapped or not ready; @fn may have been called for what is before.
+ * Return: 0, what @fn returns, -EINTR when killed, or -ENOENT when something in
+ * the range is not mapped or not ready; @fn may have been called for what is
+ * before.
  */
 int iopt_walk_ready(struct io_pagetable *iopt, unsigned long start,
 		    unsigned long last, iopt_area_fn fn, void *arg)
 {
 	struct iopt_range *node;
 	unsigned long next = start;
-	int rc = -ENOENT;
+	int rc;
 
-	down_read(&iopt->iova_lock);
+	if (down_read_killable(&iopt->iova_lock))
+		return -EINTR;
 	for (node = iopt_ranges_first(&iopt->areas, start, last); node;
 	     node = iopt_range_next(node, last)) {
 		struct iopt_area *area = iopt_node_area(node);
@@ -126,7 +128,7 @@ int iopt_walk_mappings(struct io_pagetable *iopt, unsigned long start,
  * Context: Process context, with io_pagetable::domains_lock held.  Takes
  * io_pagetable::iova_lock.
  *
- * Return: 0, or what @fn returns.
+ * Return: 0, -EINTR when killed, or what @fn returns.
  */
 int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, iopt_range_fn fn, void *arg)
@@ -137,7 +139,8 @@ int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	down_read(&iopt->iova_lock);
+	if (down_read_killable(&iopt->iova_lock))
+		return -EINTR;
 	for (node = iopt_ranges_first(&iopt->areas, start, last);
 	     node && !rc; node = iopt_range_next(node, last)) {
 		area = iopt_node_area(node);
@@ -157,14 +160,16 @@ int iopt_walk_domain(struct io_pagetable *iopt, unsigned long start,
  *
  * Context: Process context.  Takes io_pagetable::iova_lock.
  *
- * Return: 0, or -EINVAL when a mapping is of memory of a process.
+ * Return: 0, -EINVAL when a mapping is of memory of a process, or -EINTR when
+ * killed.
  */
 int iopt_collect_files(struct io_pagetable *iopt, struct list_head *files)
 {
 	struct iopt_range *node;
 	int rc = 0;
 
-	down_read(&iopt->iova_lock);
+	if (down_read_killable(&iopt->iova_lock))
+		return -EINTR;
 	for (node = iopt_ranges_first(&iopt->areas, 0, ULONG_MAX);
 	     node && !rc; node = iopt_range_next(node, ULONG_MAX)) {
 		rc = iopt_files_collect(iopt_node_area(node)->slice.pages,

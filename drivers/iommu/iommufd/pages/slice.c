@@ -60,7 +60,8 @@ int iopt_slice_pin(struct iopt_slice *slice)
 	struct iopt_pages *pages = slice->pages;
 	int rc;
 
-	mutex_lock(&pages->lock);
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
 	rc = iopt_pages_pin(pages, slice->user.start, slice->user.last);
 	if (!rc)
 		interval_tree_insert(&slice->user, &pages->users);
@@ -181,7 +182,8 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 	struct iopt_pfn_range range __uninitialized;
 	int rc;
 
-	mutex_lock(&slice->pages->lock);
+	if (mutex_lock_killable(&slice->pages->lock))
+		return -EINTR;
 	iopt_pfn_range_first(&range, &slice->pages->pfns, slice->user.start,
 			     slice->user.last);
 	/* Most small slices are one contiguous PFN range. */
@@ -231,19 +233,23 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
  * @pages: Filled with iopt_slice_npages() pages.
  *
  * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or -EINTR when killed.
  */
-void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages)
+int iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages)
 {
 	struct iopt_pfn_range range;
 	unsigned long i;
 
-	mutex_lock(&slice->pages->lock);
+	if (mutex_lock_killable(&slice->pages->lock))
+		return -EINTR;
 	for (iopt_pfn_range_first(&range, &slice->pages->pfns,
 				  slice->user.start, slice->user.last);
 	     range.npages; iopt_pfn_range_next(&range))
 		for (i = 0; i < range.npages; i++)
 			*pages++ = pfn_to_page(range.pfn + i);
 	mutex_unlock(&slice->pages->lock);
+	return 0;
 }
 
 /* Copy between a contiguous PFN range and memory of the kernel. */
@@ -298,12 +304,14 @@ static int slice_rw_user(struct iopt_slice *slice, void *data, bool write)
 	return left ? -EFAULT : 0;
 }
 
-static bool slice_has_users(struct iopt_slice *slice)
+/* Returns 1 or 0, or -EINTR when killed. */
+static int slice_has_users(struct iopt_slice *slice)
 {
 	struct iopt_pages *pages = slice->pages;
 	bool has;
 
-	mutex_lock(&pages->lock);
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
 	has = interval_tree_iter_first(&pages->users, slice->user.start,
 				       slice->user.last);
 	mutex_unlock(&pages->lock);
@@ -335,15 +343,23 @@ int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 	int rc;
 
 	if (!remote && slice->pages->kind == IOPT_USER &&
-	    slice->pages->account.mm == current->mm && !slice_has_users(slice))
-		return slice_rw_user(slice, data, write);
+	    slice->pages->account.mm == current->mm) {
+		rc = slice_has_users(slice);
+		if (rc < 0)
+			return rc;
+		if (!rc)
+			return slice_rw_user(slice, data, write);
+	}
 
 	rc = iopt_slice_pin(slice);
 	if (rc)
 		return rc;
-	mutex_lock(&slice->pages->lock);
-	slice_rw_ranges(slice, data, write);
-	mutex_unlock(&slice->pages->lock);
+	if (mutex_lock_killable(&slice->pages->lock)) {
+		rc = -EINTR;
+	} else {
+		slice_rw_ranges(slice, data, write);
+		mutex_unlock(&slice->pages->lock);
+	}
 	iopt_slice_unpin(slice);
-	return 0;
+	return rc;
 }

@@ -31,9 +31,29 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);
 int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 		  phys_addr_t phys, size_t length, int prot, bool huge_pages);
-void iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
+int iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
 int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 		  bool remote);
+
+/**
+ * iopt_slice_wait() - Wait until no call pins pages of the pages object
+ * @slice: The slice.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or -EINTR when killed.
+ */
+static inline int iopt_slice_wait(struct iopt_slice *slice)
+{
+	struct mutex *lock = &slice->pages->lock;
+
+	if (!mutex_is_locked(lock))
+		return 0;
+	if (mutex_lock_killable(lock))
+		return -EINTR;
+	mutex_unlock(lock);
+	return 0;
+}
 
 /* Number of pages that the slice touches */
 static inline unsigned long iopt_slice_npages(const struct iopt_slice *slice)

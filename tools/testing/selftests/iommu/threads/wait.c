@@ -13,6 +13,7 @@
 
 #include "../userfault.h"
 #include "access.h"
+#include "hwpt.h"
 
 #define AT		(64 * MiB)
 #define N		8		/* pages of each of two mappings */
@@ -26,6 +27,7 @@ struct context {
 	char *memory;
 	struct userfault fault;
 	int access;	/* to use the first mapping by, or -1 */
+	struct mock_dev dev;
 	bool pins;	/* the access pins */
 	__u32 flags;	/* of its copies */
 	int told[2];	/* pipe: a child tells that it waits */
@@ -613,6 +615,294 @@ TEST_F(destroy, that_is_killed_changes_nothing)
 	EXPECT_EQ(0, call_end(&self->allow));
 	EXPECT_EQ(0, look_at_second(c));
 	EXPECT_EQ(0, destroy(c));
+}
+
+/*
+ * A call that is killed while it waits for another call is gone at once, and
+ * has changed nothing.
+ */
+
+/* Wait until a child sleeps in a call such that only a fatal signal wakes it. */
+static bool is_stuck(pid_t child)
+{
+	char path[64], line[512], *end;
+	unsigned int i;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child);
+	for (i = 0; i < 1000 * time_factor(); i++) {
+		f = fopen(path, "re");
+		if (!f)
+			return false;
+		end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+		fclose(f);
+		if (!end || end[2] == 'Z')
+			return false;
+		if (end[2] == 'D')
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* Returns the signal, or -ETIMEDOUT when the child is not gone in a second. */
+static int kill_at_once(pid_t child)
+{
+	unsigned int i;
+	int status;
+
+	if (kill(child, SIGKILL))
+		return -errno;
+	for (i = 0; i < 100 * time_factor(); i++) {
+		if (waitpid(child, &status, WNOHANG) == child)
+			return WIFSIGNALED(status) ? WTERMSIG(status) :
+						     -WEXITSTATUS(status);
+		usleep(10000);
+	}
+	return -ETIMEDOUT;
+}
+
+static int attach_another(struct context *c)
+{
+	struct mock_dev dev;
+
+	return mock_attach(c->fd, c->ioas_id, &dev);
+}
+
+static int attach_to_other(struct context *c)
+{
+	struct mock_dev dev;
+
+	return mock_attach(c->fd, c->other_id, &dev);
+}
+
+static int move_to_other(struct context *c)
+{
+	return mock_replace(c->fd, &c->dev, c->other_id);
+}
+
+static int alloc_hwpt(struct context *c)
+{
+	__u32 id;
+
+	return hwpt_alloc_data(c->fd, c->dev.dev_id, c->ioas_id, 0, NULL, &id);
+}
+
+#define THIRD		(AT + 2 * N * PAGE)
+
+static int map_third(struct context *c)
+{
+	return ioas_map(c->fd, c->ioas_id, c->memory + N * PAGE, N * PAGE,
+			THIRD);
+}
+
+static int copy_to_third(struct context *c)
+{
+	return ioas_copy(c->fd, c->ioas_id, c->ioas_id, N * PAGE, THIRD,
+			 SECOND);
+}
+
+static int unmap_second(struct context *c)
+{
+	return ioas_unmap(c->fd, c->ioas_id, SECOND, N * PAGE);
+}
+
+static int dma_map_third(struct context *c)
+{
+	struct vfio_iommu_type1_dma_map arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DMA_MAP_FLAG_READ,
+		.vaddr = addr(c->memory),
+		.iova = THIRD,
+		.size = N * PAGE,
+	};
+
+	return call(c->fd, VFIO_IOMMU_MAP_DMA, &arg);
+}
+
+static int dma_unmap_second(struct context *c)
+{
+	struct vfio_iommu_type1_dma_unmap arg = {
+		.argsz = sizeof(arg),
+		.iova = SECOND,
+		.size = N * PAGE,
+	};
+
+	return call(c->fd, VFIO_IOMMU_UNMAP_DMA, &arg);
+}
+
+static int get_info(struct context *c)
+{
+	struct vfio_iommu_type1_info arg = { .argsz = sizeof(arg) };
+
+	return call(c->fd, VFIO_IOMMU_GET_INFO, &arg);
+}
+
+static int set_huge_pages(struct context *c)
+{
+	__u64 value = 1;
+
+	return iommu_option(c->fd, IOMMU_OPTION_OP_SET,
+			    IOMMU_OPTION_HUGE_PAGES, c->ioas_id, &value);
+}
+
+/*
+ * One thread is stuck in MAP.  A child waits for it in ATTACH, and another
+ * child for both of them.
+ */
+FIXTURE(behind_map)
+{
+	struct context context;
+	struct call map;
+	pid_t attach;
+};
+
+FIXTURE_VARIANT(behind_map)
+{
+	int (*call)(struct context *c);
+};
+
+FIXTURE_VARIANT_ADD(behind_map, attach) { attach_another };
+FIXTURE_VARIANT_ADD(behind_map, replace) { move_to_other };
+FIXTURE_VARIANT_ADD(behind_map, hwpt_alloc) { alloc_hwpt };
+FIXTURE_VARIANT_ADD(behind_map, map) { map_third };
+FIXTURE_VARIANT_ADD(behind_map, copy) { copy_to_third };
+FIXTURE_VARIANT_ADD(behind_map, unmap) { unmap_second };
+FIXTURE_VARIANT_ADD(behind_map, map_dma) { dma_map_third };
+FIXTURE_VARIANT_ADD(behind_map, unmap_dma) { dma_unmap_second };
+FIXTURE_VARIANT_ADD(behind_map, get_info) { get_info };
+FIXTURE_VARIANT_ADD(behind_map, set_option) { set_huge_pages };
+
+FIXTURE_SETUP(behind_map)
+{
+	struct context *c = &self->context;
+
+	ASSERT_EQ(0, context_open(c));
+	ASSERT_EQ(0, set_vfio_ioas(c));
+	ASSERT_EQ(0, mock_attach(c->fd, c->ioas_id, &c->dev));
+	ASSERT_EQ(0, map_second(c));
+	memset(c->memory + LATE * PAGE, 1, PAGE);
+	ASSERT_EQ(0, map_late_prepare(c));
+	ASSERT_EQ(0, call_start(&self->map, c, map_late));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+	self->attach = in_child(attach_another, c);
+	ASSERT_LT(0, self->attach);
+	ASSERT_TRUE(is_stuck(self->attach));
+}
+
+FIXTURE_TEARDOWN(behind_map)
+{
+	EXPECT_TRUE(context_close(&self->context));
+}
+
+TEST_F(behind_map, is_killed_at_once)
+{
+	struct context *c = &self->context;
+	pid_t child = in_child(variant->call, c);
+
+	ASSERT_LT(0, child);
+	EXPECT_TRUE(is_stuck(child));
+	EXPECT_EQ(SIGKILL, kill_at_once(child));
+	EXPECT_EQ(SIGKILL, kill_at_once(self->attach));
+	EXPECT_FALSE(self->map.done);
+	EXPECT_EQ(2 * N, pinned_by(c));
+	EXPECT_EQ(1, mock_devices());
+
+	ASSERT_EQ(0, userfault_end(&c->fault, NULL));
+	ASSERT_EQ(0, call_end(&self->map));
+	EXPECT_EQ(0, mock_check_map(c->fd, c->dev.hwpt_id, c->memory,
+				    2 * N * PAGE, AT));
+	EXPECT_EQ(-ENOENT, ioas_unmap(c->fd, c->ioas_id, THIRD, N * PAGE));
+	EXPECT_EQ(0, variant->call(c));
+	EXPECT_LT(0, ioas_empty(c->fd, c->ioas_id));
+	EXPECT_EQ(0, pinned_by(c));
+}
+
+/*
+ * One thread is stuck in ATTACH of the other IOAS, and pins the memory of which
+ * a copy is mapped in the first one.
+ */
+FIXTURE(behind_attach)
+{
+	struct context context;
+	struct call attach;
+};
+
+FIXTURE_VARIANT(behind_attach)
+{
+	int (*call)(struct context *c);
+};
+
+static int unmap_copy(struct context *c)
+{
+	return ioas_unmap(c->fd, c->ioas_id, AT, LATE * PAGE);
+}
+
+static int copy_more(struct context *c)
+{
+	return ioas_copy(c->fd, c->ioas_id, c->other_id, N * PAGE, THIRD,
+			 SECOND);
+}
+
+static int map_other(struct context *c)
+{
+	return ioas_map(c->fd, c->other_id, c->memory + N * PAGE, N * PAGE,
+			THIRD);
+}
+
+static int unmap_other(struct context *c)
+{
+	return ioas_unmap(c->fd, c->other_id, AT, 2 * N * PAGE);
+}
+
+FIXTURE_VARIANT_ADD(behind_attach, attach) { attach_to_other };
+FIXTURE_VARIANT_ADD(behind_attach, replace) { move_to_other };
+FIXTURE_VARIANT_ADD(behind_attach, map) { map_other };
+FIXTURE_VARIANT_ADD(behind_attach, unmap) { unmap_other };
+FIXTURE_VARIANT_ADD(behind_attach, copy_of_what_is_being_pinned) { copy_more };
+FIXTURE_VARIANT_ADD(behind_attach, unmap_of_what_is_being_pinned) { unmap_copy };
+
+FIXTURE_SETUP(behind_attach)
+{
+	struct context *c = &self->context;
+
+	ASSERT_EQ(0, context_open(c));
+	ASSERT_EQ(0, mock_attach(c->fd, c->ioas_id, &c->dev));
+	ASSERT_EQ(0, ioas_map(c->fd, c->other_id, c->memory, 2 * N * PAGE, AT));
+	ASSERT_EQ(0, ioas_copy(c->fd, c->ioas_id, c->other_id, LATE * PAGE, AT,
+			       AT));
+	ASSERT_EQ(LATE, pinned_by(c));
+	if (!pins_wait())
+		return;
+	ASSERT_EQ(0, be_late(c));
+	ASSERT_EQ(0, call_start(&self->attach, c, attach_to_other));
+	ASSERT_EQ(0, userfault_wait(&c->fault));
+}
+
+FIXTURE_TEARDOWN(behind_attach)
+{
+	EXPECT_TRUE(context_close(&self->context));
+}
+
+TEST_F(behind_attach, is_killed_at_once)
+{
+	struct context *c = &self->context;
+	pid_t child;
+
+	if (!pins_wait())
+		SKIP(return, WHY);
+	child = in_child(variant->call, c);
+	ASSERT_LT(0, child);
+	EXPECT_TRUE(is_stuck(child));
+	EXPECT_EQ(SIGKILL, kill_at_once(child));
+	EXPECT_FALSE(self->attach.done);
+	EXPECT_EQ(0, mock_check_map(c->fd, c->dev.hwpt_id, c->memory,
+				    LATE * PAGE, AT));
+
+	ASSERT_EQ(0, userfault_end(&c->fault, c->memory));
+	ASSERT_EQ(0, call_end(&self->attach));
+	EXPECT_EQ(2 * N, pinned_by(c));
+	EXPECT_EQ(0, variant->call(c));
 }
 
 TEST_HARNESS_MAIN
