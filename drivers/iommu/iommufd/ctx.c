@@ -53,6 +53,7 @@ void iommufd_ctx_destroy(struct iommufd_ctx *ictx)
 	iommufd_object_destroy_all(ictx);
 	WARN_ON(!xa_empty(&ictx->objects));
 	WARN_ON(!xa_empty(&ictx->groups));
+	WARN_ON(atomic_long_read(&ictx->nmappings));
 	iopt_mmio_regions_destroy(&ictx->mmios);
 	mutex_destroy(&ictx->groups_lock);
 	mutex_destroy(&ictx->change_lock);

@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/moduleparam.h>
 #include <uapi/linux/iommufd.h>
 
 #include "backend/backend.h"
@@ -13,13 +14,29 @@
 #include "iopt/domains.h"
 #include "ucmd.h"
 
-static void hwpt_release(struct iommufd_hwpt *hwpt)
+/* Each takes one of the domain IDs or ASIDs that the IOMMUs of the host have. */
+static unsigned int max_hwpts = 256;
+module_param(max_hwpts, uint, 0644);
+MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an open file of /dev/iommu (default: 256)");
+
+static int hwpts_charge(struct iommufd_ctx *ictx)
+{
+	unsigned int count = atomic_inc_return(&ictx->nhwpts);
+
+	if (count <= READ_ONCE(max_hwpts))
+		return 0;
+	atomic_dec(&ictx->nhwpts);
+	return -ENOSPC;
+}
+
+static void hwpt_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
 	if (iommufd_hwpt_filled(hwpt))
 		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
 	hwpt->backend->domain_free(hwpt->domain);
 	iommu_backend_put(hwpt->backend);
 	refcount_dec(&hwpt->ioas->obj.users);
+	atomic_dec(&ictx->nhwpts);
 }
 
 /*
@@ -33,7 +50,7 @@ static void hwpt_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 	mutex_lock(&hwpt->ioas->hwpts_lock);
 	list_del(&hwpt->ioas_item);
 	mutex_unlock(&hwpt->ioas->hwpts_lock);
-	hwpt_release(hwpt);
+	hwpt_release(ictx, hwpt);
 }
 
 const struct iommufd_object_type iommufd_hwpt_type = {
@@ -79,8 +96,8 @@ alloc_domain(struct iommufd_device *idev, u32 flags,
  * Context: Process context.  Pairs with iommufd_hwpt_publish() or
  * iommufd_hwpt_abort().
  *
- * Return: the page table, or ERR_PTR() of what the backend's domain_alloc() or
- * map_msi() returns.
+ * Return: the page table, or ERR_PTR(): -ENOSPC when the context would have too
+ * many, or what the backend's domain_alloc() or map_msi() returns.
  */
 struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
@@ -90,15 +107,19 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
+	rc = hwpts_charge(ictx);
+	if (rc)
+		return ERR_PTR(rc);
 	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt,
 				    &iommufd_hwpt_type);
-	if (IS_ERR(hwpt))
-		return hwpt;
+	if (IS_ERR(hwpt)) {
+		rc = PTR_ERR(hwpt);
+		goto err_uncharge;
+	}
 	hwpt->domain = alloc_domain(idev, flags, data);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
-		iommufd_object_abort(ictx, &hwpt->obj);
-		return ERR_PTR(rc);
+		goto err_abort;
 	}
 	hwpt->msi_window = idev->igroup->msi_window;
 	hwpt->flags = flags;
@@ -107,6 +128,12 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	hwpt->backend = idev->igroup->backend;
 	iommu_backend_ref(hwpt->backend);
 	return hwpt;
+
+err_abort:
+	iommufd_object_abort(ictx, &hwpt->obj);
+err_uncharge:
+	atomic_dec(&ictx->nhwpts);
+	return ERR_PTR(rc);
 }
 
 static int hwpt_add_domain(struct iommufd_hwpt *hwpt)
@@ -212,7 +239,7 @@ void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
  */
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
-	hwpt_release(hwpt);
+	hwpt_release(ictx, hwpt);
 	iommufd_object_abort(ictx, &hwpt->obj);
 }
 

@@ -39,6 +39,8 @@ struct iommufd_object_type {
  * @change_lock: Held by IOMMU_IOAS_CHANGE_PROCESS, which locks all pages
  *	objects of the context: only one call at a time does so.
  * @mmios: The MMIO regions of devices that are bound to the context.
+ * @nmappings: Number of mappings in all IOAS.
+ * @nhwpts: Number of page tables (HWPTs), those being made included.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -51,6 +53,8 @@ struct iommufd_ctx {
 	struct mutex groups_lock;	/* of @groups */
 	struct mutex change_lock;
 	struct iopt_mmio_regions mmios;
+	atomic_long_t nmappings;
+	atomic_t nhwpts;
 	u8 account_mode;
 };
 

@@ -7,7 +7,9 @@
  * none.  Otherwise a filled area is in all domains, and if it is of memory its
  * pages are pinned once for all of them.
  */
+#include <linux/atomic.h>
 #include <linux/lockdep.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -15,6 +17,47 @@
 #include "backend/map.h"
 #include "iova.h"
 #include "mmio_region.h"
+
+static unsigned int max_mappings = 1048576;
+module_param(max_mappings, uint, 0644);
+MODULE_PARM_DESC(max_mappings, "The most mappings of one context, an open file of /dev/iommu (default: 1048576)");
+
+/**
+ * iopt_mappings_charge() - Count mappings against the limit of the context
+ * @iopt: The I/O page table that they are made in.
+ * @n: Number of mappings.
+ *
+ * Pairs with iopt_mappings_uncharge() or iopt_areas_remove().
+ *
+ * Context: Any.
+ *
+ * Return: 0, or -ENOSPC when over the limit.
+ */
+int iopt_mappings_charge(struct io_pagetable *iopt, unsigned long n)
+{
+	unsigned long count = atomic_long_add_return(n, iopt->ctx_mappings);
+
+	if (likely(count <= READ_ONCE(max_mappings)))
+		return 0;
+	iopt_mappings_uncharge(iopt, n);
+	return -ENOSPC;
+}
+
+/**
+ * iopt_mappings_left() - Tell how many more mappings the context may have
+ * @iopt: An I/O page table of the context.
+ *
+ * Context: Any.
+ *
+ * Return: the number.
+ */
+unsigned long iopt_mappings_left(struct io_pagetable *iopt)
+{
+	unsigned long count = atomic_long_read(iopt->ctx_mappings);
+	unsigned long max = READ_ONCE(max_mappings);
+
+	return count < max ? max - count : 0;
+}
 
 /**
  * iopt_area_alloc() - Allocate another area for a pages object
@@ -238,14 +281,17 @@ int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area;
+	unsigned long before;
 
 	down_write(&iopt->iova_lock);
+	before = iopt->stats.mappings;
 	list_for_each_entry(area, areas, item) {
 		iopt_ranges_remove(&iopt->areas, &area->node);
 		iopt->stats.bytes -= area->slice.length;
 		iopt->stats.mappings--;
 		iopt_areas_resched(areas, area);
 	}
+	iopt_mappings_uncharge(iopt, before - iopt->stats.mappings);
 	area = list_first_entry(areas, struct iopt_area, item);
 	iopt_iova_freed(iopt, area->node.start);
 	up_write(&iopt->iova_lock);
@@ -260,7 +306,7 @@ void iopt_areas_remove(struct io_pagetable *iopt, struct list_head *areas)
  * @stays: One of the two, which becomes ready, for any call to use.
  *
  * Domains that hold the area are mapped page by page, so that nothing changes
- * in them.
+ * in them.  The new mapping is counted even if it is one more than the limit.
  *
  * Context: Process context, with io_pagetable::domains_lock held; takes
  * io_pagetable::iova_lock.  Cannot fail and needs no memory.
@@ -293,6 +339,7 @@ void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 	iopt_ranges_insert(&iopt->areas, &tail->node);
 	iopt->stats.mappings++;
 	iopt->stats.maps++;
+	atomic_long_inc(iopt->ctx_mappings);
 	stays->ready = true;
 	up_write(&iopt->iova_lock);
 }

@@ -15,6 +15,16 @@ void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 int iopt_area_map(struct io_pagetable *iopt, struct iopt_area *area,
 		  struct iommu_domain *domain);
 
+int iopt_mappings_charge(struct io_pagetable *iopt, unsigned long n);
+unsigned long iopt_mappings_left(struct io_pagetable *iopt);
+
+/* Undo iopt_mappings_charge(). */
+static inline void iopt_mappings_uncharge(struct io_pagetable *iopt,
+					  unsigned long n)
+{
+	atomic_long_sub(n, iopt->ctx_mappings);
+}
+
 /* Lists of areas, in the order of their IOVAs */
 int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas);

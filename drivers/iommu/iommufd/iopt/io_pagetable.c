@@ -16,10 +16,13 @@
  * iopt_init() - Set up an empty I/O page table
  * @iopt: The I/O page table, zeroed.
  * @mmios: The MMIO regions of its context.
+ * @ctx_mappings: Number of mappings of its context.
  */
-void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios)
+void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios,
+	       atomic_long_t *ctx_mappings)
 {
 	iopt->mmios = mmios;
+	iopt->ctx_mappings = ctx_mappings;
 	init_rwsem(&iopt->domains_lock);
 	INIT_LIST_HEAD(&iopt->domains);
 	init_rwsem(&iopt->accesses_lock);

@@ -4,7 +4,8 @@
 
 #include "types.h"
 
-void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios);
+void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios,
+	       atomic_long_t *ctx_mappings);
 void iopt_destroy(struct io_pagetable *iopt);
 
 #endif

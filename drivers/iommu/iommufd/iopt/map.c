@@ -33,6 +33,7 @@ static void map_add_area(struct iopt_map *map, struct iopt_area *area,
 	area->node.start = map->length;
 	area->node.last = map->length + length - 1;
 	list_add_tail(&area->item, &map->areas);
+	map->nareas++;
 	map->length += length;
 }
 
@@ -234,14 +235,16 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 		rc = map_check_iova(map, *fixed_iova);
 	else
 		rc = map_choose_iova(map);
+	if (!rc)
+		rc = iopt_mappings_charge(map->iopt, map->nareas);
 	if (!rc) {
 		list_for_each_entry(area, &map->areas, item) {
 			area->node.start += map->iova;
 			area->node.last += map->iova;
 			iopt_ranges_insert(&map->iopt->areas, &area->node);
-			map->iopt->stats.mappings++;
 			iopt_areas_resched(&map->areas, area);
 		}
+		map->iopt->stats.mappings += map->nareas;
 		map->iopt->stats.bytes += map->length;
 	}
 	up_write(&map->iopt->iova_lock);
@@ -263,8 +266,8 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
  *
  * Return: 0, or, with nothing changed: -EINVAL when misaligned or reserved,
  * -EEXIST when in use, -EOVERFLOW when the range wraps, -ENOSPC when nothing is
- * free, -EFAULT as for @must_pin, -EINTR when killed, or what iopt_areas_fill()
- * returns.
+ * free or the context would have too many mappings, -EFAULT as for @must_pin,
+ * -EINTR when killed, or what iopt_areas_fill() returns.
  */
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 		   bool must_pin)

@@ -10,12 +10,14 @@ struct iommufd_mmio;
  * struct iopt_map - Mappings being made
  * @iopt: The I/O page table that they go to.
  * @areas: The areas, in the order of their IOVAs, contiguous.
+ * @nareas: Number of @areas.
  * @length: Bytes of all areas.
  * @iova: First byte, valid once begun.
  */
 struct iopt_map {
 	struct io_pagetable *iopt;
 	struct list_head areas;
+	unsigned long nareas;
 	unsigned long length;
 	unsigned long iova;
 };
@@ -45,6 +47,7 @@ static inline void iopt_map_init(struct iopt_map *map,
 {
 	map->iopt = iopt;
 	INIT_LIST_HEAD(&map->areas);
+	map->nareas = 0;
 	map->length = 0;
 }
 

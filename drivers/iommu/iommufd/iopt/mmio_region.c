@@ -19,16 +19,25 @@
  *  - which domains an io_pagetable has, and which groups are attached to them.
  *    These are guarded by io_pagetable::domains_lock as well: a change takes
  *    both locks.
+ *
+ * The driver may hold the lock of the device meanwhile, for which all that wait
+ * who use the device, and the recovery of the bus from an error.  So the number
+ * of mappings is limited.
  */
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "backend/map.h"
 #include "mmio_region.h"
+
+static unsigned int max_bar_mappings = 16384;
+module_param(max_bar_mappings, uint, 0644);
+MODULE_PARM_DESC(max_bar_mappings, "The most mappings of the BARs of one device, each counted for each page table (default: 16384)");
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
 {
@@ -164,6 +173,28 @@ struct iopt_pages *iopt_mmio_pages_alloc(struct iommufd_mmio *mmio,
 				     writeable, sizeof(struct iopt_mmio_area));
 }
 
+/* Count that an area is going to be in @n domains more. */
+static int marea_charge(struct iopt_mmio_area *marea, unsigned int n)
+{
+	struct iommufd_mmio *mmio = marea_region(marea);
+
+	lockdep_assert_held(&mmio->regions->lock);
+
+	if (mmio->nmappings + n > READ_ONCE(max_bar_mappings))
+		return -ENOSPC;
+	mmio->nmappings += n;
+	return 0;
+}
+
+static void marea_uncharge(struct iopt_mmio_area *marea, unsigned int n)
+{
+	struct iommufd_mmio *mmio = marea_region(marea);
+
+	lockdep_assert_held(&mmio->regions->lock);
+
+	mmio->nmappings -= n;
+}
+
 static int marea_map(struct iopt_mmio_area *marea, struct iommu_domain *domain)
 {
 	return iopt_map_phys(domain, marea->iova, marea->phys, marea->length,
@@ -230,23 +261,29 @@ static void marea_register(struct iopt_mmio_area *marea,
  *
  * Context: Process context, with io_pagetable::domains_lock held.
  *
- * Return: 0, or, with nothing changed, -EINTR when killed, or what
- * iopt_map_phys() returns.
+ * Return: 0, or, with nothing changed, -EINTR when killed, -ENOSPC when the
+ * region would have too many mappings, or what iopt_map_phys() returns.
  */
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
 {
 	struct iopt_mmio_area *marea = to_mmio_area(area);
-	int rc = 0;
+	int rc;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
 	if (mutex_lock_killable(&iopt->mmios->lock))
 		return -EINTR;
+	rc = marea_charge(marea, iopt->ndomains);
+	if (rc)
+		goto out_unlock;
 	marea_register(marea, iopt);
 	if (marea_region(marea)->open)
 		rc = marea_map_all(marea);
-	if (rc)
+	if (rc) {
 		list_del(&marea->item);
+		marea_uncharge(marea, iopt->ndomains);
+	}
+out_unlock:
 	mutex_unlock(&iopt->mmios->lock);
 	return rc;
 }
@@ -268,6 +305,51 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
 	mutex_lock(&iopt->mmios->lock);
 	marea_unmap_all(marea);
 	list_del(&marea->item);
+	marea_uncharge(marea, iopt->ndomains);
+	mutex_unlock(&iopt->mmios->lock);
+}
+
+/**
+ * iopt_mmio_hole_charge() - Count one mapping more before a mapping is split
+ * @iopt: The I/O page table.
+ * @areas: A list whose first area is the one to be split; nothing happens if
+ *	that is not of MMIO, or in no domain.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held.
+ *
+ * Return: 0, or -ENOSPC when the region would have too many mappings.
+ */
+int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area = list_first_entry(areas, struct iopt_area,
+						  item);
+	int rc;
+
+	if (!iopt_area_is_mmio(area) || !iopt->ndomains)
+		return 0;
+	mutex_lock(&iopt->mmios->lock);
+	rc = marea_charge(to_mmio_area(area), iopt->ndomains);
+	mutex_unlock(&iopt->mmios->lock);
+	return rc;
+}
+
+/**
+ * iopt_mmio_hole_uncharge() - Undo iopt_mmio_hole_charge()
+ * @iopt: The I/O page table.
+ * @areas: The list; its first area may be another one of the same region now.
+ *
+ * Context: Process context, with io_pagetable::domains_lock held.
+ */
+void iopt_mmio_hole_uncharge(struct io_pagetable *iopt,
+			     struct list_head *areas)
+{
+	struct iopt_area *area = list_first_entry(areas, struct iopt_area,
+						  item);
+
+	if (!iopt_area_is_mmio(area) || !iopt->ndomains)
+		return;
+	mutex_lock(&iopt->mmios->lock);
+	marea_uncharge(to_mmio_area(area), iopt->ndomains);
 	mutex_unlock(&iopt->mmios->lock);
 }
 
@@ -276,7 +358,8 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
  * @area: The area, which has lost its end.
  * @tail: The area of that end.
  *
- * The domains do not change, as they are mapped page by page.
+ * The domains do not change, as they are mapped page by page.  The new mapping
+ * is counted even if it is one more than the limit.
  *
  * Context: Process context, with io_pagetable::domains_lock held.
  */
@@ -286,6 +369,7 @@ void iopt_mmio_split(struct iopt_area *area, struct iopt_area *tail)
 	struct iopt_mmio_area *mtail = to_mmio_area(tail);
 
 	mutex_lock(&marea->iopt->mmios->lock);
+	marea_region(mtail)->nmappings += marea->iopt->ndomains;
 	marea_register(mtail, marea->iopt);
 	mtail->mapped = marea->mapped;
 	marea->length -= mtail->length;
@@ -307,6 +391,38 @@ static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 	}
 }
 
+static void mareas_uncharge(struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	list_for_each_entry(area, areas, item) {
+		marea_uncharge(to_mmio_area(area), 1);
+		cond_resched();
+	}
+}
+
+/* Count that all areas are going to be in one domain more. */
+static int mareas_charge(struct list_head *areas)
+{
+	struct iopt_area *area;
+	int rc;
+
+	list_for_each_entry(area, areas, item) {
+		rc = marea_charge(to_mmio_area(area), 1);
+		if (rc)
+			goto err_uncharge;
+		cond_resched();
+	}
+	return 0;
+
+err_uncharge:
+	list_for_each_entry_continue_reverse(area, areas, item) {
+		marea_uncharge(to_mmio_area(area), 1);
+		cond_resched();
+	}
+	return rc;
+}
+
 static void mareas_unregister(struct list_head *areas)
 {
 	struct iopt_area *area;
@@ -326,8 +442,8 @@ static void mareas_unregister(struct list_head *areas)
  * Context: Process context, with io_pagetable::domains_lock and iova_lock held
  * for writing.
  *
- * Return: 0, or, with nothing changed, -EINTR when killed, or what
- * iopt_map_phys() returns.
+ * Return: 0, or, with nothing changed, -EINTR when killed, -ENOSPC when a region
+ * would have too many mappings, or what iopt_map_phys() returns.
  */
 int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 			 struct iopt_domain *entry)
@@ -341,6 +457,9 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 
 	if (mutex_lock_killable(&iopt->mmios->lock))
 		return -EINTR;
+	rc = mareas_charge(areas);
+	if (rc)
+		goto out_unlock;
 	if (first) {
 		list_for_each_entry(area, areas, item) {
 			marea = to_mmio_area(area);
@@ -357,15 +476,17 @@ int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 		cond_resched();
 	}
 	list_add_tail(&entry->item, &iopt->domains);
+	iopt->ndomains++;
+out_unlock:
 	mutex_unlock(&iopt->mmios->lock);
-	return 0;
+	return rc;
 
 err_undo:
 	mareas_leave_domain(areas, list_prev_entry(area, item), entry->domain);
 	if (first)
 		mareas_unregister(areas);
-	mutex_unlock(&iopt->mmios->lock);
-	return rc;
+	mareas_uncharge(areas);
+	goto out_unlock;
 }
 
 /**
@@ -385,6 +506,8 @@ void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 
 	mutex_lock(&iopt->mmios->lock);
 	list_del(&entry->item);
+	iopt->ndomains--;
+	mareas_uncharge(areas);
 	mareas_leave_domain(areas,
 			    list_last_entry(areas, struct iopt_area, item),
 			    entry->domain);

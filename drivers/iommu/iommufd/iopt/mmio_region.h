@@ -35,6 +35,8 @@ struct iopt_mmio_regions {
  * @data: Argument of @find.
  * @open: The driver lets other devices reach the region.
  * @areas: struct iopt_mmio_area: areas of an io_pagetable that has a domain.
+ * @nmappings: Number of times that these areas are in domains while the region
+ *	is open: a revoke and a restore take as many steps.
  */
 struct iommufd_mmio {
 	struct kref kref;
@@ -45,6 +47,7 @@ struct iommufd_mmio {
 	void *data;
 	bool open;
 	struct list_head areas;
+	unsigned long nmappings;
 };
 
 /**
@@ -91,6 +94,9 @@ struct iopt_pages *iopt_mmio_pages_alloc(struct iommufd_mmio *mmio,
 
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area);
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area);
+int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas);
+void iopt_mmio_hole_uncharge(struct io_pagetable *iopt,
+			     struct list_head *areas);
 void iopt_mmio_split(struct iopt_area *area, struct iopt_area *tail);
 int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 			 struct iopt_domain *entry);

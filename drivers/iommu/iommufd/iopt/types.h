@@ -81,6 +81,7 @@ struct iopt_stats {
  *	@iova_lock or the lock of @mmios; to change it takes all three, the
  *	first two for writing.  Which groups are attached changes with the lock
  *	of @mmios held as well.
+ * @ndomains: Number of @domains.  Guarded as they are.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.
@@ -99,6 +100,8 @@ struct iopt_stats {
  * @stats: Figures for user space.
  * @mmios: The MMIO regions of the context.  Their lock is inside all of the
  *	above.
+ * @ctx_mappings: Number of mappings in all I/O page tables of the context, for
+ *	iopt_mappings_charge().
  *
  * Calls wait killably for @domains_lock, @accesses_lock and @iova_lock, and for
  * iopt_pages::lock, as another call may hold all but @iova_lock for as long as
@@ -110,6 +113,7 @@ struct iopt_stats {
 struct io_pagetable {
 	struct rw_semaphore domains_lock;
 	struct list_head domains;
+	unsigned int ndomains;
 	bool huge_pages;
 
 	struct rw_semaphore accesses_lock;
@@ -125,6 +129,7 @@ struct io_pagetable {
 	struct iopt_stats stats;
 
 	struct iopt_mmio_regions *mmios;
+	atomic_long_t *ctx_mappings;
 };
 
 /**

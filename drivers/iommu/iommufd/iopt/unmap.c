@@ -14,6 +14,7 @@
 #include <linux/wait_bit.h>
 
 #include "area.h"
+#include "mmio_region.h"
 #include "unmap.h"
 
 /* Undo areas_claim(). */
@@ -162,6 +163,39 @@ static int split_alloc(struct unmap_split *split)
 	return -ENOMEM;
 }
 
+/*
+ * Does an unmap leave one mapping more than there was?  Any other unmap that
+ * splits removes as many areas as it makes, at least.
+ */
+static bool makes_hole(struct list_head *areas, unsigned long start,
+		       unsigned long last)
+{
+	struct iopt_area *area = list_first_entry(areas, struct iopt_area,
+						  item);
+
+	return area->node.start < start && area->node.last > last;
+}
+
+static int hole_charge(struct io_pagetable *iopt, struct list_head *areas)
+{
+	int rc;
+
+	rc = iopt_mappings_charge(iopt, 1);
+	if (rc)
+		return rc;
+	rc = iopt_mmio_hole_charge(iopt, areas);
+	if (rc)
+		iopt_mappings_uncharge(iopt, 1);
+	return rc;
+}
+
+/* Undo hole_charge(), also once the mapping is split, which counts itself. */
+static void hole_uncharge(struct io_pagetable *iopt, struct list_head *areas)
+{
+	iopt_mmio_hole_uncharge(iopt, areas);
+	iopt_mappings_uncharge(iopt, 1);
+}
+
 /* Leave in the list only what lies between @start and @last. */
 static void areas_split(struct io_pagetable *iopt, struct list_head *areas,
 			unsigned long start, unsigned long last,
@@ -204,6 +238,7 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 	unsigned long n = 0, bytes = 0;
 	struct iopt_area *area;
 	LIST_HEAD(areas);
+	bool hole;
 	int rc;
 
 	*unmapped = 0;
@@ -213,19 +248,22 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 			 &areas);
 	if (rc || list_empty(&areas))
 		goto out_unlock;
+	hole = split && makes_hole(&areas, start, last);
+	if (hole)
+		rc = hole_charge(iopt, &areas);
+	if (rc)
+		goto err_unclaim;
 	rc = areas_wait_unused(iopt, &areas);
 	if (!rc && report)
 		rc = areas_report(&areas, report, arg);
-	if (rc) {
-		down_write(&iopt->iova_lock);
-		areas_unclaim(iopt, &areas);
-		up_write(&iopt->iova_lock);
-		goto out_unlock;
-	}
+	if (rc)
+		goto err_uncharge;
 
 	if (split)
 		areas_split(iopt, &areas, start, last, split);
 	iopt_areas_unfill(iopt, &areas);
+	if (hole)
+		hole_uncharge(iopt, &areas);
 	iopt_areas_remove(iopt, &areas);
 	list_for_each_entry(area, &areas, item) {
 		bytes += area->slice.length;
@@ -238,6 +276,15 @@ out_unlock:
 	iopt_areas_free(&areas);
 	*unmapped = bytes;
 	return rc;
+
+err_uncharge:
+	if (hole)
+		hole_uncharge(iopt, &areas);
+err_unclaim:
+	down_write(&iopt->iova_lock);
+	areas_unclaim(iopt, &areas);
+	up_write(&iopt->iova_lock);
+	goto out_unlock;
 }
 
 /**
@@ -301,7 +348,8 @@ int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: as iopt_unmap(), or -ENOMEM with nothing changed.
+ * Return: as iopt_unmap(), or, with nothing changed, -ENOMEM, or -ENOSPC when
+ * one mapping becomes two and that is over a limit.
  */
 int iopt_unmap_split(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, unsigned long *unmapped)
