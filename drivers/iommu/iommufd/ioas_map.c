@@ -49,30 +49,21 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	return mmio;
 }
 
-/*
- * Map what a user address stands for by its VMA, with memory as for
- * iopt_map_begin() and MMIO if the VMA is of a region of this context.
- */
-static int map_begin_vma(struct iommufd_ctx *ictx, struct iopt_map *map,
-			 unsigned long uaddr, unsigned long length, int prot,
-			 const unsigned long *fixed_iova)
+/* Map MMIO in place of the memory that was added; takes over @mmio. */
+static int map_begin_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
+			  phys_addr_t phys, unsigned long length, int prot,
+			  const unsigned long *fixed_iova)
 {
-	struct iommufd_mmio *mmio;
-	phys_addr_t phys;
 	int rc;
 
-	mmio = find_mmio(ictx, uaddr, length, prot, &phys);
-	if (IS_ERR(mmio))
-		return PTR_ERR(mmio);
-	if (!mmio) {
-		rc = iopt_map_add_user(map, uaddr, length, prot,
-				       ictx->account_mode);
-	} else {
-		rc = iopt_map_add_mmio(map, mmio, phys, length, prot);
-		if (rc)
-			iopt_mmio_put(mmio);
+	iopt_map_destroy(map);
+	iopt_map_init(map, map->iopt);
+	rc = iopt_map_add_mmio(map, mmio, phys, length, prot);
+	if (rc) {
+		iopt_mmio_put(mmio);
+		return rc;
 	}
-	return rc ?: iopt_map_begin(map, fixed_iova, false);
+	return iopt_map_begin(map, fixed_iova, false);
 }
 
 /**
@@ -85,8 +76,9 @@ static int map_begin_vma(struct iommufd_ctx *ictx, struct iopt_map *map,
  * @fixed_iova: As for iopt_map_begin().
  *
  * To look for the VMA costs about as much as to map a page.  So the address is
- * taken for one of memory first, if there is a domain: pinning tells if it is
- * not.
+ * taken for one of memory first, if there is a domain: pinning fails if it is
+ * not, and only then is the VMA looked for.  Memory is pinned once, whether the
+ * call fails or not.
  *
  * With AMD's memory encryption no MMIO can be mapped, as the IOMMU driver would
  * set the encryption bit in each address.
@@ -100,6 +92,8 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 			   unsigned long uaddr, unsigned long length, int prot,
 			   const unsigned long *fixed_iova)
 {
+	struct iommufd_mmio *mmio;
+	phys_addr_t phys;
 	int rc;
 
 	rc = iopt_map_add_user(map, uaddr, length, prot, ictx->account_mode);
@@ -107,11 +101,17 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 		return rc;
 	rc = iopt_map_begin(map, fixed_iova, true);
 	/* -ENOMEM: MMIO may be larger than what the caller may pin. */
-	if (rc != -EFAULT && rc != -ENOMEM)
+	if (rc != IOPT_NO_DOMAIN && rc != -EFAULT && rc != -ENOMEM)
 		return rc;
-	iopt_map_destroy(map);
-	iopt_map_init(map, map->iopt);
-	return map_begin_vma(ictx, map, uaddr, length, prot, fixed_iova);
+
+	mmio = find_mmio(ictx, uaddr, length, prot, &phys);
+	if (IS_ERR(mmio))
+		return PTR_ERR(mmio);
+	if (mmio)
+		return map_begin_mmio(map, mmio, phys, length, prot,
+				      fixed_iova);
+	return rc == IOPT_NO_DOMAIN ? iopt_map_begin(map, fixed_iova, false) :
+				      rc;
 }
 
 #define MAP_FLAGS                                                            \

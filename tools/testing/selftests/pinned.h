@@ -8,24 +8,33 @@
 #include <string.h>
 #include <unistd.h>
 
-/* From a file like /proc/vmstat, or -1 if it is not known */
-static inline long pinned_of(const char *path)
+/* Pages pinned and unpinned since boot, by a file like /proc/vmstat; 0 or -1 */
+static inline int pins_of(const char *path, long *acquired, long *released)
 {
-	long acquired = -1, released = -1;
 	FILE *f = fopen(path, "re");
 	unsigned long value;
 	char name[64];
 
+	*acquired = -1;
+	*released = -1;
 	if (!f)
 		return -1;
 	while (fscanf(f, "%63s %lu", name, &value) == 2) {
 		if (!strcmp(name, "nr_foll_pin_acquired"))
-			acquired = value;
+			*acquired = value;
 		else if (!strcmp(name, "nr_foll_pin_released"))
-			released = value;
+			*released = value;
 	}
 	fclose(f);
-	return acquired < 0 || released < 0 ? -1 : acquired - released;
+	return *acquired < 0 || *released < 0 ? -1 : 0;
+}
+
+/* From a file like /proc/vmstat, or -1 if it is not known */
+static inline long pinned_of(const char *path)
+{
+	long acquired, released;
+
+	return pins_of(path, &acquired, &released) ? -1 : acquired - released;
 }
 
 /*
@@ -39,6 +48,16 @@ static inline long pinned(void)
 
 	close(fd);
 	return refreshed == 1 ? pinned_of("/proc/vmstat") : -1;
+}
+
+/* Pages pinned since boot, whether they are still pinned or not; or -1 */
+static inline long pins_acquired(void)
+{
+	long acquired, released;
+
+	if (pinned() < 0 || pins_of("/proc/vmstat", &acquired, &released))
+		return -1;
+	return acquired;
 }
 
 #endif

@@ -256,18 +256,19 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
  * @map: The mappings, not empty.
  * @fixed_iova: IOVA of the first byte, or NULL for one that the kernel chooses;
  *	see iopt_map::iova for the result.
- * @must_pin: Fail with -EFAULT unless the memory is pinned, as it is when there
- *	is a domain.  For a caller that takes for granted that a user address is
- *	one of memory, and has to be told if it is not.
+ * @must_pin: Do nothing if there is no domain, so that the memory would not be
+ *	pinned.  For a caller that takes for granted that a user address is one
+ *	of memory: pinning fails if it is not.
  *
  * Context: Process context.  May fault in user memory.  On success
  * io_pagetable::domains_lock is held for reading until iopt_map_commit() or
  * iopt_map_abort().
  *
- * Return: 0, or, with nothing changed: -EINVAL when misaligned or reserved,
- * -EEXIST when in use, -EOVERFLOW when the range wraps, -ENOSPC when nothing is
- * free or the context would have too many mappings, -EFAULT as for @must_pin,
- * -EINTR when killed, or what iopt_areas_fill() returns.
+ * Return: 0, or, with nothing changed: IOPT_NO_DOMAIN as for @must_pin, -EINVAL
+ * when misaligned or reserved, -EEXIST when in use, -EOVERFLOW when the range
+ * wraps, -ENOSPC when nothing is free or the context would have too many
+ * mappings, -EINTR when killed, or what iopt_areas_fill() returns.
+ * After IOPT_NO_DOMAIN, but after no errno, the mappings can be begun again.
  */
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 		   bool must_pin)
@@ -277,7 +278,7 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 
 	if (down_read_killable(&iopt->domains_lock))
 		return -EINTR;
-	rc = -EFAULT;
+	rc = IOPT_NO_DOMAIN;
 	if (must_pin && list_empty(&iopt->domains))
 		goto err_unlock;
 	rc = map_insert(map, fixed_iova);

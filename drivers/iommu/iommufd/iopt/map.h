@@ -22,6 +22,9 @@ struct iopt_map {
 	unsigned long iova;
 };
 
+/* What iopt_map_begin() returns when there is no domain, and it must pin */
+#define IOPT_NO_DOMAIN	1
+
 int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,
 		      unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);

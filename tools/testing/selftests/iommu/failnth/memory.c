@@ -157,7 +157,7 @@ TEST_F_TIMEOUT(memory, attach, 300)
 
 /*
  * Memory that is not populated, which workers fault in.  It is copied from an
- * IOAS without devices: a MAP would try again, as it may have been MMIO.
+ * IOAS without devices.
  */
 FIXTURE(helped)
 {

@@ -482,6 +482,20 @@ TEST_F(hole, map_leaves_nothing)
 	EXPECT_EQ(variant->at / PAGE, PINNED());
 }
 
+/* What is before the hole is not pinned again to see whether it is MMIO. */
+TEST_F(hole, map_pins_once)
+{
+	long before;
+
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
+	before = pins_acquired();
+	ASSERT_LE(0, before);
+	EXPECT_EQ(-EFAULT, ioas_map(self->fd, self->ioas_id, self->p,
+				    variant->length, AT));
+	EXPECT_EQ(variant->at / PAGE, pins_acquired() - before);
+	EXPECT_EQ(0, PINNED());
+}
+
 TEST_F(hole, map_without_a_device_does_not_look)
 {
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->p,
