@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: a buffer of the test's own, and the number of events in it.
+ * Tracepoints, and calls of kernel functions by this process: a buffer of the
+ * test's own, and the number of events in it.
  */
 #ifndef SELFTESTS_TRACING_H
 #define SELFTESTS_TRACING_H
@@ -32,14 +33,19 @@ static inline const char *contents(const char *path)
 	return text;
 }
 
+/* Some files take one word at a time. */
 static inline int store(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), rc = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		rc = -errno;
+	for (; !rc && *text; text += n) {
+		n = write(fd, text, strlen(text));
+		if (n <= 0)
+			rc = n ? -errno : -EIO;
+	}
 	close(fd);
 	return rc;
 }
@@ -70,19 +76,51 @@ static inline void forget_events(void)
 	_event;								\
 })
 
-/* Begin to record the events of a system in the buffer: 0 or -errno */
-static inline int tracing_start(const char *system)
+/* Number of calls of a function since tracing_start_calls() */
+static inline int calls(const char *function)
 {
-	char path[128];
+	char line[256];
+	const char *at;
+	int n = 0;
 
+	snprintf(line, sizeof(line), ": %s <-", function);
+	for (at = contents(INSTANCE "/trace"); (at = strstr(at, line)); at++)
+		n++;
+	return n;
+}
+
+static inline int tracing_mkdir(void)
+{
 	if (access(TRACING "/events", F_OK) &&
 	    mount("tracefs", TRACING, "tracefs", 0, NULL))
 		return -errno;
 	rmdir(INSTANCE);
-	if (mkdir(INSTANCE, 0700))
-		return -errno;
+	return mkdir(INSTANCE, 0700) ? -errno : 0;
+}
+
+/* Begin to record the events of a system in the buffer: 0 or -errno */
+static inline int tracing_start(const char *system)
+{
+	char path[128];
+	int rc = tracing_mkdir();
+
 	snprintf(path, sizeof(path), INSTANCE "/events/%s/enable", system);
-	return store(path, "1");
+	return rc ?: store(path, "1");
+}
+
+/*
+ * Begin to record calls of kernel functions, named with a space between, by
+ * this thread: 0 or -errno
+ */
+static inline int tracing_start_calls(const char *functions)
+{
+	char tid[16];
+	int rc = tracing_mkdir();
+
+	snprintf(tid, sizeof(tid), "%d", gettid());
+	return rc ?: store(INSTANCE "/set_ftrace_filter", functions) ?:
+	       store(INSTANCE "/set_ftrace_pid", tid) ?:
+	       store(INSTANCE "/current_tracer", "function");
 }
 
 static inline int tracing_stop(void)

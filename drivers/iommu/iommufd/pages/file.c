@@ -9,8 +9,9 @@
  * it takes one that another file has reserved.
  *
  * Some pages come only to a process that maps the file: a huge page for a hole,
- * and a replacement for a page that may not stay where it is.  For these, the
- * file is mapped for a moment, see pin_mapped().
+ * and a replacement for a page that may not stay where it is.  For these, a
+ * part of the file, the window, is mapped while pages are pinned, see
+ * pin_mapped().
  */
 #include <linux/err.h>
 #include <linux/fcntl.h>
@@ -27,15 +28,38 @@
 
 #include "pages.h"
 
+/*
+ * Most bytes of a file in a window.  In mappings of 1 GiB the kernel shares
+ * page tables of hugetlbfs between processes; a window is too small for that.
+ */
+#define WINDOW_BYTES	SZ_512M
+
+/**
+ * struct file_window - A part of a file, mapped by the current process
+ * @ro: The file, opened once more, for reading only, so that this works with a
+ *	sealed file as well; NULL until the first window is needed.
+ * @uaddr: User address of the first byte.
+ * @start: Offset of the first byte.
+ * @length: Bytes; 0 if nothing is mapped.
+ */
+struct file_window {
+	struct file *ro;
+	unsigned long uaddr;
+	loff_t start;
+	unsigned long length;
+};
+
 /**
  * struct iopt_file - Private data of a pages object of a file
  * @file: The file.  If devices may write to it, it is counted as mapped
  *	writable, and so cannot be sealed against writing.
+ * @window: Guarded by iopt_pages::lock, and only there while it is held.
  * @item: In the list of iopt_files_collect(), else empty.
  * @npinned: Pages pinned, valid during iopt_files_change_process().
  */
 struct iopt_file {
 	struct file *file;
+	struct file_window window;
 	struct list_head item;
 	unsigned long npinned;
 };
@@ -142,68 +166,117 @@ static bool pages_are_of(struct file *file, struct page **list, long npages)
 	return true;
 }
 
+static struct iopt_pages *item_to_pages(struct iopt_file *f)
+{
+	return container_of((void *)f, struct iopt_pages, private);
+}
+
 /*
- * Map the file for a moment, and have the kernel pin what is there.  The file
- * is opened once more, and mapped, for reading only, so that this works with a
- * sealed file as well.  Another thread may map anything else in its place
- * meanwhile, so the pages that were pinned are checked to be of the file.
+ * Map a window.  No huge page is reserved for what is not pinned after all.
+ * After mlockall(), the mapping counts against RLIMIT_MEMLOCK.
  */
-static long pin_mapped(struct file *file, pgoff_t pgoff, unsigned long npages,
+static int window_mmap(struct file_window *window, loff_t start, loff_t end)
+{
+	unsigned long uaddr;
+
+	uaddr = vm_mmap(window->ro, 0, end - start, PROT_READ,
+			MAP_SHARED | MAP_NORESERVE, start);
+	if (IS_ERR_VALUE(uaddr))
+		return (long)uaddr == -EAGAIN ? -ENOMEM : (long)uaddr;
+	window->uaddr = uaddr;
+	window->start = start;
+	window->length = end - start;
+	return 0;
+}
+
+static void window_munmap(struct file_window *window)
+{
+	if (window->length)
+		vm_munmap(window->uaddr, window->length);
+	window->length = 0;
+}
+
+/*
+ * Have a window with the bytes from @start on, up to @end.  Most windows have
+ * more, as what comes next is going to be pinned next.
+ */
+static int window_move(struct iopt_file *f, loff_t start, loff_t end,
+		       loff_t size)
+{
+	struct file_window *window = &f->window;
+	struct iopt_pages *pages = item_to_pages(f);
+	loff_t large = pages->base + (pages->pfns.npages << PAGE_SHIFT);
+	struct file *ro;
+
+	if (start >= window->start &&
+	    end <= window->start + (loff_t)window->length)
+		return 0;
+	window_munmap(window);
+	if (!window->ro) {
+		ro = dentry_open(&f->file->f_path, O_RDONLY | O_LARGEFILE,
+				 current_cred());
+		if (IS_ERR(ro))
+			return PTR_ERR(ro);
+		window->ro = ro;
+	}
+	/*
+	 * After mlockall(), all of a window is faulted in.  Under RLIMIT_AS
+	 * there may be no place for a large one.
+	 */
+	large = min(round_up(large, size), start + WINDOW_BYTES);
+	if (large > end && !(current->mm->def_flags & VM_LOCKED) &&
+	    !window_mmap(window, start, large))
+		return 0;
+	return window_mmap(window, start, end);
+}
+
+/*
+ * Have the kernel pin what a window has.  Another thread may map anything else
+ * in its place meanwhile, so the pages that were pinned are checked to be of
+ * the file.
+ */
+static long pin_mapped(struct iopt_file *f, pgoff_t pgoff, unsigned long npages,
 		       struct page **list)
 {
-	loff_t size = is_hugetlbfs(file) ? huge_page_size(hstate_file(file)) :
-					   PAGE_SIZE;
-	loff_t start = round_down((loff_t)pgoff << PAGE_SHIFT, size);
-	loff_t end = round_up((loff_t)(pgoff + npages) << PAGE_SHIFT, size);
-	unsigned long uaddr;
-	struct file *ro;
+	bool hugetlb = is_hugetlbfs(f->file);
+	loff_t size = hugetlb ? huge_page_size(hstate_file(f->file)) :
+				PAGE_SIZE;
+	loff_t first = (loff_t)pgoff << PAGE_SHIFT;
+	loff_t end = (loff_t)(pgoff + npages) << PAGE_SHIFT;
 	long n;
 
 	/* A kernel thread has no place to map it. */
 	if (!current->mm)
 		return -EFAULT;
-	ro = dentry_open(&file->f_path, O_RDONLY | O_LARGEFILE, current_cred());
-	if (IS_ERR(ro))
-		return PTR_ERR(ro);
-
-	uaddr = vm_mmap(ro, 0, end - start, PROT_READ, MAP_SHARED, start);
-	if (IS_ERR_VALUE(uaddr)) {
-		/*
-		 * After mlockall(), the mapping counts against RLIMIT_MEMLOCK.
-		 */
-		n = (long)uaddr == -EAGAIN ? -ENOMEM : (long)uaddr;
-		goto out_fput;
-	}
-	n = pin_user_pages_fast(uaddr + ((loff_t)pgoff << PAGE_SHIFT) - start,
+	n = window_move(f, round_down(first, size), round_up(end, size), size);
+	if (n)
+		return n;
+	n = pin_user_pages_fast(f->window.uaddr + first - f->window.start,
 				npages, FOLL_LONGTERM, list);
-	vm_munmap(uaddr, end - start);
-	if (n > 0 && !pages_are_of(file, list, n)) {
+	if (n > 0 && !pages_are_of(f->file, list, n)) {
 		unpin_user_pages(list, n);
 		n = 0;
 	}
 	/* No huge page is left that may stay where it is. */
-	if (n == -EFAULT && is_hugetlbfs(file))
+	if (n == -EFAULT && hugetlb)
 		n = -ENOMEM;
-	n = n ?: -EFAULT;
-out_fput:
-	fput(ro);
-	return n;
+	return n ?: -EFAULT;
 }
 
 /*
  * Pin pages that may have to be moved first.  It is enough that the kernel pins
  * one page of a large folio: then all of the folio stays.
  */
-static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
-			bool large, struct page **list,
+static long pin_movable(struct iopt_file *f, pgoff_t pgoff,
+			unsigned long npages, bool large, struct page **list,
 			enum iopt_layout *layout)
 {
 	struct page *page;
 	long n;
 
 	if (!large)
-		return pin_mapped(file, pgoff, npages, list);
-	n = pin_mapped(file, pgoff, 1, list);
+		return pin_mapped(f, pgoff, npages, list);
+	n = pin_mapped(f, pgoff, 1, list);
 	if (n != 1)
 		return n;
 	page = list[0];
@@ -213,9 +286,10 @@ static long pin_movable(struct file *file, pgoff_t pgoff, unsigned long npages,
 }
 
 /* Pin as many pages as one folio has, but at least 1. */
-static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
+static long pin_pages(struct iopt_file *f, pgoff_t pgoff, unsigned long npages,
 		      struct page **list, enum iopt_layout *layout)
 {
+	struct file *file = f->file;
 	struct folio *folio;
 	bool large;
 	long n;
@@ -223,7 +297,7 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 	folio = find_folio(file, pgoff);
 	if (IS_ERR(folio)) {
 		if (is_hugetlbfs(file) && PTR_ERR(folio) == -ENOENT)
-			return pin_mapped(file, pgoff, npages, list);
+			return pin_mapped(f, pgoff, npages, list);
 		return PTR_ERR(folio);
 	}
 	if (folio_may_stay(folio)) {
@@ -236,7 +310,7 @@ static long pin_pages(struct file *file, pgoff_t pgoff, unsigned long npages,
 	folio_put(folio);
 	if (is_hugetlbfs(file) && !longterm_pin_moves_hugetlb())
 		return -ENOMEM;
-	return pin_movable(file, pgoff, npages, large, list, layout);
+	return pin_movable(f, pgoff, npages, large, list, layout);
 }
 
 static long file_pin(struct iopt_pages *pages, unsigned long index,
@@ -258,13 +332,23 @@ static long file_pin(struct iopt_pages *pages, unsigned long index,
 
 	flags = memalloc_pin_save();
 	do {
-		n = pin_pages(f->file, pgoff + pinned, npages - pinned,
+		n = pin_pages(f, pgoff + pinned, npages - pinned,
 			      list + pinned, layout);
 		if (n > 0)
 			pinned += n;
 	} while (n > 0 && pinned < npages);
 	memalloc_pin_restore(flags);
 	return pinned ?: n;
+}
+
+static void file_pin_end(struct iopt_pages *pages)
+{
+	struct iopt_file *f = iopt_pages_kind_private(pages);
+
+	window_munmap(&f->window);
+	if (f->window.ro)
+		fput(f->window.ro);
+	f->window.ro = NULL;
 }
 
 static void file_release(struct iopt_pages *pages)
@@ -281,6 +365,7 @@ static void file_release(struct iopt_pages *pages)
 const struct iopt_pages_ops iopt_file_ops = {
 	.size = sizeof(struct iopt_file),
 	.pin = file_pin,
+	.pin_end = file_pin_end,
 	.release = file_release,
 };
 
@@ -336,11 +421,6 @@ struct iopt_pages *iopt_pages_alloc_file(struct file *file,
 	}
 	f->file = get_file(file);
 	return pages;
-}
-
-static struct iopt_pages *item_to_pages(struct iopt_file *f)
-{
-	return container_of((void *)f, struct iopt_pages, private);
 }
 
 /**

@@ -440,6 +440,8 @@ int iopt_pages_pin(struct iopt_pages *pages, unsigned long first,
 
 	while (!rc && find_hole(pages, index, last, &hole_first, &hole_last))
 		rc = pin_hole(pages, hole_first, hole_last, &index);
+	if (ops_of(pages)->pin_end)
+		ops_of(pages)->pin_end(pages);
 	if (rc && index > first)
 		iopt_pages_unpin_unused(pages, first, index - 1);
 	return rc;

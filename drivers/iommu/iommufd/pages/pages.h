@@ -33,6 +33,9 @@ enum iopt_kind {
  *	these pages, and so whether the list has all of them.  Each page has one
  *	pin, as pin_user_pages() counts them.  Called with iopt_pages::lock
  *	held; may sleep and fault in user memory.
+ * @pin_end: Release what calls of @pin, made one after the other with
+ *	iopt_pages::lock held all the time, have kept for the next.  May be
+ *	NULL.
  * @release: Release what iopt_pages_kind_private() holds; nothing is pinned.
  *	May be NULL.
  */
@@ -41,6 +44,7 @@ struct iopt_pages_ops {
 	long (*pin)(struct iopt_pages *pages, unsigned long index,
 		    unsigned long npages, struct page **list,
 		    enum iopt_layout *layout);
+	void (*pin_end)(struct iopt_pages *pages);
 	void (*release)(struct iopt_pages *pages);
 };
 

@@ -4,12 +4,15 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "../../tracing.h"
 #include "access.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #define SIZE		(2 * HUGE)
 #define PAGES		(SIZE / PAGE)
+#define HOLES		16
 #define HUGETLBFS	"/tmp/hugetlbfs"
+#define NR_HUGEPAGES	"/proc/sys/vm/nr_hugepages"
 #define SHMEM_THP	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 enum kind { MEMFD, HUGETLB, HUGETLBFS_FILE, TMPFS_FILE };
@@ -67,6 +70,26 @@ static int file_reopen(int file, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
+/* Number of huge pages that are reserved; -1 on error */
+static int reserved(void)
+{
+	const char *at = strstr(contents("/proc/meminfo"), "HugePages_Rsvd:");
+	int n;
+
+	return at && sscanf(at, "HugePages_Rsvd: %d", &n) == 1 ? n : -1;
+}
+
+/* Number of mappings of this process */
+static int mappings(void)
+{
+	const char *at;
+	int n = 0;
+
+	for (at = contents("/proc/self/maps"); (at = strchr(at, '\n')); at++)
+		n++;
+	return n;
+}
+
 FIXTURE(file)
 {
 	int fd;
@@ -95,7 +118,7 @@ FIXTURE_VARIANT_ADD(file, tmpfs) { TMPFS_FILE, false, SCRATCH };
 FIXTURE_SETUP(file)
 {
 	ASSERT_EQ(0, mock_load());
-	ASSERT_EQ(0, write_file("/proc/sys/vm/nr_hugepages", "6"));
+	ASSERT_EQ(0, write_file(NR_HUGEPAGES, "6"));
 	mkdir(HUGETLBFS, 0700);
 	ASSERT_EQ(0, mount("none", HUGETLBFS, "hugetlbfs", 0, "pagesize=2M"));
 	ASSERT_EQ(0, write_file(SHMEM_THP, variant->thp ? "always" : "never"));
@@ -119,7 +142,7 @@ FIXTURE_TEARDOWN(file)
 	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, umount2(HUGETLBFS, MNT_DETACH));
 	EXPECT_EQ(0, write_file(SHMEM_THP, "never"));
-	EXPECT_EQ(0, write_file("/proc/sys/vm/nr_hugepages", "0"));
+	EXPECT_EQ(0, write_file(NR_HUGEPAGES, "0"));
 }
 
 static bool is_hugetlb(const struct _fixture_variant_file *variant)
@@ -194,6 +217,38 @@ TEST_F(file, with_holes)
 	EXPECT_EQ(0, check(self, p, SIZE, AT));
 	for (i = 0; i < HUGE; i += PAGE)
 		ASSERT_EQ(i % (3 * PAGE) ? 0 : 'x', p[i]);
+}
+
+/*
+ * Huge pages come to holes by a mapping of the process: the file is opened and
+ * mapped once for all of them, and nothing remains of that.
+ */
+TEST_F(file, with_many_holes)
+{
+	int file, nmappings;
+	char *p;
+
+	if (!is_hugetlb(variant))
+		SKIP(return, "only hugetlbfs fills holes by a mapping");
+	ASSERT_EQ(0, write_file(NR_HUGEPAGES, "18"));
+	file = file_make(variant->kind, HOLES * HUGE);
+	ASSERT_LE(0, file);
+	nmappings = mappings();
+	ASSERT_EQ(0, tracing_start_calls("dentry_open vm_mmap"));
+	EXPECT_EQ(0, ioas_map_file(self->fd, self->ioas_id, file, 0,
+				   HOLES * HUGE, AT));
+	EXPECT_EQ(1, calls("dentry_open"));
+	EXPECT_EQ(1, calls("vm_mmap"));
+	EXPECT_EQ(0, tracing_stop());
+	EXPECT_EQ(nmappings, mappings());
+	EXPECT_EQ(0, reserved());
+	EXPECT_EQ(HOLES * HUGE / PAGE, PINNED());
+
+	p = file_mmap(file, HOLES * HUGE);
+	ASSERT_NE(NULL, p);
+	EXPECT_TRUE(is_zero(p, HOLES * HUGE));
+	EXPECT_EQ(0, check(self, p, HOLES * HUGE, AT));
+	close(file);
 }
 
 /* Allocated, but never cleared: pages must be clear when they are pinned */
@@ -486,6 +541,7 @@ TEST_F(file, without_a_huge_page_left)
 	ASSERT_NE(MAP_FAILED, others);
 	EXPECT_EQ(-ENOMEM, map_file(self, 0, SIZE, AT));
 	EXPECT_EQ(0, PINNED());
+	EXPECT_EQ(5, reserved());
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
 	EXPECT_EQ(0, map_file(self, 0, HUGE, AT));
 	/* The others can use their pages */
