@@ -12,13 +12,20 @@
  * be pinned, is charged against the limit of locked memory, and returns from
  * the call.  The caller waits for the workers only to end, and kills them
  * before.
+ *
+ * Workers enter the cgroups of the caller, so that their CPU time counts as the
+ * caller's.  They are no threads of the caller's process, as vhost_task would
+ * make them: such a thread freezes and stops along with its process, and the
+ * caller, which does so only when it leaves the kernel, would wait for it.
  */
+#include <linux/cgroup.h>
 #include <linux/cpumask.h>
-#include <linux/cpuset.h>
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
+#include <linux/mempolicy.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -56,13 +63,26 @@ MODULE_PARM_DESC(populate_mib,
 		 "Least memory to be mapped at once, in MiB, that is faulted in by more than one thread (default: 1024)");
 
 /**
+ * struct populate_worker - A worker
+ * @populate: All workers of the call.
+ * @task: The thread, with a reference to it.
+ * @node: The node on whose CPUs it runs.
+ */
+struct populate_worker {
+	struct iopt_populate *populate;
+	struct task_struct *task;
+	int node;
+};
+
+/**
  * struct iopt_populate - Workers that fault in memory for a caller
- * @mm: Address space of the caller, which does not return before the workers
- *	have ended.
+ * @caller: The caller, which does not return before the workers have ended.
+ * @mm: Its address space.
  * @memcg: The memory cgroup that the memory of @mm and its page tables are
  *	charged to.
- * @mems: The memory nodes that the caller may use.
- * @cpus: The CPUs for workers.
+ * @cpus: The CPUs that the caller may run on.
+ * @nodes: The nodes on whose CPUs workers run.
+ * @cpu: The CPU that the caller runs on.
  * @base: User address of page index 0.
  * @index: First index that the caller has not pinned yet.
  * @last: Last index.
@@ -70,27 +90,28 @@ MODULE_PARM_DESC(populate_mib,
  *	chunks in descending order.
  * @stop: The workers are to end.
  * @nworkers: Number of @workers.
- * @workers: The threads, with a reference to each.
+ * @workers: The workers.
  */
 struct iopt_populate {
+	struct task_struct *caller;
 	struct mm_struct *mm;
 	struct mem_cgroup *memcg;
-	nodemask_t mems;
 	struct cpumask cpus;
+	nodemask_t nodes;
+	unsigned int cpu;
 	unsigned long base;
 	const unsigned long *index;
 	unsigned long last;
 	atomic_long_t chunk;
 	bool stop;
 	unsigned int nworkers;
-	struct task_struct *workers[];
+	struct populate_worker workers[];
 };
 
 /*
- * Tell whether a worker may fault in memory of a VMA for the caller.  Huge
- * pages of hugetlbfs are charged to the cgroup of the thread that faults.
- * Files of file systems must not be accessed before it is known that they can
- * be pinned.  With userfaultfd, user space sees which thread faults.
+ * Tell whether a worker may fault in memory of a VMA for the caller.  Files of
+ * file systems must not be accessed before it is known that they can be pinned.
+ * With userfaultfd, user space sees which thread faults.
  */
 static bool worker_may_fault(struct vm_area_struct *vma)
 {
@@ -148,18 +169,55 @@ static bool fault_in_chunk(struct iopt_populate *populate)
 	return n >= 0;
 }
 
-static int populate_worker(void *data)
+/*
+ * Enter the cgroups of the caller.  To move a thread waits for RCU, so this is
+ * left out if the thread is in these cgroups already.
+ */
+static int worker_attach(struct task_struct *caller)
 {
-	struct iopt_populate *populate = data;
+#ifdef CONFIG_CGROUPS
+	if (rcu_access_pointer(current->cgroups) ==
+	    rcu_access_pointer(caller->cgroups))
+		return 0;
+#endif
+	return cgroup_attach_task_all(caller, current);
+}
+
+/*
+ * Run on the worker's CPUs only.  A thread that enters a cpuset gets the CPUs
+ * of the cpuset, and by 7.2 one that starts gets all CPUs, so this comes after
+ * both.  A thread that kthread_bind() has bound could not enter a cpuset.
+ */
+static int worker_set_cpus(const struct populate_worker *worker)
+{
+	cpumask_var_t cpus;
+	int rc;
+
+	if (!alloc_cpumask_var(&cpus, GFP_KERNEL))
+		return -ENOMEM;
+	cpumask_and(cpus, &worker->populate->cpus,
+		    cpumask_of_node(worker->node));
+	rc = set_cpus_allowed_ptr(current, cpus);
+	free_cpumask_var(cpus);
+	return rc;
+}
+
+/* A worker that cannot be where it belongs does nothing. */
+static int worker_run(void *data)
+{
+	struct populate_worker *worker = data;
+	struct iopt_populate *populate = worker->populate;
 	struct mem_cgroup *memcg;
 	unsigned int flags;
 
-	/* From here on the SIGKILL of iopt_populate_stop() ends any sleep. */
+	/* From here on the SIGKILL of iopt_populate_stop() ends killable waits. */
 	allow_kernel_signal(SIGKILL);
+	if (READ_ONCE(populate->stop) || worker_attach(populate->caller) ||
+	    worker_set_cpus(worker))
+		return 0;
 	/* As pinning does, allocate no memory that would have to be moved. */
 	flags = memalloc_pin_save();
 	memcg = set_active_memcg(populate->memcg);
-	set_mems_allowed(populate->mems);
 	while (!READ_ONCE(populate->stop) && fault_in_chunk(populate))
 		cond_resched();
 	set_active_memcg(memcg);
@@ -167,7 +225,10 @@ static int populate_worker(void *data)
 	return 0;
 }
 
-/* A memory policy of the thread, other than one of the VMA, binds no worker. */
+/*
+ * A memory policy of the thread, other than one of a VMA, does not hold for a
+ * worker, and no function is exported that copies it.
+ */
 static bool has_mempolicy(void)
 {
 #ifdef CONFIG_NUMA
@@ -221,33 +282,108 @@ out_unlock:
 	return missing * step;
 }
 
-/*
- * Workers run on CPUs of the caller that are on its node, where its memory
- * comes from.
- */
-static unsigned int choose_cpus(struct cpumask *cpus)
+/* Number of CPUs of a node for workers */
+static unsigned int ncpus_of_node(const struct iopt_populate *populate,
+				  int node)
 {
-	cpumask_and(cpus, &current->cpus_mask, cpumask_of_node(numa_node_id()));
-	return cpumask_weight(cpus);
+	unsigned int cpu, n = 0;
+
+	for_each_cpu_and(cpu, &populate->cpus, cpumask_of_node(node))
+		n += cpu != populate->cpu;
+	return n;
 }
 
-static void add_worker(struct iopt_populate *populate)
+/*
+ * Add the nodes that the policy of @vma names.  Returns false if there is none,
+ * so that memory comes from the node of the thread that faults it in.  A policy
+ * for shmem belongs to the file, and counts as none: it is not accessible.
+ */
+static bool add_nodes(nodemask_t *nodes, const struct vm_area_struct *vma)
 {
-	struct task_struct *worker;
+#ifdef CONFIG_NUMA
+	const struct mempolicy *policy = vma->vm_policy;
 
-	worker = kthread_create(populate_worker, populate, "iommufd/%d",
-				task_pid_nr(current));
-	if (IS_ERR(worker))
+	if (policy && policy->mode != MPOL_LOCAL &&
+	    !nodes_empty(policy->nodes)) {
+		nodes_or(*nodes, *nodes, policy->nodes);
+		return true;
+	}
+#endif
+	return false;
+}
+
+/*
+ * Choose the nodes on whose CPUs workers run: those that policies name, if all
+ * of the memory has one.  Otherwise the caller's node, where memory without a
+ * policy would come from if the caller faulted it in.
+ */
+static void choose_nodes(struct iopt_populate *populate, unsigned long uaddr,
+			 unsigned long npages)
+{
+	unsigned long end = uaddr + npages * PAGE_SIZE;
+	nodemask_t *nodes = &populate->nodes;
+	struct vm_area_struct *vma;
+	bool named = true;
+	int node;
+
+	nodes_clear(*nodes);
+	if (mmap_read_lock_killable(current->mm))
 		return;
-	get_task_struct(worker);
-	populate->workers[populate->nworkers++] = worker;
-	set_user_nice(worker,
+	for (; named && uaddr < end; uaddr = vma->vm_end) {
+		vma = vma_lookup(current->mm, uaddr);
+		named = vma && add_nodes(nodes, vma);
+		if (!vma)
+			break;
+	}
+	mmap_read_unlock(current->mm);
+
+	for_each_node_mask(node, *nodes)
+		if (!node_online(node) || !ncpus_of_node(populate, node))
+			node_clear(node, *nodes);
+	if (!named || nodes_empty(*nodes))
+		*nodes = nodemask_of_node(numa_node_id());
+}
+
+static bool add_worker(struct iopt_populate *populate, int node)
+{
+	struct populate_worker *worker =
+		&populate->workers[populate->nworkers];
+
+	worker->populate = populate;
+	worker->node = node;
+	worker->task = kthread_create(worker_run, worker, "iommufd/%d",
+				      task_pid_nr(current));
+	if (IS_ERR(worker->task))
+		return false;
+	get_task_struct(worker->task);
+	populate->nworkers++;
+	set_user_nice(worker->task,
 		      min(task_nice(current) + POPULATE_NICER, MAX_NICE));
-	/* By 7.2, a thread that starts without being bound gets all CPUs. */
-	kthread_bind(worker, cpumask_first(&populate->cpus));
-	/* A worker that may not run on these CPUs is not started. */
-	if (!set_cpus_allowed_ptr(worker, &populate->cpus))
-		wake_up_process(worker);
+	wake_up_process(worker->task);
+	return true;
+}
+
+/*
+ * Add workers on all nodes in turn, as long as a node has CPUs for them.  The
+ * caller's node comes last.
+ */
+static void add_workers(struct iopt_populate *populate, unsigned int nworkers)
+{
+	int i, nnodes = nodes_weight(populate->nodes);
+	int node = cpu_to_node(populate->cpu);
+	unsigned int round, before;
+
+	for (round = 0; populate->nworkers < nworkers; round++) {
+		before = populate->nworkers;
+		for (i = 0; i < nnodes && populate->nworkers < nworkers; i++) {
+			node = next_node_in(node, populate->nodes);
+			if (round < ncpus_of_node(populate, node) &&
+			    !add_worker(populate, node))
+				return;
+		}
+		if (populate->nworkers == before)
+			return;
+	}
 }
 
 static struct iopt_populate *populate_alloc(unsigned long base,
@@ -261,11 +397,11 @@ static struct iopt_populate *populate_alloc(unsigned long base,
 			   GFP_KERNEL_ACCOUNT);
 	if (!populate)
 		return NULL;
+	populate->caller = current;
 	populate->mm = current->mm;
 	populate->memcg = get_mem_cgroup_from_mm(current->mm);
-	task_lock(current);
-	populate->mems = cpuset_current_mems_allowed;
-	task_unlock(current);
+	cpumask_copy(&populate->cpus, &current->cpus_mask);
+	populate->cpu = raw_smp_processor_id();
 	populate->base = untagged_addr(base);
 	populate->index = index;
 	populate->last = last;
@@ -290,11 +426,13 @@ struct iopt_populate *iopt_populate_start(unsigned long base,
 					  const unsigned long *index,
 					  unsigned long last)
 {
-	unsigned int nthreads = min(READ_ONCE(populate_threads),
-				    num_online_cpus());
+	unsigned int nthreads = min3(READ_ONCE(populate_threads),
+				     num_online_cpus(),
+				     cpumask_weight(&current->cpus_mask));
 	unsigned long least = READ_ONCE(populate_mib);
 	unsigned long npages = last - *index + 1;
 	struct iopt_populate *populate;
+	unsigned long uaddr;
 
 	least = max(least, 1UL) << (20 - PAGE_SHIFT);
 	if (npages < least || nthreads < 2 || has_mempolicy())
@@ -303,13 +441,12 @@ struct iopt_populate *iopt_populate_start(unsigned long base,
 	populate = populate_alloc(base, index, last, nthreads - 1);
 	if (!populate)
 		return NULL;
-	nthreads = min(nthreads, choose_cpus(&populate->cpus));
+	uaddr = populate->base + *index * PAGE_SIZE;
 	/* Workers pay off if half of populate_mib is missing. */
-	if (nthreads > 1 &&
-	    npages_missing(populate->base + *index * PAGE_SIZE, npages) >=
-		    least / 2)
-		while (--nthreads)
-			add_worker(populate);
+	if (npages_missing(uaddr, npages) >= least / 2) {
+		choose_nodes(populate, uaddr, npages);
+		add_workers(populate, nthreads - 1);
+	}
 	return populate;
 }
 
@@ -321,18 +458,21 @@ struct iopt_populate *iopt_populate_start(unsigned long base,
  */
 void iopt_populate_stop(struct iopt_populate *populate)
 {
+	struct populate_worker *worker;
 	unsigned int i;
 
 	if (!populate)
 		return;
 	WRITE_ONCE(populate->stop, true);
 	for (i = 0; i < populate->nworkers; i++) {
-		set_user_nice(populate->workers[i], task_nice(current));
-		send_sig(SIGKILL, populate->workers[i], 1);
+		worker = &populate->workers[i];
+		set_user_nice(worker->task, task_nice(current));
+		send_sig(SIGKILL, worker->task, 1);
 	}
 	for (i = 0; i < populate->nworkers; i++) {
-		kthread_stop(populate->workers[i]);
-		put_task_struct(populate->workers[i]);
+		worker = &populate->workers[i];
+		kthread_stop(worker->task);
+		put_task_struct(worker->task);
 	}
 	mem_cgroup_put(populate->memcg);
 	kfree(populate);

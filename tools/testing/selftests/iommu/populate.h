@@ -3,6 +3,7 @@
 #ifndef IOMMU_POPULATE_H
 #define IOMMU_POPULATE_H
 
+#include <fnmatch.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -62,28 +63,74 @@ static inline int read_stat(const char *id, struct stat_line *stat)
 	return n == 3 ? 0 : -ESRCH;
 }
 
-/* Number of workers of all calls; -1 on error */
-static inline int helpers(void)
+/* The CPUs that a thread may run on */
+static inline int read_cpus(const char *id, char cpus[32])
 {
-	DIR *dir = opendir("/proc");
-	char path[300], comm[32];
-	struct dirent *e;
+	char path[300], line[256];
 	int n = 0;
 	FILE *f;
 
+	snprintf(path, sizeof(path), "/proc/%s/status", id);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (n != 1 && fgets(line, sizeof(line), f))
+		n = sscanf(line, "Cpus_allowed_list: %31s", cpus);
+	fclose(f);
+	return n == 1 ? 0 : -ESRCH;
+}
+
+/* Does the name of a process match the pattern? */
+static inline bool is_called(const char *id, const char *pattern)
+{
+	char path[300], comm[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", id);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (fgets(comm, sizeof(comm), f))
+		comm[strcspn(comm, "\n")] = 0;
+	fclose(f);
+	return !fnmatch(pattern, comm, 0);
+}
+
+/* Names of workers: of any caller, and of the thread with this ID */
+#define HELPERS		"iommufd/*"
+#define HELPERS_OF	"iommufd/%d"
+
+/* Call fn() for each worker of such a name, until it returns an error. */
+static inline int look_at_helpers(const char *pattern,
+				  int (*fn)(const char *id, void *arg),
+				  void *arg)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *e;
+	int rc = 0;
+
 	if (!dir)
-		return -1;
-	while ((e = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		n += fgets(comm, sizeof(comm), f) &&
-		     !strncmp(comm, "iommufd/", strlen("iommufd/"));
-		fclose(f);
-	}
+		return -errno;
+	while (!rc && (e = readdir(dir)))
+		if (is_called(e->d_name, pattern))
+			rc = fn(e->d_name, arg);
 	closedir(dir);
-	return n;
+	return rc;
+}
+
+static inline int count_helper(const char *id, void *n)
+{
+	(void)id;
+	++*(int *)n;
+	return 0;
+}
+
+/* Number of workers of all calls; -1 on error */
+static inline int helpers(void)
+{
+	int n = 0;
+
+	return look_at_helpers(HELPERS, count_helper, &n) ? -1 : n;
 }
 
 /* Workers end before the call does, but may still be listed for a while. */

@@ -3,7 +3,6 @@
  * The number of workers that fault in much memory, their CPUs and their nice
  * value: by /proc, while a call goes on.
  */
-#include <ctype.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -15,37 +14,6 @@
 #define NCPUS		4
 #define MOST		16	/* workers that are looked at */
 #define ROUNDS		100
-
-static int read_cpus(const char *id, char cpus[32])
-{
-	char path[300], line[256];
-	int n = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/status", id);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	while (n != 1 && fgets(line, sizeof(line), f))
-		n = sscanf(line, "Cpus_allowed_list: %31s", cpus);
-	fclose(f);
-	return n == 1 ? 0 : -ESRCH;
-}
-
-static bool is_called(const char *id, const char *name)
-{
-	char path[300], comm[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%s/comm", id);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (fgets(comm, sizeof(comm), f))
-		comm[strcspn(comm, "\n")] = 0;
-	fclose(f);
-	return !strcmp(comm, name);
-}
 
 /* A call in a thread of its own, which has its own nice value and CPUs */
 struct caller {
@@ -76,7 +44,7 @@ static int prepare(struct caller *c)
 	if (sched_setaffinity(0, sizeof(cpus), &cpus) ||
 	    setpriority(PRIO_PROCESS, 0, c->nice))
 		return -errno;
-	snprintf(c->name, sizeof(c->name), "iommufd/%d", tid);
+	snprintf(c->name, sizeof(c->name), HELPERS_OF, tid);
 	snprintf(c->id, sizeof(c->id), "self/task/%d", tid);
 	/* Also called before the call: these functions fault, too. */
 	return faults() < 0 ? -EINVAL : read_cpus(c->id, c->cpu_list);
@@ -123,12 +91,20 @@ static bool is_known(struct sights *s, pid_t pid)
 	return false;
 }
 
+/* What look_at() is told */
+struct looker {
+	struct sights *sights;
+	const char *caller;	/* in /proc */
+};
+
 /*
  * Before a worker begins, and when the call does not need it any more, it is
  * like any other kernel thread.  It begins with its first page fault.
  */
-static int look_at(struct sights *s, const char *id, const char *caller)
+static int look_at(const char *id, void *arg)
 {
+	const char *caller = ((struct looker *)arg)->caller;
+	struct sights *s = ((struct looker *)arg)->sights;
 	struct stat_line stat, caller_stat;
 	struct sight *sight;
 	pid_t pid = atoi(id);
@@ -160,17 +136,9 @@ static int look_at(struct sights *s, const char *id, const char *caller)
 /* Look at all workers. */
 static int look(struct sights *s, const struct caller *c)
 {
-	DIR *dir = opendir("/proc");
-	struct dirent *e;
-	int rc = 0;
+	struct looker looker = { s, c->id };
 
-	if (!dir)
-		return -errno;
-	while (!rc && (e = readdir(dir)))
-		if (isdigit(e->d_name[0]) && is_called(e->d_name, c->name))
-			rc = look_at(s, e->d_name, c->id);
-	closedir(dir);
-	return rc;
+	return look_at_helpers(c->name, look_at, &looker);
 }
 
 /* Make a call, and look until it ends. */
