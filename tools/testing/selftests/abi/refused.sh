@@ -16,7 +16,7 @@ refused() {
 		return 1
 	fi
 	cat "$tmp/build"
-	same "$(grep -c "^/.*: \*\*\* .*${1%=*}.*Stop" "$tmp/build")" 1
+	same "$(grep -c "Kbuild:[0-9]*: \*\*\* .*${1%=*}.*Stop" "$tmp/build")" 1
 }
 
 echo "TAP version 13"
