@@ -66,6 +66,22 @@ static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
 	return rc;
 }
 
+/*
+ * Whether an IOMMU is Intel's, in scalable mode (bit 43 of the extended
+ * capabilities), and has page tables of the first level (bit 47), but not of the
+ * second (bit 46).  Returns 1, 0, or -ENOMEM.
+ */
+static inline int compat_has_first_level_only(struct device *iommu, void *unused)
+{
+	u64 ecap;
+	int rc = iommu_intel_ecap(iommu, &ecap);
+
+	if (rc)
+		return rc == -ENOMEM ? rc : 0;
+	return ecap & BIT_ULL(43) && ecap & BIT_ULL(47) &&
+	       !(ecap & BIT_ULL(46));
+}
+
 #ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
 /*
  * Whether the domains of a device can enforce cache coherency.  From 6.2 on
@@ -225,8 +241,22 @@ static inline struct iommu_domain *iommu_paging_domain_alloc(struct device *dev)
  */
 #if defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
 #define compat_domain_alloc_op	domain_alloc_paging_flags
+
+static inline bool compat_op_suits(struct iommu_device *iommu)
+{
+	return true;
+}
 #elif defined(HAVE_DOMAIN_ALLOC_USER)
 #define compat_domain_alloc_op	domain_alloc_user
+
+/*
+ * The op of Intel's driver makes page tables of the second level, whatever the
+ * IOMMU has.  Those that suit are made as on older kernels.
+ */
+static inline bool compat_op_suits(struct iommu_device *iommu)
+{
+	return !compat_has_first_level_only(iommu->dev, NULL);
+}
 
 /* Not all IOMMU drivers set the owner of the domain. */
 static inline struct iommu_domain *
@@ -246,7 +276,8 @@ iommu_paging_domain_alloc_flags(struct device *dev, unsigned int flags)
 static inline bool iommu_has_device_domains(struct device *dev)
 {
 	return dev->iommu && dev->iommu->iommu_dev &&
-	       dev->iommu->iommu_dev->ops->compat_domain_alloc_op;
+	       dev->iommu->iommu_dev->ops->compat_domain_alloc_op &&
+	       compat_op_suits(dev->iommu->iommu_dev);
 }
 
 /* Exported in the namespace IOMMUFD_INTERNAL, but in no public header */
@@ -349,23 +380,11 @@ static inline u8 iommu_pasid_bits(struct device *dev)
  * driver, so no header shows it.
  *
  * Which level a domain is for is private to the driver.  But a domain that is
- * not for the DMA API is for the first level only if all IOMMUs of the host are
- * in scalable mode (bit 43 of the extended capabilities) and have the first
- * level (bit 47), and one of them does not have the second (bit 46).  So the
- * answer is 1 if there is that one.  Returns 0, 1, or -ENOMEM.
+ * not for the DMA API is for the first level only if all IOMMUs of the host have
+ * it, and one of them does not have the second.  So the answer is 1 if there is
+ * that one.  Returns 0, 1, or -ENOMEM.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-static inline int compat_has_first_level_only(struct device *iommu, void *unused)
-{
-	u64 ecap;
-	int rc = iommu_intel_ecap(iommu, &ecap);
-
-	if (rc)
-		return rc == -ENOMEM ? rc : 0;
-	return ecap & BIT_ULL(43) && ecap & BIT_ULL(47) &&
-	       !(ecap & BIT_ULL(46));
-}
-
 static inline int iommu_flushes_aligned_only(struct device *dev)
 {
 	struct device *iommu = dev->iommu->iommu_dev->dev;
