@@ -243,8 +243,12 @@ static bool may_be_page(struct iommu_domain *domain, unsigned long iova,
  *
  * A range that is aligned to a large page may be mapped by small ones, and then
  * takes several calls.  If it may be mapped by that large page, it takes one
- * call: not all IOMMU drivers can unmap a part of a page.  So does contiguous
+ * call: SMMUv3's driver cannot unmap a part of a page.  So does contiguous
  * memory that was mapped by small pages while huge pages were not allowed.
+ *
+ * AMD's driver has pages of each power of two, so also of @limit and of twice as
+ * much.  It unmaps a larger page as a whole, however little of it is asked for,
+ * so there no call is for more than @limit.
  */
 static noinline size_t unmap_steps(struct iommu_domain *domain,
 				   unsigned long iova, size_t length,
@@ -254,8 +258,8 @@ static noinline size_t unmap_steps(struct iommu_domain *domain,
 	size_t unmapped, step = limit, done = pgsize;
 	bool page;
 
-	if (pgsize <= limit) {
-		length = round_down(length, limit);
+	if (pgsize <= limit || !(~domain->pgsize_bitmap & (limit | 2 * limit))) {
+		length = min_t(size_t, round_down(length, limit), FLUSH_BYTES);
 	} else {
 		page = may_be_page(domain, iova, pgsize);
 		while (done < length &&
