@@ -15,9 +15,9 @@
 #include "ucmd.h"
 
 /* Each takes one of the domain IDs or ASIDs that the IOMMUs of the host have. */
-static unsigned int max_hwpts = 256;
+static unsigned int max_hwpts = 128;
 module_param(max_hwpts, uint, 0644);
-MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an open file of /dev/iommu (default: 256)");
+MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an open file of /dev/iommu (default: 128)");
 
 static int hwpts_charge(struct iommufd_ctx *ictx)
 {
@@ -185,8 +185,8 @@ static int hwpt_fill(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
  * memory that is mapped.
  *
  * Return: 0, or, with the group where it was, -EINTR when killed, or what
- * iommu_backend_ops::finalize(), iommu_backend_attach() or
- * iommu_backend_replace(), or iopt_add_domain(), return.
+ * iommu_backend_finalize(), iommu_backend_attach() or iommu_backend_replace(),
+ * or iopt_add_domain(), return.
  */
 int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 			      struct iommufd_hwpt *old,

@@ -25,7 +25,7 @@ static int set_limit(const char *path, unsigned int n)
 
 static int set_defaults(void)
 {
-	return set_limit(MAPPINGS, 1048576) ?: set_limit(HWPTS, 256) ?:
+	return set_limit(MAPPINGS, 1048576) ?: set_limit(HWPTS, 128) ?:
 	       set_limit(BAR_MAPPINGS, 16384);
 }
 
