@@ -171,7 +171,7 @@ static void access_leave_ioas(struct iommufd_access *access)
  *
  * Return: 0, or, with nothing changed: -EINVAL when attached already, -ENOENT
  * without such an IOAS, -EADDRINUSE when the access pins, which takes whole
- * pages, and a mapping there begins or ends inside one.
+ * pages, and a mapping there begins or ends inside one, -EINTR when killed.
  */
 int iommufd_access_attach(struct iommufd_access *access, u32 ioas_id)
 {
@@ -203,7 +203,7 @@ EXPORT_SYMBOL_GPL(iommufd_access_attach);
  * Context: Process context.
  *
  * Return: 0, or, with nothing changed: -ENOENT when not attached or without
- * such an IOAS, -EADDRINUSE as iommufd_access_attach().
+ * such an IOAS, -EADDRINUSE and -EINTR as iommufd_access_attach().
  */
 int iommufd_access_replace(struct iommufd_access *access, u32 ioas_id)
 {

@@ -14,6 +14,47 @@
 
 #include "backend.h"
 
+/*
+ * IOMMU drivers of newer kernels have EINVAL for a domain that the IOMMU of a
+ * group cannot use.  On 6.1, Intel's has EOPNOTSUPP and EFAULT, that of Arm's
+ * SMMUv3 has ENXIO, and that of virtio has EXDEV.
+ */
+static int attach_error(int rc)
+{
+	switch (rc) {
+	case -EOPNOTSUPP:
+	case -EFAULT:
+	case -ENXIO:
+	case -EXDEV:
+		return -EINVAL;
+	default:
+		return rc;
+	}
+}
+
+/**
+ * iommu_backend_finalize() - Make final what a domain can map
+ * @backend: The backend of @domain.
+ * @domain: The domain, without devices.
+ * @dev: A device of the group that the domain is for.
+ * @group: The group, claimed, without a domain attached; else NULL.
+ * @coherent: Set to whether the domain snoops all DMA of @dev.
+ *
+ * Context: Process context.
+ *
+ * Return: as iommu_backend_ops::finalize(), but -EINVAL when the IOMMU of @dev
+ * cannot use the domain.
+ */
+int iommu_backend_finalize(const struct iommu_backend_ops *backend,
+			   struct iommu_domain *domain, struct device *dev,
+			   struct iommu_group *group, bool *coherent)
+{
+	*coherent = false;
+	if (!backend->finalize)
+		return 0;
+	return attach_error(backend->finalize(domain, dev, group, coherent));
+}
+
 /**
  * iommu_backend_probe() - Find out what the IOMMU of a group can do
  * @backend: The backend of @group.
@@ -70,24 +111,6 @@ bool iommu_backend_within(struct iommu_domain *domain,
 	return domain->geometry.aperture_start >= limits->aperture_start &&
 	       domain->geometry.aperture_end <= limits->aperture_end &&
 	       !(domain->pgsize_bitmap & ~limits->pgsizes);
-}
-
-/*
- * IOMMU drivers of newer kernels have EINVAL for a domain that the IOMMU of a
- * group cannot use.  On 6.1, Intel's has EOPNOTSUPP and EFAULT, that of Arm's
- * SMMUv3 has ENXIO, and that of virtio has EXDEV.
- */
-static int attach_error(int rc)
-{
-	switch (rc) {
-	case -EOPNOTSUPP:
-	case -EFAULT:
-	case -ENXIO:
-	case -EXDEV:
-		return -EINVAL;
-	default:
-		return rc;
-	}
 }
 
 /**

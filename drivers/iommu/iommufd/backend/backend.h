@@ -172,27 +172,6 @@ static inline void iommu_backend_put(const struct iommu_backend_ops *backend)
 }
 
 /**
- * iommu_backend_finalize() - Make final what a domain can map
- * @backend: The backend of @domain.
- * @domain: The domain, without devices.
- * @dev: A device of the group that the domain is for.
- * @group: The group, claimed, without a domain attached; else NULL.
- * @coherent: Set to whether the domain snoops all DMA of @dev.
- *
- * Return: as iommu_backend_ops::finalize().
- */
-static inline int
-iommu_backend_finalize(const struct iommu_backend_ops *backend,
-		       struct iommu_domain *domain, struct device *dev,
-		       struct iommu_group *group, bool *coherent)
-{
-	*coherent = false;
-	if (!backend->finalize)
-		return 0;
-	return backend->finalize(domain, dev, group, coherent);
-}
-
-/**
  * iommu_backend_sharing() - Find out whose page tables an IOMMU can walk
  * @backend: The backend of @dev.
  * @dev: The device.
@@ -241,6 +220,9 @@ int iommu_backend_probe(const struct iommu_backend_ops *backend,
 bool iommu_backend_within(struct iommu_domain *domain,
 			  const struct iommu_backend_limits *limits);
 
+int iommu_backend_finalize(const struct iommu_backend_ops *backend,
+			   struct iommu_domain *domain, struct device *dev,
+			   struct iommu_group *group, bool *coherent);
 int iommu_backend_attach(const struct iommu_backend_ops *backend,
 			 struct iommu_domain *domain,
 			 struct iommu_group *group);

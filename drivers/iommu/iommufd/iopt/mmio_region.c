@@ -317,7 +317,8 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
  *
  * Context: Process context, with io_pagetable::domains_lock held.
  *
- * Return: 0, or -ENOSPC when the region would have too many mappings.
+ * Return: 0, -EINTR when killed, or -ENOSPC when the region would have too many
+ * mappings.
  */
 int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas)
 {
@@ -327,7 +328,8 @@ int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas)
 
 	if (!iopt_area_is_mmio(area) || !iopt->ndomains)
 		return 0;
-	mutex_lock(&iopt->mmios->lock);
+	if (mutex_lock_killable(&iopt->mmios->lock))
+		return -EINTR;
 	rc = marea_charge(to_mmio_area(area), iopt->ndomains);
 	mutex_unlock(&iopt->mmios->lock);
 	return rc;
