@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "../../tracing.h"
 #include "mock.h"
 #include "smaps.h"
 
@@ -220,6 +221,47 @@ TEST_F(steps, a_map_is_many_calls)
 	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, self->huge, HUGE,
 			      AT + HALF));
 	EXPECT_EQ((long)(HUGE / SMALL) + 1, maps());
+}
+
+/* What was pinned is unpinned in such steps, too. */
+#define UNPIN	"unpin_user_page_range_dirty_lock"
+
+TEST_F(steps, an_unpin_is_many_calls)
+{
+	ASSERT_EQ(0, set_step(SMALL));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->huge, HUGE, AT));
+	ASSERT_EQ(0, tracing_start_calls(UNPIN));
+	EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, HUGE));
+	EXPECT_EQ((int)(HUGE / SMALL), calls(UNPIN));
+	EXPECT_EQ(0, tracing_stop());
+}
+
+/*
+ * A call that walks many areas lets others run after each.  A kernel that is
+ * preempted anywhere does not call this function at all.
+ */
+#define RESCHED	"__cond_resched"
+#define AREAS	32
+
+TEST_F(steps, a_copy_of_many_areas_lets_others_run)
+{
+	__u32 to;
+	int i;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &to));
+	for (i = 0; i < AREAS; i++)
+		ASSERT_EQ(0, ioas_map(self->fd, self->other, self->scattered,
+				      PAGE, AT + i * PAGE));
+	if (tracing_start_calls(RESCHED))
+		SKIP(return, "this kernel is preempted without " RESCHED "()");
+	EXPECT_EQ(0, ioas_copy(self->fd, to, self->other, AREAS * PAGE, AT,
+			       AT));
+	if (!calls(RESCHED)) {
+		EXPECT_EQ(0, tracing_stop());
+		SKIP(return, "this kernel is preempted without " RESCHED "()");
+	}
+	EXPECT_LE(AREAS - 1, events(RESCHED " <-iopt_walk_ready"));
+	EXPECT_EQ(0, tracing_stop());
 }
 
 /* Calls whose process is killed in the first call to map */
