@@ -510,6 +510,33 @@ TEST_F_TIMEOUT(kvm, may_ask_while_the_module_comes_and_goes, PATIENCE)
 /* The line in the kernel log when there is no hook */
 #define NO_HOOK	"vfio_pci: KVM will not accept device files"
 
+/*
+ * The hook has ftrace save the arguments (no flag), not all registers (R), which
+ * not every architecture can; it changes the instruction pointer (I).
+ */
+TEST_F_TIMEOUT(kvm, hook_needs_no_registers, PATIENCE)
+{
+	char line[512], *flags;
+	FILE *file;
+	int n = 0;
+
+	ASSERT_TRUE(!mount("tracefs", TRACING, "tracefs", 0, NULL) ||
+		    errno == EBUSY);
+	file = fopen(TRACING "enabled_functions", "re");
+	ASSERT_NE(NULL, file);
+	while (fgets(line, sizeof(line), file)) {
+		flags = strchr(line, ')');
+		if (strncmp(line, "vfio_file_set_kvm ", 18) || !flags)
+			continue;
+		flags[1 + strcspn(flags + 1, "\t\n")] = 0;
+		EXPECT_NE(NULL, strchr(flags, 'I'));
+		EXPECT_EQ(NULL, strchr(flags, 'R'));
+		n++;
+	}
+	fclose(file);
+	EXPECT_EQ(1, n);
+}
+
 /* With the parameter kvm=0, KVM takes no device files */
 TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
 {
