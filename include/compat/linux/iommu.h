@@ -138,6 +138,45 @@ static inline ssize_t compat_iommu_map_sg(struct iommu_domain *domain,
 }
 
 #define iommu_map_sg compat_iommu_map_sg
+
+/*
+ * Whether the IOMMU driver charges page tables to the memory cgroup of the
+ * current process.  From 6.3 on all do, if the caller's flags ask for it.
+ * Before, Intel's driver allocates them by GFP_ATOMIC, whatever the caller has
+ * asked for.  Where it does not, a domain has a pointer for its user, the
+ * argument of a function that reports faults, if there were one.
+ */
+static inline bool iommu_charges_page_tables(struct device *dev)
+{
+	return !iommu_attribute(dev->iommu->iommu_dev->dev, "intel-iommu",
+				"ecap");
+}
+
+static inline void iommu_domain_set_private(struct iommu_domain *domain,
+					    void *private)
+{
+	iommu_set_fault_handler(domain, NULL, private);
+}
+
+static inline void *iommu_domain_private(struct iommu_domain *domain)
+{
+	return domain->handler_token;
+}
+#else
+static inline bool iommu_charges_page_tables(struct device *dev)
+{
+	return true;
+}
+
+static inline void iommu_domain_set_private(struct iommu_domain *domain,
+					    void *private)
+{
+}
+
+static inline void *iommu_domain_private(struct iommu_domain *domain)
+{
+	return NULL;
+}
 #endif
 
 #ifndef HAVE_IOMMU_GROUP_ISOLATED_MSI

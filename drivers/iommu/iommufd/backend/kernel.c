@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
+#include "charge.h"
 #include "kernel.h"
 #include "map.h"
 
@@ -137,6 +138,7 @@ static struct iommu_domain *
 generic_domain_alloc(struct device *dev, u32 flags,
 		     const struct iommu_backend_data *data)
 {
+	struct iommu_domain *domain;
 	int rc;
 
 	if (flags || data)
@@ -144,7 +146,15 @@ generic_domain_alloc(struct device *dev, u32 flags,
 	rc = limit_flushes(dev);
 	if (rc)
 		return ERR_PTR(rc);
-	return iommu_paging_domain_alloc(dev);
+	domain = iommu_paging_domain_alloc(dev);
+	if (IS_ERR(domain) || iommu_charges_page_tables(dev))
+		return domain;
+	rc = iommu_charge_init(domain);
+	if (rc) {
+		iommu_domain_free(domain);
+		return ERR_PTR(rc);
+	}
+	return domain;
 }
 
 /*
@@ -162,7 +172,10 @@ paging_domain_alloc(struct device *dev, u32 flags,
 
 static void generic_domain_free(struct iommu_domain *domain)
 {
+	struct iommu_charge *charge = iommu_domain_private(domain);
+
 	iommu_domain_free(domain);
+	iommu_charge_free(charge);
 }
 
 static int generic_map_msi(struct iommu_domain *domain, phys_addr_t iova)

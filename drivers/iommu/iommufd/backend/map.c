@@ -13,6 +13,7 @@
 #include <linux/sizes.h>
 #include <trace/events/iommu.h>
 
+#include "charge.h"
 #include "map.h"
 
 /* The most that is unmapped before it is flushed */
@@ -97,10 +98,11 @@ static noinline void undo_map(struct iommu_domain *domain, unsigned long iova,
 	unmap_leftovers(domain, iova + done, step);
 }
 
-/* See iommu_backend_map(). */
+/* See iommu_backend_map().  @charged: the page tables are charged already. */
 static __always_inline int domain_map(struct iommu_domain *domain,
 				      unsigned long iova, phys_addr_t phys,
-				      size_t length, int prot, bool finish)
+				      size_t length, int prot, bool finish,
+				      bool charged)
 {
 	size_t step, pgsize, mapped, done = 0;
 	int rc = -EINVAL;
@@ -111,6 +113,9 @@ static __always_inline int domain_map(struct iommu_domain *domain,
 				 length - done, READ_ONCE(iommu_step_bytes),
 				 &pgsize);
 		if (step)
+			rc = charged ? 0 : iommu_charge_map(domain, iova + done,
+							    pgsize, &step);
+		if (step && !rc)
 			rc = iommu_domain_map_pages(domain, iova + done,
 						    phys + done, pgsize,
 						    step >> __ffs(pgsize), prot,
@@ -157,7 +162,7 @@ static __always_inline int domain_map(struct iommu_domain *domain,
 int iommu_backend_map(struct iommu_domain *domain, unsigned long iova,
 		      phys_addr_t phys, size_t length, int prot, bool finish)
 {
-	return domain_map(domain, iova, phys, length, prot, finish);
+	return domain_map(domain, iova, phys, length, prot, finish, false);
 }
 
 /**
@@ -178,12 +183,21 @@ int iommu_backend_map_pages(struct iommu_domain *domain, unsigned long iova,
 			    const unsigned long *pfns, unsigned long npages,
 			    int prot)
 {
-	unsigned long i;
-	int rc;
+	unsigned long i, charged = 0;
+	size_t step;
+	int rc = 0;
 
 	for (i = 0; i < npages; i++) {
-		rc = domain_map(domain, iova + i * PAGE_SIZE,
-				PFN_PHYS(pfns[i]), PAGE_SIZE, prot, false);
+		if (i == charged) {
+			step = (npages - i) * PAGE_SIZE;
+			rc = iommu_charge_map(domain, iova + i * PAGE_SIZE,
+					      PAGE_SIZE, &step);
+			charged += step / PAGE_SIZE;
+		}
+		if (!rc)
+			rc = domain_map(domain, iova + i * PAGE_SIZE,
+					PFN_PHYS(pfns[i]), PAGE_SIZE, prot,
+					false, true);
 		if (rc) {
 			iommu_backend_unmap(domain, iova, i * PAGE_SIZE);
 			return rc;
@@ -273,6 +287,7 @@ static noinline size_t unmap_steps(struct iommu_domain *domain,
 	for (done = 0; done < length; done += max(unmapped, step)) {
 		unmapped = iommu_unmap_fast(domain, iova + done, step, &gather);
 		WARN_ON_ONCE(unmapped < step);
+		iommu_charge_unmap(domain, iova + done, step);
 		cond_resched();
 	}
 	iommu_iotlb_sync(domain, &gather);
@@ -352,6 +367,7 @@ void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,
 		} else {
 			unmapped = iommu_unmap(domain, iova, step);
 			WARN_ON_ONCE(unmapped < step || unmapped > length);
+			iommu_charge_unmap(domain, iova, step);
 			step = clamp(unmapped, step, length);
 		}
 		iova += step;

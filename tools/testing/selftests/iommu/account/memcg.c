@@ -230,6 +230,143 @@ TEST_F_TIMEOUT(frames, are_charged, 120)
 	EXPECT_GT(before + ADVANCE, charged());
 }
 
+/*
+ * Page tables of the IOMMU are charged to whoever maps, by the IOMMU's driver or,
+ * where it does not, by iommufd.
+ */
+FIXTURE(tables)
+{
+	int fd;
+	int dev;
+	__u32 dev_id;
+	__u32 ioas_id;
+};
+
+#define GiB		0x40000000UL
+#define TABLES_AT	(4 * GiB)	/* above the window for interrupts */
+#define LENGTH		(4 * HUGE)
+#define TIMES		256
+
+FIXTURE_SETUP(tables)
+{
+	ASSERT_EQ(0, group_make());
+	self->fd = iommu_open();
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->ioas_id));
+	/* Whatever the memory is like, the IOMMU maps it in small pages. */
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, 0));
+	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
+	ASSERT_LE(0, self->dev);
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas_id, NULL));
+	ASSERT_EQ(0, group_enter());
+}
+
+static void tables_close(struct _test_data_tables *self)
+{
+	close(self->dev);
+	close(self->fd);
+	self->dev = -1;
+	self->fd = -1;
+}
+
+FIXTURE_TEARDOWN(tables)
+{
+	tables_close(self);
+	EXPECT_EQ(0, group_remove());
+}
+
+/* What the kernel frees after a grace period is uncharged later. */
+static long charged_at_last(long below)
+{
+	int i;
+
+	for (i = 0; i < 100 && charged() >= below; i++)
+		usleep(100000);
+	return charged();
+}
+
+/* Each of n copies of a page needs page tables of its own. */
+static void copies_are_charged(struct __test_metadata *_metadata,
+			       struct _test_data_tables *self, __u64 spacing,
+			       long n, long tables)
+{
+	char *p = anon(PAGE);
+	long before, full, i;
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE, TABLES_AT));
+	before = charged();
+	ASSERT_LT(0, before);
+	for (i = 1; i <= n; i++)
+		ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
+				       PAGE, TABLES_AT + i * spacing,
+				       TABLES_AT));
+	full = charged();
+	EXPECT_LE(before + n * tables * (long)PAGE - ADVANCE, full);
+	TH_LOG("%ld bytes a copy", (full - before) / n);
+	tables_close(self);
+	EXPECT_GT(before + ADVANCE, charged_at_last(before + ADVANCE));
+}
+
+TEST_F_TIMEOUT(tables, of_the_lowest_level_are_charged, 60)
+{
+	copies_are_charged(_metadata, self, HUGE, 2048, 1);
+}
+
+TEST_F_TIMEOUT(tables, of_two_levels_are_charged, 60)
+{
+	copies_are_charged(_metadata, self, GiB, 400, 2);
+}
+
+/* An IOMMU driver keeps no page table all of which is unmapped at once. */
+TEST_F_TIMEOUT(tables, are_uncharged_when_unmapped, 120)
+{
+	char *p = anon(LENGTH);
+	__u64 iova = TABLES_AT;
+	long before;
+	int i;
+
+	ASSERT_NE(NULL, p);
+	memset(p, 1, LENGTH);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, LENGTH, iova));
+	before = charged();
+	ASSERT_LT(0, before);
+	for (i = 0; i < TIMES; i++) {
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, iova, LENGTH));
+		iova += LENGTH;
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, LENGTH,
+				      iova));
+	}
+	EXPECT_GT(before + ADVANCE, charged_at_last(before + ADVANCE));
+}
+
+/* A page table that stays when it is empty is charged once. */
+TEST_F_TIMEOUT(tables, are_charged_once, 60)
+{
+	const long n = 1024;
+	char *p = anon(PAGE);
+	long before, full, i;
+
+	ASSERT_NE(NULL, p);
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE, TABLES_AT));
+	before = charged();
+	ASSERT_LT(0, before);
+	for (i = 1; i <= n; i++)
+		ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
+				       PAGE, TABLES_AT + i * HUGE, TABLES_AT));
+	full = charged();
+	for (i = 1; i <= n; i++) {
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id,
+					TABLES_AT + i * HUGE, PAGE));
+		ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->ioas_id,
+				       PAGE, TABLES_AT + i * HUGE + PAGE,
+				       TABLES_AT));
+	}
+	EXPECT_GT(full + ADVANCE, charged_at_last(full + ADVANCE));
+	EXPECT_LE(before + n * (long)PAGE - ADVANCE, charged());
+}
+
 /* Memory that workers fault in is charged to the caller's group. */
 
 #define MEMORY	(64 * MiB)
