@@ -67,19 +67,26 @@ static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
 }
 
 /*
- * Whether an IOMMU is Intel's, in scalable mode (bit 43 of the extended
- * capabilities), and has page tables of the first level (bit 47), but not of the
- * second (bit 46).  Returns 1, 0, or -ENOMEM.
+ * Whether an IOMMU is Intel's and translates for a domain that is not for the
+ * DMA API by page tables of the first level.  It can if it is in scalable mode
+ * (bit 43 of the extended capabilities) and has that level (bit 47).  Until
+ * 6.12 the driver prefers the second level, if there is one (bit 46).  Returns
+ * 1, 0, or -ENOMEM.
  */
-static inline int compat_has_first_level_only(struct device *iommu, void *unused)
+static inline int compat_uses_first_level(struct device *iommu, void *unused)
 {
 	u64 ecap;
 	int rc = iommu_intel_ecap(iommu, &ecap);
 
 	if (rc)
 		return rc == -ENOMEM ? rc : 0;
-	return ecap & BIT_ULL(43) && ecap & BIT_ULL(47) &&
-	       !(ecap & BIT_ULL(46));
+	if (!(ecap & BIT_ULL(43)) || !(ecap & BIT_ULL(47)))
+		return 0;
+#ifdef HAVE_DOMAIN_ALLOC_PAGING_FLAGS
+	return 1;
+#else
+	return !(ecap & BIT_ULL(46));
+#endif
 }
 
 #ifndef HAVE_IOMMU_CAP_ENFORCE_COHERENCY
@@ -294,7 +301,7 @@ static inline bool compat_op_suits(struct iommu_device *iommu)
  */
 static inline bool compat_op_suits(struct iommu_device *iommu)
 {
-	return !compat_has_first_level_only(iommu->dev, NULL);
+	return !compat_uses_first_level(iommu->dev, NULL);
 }
 
 /* Not all IOMMU drivers set the owner of the domain. */
@@ -412,18 +419,18 @@ static inline u8 iommu_pasid_bits(struct device *dev)
 #endif
 
 /*
- * Whether the IOMMU driver can only flush ranges that begin at a multiple of
- * their length rounded up to a power of two: of other ranges, Intel's driver of
- * 6.1 leaves the end in the IOTLB when the domain is for first-level
- * translation.  6.12's driver flushes all of any range.  This is inside the
- * driver, so no header shows it.
+ * Whether each flush has to begin at a multiple of its length rounded up to a
+ * power of two, and to be of 1 GiB at most, for domains of first-level
+ * translation.  Of other ranges, Intel's driver of 6.1 leaves the end in the
+ * IOTLB.  Later drivers flush the smallest range of that kind around them, but
+ * the IOMMU that QEMU emulates ignores such a flush of more than 1 GiB, the most
+ * that its capabilities allow for the second level.  Both are inside the driver
+ * and QEMU, so no header shows them.
  *
- * Which level a domain is for is private to the driver.  But a domain that is
- * not for the DMA API is for the first level only if all IOMMUs of the host have
- * it, and one of them does not have the second.  So the answer is 1 if there is
- * that one.  Returns 0, 1, or -ENOMEM.
+ * Which level a domain is for is private to the driver, which decides by what
+ * all IOMMUs of the host have.  So the answer is 1 if any of them uses the first
+ * level.  Returns 0, 1, or -ENOMEM.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 static inline int iommu_flushes_aligned_only(struct device *dev)
 {
 	struct device *iommu = dev->iommu->iommu_dev->dev;
@@ -431,14 +438,8 @@ static inline int iommu_flushes_aligned_only(struct device *dev)
 	if (!iommu)
 		return 0;
 	return class_for_each_device(iommu->class, NULL, NULL,
-				     compat_has_first_level_only);
+				     compat_uses_first_level);
 }
-#else
-static inline int iommu_flushes_aligned_only(struct device *dev)
-{
-	return 0;
-}
-#endif
 
 /*
  * Whether the IOMMU forgets the former page table of a device for all requester

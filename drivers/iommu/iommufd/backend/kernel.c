@@ -165,8 +165,13 @@ static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
 		    const struct iommu_backend_data *data)
 {
+	int rc;
+
 	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
 		return ERR_PTR(-EOPNOTSUPP);
+	rc = limit_flushes(dev);
+	if (rc)
+		return ERR_PTR(rc);
 	return iommu_paging_domain_alloc_flags(dev, flags);
 }
 

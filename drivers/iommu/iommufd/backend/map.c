@@ -297,10 +297,12 @@ static noinline size_t unmap_steps(struct iommu_domain *domain,
 /*
  * Returns how many bytes of a step of iommu_backend_unmap() can be flushed at
  * once where flushes are aligned: @iova is a multiple of that, rounded up to a
- * power of two.  It is a multiple of the pages that the step is made of.
+ * power of two, and it is 1 GiB at most.  It is a multiple of the pages that the
+ * step is made of, which are no larger there.
  */
 static size_t aligned_step(unsigned long iova, size_t step)
 {
+	step = min_t(size_t, step, SZ_1G);
 	return iova ? min(step, BIT(__ffs(iova))) : step;
 }
 
@@ -309,9 +311,10 @@ static size_t aligned_step(unsigned long iova, size_t step)
  * @enable: Whether there is one more reason for that, or one less.
  *
  * Each flush of iommu_backend_unmap() then begins at a multiple of its length
- * rounded up to a power of two, for all domains: IOMMU drivers that need it do
- * for all IOMMUs of a host.  Where there is no reason, it costs no more than a
- * no-op.  The flushes of a range of n pages are at most log2(n) + 1.
+ * rounded up to a power of two, and is of 1 GiB at most, for all domains: IOMMU
+ * drivers that need it do for all IOMMUs of a host.  Where there is no reason,
+ * it costs no more than a no-op.  A range of n pages is flushed at most
+ * 2 log2(n) times, and once more for each 1 GiB.
  *
  * Context: Process context.
  */
