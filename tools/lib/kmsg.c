@@ -28,11 +28,10 @@ static long now_ms(void)
 	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
-	       char line[1024])
+/* The text of the next record, which comes before a time; false: none does */
+static bool next_line(int fd, long end, char line[1024])
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	long end = now_ms() + timeout_ms;
 	char record[8192], *text;
 	ssize_t n;
 
@@ -51,7 +50,7 @@ bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
 		}
 		record[n] = 0;
 		text = strchr(record, ';');
-		if (!text || !strstr(text, word1) || !strstr(text, word2))
+		if (!text)
 			continue;
 		snprintf(line, 1024, "%.*s", (int)strcspn(text + 1, "\n"),
 			 text + 1);
@@ -59,14 +58,92 @@ bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
 	}
 }
 
-bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
-		     int timeout_ms, char line[1024])
+bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
+	       char line[1024])
+{
+	long end = now_ms() + timeout_ms;
+
+	while (next_line(fd, end, line))
+		if (strstr(line, word1) && strstr(line, word2))
+			return true;
+	return false;
+}
+
+static bool same_page(__u64 a, __u64 b)
+{
+	return !((a ^ b) & ~0xfffULL);
+}
+
+/* Up to 6.12 Intel's driver leaves out the PCI domain, "0000:" */
+static bool is_intel_fault(const char *line, const char *bdf, const char *type,
+			   __u64 iova)
 {
 	char what[64], device[96];
 
-	/* Up to 6.12 the IOMMU driver leaves out the PCI domain, "0000:" */
 	snprintf(what, sizeof(what), "DMAR: [%s", type);
 	snprintf(device, sizeof(device), "%s] fault addr 0x%llx ",
 		 strchr(bdf, ':') + 1, iova & ~0xfffULL);
-	return kmsg_find(fd, what, device, timeout_ms, line);
+	return strstr(line, what) && strstr(line, device);
+}
+
+#define AMD_EVENT	"AMD-Vi: Event logged [IO_PAGE_FAULT "
+#define AMD_EVENT_WRITE	0x20
+
+/*
+ * The line has the device before the event, or in it if it is no device of
+ * Linux, as a requester ID of a bridge.  Of a device without page table, AMD's
+ * driver says no more than which one it is, in a line of its own.  QEMU's AMD-Vi
+ * tells neither address nor direction: then the address is 0.
+ */
+static bool is_amd_fault(const char *line, const char *bdf, const char *type,
+			 __u64 iova)
+{
+	const char *event = strstr(line, AMD_EVENT);
+	char word[64];
+	unsigned long long address;
+	unsigned int flags;
+
+	snprintf(word, sizeof(word), "AMD-Vi:   device=%s ", bdf);
+	if (strstr(line, word))
+		return true;
+	if (!event || !strstr(line, bdf))
+		return false;
+	event = strstr(event, "address=");
+	if (!event || sscanf(event, "address=%llx flags=%x", &address,
+			     &flags) != 2)
+		return false;
+	return !address ||
+	       (same_page(address, iova) &&
+		!(flags & AMD_EVENT_WRITE) == !strcmp(type, "DMA Read"));
+}
+
+/* The endpoint's number is the requester ID; its bits are bus, slot, function */
+static bool is_virtio_fault(const char *line, const char *bdf, const char *type,
+			    __u64 iova)
+{
+	const char *fault = strstr(line, "fault from EP ");
+	unsigned int bus, slot, function, endpoint;
+	unsigned long long address;
+	char access;
+
+	return fault && sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot,
+			       &function) == 3 &&
+	       sscanf(fault, "fault from EP %u at %llx [%c]", &endpoint,
+		      &address, &access) == 3 &&
+	       endpoint == (bus << 8 | slot << 3 | function) &&
+	       same_page(address, iova) &&
+	       (access == 'R') == !strcmp(type, "DMA Read");
+}
+
+bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
+		     int timeout_ms, char line[1024])
+{
+	long end = now_ms() + timeout_ms;
+
+	while (next_line(fd, end, line))
+		if (is_intel_fault(line, bdf, type, iova) ||
+		    is_amd_fault(line, bdf, type, iova) ||
+		    is_virtio_fault(line, bdf, type, iova))
+			return true;
+	return false;
 }
