@@ -202,6 +202,21 @@ int pci_config_read16(const char *bdf, unsigned int offset)
 	return n == sizeof(val) ? val : -EIO;
 }
 
+int pci_config_write16(const char *bdf, unsigned int offset, __u16 val)
+{
+	char path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), PCI "/devices/%s/config", bdf);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = pwrite(fd, &val, sizeof(val), offset);
+	close(fd);
+	return n == sizeof(val) ? 0 : -EIO;
+}
+
 int pci_map_bar0(const char *bdf, void **bar, size_t *length)
 {
 	char path[PATH_MAX];

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <linux/types.h>
 
 /* Devices of every VM: see tools/testing/vm/devices */
 #define EDU	"0000:00:04.0"
@@ -53,6 +54,7 @@ int pci_virtfn(const char *pf, unsigned int n, char vf[BDF_LEN]);
 
 /* Configuration space and BAR 0 without any driver, through sysfs */
 int pci_config_read16(const char *bdf, unsigned int offset);
+int pci_config_write16(const char *bdf, unsigned int offset, __u16 val);
 int pci_map_bar0(const char *bdf, void **bar, size_t *length);
 
 #endif
