@@ -114,7 +114,7 @@ TEST_F_TIMEOUT(dma, after_unmap, PATIENCE)
 TEST_F_TIMEOUT(dma, after_detach, PATIENCE)
 {
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
+	EXPECT_TRUE(edu_write_is_blocked(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_WRITE_ARRIVES();
@@ -128,7 +128,7 @@ TEST_F_TIMEOUT(dma, before_attach, PATIENCE)
 	self->dev = open_vfio(EDU);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	ASSERT_EQ(0, edu_open(&self->edu, self->dev));
-	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
+	EXPECT_TRUE(edu_write_is_blocked(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
 	/* Attached, the device is able to */
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
@@ -223,7 +223,7 @@ TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 	/* Unmap is for both devices; detach is for one only */
 	ASSERT_EQ(0, vfio_detach(dev2));
 	EXPECT_WRITE_ARRIVES();
-	EXPECT_TRUE(edu_write_faults(&edu2, IOVA, PAIR_0));
+	EXPECT_TRUE(edu_write_is_blocked(&edu2, IOVA, PAIR_0));
 	EXPECT_UNTOUCHED();
 	ASSERT_EQ(0, vfio_attach(dev2, self->ioas, NULL));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));

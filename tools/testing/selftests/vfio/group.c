@@ -110,7 +110,7 @@ do {									\
 
 #define EXPECT_DMA_BLOCKED(edu, requester)				\
 do {									\
-	EXPECT_TRUE(edu_write_faults(edu, IOVA, requester));		\
+	EXPECT_TRUE(edu_write_is_blocked(edu, IOVA, requester));	\
 	EXPECT_TRUE(filled(self->memory, 'm', PAGE));			\
 } while (0)
 

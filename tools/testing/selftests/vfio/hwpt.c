@@ -10,13 +10,8 @@
 #define IOVA	0x10000000ULL
 #define TRACKED	IOMMU_HWPT_ALLOC_DIRTY_TRACKING
 
-/*
- * From 6.12 on, the kernel's VT-d driver makes a domain for a device, so that
- * the domain can be filled at once, and reports hardware information: flags,
- * and the registers CAP and ECAP.
- */
-#define FINAL		(!kernel_before(6, 12, 0))
-#define VTD_INFO_BYTES	24
+#define FINAL		domains_are_final(EDU)
+#define VTD_INFO_BYTES	24	/* flags, and the registers CAP and ECAP */
 
 FIXTURE(hwpt)
 {
@@ -66,7 +61,7 @@ do {									\
 #define EXPECT_DMA_BLOCKED()						\
 do {									\
 	memset(self->memory, 'm', PAGE);				\
-	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));		\
+	EXPECT_TRUE(edu_write_is_blocked(&self->edu, IOVA, EDU));	\
 	EXPECT_TRUE(filled(self->memory, 'm', PAGE));			\
 } while (0)
 
@@ -91,12 +86,13 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 
 	memset(data, 0xaa, sizeof(data));
 	ASSERT_EQ(0, ERR(ioctl(self->iommu, IOMMU_GET_HW_INFO, &info)));
-	EXPECT_EQ(FINAL ? IOMMU_HW_INFO_TYPE_INTEL_VTD :
-			  IOMMU_HW_INFO_TYPE_NONE, info.out_data_type);
-	EXPECT_EQ(FINAL ? VTD_INFO_BYTES : 0, info.data_len);
+	EXPECT_EQ(has_hw_info(EDU) ? IOMMU_HW_INFO_TYPE_INTEL_VTD :
+				     IOMMU_HW_INFO_TYPE_NONE,
+		  info.out_data_type);
+	EXPECT_EQ(has_hw_info(EDU) ? VTD_INFO_BYTES : 0, info.data_len);
 	EXPECT_EQ(0, info.out_max_pasid_log2);
 	EXPECT_EQ(0, info.out_capabilities);
-	EXPECT_EQ(!FINAL, filled(data, 0, VTD_INFO_BYTES));
+	EXPECT_EQ(!has_hw_info(EDU), filled(data, 0, VTD_INFO_BYTES));
 	EXPECT_TRUE(filled(data + VTD_INFO_BYTES, 0,
 			   sizeof(data) - VTD_INFO_BYTES));
 
@@ -105,7 +101,7 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	EXPECT_EQ(-EMSGSIZE, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES,
 				       &ask)));
-	ASSERT_EQ(2, ask.num_iovas);
+	ASSERT_EQ(iova_ranges(EDU), ask.num_iovas);
 	EXPECT_EQ(0, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES, &ask)));
 	EXPECT_EQ(0, ranges[0].start);
 	EXPECT_EQ(0xfee00000 - 1, ranges[0].last);
