@@ -126,6 +126,7 @@ tools: ## build tools/iommuctl/iommuctl, for the system that this is
 ifndef IOMMUFD_TOOLBOX
 demo: ## boot a VM and show a disk read by DMA through /dev/iommu
 check: ## run all tests, in VMs, on each kernel
+check-all: ## run all tests, the long ones on more machines too
 check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-os: ## install the package on Debian 12 and 13, boot them, and remove it
 check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, and give guests devices
@@ -140,7 +141,7 @@ top-doc: ## draw what iommuctl top shows in a VM, as Documentation/iommuctl-top.
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
 deb: ## build the Debian packages iommufd-dkms and iommufd-tools, in deb/
-demo check check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc top-doc htmldocs figures style vm deb programs:
+demo check check-all check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc top-doc htmldocs figures style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -160,6 +161,10 @@ demo:
 check:
 	@$(MAKE) --no-print-directory programs
 	@tools/testing/check $(addprefix -k ,$(chosen))
+
+check-all:
+	@$(MAKE) --no-print-directory programs
+	@tools/testing/check -a $(addprefix -k ,$(chosen))
 
 check-vmm:
 	@tools/testing/check $(addprefix -k ,$(chosen)) vmm
@@ -230,5 +235,5 @@ clean: ## remove what was built here (the cache stays)
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs tools install uninstall deb demo check \
-	check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-kernel \
-	bench-doc top-doc htmldocs figures style vm clean
+	check-all check-vmm check-os check-libvirt check-debug build-all fuzz bench \
+	bench-kernel bench-doc top-doc htmldocs figures style vm clean
