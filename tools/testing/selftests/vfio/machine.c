@@ -27,6 +27,7 @@ struct machine {
 static const struct machine machines[] = {
 	{ "devices", INTEL, .bits = 48, LARGE_PAGES },
 	{ "amd", AMD, .bits = 64, LARGE_PAGES },
+	{ "pt", INTEL, .bits = 48, LARGE_PAGES, .identity = true },
 };
 
 static const struct machine *machine_of_profile(void)
