@@ -27,6 +27,9 @@ struct machine {
 static const struct machine machines[] = {
 	{ "devices", INTEL, .bits = 48, LARGE_PAGES },
 	{ "amd", AMD, .bits = 64, LARGE_PAGES },
+	{ "vtd-sm", INTEL, .bits = 48, LARGE_PAGES, .scalable = true },
+	{ "vtd-fs", INTEL, .bits = 47, LARGE_PAGES, .scalable = true,
+	  .first_stage = true },
 	{ "pt", INTEL, .bits = 48, LARGE_PAGES, .identity = true },
 };
 
