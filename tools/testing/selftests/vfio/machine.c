@@ -30,6 +30,7 @@ static const struct machine machines[] = {
 	{ "vtd-sm", INTEL, .bits = 48, LARGE_PAGES, .scalable = true },
 	{ "vtd-fs", INTEL, .bits = 47, LARGE_PAGES, .scalable = true,
 	  .first_stage = true },
+	{ "aw39", INTEL, .bits = 39, LARGE_PAGES },
 	{ "pt", INTEL, .bits = 48, LARGE_PAGES, .identity = true },
 };
 
