@@ -32,6 +32,7 @@ static const struct machine machines[] = {
 	  .first_stage = true },
 	{ "aw39", INTEL, .bits = 39, LARGE_PAGES },
 	{ "pt", INTEL, .bits = 48, LARGE_PAGES, .identity = true },
+	{ "sp_off", INTEL, .bits = 48 },
 };
 
 static const struct machine *machine_of_profile(void)
