@@ -91,7 +91,7 @@ static const struct bench_case {
 	{ "memfd-one-call", "256 MiB of memfd, huge pages, one call",
 	  MEMFD, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 }, { 4, 1 } } },
 	{ "file-one-call", "the same memfd by file descriptor",
-	  MEMFD_FILE, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 }, { 40, 1 } } },
+	  MEMFD_FILE, BUFFER, BUFFER, { { 4, 1 }, { 4, 1 }, { 16, 1 } } },
 	{ "scattered-one-call", "256 MiB of scattered pages, one call",
 	  SCATTERED, BUFFER, BUFFER,
 	  { { 760, 150 }, { 840, 150 }, { 1320, 150 } } },
