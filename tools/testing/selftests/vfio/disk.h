@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The VM's NVMe disk as the host's own driver sees it */
+/* The VM's NVMe disk, as the host's own driver sees it and as a user has it */
 #ifndef SELFTESTS_VFIO_DISK_H
 #define SELFTESTS_VFIO_DISK_H
 
@@ -46,6 +46,45 @@ static inline int disk_read_by_host(const char *image, char *memory)
 		rc = -EBADMSG;
 	close(fd);
 	return rc;
+}
+
+#define LBA	0x8000	/* beyond the first MiB, which other tests read */
+
+/* The disk, bound to a context, attached to an IOAS, and started */
+struct disk {
+	int dev;
+	int iommu;
+	__u32 ioas;
+	struct nvme nvme;
+};
+
+/* Returns 0 or -errno. */
+static inline int disk_open(struct disk *disk)
+{
+	int rc = pci_bind(NVME, "vfio-pci");
+
+	if (rc)
+		return rc;
+	disk->dev = vfio_open(NVME);
+	if (disk->dev < 0)
+		return disk->dev;
+	disk->iommu = iommu_open();
+	if (disk->iommu < 0)
+		return disk->iommu;
+	return vfio_bind(disk->dev, disk->iommu, NULL) ?:
+	       ioas_alloc(disk->iommu, &disk->ioas) ?:
+	       vfio_attach(disk->dev, disk->ioas, NULL) ?:
+	       nvme_open(&disk->nvme, disk->dev, disk->iommu, disk->ioas);
+}
+
+/* Returns 0, or -1 if a file cannot be closed. */
+static inline int disk_close(struct disk *disk)
+{
+	int rc;
+
+	nvme_close(&disk->nvme);
+	rc = close(disk->dev);
+	return close(disk->iommu) ?: rc;
 }
 
 #endif

@@ -28,29 +28,18 @@ FIXTURE_TEARDOWN(disk)
 /* Read the disk as a user: 0 if the content is as expected */
 static int read_by_user(const char *image, char *memory)
 {
-	int iommu = iommu_open(), dev, rc;
-	struct nvme nvme;
-	__u32 ioas;
+	struct disk disk;
+	int rc;
 
-	rc = pci_bind(NVME, "vfio-pci");
-	if (rc)
-		return rc;
-	dev = vfio_open(NVME);
-	rc = vfio_bind(dev, iommu, NULL) ?: ioas_alloc(iommu, &ioas);
-	if (rc)
-		return rc;
-	rc = vfio_attach(dev, ioas, NULL) ?:
-	     ioas_map(iommu, ioas, memory, MIB, IOVA) ?:
-	     nvme_open(&nvme, dev, iommu, ioas);
+	rc = disk_open(&disk) ?: ioas_map(disk.iommu, disk.ioas, memory, MIB,
+					  IOVA);
 	if (rc)
 		return rc;
 	memset(memory, 0, MIB);
-	rc = nvme_read(&nvme, 0, IOVA, MIB);
+	rc = nvme_read(&disk.nvme, 0, IOVA, MIB);
 	if (!rc && memcmp(memory, image, MIB))
 		rc = -EBADMSG;
-	nvme_close(&nvme);
-	close(dev);
-	close(iommu);
+	disk_close(&disk);
 	return rc;
 }
 
@@ -82,19 +71,9 @@ TEST_F_TIMEOUT(disk, from_a_user_who_died, PATIENCE)
 
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		int iommu = iommu_open(), dev;
-		struct nvme nvme;
-		__u32 ioas;
+		struct disk disk;
 
-		if (pci_bind(NVME, "vfio-pci"))
-			_exit(1);
-		dev = vfio_open(NVME);
-		if (vfio_bind(dev, iommu, NULL) || ioas_alloc(iommu, &ioas))
-			_exit(2);
-		if (vfio_attach(dev, ioas, NULL) ||
-		    nvme_open(&nvme, dev, iommu, ioas))
-			_exit(3);
-		_exit(0);
+		_exit(!!disk_open(&disk));
 	}
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	ASSERT_EQ(0, status);

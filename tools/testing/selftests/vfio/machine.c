@@ -4,10 +4,10 @@
  * is mapped: at both ends of the IOVA, in pages of each size, in turn with other
  * memory; and nothing else.
  */
+#include "disk.h"
 #include "fault.h"
 #include "group.h"
 
-#define MIB	0x100000UL
 #define HUGE	(2 * MIB)
 #define IOVA	0x40000000ULL	/* a multiple of 1 GiB */
 
@@ -225,31 +225,19 @@ TEST_F_TIMEOUT(machine, blocked_unless_attached, PATIENCE)
 	EXPECT_TRUE(filled(self->memory, 'm', 2 * HUGE));
 }
 
-#define LBA	0x8000	/* beyond the first MiB, which other tests read */
-
 FIXTURE(disk)
 {
-	int dev;
-	int iommu;
-	__u32 ioas;
-	struct nvme nvme;
+	struct disk disk;
 };
 
 FIXTURE_SETUP(disk)
 {
-	self->dev = open_vfio(NVME);
-	self->iommu = open_iommu(&self->ioas);
-	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	ASSERT_EQ(0, nvme_open(&self->nvme, self->dev, self->iommu,
-			       self->ioas));
+	ASSERT_EQ(0, disk_open(&self->disk));
 }
 
 FIXTURE_TEARDOWN(disk)
 {
-	nvme_close(&self->nvme);
-	EXPECT_EQ(0, close(self->dev));
-	EXPECT_EQ(0, close(self->iommu));
+	EXPECT_EQ(0, disk_close(&self->disk));
 }
 
 /*
@@ -260,6 +248,7 @@ TEST_F_TIMEOUT(disk, other_memory_of_other_sizes_at_one_iova, PATIENCE)
 {
 	static const size_t sizes[] = { 1, 512, 3, 64, 2, 513, 1024, 1, 511 };
 	const int rounds = patient_rounds(60);
+	struct disk *d = &self->disk;
 	char *last = NULL;
 	size_t last_length = 0;
 	int round;
@@ -273,14 +262,13 @@ TEST_F_TIMEOUT(disk, other_memory_of_other_sizes_at_one_iova, PATIENCE)
 		if (round % 2)
 			madvise(memory, length, MADV_HUGEPAGE);
 		memset(memory, round, length);
-		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, length,
-				      IOVA));
-		ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, length));
+		ASSERT_EQ(0, ioas_map(d->iommu, d->ioas, memory, length, IOVA));
+		ASSERT_EQ(0, nvme_write(&d->nvme, LBA, IOVA, length));
 		memset(memory, 0xff, length);
-		ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, length));
+		ASSERT_EQ(0, nvme_read(&d->nvme, LBA, IOVA, length));
 		ASSERT_TRUE(filled(memory, round, length))
 			TH_LOG("round %d", round);
-		ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, length));
+		ASSERT_EQ(0, ioas_unmap(d->iommu, d->ioas, IOVA, length));
 		if (last) {
 			ASSERT_TRUE(filled(last, 0xff, last_length))
 				TH_LOG("round %d: wrote to older memory",

@@ -10,12 +10,12 @@
 #include <time.h>
 
 #include "../chance.h"
+#include "disk.h"
 #include "fault.h"
 #include "smaps.h"
 
 #define ROUNDS	((int)patient_rounds(10000))
 #define IOVA	0x100000000ULL
-#define LBA	0x8000	/* beyond the first MiB, which other tests read */
 #define HUGE	0x200000UL
 #define HUGE_PAGES	(HUGE / PAGE)
 #define SIZES	12	/* powers of two, from one page to 8 MiB */
@@ -24,27 +24,17 @@
 
 FIXTURE(loop)
 {
-	int dev;
-	int iommu;
-	__u32 ioas;
-	struct nvme nvme;
+	struct disk disk;
 };
 
 FIXTURE_SETUP(loop)
 {
-	self->dev = open_vfio(NVME);
-	self->iommu = open_iommu(&self->ioas);
-	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	ASSERT_EQ(0, nvme_open(&self->nvme, self->dev, self->iommu,
-			       self->ioas));
+	ASSERT_EQ(0, disk_open(&self->disk));
 }
 
 FIXTURE_TEARDOWN(loop)
 {
-	nvme_close(&self->nvme);
-	EXPECT_EQ(0, close(self->dev));
-	EXPECT_EQ(0, close(self->iommu));
+	EXPECT_EQ(0, disk_close(&self->disk));
 }
 
 static void fill(__u64 *page, __u64 seed)
@@ -90,6 +80,7 @@ static int pages_differ(const char *memory, size_t length, __u64 round)
  */
 TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 {
+	struct disk *d = &self->disk;
 	char *last = NULL;
 	int round;
 
@@ -100,13 +91,12 @@ TEST_F_TIMEOUT(loop, other_memory_at_one_iova, 600)
 		ASSERT_NE(MAP_FAILED, out);
 		fill((__u64 *)out, round);
 		memset(in, 0, PAGE);
-		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, out, 2 * PAGE,
-				      IOVA));
-		ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, PAGE));
-		ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA + PAGE, PAGE));
+		ASSERT_EQ(0, ioas_map(d->iommu, d->ioas, out, 2 * PAGE, IOVA));
+		ASSERT_EQ(0, nvme_write(&d->nvme, LBA, IOVA, PAGE));
+		ASSERT_EQ(0, nvme_read(&d->nvme, LBA, IOVA + PAGE, PAGE));
 		ASSERT_EQ(0, differs((__u64 *)in, round))
 			TH_LOG("round %d: the page has other data", round);
-		ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA,
+		ASSERT_EQ(0, ioas_unmap(d->iommu, d->ioas, IOVA,
 					2 * PAGE));
 		if (last) {
 			ASSERT_TRUE(filled(last, 0xff, 2 * PAGE))
@@ -186,6 +176,7 @@ static void count_pages(struct sizes *sizes, const char *memory, size_t length)
  */
 TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
 {
+	struct disk *d = &self->disk;
 	time_t end = time(NULL) +
 		     setting("SECONDS", time_factor() > 1 ? 600 : 10);
 	__u64 seed = setting("SEED", time(NULL));
@@ -212,14 +203,13 @@ TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
 		fill_pages(memory, length, round);
 		count_pages(&sizes, memory, length);
 
-		ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, length,
-				      iova));
-		ASSERT_EQ(0, nvme_write(&self->nvme, LBA, iova, length));
+		ASSERT_EQ(0, ioas_map(d->iommu, d->ioas, memory, length, iova));
+		ASSERT_EQ(0, nvme_write(&d->nvme, LBA, iova, length));
 		memset(memory, 0, length);
-		ASSERT_EQ(0, nvme_read(&self->nvme, LBA, iova, length));
+		ASSERT_EQ(0, nvme_read(&d->nvme, LBA, iova, length));
 		ASSERT_EQ(0, pages_differ(memory, length, round))
 			TH_LOG("round %u: the memory has other data", round);
-		ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, iova, length));
+		ASSERT_EQ(0, ioas_unmap(d->iommu, d->ioas, iova, length));
 		if (last)
 			ASSERT_TRUE(filled(last, 0xff, last_length))
 				TH_LOG("round %u: wrote to older memory",
@@ -241,40 +231,42 @@ TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
  */
 TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 {
+	struct disk *d = &self->disk;
 	char *memory = anon_pages(1);
 
 	ASSERT_NE(MAP_FAILED, memory);
 	fill((__u64 *)memory, 0);
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
-	ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, PAGE));
-	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
+	ASSERT_EQ(0, ioas_map(d->iommu, d->ioas, memory, PAGE, IOVA));
+	ASSERT_EQ(0, nvme_write(&d->nvme, LBA, IOVA, PAGE));
+	ASSERT_EQ(0, ioas_unmap(d->iommu, d->ioas, IOVA, PAGE));
 
 	memset(memory, 'm', PAGE);
-	EXPECT_TRUE(DMA_FAULTS((nvme_read(&self->nvme, LBA, IOVA, PAGE), true),
+	EXPECT_TRUE(DMA_FAULTS((nvme_read(&d->nvme, LBA, IOVA, PAGE), true),
 			       NVME, "DMA Write", IOVA));
 	EXPECT_TRUE(filled(memory, 'm', PAGE));
-	EXPECT_TRUE(DMA_FAULTS((nvme_write(&self->nvme, LBA, IOVA, PAGE), true),
+	EXPECT_TRUE(DMA_FAULTS((nvme_write(&d->nvme, LBA, IOVA, PAGE), true),
 			       NVME, "DMA Read", IOVA));
 
 	/* The content of the disk has not come from our memory */
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
-	ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, PAGE));
+	ASSERT_EQ(0, ioas_map(d->iommu, d->ioas, memory, PAGE, IOVA));
+	ASSERT_EQ(0, nvme_read(&d->nvme, LBA, IOVA, PAGE));
 	EXPECT_EQ(NULL, memchr(memory, 'm', PAGE));
 }
 
 /* A transfer larger than one command, page by page through PRP lists */
 TEST_F_TIMEOUT(loop, large_transfer, PATIENCE)
 {
+	struct disk *d = &self->disk;
 	const size_t pages = 1024;
 	char *memory = anon_pages(pages);
 
 	ASSERT_NE(MAP_FAILED, memory);
-	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, pages * PAGE,
+	ASSERT_EQ(0, ioas_map(d->iommu, d->ioas, memory, pages * PAGE,
 			      IOVA));
 	fill_pages(memory, pages * PAGE, 1);
-	ASSERT_EQ(0, nvme_write(&self->nvme, LBA, IOVA, pages * PAGE));
+	ASSERT_EQ(0, nvme_write(&d->nvme, LBA, IOVA, pages * PAGE));
 	memset(memory, 0, pages * PAGE);
-	ASSERT_EQ(0, nvme_read(&self->nvme, LBA, IOVA, pages * PAGE));
+	ASSERT_EQ(0, nvme_read(&d->nvme, LBA, IOVA, pages * PAGE));
 	ASSERT_EQ(0, pages_differ(memory, pages * PAGE, 1));
 }
 
