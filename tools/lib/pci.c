@@ -186,17 +186,24 @@ int pci_virtfn(const char *pf, unsigned int n, char vf[BDF_LEN])
 	return 0;
 }
 
-int pci_config_read16(const char *bdf, unsigned int offset)
+static int open_config(const char *bdf, int flags)
 {
 	char path[PATH_MAX];
-	__u16 val;
-	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), PCI "/devices/%s/config", bdf);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int pci_config_read16(const char *bdf, unsigned int offset)
+{
+	int fd = open_config(bdf, O_RDONLY);
+	__u16 val;
+	ssize_t n;
+
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = pread(fd, &val, sizeof(val), offset);
 	close(fd);
 	return n == sizeof(val) ? val : -EIO;
@@ -204,14 +211,11 @@ int pci_config_read16(const char *bdf, unsigned int offset)
 
 int pci_config_write16(const char *bdf, unsigned int offset, __u16 val)
 {
-	char path[PATH_MAX];
+	int fd = open_config(bdf, O_WRONLY);
 	ssize_t n;
-	int fd;
 
-	snprintf(path, sizeof(path), PCI "/devices/%s/config", bdf);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = pwrite(fd, &val, sizeof(val), offset);
 	close(fd);
 	return n == sizeof(val) ? 0 : -EIO;
