@@ -1023,37 +1023,46 @@ do {									\
 	EXPECT_TRUE(filled(self->p.memory, 0xff, EDU_DMA_MAX));		\
 } while (0)
 
+/* The BAR is gone until its user turns it on, if the kernel resets the bus */
+#define EXPECT_TAKEN()							\
+do {									\
+	if (KERNEL_RESETS) {						\
+		EXPECT_STREQ("u", trace_read());			\
+		EXPECT_FAULTS();					\
+		ASSERT_EQ(0, set_command(self->p.target, 0,		\
+					 PCI_COMMAND_MEMORY));		\
+		EXPECT_STREQ("m", trace_read());			\
+	} else {							\
+		EXPECT_STREQ("", trace_read());				\
+	}								\
+	EXPECT_REGISTERS();						\
+} while (0)
+
+/* Map the BAR of edu while its neighbour has a driver, or none */
+#define MAP_BESIDE(driver)						\
+do {									\
+	ASSERT_EQ(0, pci_bind(self->neighbour, driver));		\
+	ASSERT_EQ(0, trace_start());					\
+	ASSERT_EQ(0, map_bar(self->p.ioas));				\
+	EXPECT_REGISTERS();						\
+	EXPECT_STREQ("m", trace_read());				\
+} while (0)
+
 TEST_F_TIMEOUT(slight_error, takes_it_if_a_neighbour_asks_for_a_reset, PATIENCE)
 {
 	if (!self->can_inject)
 		SKIP(return, "no aer_inject in this kernel");
-	ASSERT_EQ(0, pci_bind(self->neighbour, "e1000e"));
-	ASSERT_EQ(0, trace_start());
-	ASSERT_EQ(0, map_bar(self->p.ioas));
-	EXPECT_REGISTERS();
-	EXPECT_STREQ("m", trace_read());
+	MAP_BESIDE("e1000e");
 	ASSERT_EQ(0, inject_error(RESET_PORT, SLIGHT_ERROR));
 	ASSERT_TRUE(recovered(self->log, true));
-	if (KERNEL_RESETS) {
-		EXPECT_STREQ("u", trace_read());
-		EXPECT_FAULTS();
-		ASSERT_EQ(0, set_command(self->p.target, 0,
-					 PCI_COMMAND_MEMORY));
-		EXPECT_STREQ("m", trace_read());
-	} else {
-		EXPECT_STREQ("", trace_read());
-	}
-	EXPECT_REGISTERS();
+	EXPECT_TAKEN();
 }
 
 TEST_F_TIMEOUT(slight_error, gives_it_back_without_a_reset, PATIENCE)
 {
 	if (!self->can_inject)
 		SKIP(return, "no aer_inject in this kernel");
-	ASSERT_EQ(0, pci_bind(self->neighbour, "vfio-pci"));
-	ASSERT_EQ(0, trace_start());
-	ASSERT_EQ(0, map_bar(self->p.ioas));
-	EXPECT_STREQ("m", trace_read());
+	MAP_BESIDE("vfio-pci");
 	ASSERT_EQ(0, inject_error(RESET_PORT, SLIGHT_ERROR));
 	ASSERT_TRUE(recovered(self->log, true));
 	EXPECT_STREQ(KERNEL_RESETS ? "um" : "", trace_read());
@@ -1065,22 +1074,10 @@ TEST_F_TIMEOUT(slight_error, without_recovery_takes_it, PATIENCE)
 	if (!self->can_inject)
 		SKIP(return, "no aer_inject in this kernel");
 	/* A neighbour without a driver keeps the kernel from recovering */
-	ASSERT_EQ(0, pci_bind(self->neighbour, NULL));
-	ASSERT_EQ(0, trace_start());
-	ASSERT_EQ(0, map_bar(self->p.ioas));
-	EXPECT_STREQ("m", trace_read());
+	MAP_BESIDE(NULL);
 	ASSERT_EQ(0, inject_error(RESET_PORT, SLIGHT_ERROR));
 	ASSERT_TRUE(recovered(self->log, false));
-	if (KERNEL_RESETS) {
-		EXPECT_STREQ("u", trace_read());
-		EXPECT_FAULTS();
-		ASSERT_EQ(0, set_command(self->p.target, 0,
-					 PCI_COMMAND_MEMORY));
-		EXPECT_STREQ("m", trace_read());
-	} else {
-		EXPECT_STREQ("", trace_read());
-	}
-	EXPECT_REGISTERS();
+	EXPECT_TAKEN();
 }
 
 /* Everything at once */
