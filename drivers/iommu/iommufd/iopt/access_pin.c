@@ -255,8 +255,8 @@ void iopt_access_unpin_pages(struct iopt_access *access, unsigned long start,
  *
  * Return: 0, or, with nothing copied: -ENOENT when not all of the range is
  * mapped, or is being unmapped, -EPERM when a mapping does not permit it,
- * -EINVAL when it is of MMIO, -EINTR when killed; or, maybe with some copied, what iopt_slice_rw()
- * returns.
+ * -EINVAL when it is of MMIO, -EINTR when killed; or, maybe with some copied,
+ * what iopt_slice_rw() returns.
  */
 int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 	    void *data, bool write, bool remote)
