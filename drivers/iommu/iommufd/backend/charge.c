@@ -120,14 +120,11 @@ static int charge_table(struct xarray *tables, unsigned long index)
 int iommu_charge_tables(struct iommu_charge *charge, unsigned long iova,
 			size_t pgsize, size_t *step)
 {
-	unsigned int lowest = 0, level;
-	size_t span;
+	unsigned int shift = iommu_charge_shift(pgsize);
+	unsigned int lowest = (shift - level_shift(0)) / 9, level;
+	size_t span = BIT(shift);
 	int rc;
 
-	while (lowest < IOMMU_CHARGE_LEVELS - 1 &&
-	       BIT(level_shift(lowest)) <= pgsize)
-		lowest++;
-	span = BIT(level_shift(lowest));
 	*step = min(*step, span - (iova & (span - 1)));
 
 	for (level = lowest; level < IOMMU_CHARGE_LEVELS; level++)
@@ -139,7 +136,7 @@ int iommu_charge_tables(struct iommu_charge *charge, unsigned long iova,
 		if (rc)
 			return rc;
 	}
-	WRITE_ONCE(charge->last, iommu_charge_key(iova, span / 512));
+	WRITE_ONCE(charge->last, iommu_charge_key(iova, shift));
 	return 0;
 }
 
@@ -155,14 +152,15 @@ void iommu_uncharge_tables(struct iommu_charge *charge, unsigned long iova,
 			   size_t length)
 {
 	unsigned long key, first, end, last = READ_ONCE(charge->last);
-	unsigned int level;
+	unsigned int level, shift;
 
 	for (level = 0; level < IOMMU_CHARGE_LEVELS; level++) {
-		first = DIV_ROUND_UP(iova, BIT(level_shift(level)));
-		end = (iova + length) >> level_shift(level);
+		shift = level_shift(level);
+		first = DIV_ROUND_UP(iova, BIT(shift));
+		end = (iova + length) >> shift;
 		if (first >= end)
 			break;
-		key = iommu_charge_key(0, BIT(level_shift(level)) / 512);
+		key = iommu_charge_key(0, shift);
 		if (last >= (key | first) && last < (key | end))
 			WRITE_ONCE(charge->last, ULONG_MAX);
 		uncharge_level(&charge->tables[level], first, end - 1);

@@ -37,14 +37,19 @@ int iommu_charge_tables(struct iommu_charge *charge, unsigned long iova,
 void iommu_uncharge_tables(struct iommu_charge *charge, unsigned long iova,
 			   size_t length);
 
-/*
- * Tells page tables apart: the one that @iova has among those with pages of
- * @pgsize, each of which spans 512 pages; and above that log2 of the span.
- */
-static inline unsigned long iommu_charge_key(unsigned long iova, size_t pgsize)
+/* log2 of what a page table with pages of this size spans: 512 of them */
+static inline unsigned int iommu_charge_shift(size_t pgsize)
 {
-	unsigned int shift = __ffs(pgsize) + 9;
+	return __ffs(pgsize) + 9;
+}
 
+/*
+ * Tells page tables apart: the one that @iova has among those that span
+ * BIT(@shift) bytes, and above that @shift.
+ */
+static inline unsigned long iommu_charge_key(unsigned long iova,
+					     unsigned int shift)
+{
 	return iova >> shift | (unsigned long)shift << 56;
 }
 
@@ -65,14 +70,15 @@ static inline int iommu_charge_map(struct iommu_domain *domain,
 				   size_t *step)
 {
 	struct iommu_charge *charge = iommu_domain_private(domain);
+	unsigned int shift = iommu_charge_shift(pgsize);
 	unsigned long last;
 
 	if (!charge)
 		return 0;
 	last = READ_ONCE(charge->last);
-	if (iommu_charge_key(iova, pgsize) == last &&
+	if (iommu_charge_key(iova, shift) == last &&
 	    (*step == pgsize ||
-	     iommu_charge_key(iova + *step - 1, pgsize) == last))
+	     iommu_charge_key(iova + *step - 1, shift) == last))
 		return 0;
 	return iommu_charge_tables(charge, iova, pgsize, step);
 }
