@@ -105,12 +105,16 @@ static int mock_walk_reserved(struct iommu_group *group,
 	return region.start ? fn(&region, arg) : 0;
 }
 
+static int mock_check_isolation(struct iommu_group *group)
+{
+	return mock_group_to_device(group)->flags & MOCK_FLAGS_DEVICE_ALIAS ?
+		       -EOPNOTSUPP : 0;
+}
+
 static int mock_claim(struct iommu_group *group, void *owner)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
-	if (mdev->flags & MOCK_FLAGS_DEVICE_ALIAS)
-		return -EOPNOTSUPP;
 	if (WARN_ON(mdev->owner))
 		return -EPERM;
 	mdev->owner = owner;
@@ -320,6 +324,7 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.sharing = mock_sharing,
 	.msi_isolated = mock_msi_isolated,
 	.walk_reserved = mock_walk_reserved,
+	.check_isolation = mock_check_isolation,
 	.claim = mock_claim,
 	.release = mock_release,
 	.hw_info = mock_hw_info,
