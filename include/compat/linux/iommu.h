@@ -44,9 +44,17 @@ iommu_attribute(struct device *iommu, const char *group, const char *name)
 	return NULL;
 }
 
+/* Bits of the extended capabilities of Intel's IOMMUs */
+#define IOMMU_ECAP_C		BIT_ULL(0)	/* page walk coherency */
+#define IOMMU_ECAP_SC		BIT_ULL(7)	/* snoop control */
+#define IOMMU_ECAP_SMTS		BIT_ULL(43)	/* scalable mode */
+#define IOMMU_ECAP_SLTS		BIT_ULL(46)	/* second-level translation there */
+#define IOMMU_ECAP_FLTS		BIT_ULL(47)	/* first-level translation there */
+#define IOMMU_ECAP_SMPWC	BIT_ULL(48)	/* page walk coherency there */
+
 /*
- * The extended capabilities of Intel's IOMMUs, a register that is
- * intel-iommu/ecap in sysfs.  Returns 0, -ENODEV for IOMMUs of others, -ENOMEM.
+ * These capabilities, a register that is intel-iommu/ecap in sysfs.  Returns 0,
+ * -ENODEV for IOMMUs of others, -ENOMEM.
  */
 static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
 {
@@ -69,9 +77,8 @@ static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
 /*
  * Whether an IOMMU is Intel's and translates for a domain that is not for the
  * DMA API by page tables of the first level.  It can if it is in scalable mode
- * (bit 43 of the extended capabilities) and has that level (bit 47).  Until
- * 6.12 the driver prefers the second level, if there is one (bit 46).  Returns
- * 1, 0, or -ENOMEM.
+ * and has that level.  Until 6.12 the driver prefers the second level, if there
+ * is one.  Returns 1, 0, or -ENOMEM.
  */
 static inline int compat_uses_first_level(struct device *iommu, void *unused)
 {
@@ -80,12 +87,12 @@ static inline int compat_uses_first_level(struct device *iommu, void *unused)
 
 	if (rc)
 		return rc == -ENOMEM ? rc : 0;
-	if (!(ecap & BIT_ULL(43)) || !(ecap & BIT_ULL(47)))
+	if (!(ecap & IOMMU_ECAP_SMTS) || !(ecap & IOMMU_ECAP_FLTS))
 		return 0;
 #ifdef HAVE_DOMAIN_ALLOC_PAGING_FLAGS
 	return 1;
 #else
-	return !(ecap & BIT_ULL(46));
+	return !(ecap & IOMMU_ECAP_SLTS);
 #endif
 }
 
@@ -94,8 +101,7 @@ static inline int compat_uses_first_level(struct device *iommu, void *unused)
  * Whether the domains of a device can enforce cache coherency.  From 6.2 on
  * this is a capability of the device; before, only a domain to which the device
  * is attached shows it.  Domains of AMD's driver always can.  Domains of
- * Intel's driver can if the hardware has snoop control, bit 7 of the extended
- * capabilities.
+ * Intel's driver can if the hardware has snoop control.
  */
 static inline bool compat_device_can_snoop(struct device *dev)
 {
@@ -107,7 +113,7 @@ static inline bool compat_device_can_snoop(struct device *dev)
 	rc = iommu_intel_ecap(dev->iommu->iommu_dev->dev, &ecap);
 	if (rc == -ENODEV)
 		return true;
-	return !rc && ecap & BIT_ULL(7);
+	return !rc && ecap & IOMMU_ECAP_SC;
 }
 
 #define IOMMU_CAP_ENFORCE_CACHE_COHERENCY	((enum iommu_cap)~0)

@@ -32,18 +32,14 @@ static bool generic_enforces_coherency(struct device *dev)
 
 /*
  * What decides how the page tables of Intel's IOMMU are made.  When the IOMMU
- * walks them it snoops the caches of the CPU if it has ECAP_C, or, in scalable
- * mode, ECAP_SMPWC.  Else the driver flushes the caches as it fills page
- * tables, but up to 6.12 not those that were filled before such an IOMMU shares
- * them.  Whether a CPU's entry is seen must not depend on who came first.
+ * walks them it snoops the caches of the CPU if it has page walk coherency, for
+ * scalable mode a bit of its own.  Else the driver flushes the caches as it
+ * fills page tables, but up to 6.12 not those that were filled before such an
+ * IOMMU shares them.  Whether a CPU's entry is seen must not depend on who came
+ * first.
  */
-#define ECAP_C		BIT_ULL(0)	/* page walk coherency */
-#define ECAP_SMTS	BIT_ULL(43)	/* scalable mode */
-#define ECAP_SLTS	BIT_ULL(46)	/* second-level translation there */
-#define ECAP_FLTS	BIT_ULL(47)	/* first-level translation there */
-#define ECAP_SMPWC	BIT_ULL(48)	/* page walk coherency there */
-#define ECAP_PAGE_TABLES (ECAP_C | ECAP_SMTS | ECAP_SLTS | ECAP_FLTS | \
-			  ECAP_SMPWC)
+#define ECAP_PAGE_TABLES (IOMMU_ECAP_C | IOMMU_ECAP_SMTS | IOMMU_ECAP_SLTS | \
+			  IOMMU_ECAP_FLTS | IOMMU_ECAP_SMPWC)
 
 /*
  * Domains of Intel's and AMD's driver can be attached to devices behind several
