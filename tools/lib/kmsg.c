@@ -117,24 +117,6 @@ static bool is_amd_fault(const char *line, const char *bdf, const char *type,
 		!(flags & AMD_EVENT_WRITE) == !strcmp(type, "DMA Read"));
 }
 
-/* The endpoint's number is the requester ID; its bits are bus, slot, function */
-static bool is_virtio_fault(const char *line, const char *bdf, const char *type,
-			    __u64 iova)
-{
-	const char *fault = strstr(line, "fault from EP ");
-	unsigned int bus, slot, function, endpoint;
-	unsigned long long address;
-	char access;
-
-	return fault && sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot,
-			       &function) == 3 &&
-	       sscanf(fault, "fault from EP %u at %llx [%c]", &endpoint,
-		      &address, &access) == 3 &&
-	       endpoint == (bus << 8 | slot << 3 | function) &&
-	       same_page(address, iova) &&
-	       (access == 'R') == !strcmp(type, "DMA Read");
-}
-
 bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 		     int timeout_ms, char line[1024])
 {
@@ -142,8 +124,7 @@ bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 
 	while (next_line(fd, end, line))
 		if (is_intel_fault(line, bdf, type, iova) ||
-		    is_amd_fault(line, bdf, type, iova) ||
-		    is_virtio_fault(line, bdf, type, iova))
+		    is_amd_fault(line, bdf, type, iova))
 			return true;
 	return false;
 }

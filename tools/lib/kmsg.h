@@ -18,9 +18,8 @@ bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
  * Read on until the IOMMU reports that it blocked a DMA of the device at the
  * page of iova.  type is "DMA Read" or "DMA Write".  Intel's driver says, for
  * instance, "DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr
- * 0x10001000 ..."; AMD's "vfio-pci 0000:00:04.0: AMD-Vi: Event logged
- * [IO_PAGE_FAULT domain=0x0001 address=0x10001000 flags=0x0020]"; and that of
- * virtio-iommu "virtio_iommu virtio0: page fault from EP 32 at 0x10001000 [W]".
+ * 0x10001000 ..."; and AMD's "vfio-pci 0000:00:04.0: AMD-Vi: Event logged
+ * [IO_PAGE_FAULT domain=0x0001 address=0x10001000 flags=0x0020]".
  * The kernel prints at most ten in five seconds.
  */
 bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-enum iommu_kind { NO_IOMMU, INTEL, AMD, VIRTIO };
+enum iommu_kind { NO_IOMMU, INTEL, AMD };
 
 /* Of a device that has a driver, by the name that the kernel gives the IOMMU */
 static inline enum iommu_kind iommu_of(const char *bdf)
@@ -19,9 +19,7 @@ static inline enum iommu_kind iommu_of(const char *bdf)
 	name = strrchr(target, '/') + 1;
 	if (!strncmp(name, "dmar", 4))
 		return INTEL;
-	if (!strncmp(name, "ivhd", 4))
-		return AMD;
-	return strncmp(name, "virtio", 6) ? NO_IOMMU : VIRTIO;
+	return strncmp(name, "ivhd", 4) ? NO_IOMMU : AMD;
 }
 
 /* Whether an IOMMU of Intel's has page tables of the first level only */
@@ -43,7 +41,7 @@ static inline bool is_first_level_only(const char *bdf)
  */
 static inline bool domains_are_final(const char *bdf)
 {
-	return !kernel_before(6, 12, 0) && iommu_of(bdf) != VIRTIO &&
+	return !kernel_before(6, 12, 0) &&
 	       !(kernel_before(7, 0, 0) && is_first_level_only(bdf));
 }
 
