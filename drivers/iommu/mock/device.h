@@ -22,7 +22,8 @@ struct mock_domain;
 				 MOCK_FLAGS_DEVICE_INCOHERENT | \
 				 MOCK_FLAGS_DEVICE_SMALL_PAGES | \
 				 MOCK_FLAGS_DEVICE_39_BITS | \
-				 MOCK_FLAGS_DEVICE_ALIAS)
+				 MOCK_FLAGS_DEVICE_ALIAS | \
+				 MOCK_FLAGS_DEVICE_ALL_PAGES)
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own

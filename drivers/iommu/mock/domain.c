@@ -208,6 +208,18 @@ static bool mock_splits_huge_page(struct mock_domain *mock, unsigned long iova)
 	return iova % MOCK_HUGE_PAGE_SIZE && pte && mock_pte_huge(pte);
 }
 
+/*
+ * Whether an unmap of @size bytes takes out all of a huge page, as that of AMD's
+ * driver does.  Pages of the sizes between are mapped as small ones.
+ */
+static bool mock_unmaps_whole_page(struct mock_domain *mock, unsigned long iova,
+				   size_t size)
+{
+	return mock->device_flags & MOCK_FLAGS_DEVICE_ALL_PAGES &&
+	       size < MOCK_HUGE_PAGE_SIZE &&
+	       mock_splits_huge_page(mock, iova + size);
+}
+
 static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			       size_t pgsize, size_t pgcount,
 			       struct iommu_iotlb_gather *gather)
@@ -219,6 +231,8 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 		WRITE_ONCE(largest_unmap, size);
 	WARN_ON(gather->pgsize && gather->pgsize != size);
 	gather->pgsize = size;
+	if (mock_unmaps_whole_page(mock, iova, size))
+		size = MOCK_HUGE_PAGE_SIZE;
 	WARN_ON(mock_splits_huge_page(mock, iova));
 	WARN_ON(mock_splits_huge_page(mock, iova + size));
 	for (done = 0; done < size; done += MOCK_PAGE_SIZE) {
@@ -226,7 +240,7 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 				      (iova + done) / MOCK_PAGE_SIZE)))
 			break;
 	}
-	iommu_iotlb_gather_add_page(domain, gather, iova, size);
+	iommu_iotlb_gather_add_range(gather, iova, size);
 	return done;
 }
 

@@ -65,8 +65,11 @@ static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
  */
 static inline unsigned long mock_page_sizes(u32 device_flags)
 {
-	return device_flags & MOCK_FLAGS_DEVICE_SMALL_PAGES ?
-		       MOCK_PAGE_SIZE : MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
+	if (device_flags & MOCK_FLAGS_DEVICE_SMALL_PAGES)
+		return MOCK_PAGE_SIZE;
+	if (device_flags & MOCK_FLAGS_DEVICE_ALL_PAGES)
+		return 2 * MOCK_HUGE_PAGE_SIZE - MOCK_PAGE_SIZE;
+	return MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
 }
 
 /**

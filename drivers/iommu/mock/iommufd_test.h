@@ -107,6 +107,8 @@ enum {
 	MOCK_FLAGS_DEVICE_39_BITS = 1 << 24,
 	/* DMA bears the ID of another device, and the kernel forgets that */
 	MOCK_FLAGS_DEVICE_ALIAS = 1 << 25,
+	/* An IOMMU with pages of each power of two, as AMD's */
+	MOCK_FLAGS_DEVICE_ALL_PAGES = 1 << 26,
 };
 
 #define MOCK_APERTURE_LAST_39	((1ULL << 39) - 1)

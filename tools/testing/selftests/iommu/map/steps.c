@@ -172,6 +172,33 @@ TEST_F(steps, a_page_that_is_larger_is_one_call)
 	EXPECT_EQ(1, flushes());
 }
 
+/*
+ * An IOMMU that unmaps a page as a whole, whatever is asked for, is never asked
+ * for more, also where the memory could be in large pages and is not.
+ */
+TEST_F(steps, an_iommu_with_pages_of_all_sizes_is_asked_for_little)
+{
+	struct mock_dev dev;
+	int huge;
+
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other,
+				       MOCK_FLAGS_DEVICE_ALL_PAGES, &dev));
+	ASSERT_EQ(0, set_step(SMALL));
+	for (huge = 0; huge < 2; huge++) {
+		ASSERT_EQ(0, iommu_option_set(self->fd,
+					      IOMMU_OPTION_HUGE_PAGES,
+					      self->other, huge));
+		ASSERT_EQ(0, ioas_map(self->fd, self->other, self->huge, HUGE,
+				      AT));
+		ASSERT_EQ(0, counts_reset());
+		EXPECT_EQ(0, ioas_unmap(self->fd, self->other, AT, HUGE));
+		EXPECT_EQ((long)SMALL, largest_unmap());
+		EXPECT_EQ(1, flushes());
+	}
+	/* Nothing is left there: the mock warns of a page that is mapped twice. */
+	ASSERT_EQ(0, ioas_map(self->fd, self->other, self->scattered, HUGE, AT));
+}
+
 TEST_F(steps, pages_of_both_sizes_are_not_flushed_together)
 {
 	ASSERT_EQ(0, set_step(SMALL));
