@@ -46,21 +46,6 @@ static const struct machine *machine_of_profile(void)
 	return NULL;
 }
 
-/* A register of VT-d */
-static __u64 vtd_register(const char *name)
-{
-	char file[64], text[32] = "";
-
-	snprintf(file, sizeof(file), "iommu/intel-iommu/%s", name);
-	return pci_read(EDU, file, text, sizeof(text)) ?
-		0 : strtoull(text, NULL, 16);
-}
-
-#define CAP_MGAW(cap)	(((cap) >> 16 & 0x3f) + 1)
-#define ECAP_SMTS(ecap)	((ecap) >> 43 & 1)
-#define ECAP_SSTS(ecap)	((ecap) >> 46 & 1)
-#define ECAP_FSTS(ecap)	((ecap) >> 47 & 1)
-
 /* What VFIO's container says of page sizes, 0 on failure */
 static __u64 container_page_sizes(void)
 {
@@ -91,8 +76,8 @@ TEST(is_the_one_of_the_profile)
 		TH_LOG("%s", type);
 
 	if (m->kind == INTEL) {
-		cap = vtd_register("cap");
-		ecap = vtd_register("ecap");
+		cap = vtd_register(EDU, "cap");
+		ecap = vtd_register(EDU, "ecap");
 		EXPECT_EQ(m->bits, CAP_MGAW(cap) - m->first_stage);
 		EXPECT_EQ(m->scalable, ECAP_SMTS(ecap));
 		EXPECT_EQ(m->scalable && !m->first_stage, ECAP_SSTS(ecap));

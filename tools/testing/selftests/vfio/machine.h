@@ -22,17 +22,20 @@ static inline enum iommu_kind iommu_of(const char *bdf)
 	return strncmp(name, "ivhd", 4) ? NO_IOMMU : AMD;
 }
 
-/* Whether an IOMMU of Intel's has page tables of the first level only */
-static inline bool is_first_level_only(const char *bdf)
+/* A register of VT-d, 0 if the device is behind another IOMMU */
+static inline __u64 vtd_register(const char *bdf, const char *name)
 {
-	char ecap[32] = "";
-	__u64 value;
+	char file[64], text[32] = "";
 
-	if (pci_read(bdf, "iommu/intel-iommu/ecap", ecap, sizeof(ecap)))
-		return false;
-	value = strtoull(ecap, NULL, 16);
-	return value >> 47 & 1 && !(value >> 46 & 1);
+	snprintf(file, sizeof(file), "iommu/intel-iommu/%s", name);
+	return pci_read(bdf, file, text, sizeof(text)) ?
+		0 : strtoull(text, NULL, 16);
 }
+
+#define CAP_MGAW(cap)	(((cap) >> 16 & 0x3f) + 1)
+#define ECAP_SMTS(ecap)	((ecap) >> 43 & 1)
+#define ECAP_SSTS(ecap)	((ecap) >> 46 & 1)
+#define ECAP_FSTS(ecap)	((ecap) >> 47 & 1)
 
 /*
  * From 6.12 on, the kernel's drivers of VT-d and AMD-Vi make a domain for a
@@ -41,8 +44,11 @@ static inline bool is_first_level_only(const char *bdf)
  */
 static inline bool domains_are_final(const char *bdf)
 {
-	return !kernel_before(6, 12, 0) &&
-	       !(kernel_before(7, 0, 0) && is_first_level_only(bdf));
+	__u64 ecap = vtd_register(bdf, "ecap");
+
+	return !kernel_before(7, 0, 0) ||
+	       (!kernel_before(6, 12, 0) &&
+		!(ECAP_FSTS(ecap) && !ECAP_SSTS(ecap)));
 }
 
 /* These kernels report hardware information of VT-d only */
