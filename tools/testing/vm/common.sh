@@ -13,12 +13,12 @@ enter_toolbox() {
 		exec "$top/tools/testing/toolbox" -- "$(realpath "$0")" "$@"
 }
 
-# builder COMMAND...: run it in the toolbox with the compiler of $suite's kernel
-builder() { "$top/tools/testing/toolbox" -s "${suite%%-*}" -- "$@"; }
+# builder COMMAND...: run it in the toolbox with the compiler of the kernel
+builder() { "$top/tools/testing/toolbox" -s "$box" -- "$@"; }
 
 # kernel_line NAME: set series, flavour, suite and factor (how many times as much time
-# tests need with it) from the table of kernels.  Other kernels can be named by
-# SUITE/SERIES/FLAVOUR.
+# tests need with it) from the table of kernels, and from these arch and box, the toolbox
+# with its compiler.  Other kernels can be named by SUITE/SERIES/FLAVOUR.
 kernel_line() {
 	line=$(awk -v k="$1" '$1 == k { $1 = ""; print }' "$here/kernels")
 	case $line$1 in
@@ -28,7 +28,8 @@ kernel_line() {
 	read -r series flavour suite factor <<-EOF
 	$line
 	EOF
-	kdir=$cache/$1
+	kdir=$cache/$1 arch=amd64 box=${suite%%-*}
+	case $flavour in *arm64*) arch=arm64 box=$box-arm64 ;; esac
 }
 
 # copy_modules ROOT MODULE...: copy modules of the kernel in $kdir, whose release is
