@@ -20,8 +20,9 @@ toolbox	:= tools/testing/toolbox
 kselftest := $(cache)/source/source/tools/testing/selftests
 # Tests are built with the kernel's headers for programs of Linux 6.1, which know
 # the least, so with all that uapi/ adds
-old_headers = export C_INCLUDE_PATH=$(cache)/source/include \
-	CPLUS_INCLUDE_PATH=$(cache)/source/include
+arm64	:= $(filter arm64-%,$(KERNEL))
+uapi_headers := $(cache)/source$(if $(arm64),-arm64)/include
+old_headers = export C_INCLUDE_PATH=$(uapi_headers) CPLUS_INCLUDE_PATH=$(uapi_headers)
 # A stock kernel's modules are built with the compiler that its suite has
 builder	= $(if $(filter $(stock),$(KERNELDIR)),$(toolbox) -k $(KERNEL) --)
 programs := $(patsubst %/Makefile,%,$(wildcard tools/lib/Makefile tools/examples/Makefile \
@@ -147,7 +148,11 @@ else
 
 # Test programs, examples and benchmarks
 programs:
-	@$(vm)/fetch source
+	@$(vm)/fetch -k $(KERNEL) source
+	@$(if $(arm64),$(toolbox) -k $(KERNEL) --) \
+		$(MAKE) --no-print-directory build-programs
+
+build-programs:
 	@set -e; $(old_headers); for d in $(programs); do \
 		$(MAKE) -s $(jobs) -C $$d KSELFTEST_DIR=$(kselftest); \
 	done
@@ -230,10 +235,12 @@ clean: ## remove what was built here (the cache stays)
 	@find $(wildcard drivers tools/testing/bench/baseline) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
+	@find $(wildcard tools) -name .compiler -delete
 	@rm -f .*.cmd Module.symvers modules.order .kerneldir .modules.lock .bench.out .top.out
 	@rm -rf deb html
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
-.PHONY: help modules build-modules programs tools install uninstall deb demo check \
-	check-all check-vmm check-os check-libvirt check-debug build-all fuzz bench \
-	bench-kernel bench-doc top-doc htmldocs figures style vm clean
+.PHONY: help modules build-modules programs tools install uninstall deb demo \
+	check check-all check-vmm check-os check-libvirt check-debug build-all \
+	fuzz bench bench-kernel bench-doc top-doc htmldocs figures style vm \
+	clean build-programs

@@ -8,10 +8,14 @@ CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread
 override CPPFLAGS += -I$(top)/uapi -I$(top)/tools/lib
 
-headers := $(wildcard *.h $(top)/tools/lib/*.h $(top)/uapi/linux/*.h)
+include $(top)/tools/compiler.mk
+
+headers := $(wildcard *.h $(top)/tools/lib/*.h $(top)/uapi/linux/*.h) .compiler
 lib := $(top)/tools/lib/libtools.a
 
-$(lib): $(wildcard $(top)/tools/lib/*.[ch])
+ifneq ($(abspath $(lib)),$(CURDIR)/libtools.a)
+$(lib): always
 	$(MAKE) -C $(top)/tools/lib
+endif
 
-.PHONY: all clean
+.PHONY: all always clean
