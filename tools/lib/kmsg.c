@@ -117,14 +117,48 @@ static bool is_amd_fault(const char *line, const char *bdf, const char *type,
 		!(flags & AMD_EVENT_WRITE) == !strcmp(type, "DMA Read"));
 }
 
+/*
+ * SMMUv3 reports an event in a line "event 0x10 received:" and one for each of its
+ * words.  The first word has the requester ID, the second says by bit 35 whether it
+ * was a read, and the third is the address.
+ */
+struct smmu_event {
+	unsigned int words;
+	unsigned long long word[3];
+};
+
+static bool is_smmu_fault(const char *line, const char *bdf, const char *type,
+			  __u64 iova, struct smmu_event *event)
+{
+	unsigned int bus, slot, function;
+	const char *word = strstr(line, "0x");
+
+	if (!word || !strstr(line, "arm-smmu-v3"))
+		return false;
+	if (strstr(line, "event 0x")) {
+		event->words = 0;
+		return false;
+	}
+	if (event->words == 3 ||
+	    sscanf(word, "%llx", &event->word[event->words]) != 1)
+		return false;
+	return ++event->words == 3 &&
+	       sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot, &function) == 3 &&
+	       event->word[0] >> 32 == (bus << 8 | slot << 3 | function) &&
+	       !(event->word[1] & 1ULL << 35) == !!strcmp(type, "DMA Read") &&
+	       same_page(event->word[2], iova);
+}
+
 bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 		     int timeout_ms, char line[1024])
 {
 	long end = now_ms() + timeout_ms;
+	struct smmu_event event = { .words = 3 };
 
 	while (next_line(fd, end, line))
 		if (is_intel_fault(line, bdf, type, iova) ||
-		    is_amd_fault(line, bdf, type, iova))
+		    is_amd_fault(line, bdf, type, iova) ||
+		    is_smmu_fault(line, bdf, type, iova, &event))
 			return true;
 	return false;
 }
