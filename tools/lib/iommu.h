@@ -12,6 +12,18 @@
 #define IOAS_RW (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
 #define IOAS_RO IOMMU_IOAS_MAP_READABLE
 
+/*
+ * Where interrupts of devices go, last inclusive: no memory may be there.  On x86 it
+ * is the processors' address, and with SMMUv3 a window that its driver chooses.
+ */
+#ifdef __aarch64__
+#define MSI_START	0x8000000ULL
+#define MSI_LAST	0x80fffffULL
+#else
+#define MSI_START	0xfee00000ULL
+#define MSI_LAST	0xfeefffffULL
+#endif
+
 int iommu_open(void);
 int iommu_destroy(int fd, __u32 id);
 /* object: 0 for an option of the context; value: in for SET, else out */

@@ -33,10 +33,6 @@
 #define BAD_ID		0x7fff1234U
 #define ALL		(~0ULL)
 
-/* The window of the MSI interrupts of every x86 machine, last inclusive */
-#define MSI_START	0xfee00000ULL
-#define MSI_LAST	0xfeefffffULL
-
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 static inline int call(int fd, unsigned long request, void *arg)

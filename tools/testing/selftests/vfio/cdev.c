@@ -478,12 +478,14 @@ TEST_F(attach, two_groups_share_the_page_table)
 	close(nvme);
 }
 
-/* Interrupts of the device go to this window: no memory may be there */
-#define MSI_WINDOW 0xfee00000ULL
-
 #define REFUSED		"cannot be attached"
-#define SAYS_WHY	"vfio-pci " EDU ": " REFUSED ": " \
-			"[mem 0xfee00000-0xfeefffff] is reserved for its IOMMU group, and in use"
+#ifdef __aarch64__
+#define MSI_WINDOW	"[mem 0x08000000-0x080fffff]"
+#else
+#define MSI_WINDOW	"[mem 0xfee00000-0xfeefffff]"
+#endif
+#define SAYS_WHY	"vfio-pci " EDU ": " REFUSED ": " MSI_WINDOW \
+			" is reserved for its IOMMU group, and in use"
 
 TEST_F(attach, mapping_in_the_msi_window)
 {
@@ -493,17 +495,17 @@ TEST_F(attach, mapping_in_the_msi_window)
 	ASSERT_LE(0, log);
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
-			      MSI_WINDOW));
+			      MSI_START));
 	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_TRUE(log_says(log, REFUSED, SAYS_WHY));
 	/* Nothing has changed: not attached, and the mapping is there */
-	EXPECT_EQ(0, ioas_unmap(self->iommu, self->ioas, MSI_WINDOW, PAGE));
+	EXPECT_EQ(0, ioas_unmap(self->iommu, self->ioas, MSI_START, PAGE));
 	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(-EINVAL, ioas_map(self->iommu, self->ioas, memory, PAGE,
-				    MSI_WINDOW));
+				    MSI_START));
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
-			      MSI_WINDOW));
+			      MSI_START));
 	EXPECT_TRUE(log_says(log, REFUSED, NULL));
 	close(log);
 }
@@ -516,7 +518,7 @@ TEST_F_TIMEOUT(attach, refused_again_and_again, PATIENCE)
 	ASSERT_LE(0, log);
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE,
-			      MSI_WINDOW));
+			      MSI_START));
 	for (i = 0; i < LOG_TRIES; i++)
 		ASSERT_EQ(-EADDRINUSE, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_GT(LOG_LINES, log_count(log, REFUSED));
@@ -530,7 +532,7 @@ TEST_F(attach, a_replace_into_a_mapping_in_the_msi_window)
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
-	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory, PAGE, MSI_WINDOW));
+	ASSERT_EQ(0, ioas_map(self->iommu, ioas2, memory, PAGE, MSI_START));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
 	EXPECT_EQ(-EADDRINUSE, vfio_attach(self->dev, ioas2, NULL));
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));

@@ -104,8 +104,8 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 	ASSERT_EQ(iova_ranges(EDU), ask.num_iovas);
 	EXPECT_EQ(0, ERR(ioctl(self->iommu, IOMMU_IOAS_IOVA_RANGES, &ask)));
 	EXPECT_EQ(0, ranges[0].start);
-	EXPECT_EQ(0xfee00000 - 1, ranges[0].last);
-	EXPECT_EQ(0xfef00000, ranges[1].start);
+	EXPECT_EQ(MSI_START - 1, ranges[0].last);
+	EXPECT_EQ(MSI_LAST + 1, ranges[1].start);
 	EXPECT_EQ(PAGE, ask.out_iova_alignment);
 
 	ASSERT_EQ(0, MAP(self->ioas));
