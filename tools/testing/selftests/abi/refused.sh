@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# A kernel with /dev/iommu of its own, or without what the modules are built on, is
-# refused when they are built, by one line that says why.  Prints TAP.
+# A kernel with /dev/iommu of its own, with pages larger than 4 KiB, or without what the
+# modules are built on, is refused when they are built, by one line that says why.
+# Prints TAP.
 set -eu
 here=$(cd ../../vm && pwd)
 . "$here/common.sh"
@@ -20,7 +21,8 @@ refused() {
 }
 
 echo "TAP version 13"
-for option in CONFIG_IOMMUFD=y CONFIG_IOMMUFD=m CONFIG_VFIO_PCI_CORE=; do
+for option in CONFIG_IOMMUFD=y CONFIG_IOMMUFD=m CONFIG_VFIO_PCI_CORE= \
+	CONFIG_ARM64_16K_PAGES=y CONFIG_ARM64_64K_PAGES=y; do
 	check "$option is refused" refused $option
 done
 finish

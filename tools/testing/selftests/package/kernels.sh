@@ -63,6 +63,11 @@ for c in CONFIG_IOMMUFD=y CONFIG_IOMMUFD=m; do
 	check "a kernel with $c is skipped, and the reason told in one line" \
 		left_out 6.12.1 'it has CONFIG_IOMMUFD itself'
 done
+for c in CONFIG_ARM64_16K_PAGES=y CONFIG_ARM64_64K_PAGES=y; do
+	config=$c
+	check "a kernel with $c is skipped, and the reason told in one line" \
+		left_out 6.12.1 'its pages are larger than 4 KiB'
+done
 config='CONFIG_IOMMUFD_DRIVER_CORE=y'
 check "an option whose name begins like that does not matter" built 6.12.1
 config=
