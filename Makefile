@@ -11,6 +11,7 @@
 
 KERNELS	:= 6.12 6.1 7.3
 KERNEL	?= $(firstword $(KERNELS))
+ARM64_KERNELS := arm64-6.12 arm64-6.1 arm64-7.3
 cache	:= $(or $(IOMMUFD_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/iommufd)
 stock	:= $(cache)/$(KERNEL)/headers
 running	:= $(patsubst %/Makefile,%,$(wildcard \
@@ -131,6 +132,7 @@ check-all: ## run all tests, the long ones on more machines too
 check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-os: ## install the package on Debian 12 and 13, boot them, and remove it
 check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, and give guests devices
+check-arm: ## run the tests on kernels for arm64 (slow)
 check-debug: ## run the tests in a kernel that looks for mistakes (slow; KERNEL=debug-6.12)
 build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (half an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
@@ -142,7 +144,7 @@ top-doc: ## draw what iommuctl top shows in a VM, as Documentation/iommuctl-top.
 style: ## look for warnings: W=1, sparse, checkpatch --strict, -Wall -Wextra
 vm: ## a shell in a VM with the modules loaded (leave it with exit)
 deb: ## build the Debian packages iommufd-dkms and iommufd-tools, in deb/
-demo check check-all check-vmm check-os check-libvirt check-debug build-all fuzz bench bench-doc top-doc htmldocs figures style vm deb programs:
+demo check check-all check-vmm check-os check-libvirt check-arm check-debug build-all fuzz bench bench-doc top-doc htmldocs figures style vm deb programs:
 	@$(toolbox) -- $(MAKE) --no-print-directory $@
 else
 
@@ -179,6 +181,10 @@ check-os:
 
 check-libvirt:
 	@tools/testing/os/libvirt
+
+check-arm:
+	@$(MAKE) --no-print-directory programs KERNEL=$(firstword $(ARM64_KERNELS))
+	@tools/testing/check $(addprefix -k ,$(ARM64_KERNELS))
 
 check-debug:
 	@$(MAKE) --no-print-directory check KERNEL=$(chosen_debug)
@@ -241,6 +247,6 @@ clean: ## remove what was built here (the cache stays)
 	@set -e; for d in $(programs); do $(MAKE) -s -C $$d clean; done
 
 .PHONY: help modules build-modules programs tools install uninstall deb demo \
-	check check-all check-vmm check-os check-libvirt check-debug build-all \
-	fuzz bench bench-kernel bench-doc top-doc htmldocs figures style vm \
-	clean build-programs
+	check check-all check-vmm check-os check-libvirt check-arm check-debug \
+	build-all fuzz bench bench-kernel bench-doc top-doc htmldocs figures style \
+	vm clean build-programs
