@@ -40,13 +40,15 @@ static inline bool edu_write_faults(struct edu *edu, __u64 iova,
 
 /*
  * ... or, for a device that has no page table and is blocked as a whole.  QEMU's
- * AMD-Vi does not report that.  On 6.1 the page table of such a device is an
- * empty one.
+ * AMD-Vi does not report that, nor does any SMMU.  On 6.1 the page table of such a
+ * device is an empty one.
  */
 static inline bool edu_write_is_blocked(struct edu *edu, __u64 iova,
 					const char *requester)
 {
-	if (iommu_of(EDU) == AMD && !kernel_before(6, 12, 0))
+	enum iommu_kind kind = iommu_of(EDU);
+
+	if ((kind == AMD || kind == SMMU) && !kernel_before(6, 12, 0))
 		return !edu_to_memory(edu, iova, EDU_DMA_MAX);
 	return edu_write_faults(edu, iova, requester);
 }

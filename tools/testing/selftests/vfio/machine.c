@@ -24,8 +24,14 @@ struct machine {
 
 #define LARGE_PAGES	.large_pages = true
 
+#ifdef __aarch64__
+#define DEVICES_IOMMU	SMMU
+#else
+#define DEVICES_IOMMU	INTEL
+#endif
+
 static const struct machine machines[] = {
-	{ "devices", INTEL, .bits = 48, LARGE_PAGES },
+	{ "devices", DEVICES_IOMMU, .bits = 48, LARGE_PAGES },
 	{ "amd", AMD, .bits = 64, LARGE_PAGES },
 	{ "vtd-sm", INTEL, .bits = 48, LARGE_PAGES, .scalable = true },
 	{ "vtd-fs", INTEL, .bits = 47, LARGE_PAGES, .scalable = true,

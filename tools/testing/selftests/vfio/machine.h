@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-enum iommu_kind { NO_IOMMU, INTEL, AMD };
+enum iommu_kind { NO_IOMMU, INTEL, AMD, SMMU };
 
 /* Of a device that has a driver, by the name that the kernel gives the IOMMU */
 static inline enum iommu_kind iommu_of(const char *bdf)
@@ -19,7 +19,9 @@ static inline enum iommu_kind iommu_of(const char *bdf)
 	name = strrchr(target, '/') + 1;
 	if (!strncmp(name, "dmar", 4))
 		return INTEL;
-	return strncmp(name, "ivhd", 4) ? NO_IOMMU : AMD;
+	if (!strncmp(name, "ivhd", 4))
+		return AMD;
+	return strncmp(name, "smmu3", 5) ? NO_IOMMU : SMMU;
 }
 
 /* A register of VT-d, 0 if the device is behind another IOMMU */
@@ -38,8 +40,8 @@ static inline __u64 vtd_register(const char *bdf, const char *name)
 #define ECAP_FSTS(ecap)	((ecap) >> 47 & 1)
 
 /*
- * From 6.12 on, the kernel's drivers of VT-d and AMD-Vi make a domain for a
- * device, so that the domain can be filled at once; 6.12's for VT-d only one of
+ * From 6.12 on, the kernel's drivers of VT-d, AMD-Vi and SMMUv3 make a domain for
+ * a device, so that the domain can be filled at once; 6.12's for VT-d only one of
  * the second level.
  */
 static inline bool domains_are_final(const char *bdf)
