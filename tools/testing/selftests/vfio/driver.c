@@ -127,7 +127,9 @@ static const struct {
 } parameters[] = {
 	{ "disable_denylist", 0444 },
 	{ "disable_idle_d3", 0644 },
+#ifdef __x86_64__ /* the kernel gives access to VGA there only */
 	{ "disable_vga", 0444 },
+#endif
 	{ "enable_sriov", 0644 },
 	{ "nointxmask", 0644 },
 };
@@ -335,6 +337,7 @@ TEST_F(driver, nointxmask)
 	close(dev1);
 }
 
+#ifdef __x86_64__
 TEST_F(driver, vga_region)
 {
 	struct vfio_region_info info;
@@ -358,6 +361,7 @@ TEST_F(driver, disable_vga)
 	EXPECT_EQ(0, vfio_region(dev, 0, &info));
 	close(dev);
 }
+#endif
 
 /* A write to sysfs that may have to wait for a user of the device */
 struct writer {
