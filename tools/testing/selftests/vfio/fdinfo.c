@@ -131,7 +131,7 @@ TEST_F(fdinfo, devices_of_a_group_have_the_page_table_they_share)
 	__u32 pt = self->ioas, same = self->ioas, ioas2, other;
 	int pair[2], i;
 
-	ASSERT_EQ(pci_group(PAIR_0), pci_group(PAIR_1));
+	ASSERT_ONE_GROUP(PAIR_0, PAIR_1);
 	ASSERT_EQ(0, ioas_alloc(self->iommu, &ioas2));
 	pair[0] = open_vfio(PAIR_0);
 	pair[1] = open_vfio(PAIR_1);

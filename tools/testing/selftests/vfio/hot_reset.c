@@ -34,9 +34,9 @@ FIXTURE_SETUP(hot_reset)
 	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	ASSERT_EQ(0, pci_behind(RESET_PORT, 0, self->edu));
 	ASSERT_EQ(0, pci_behind(RESET_PORT, 1, self->nic));
-	ASSERT_NE(pci_group(self->edu), pci_group(self->nic));
 	self->nic_dev = open_vfio(self->nic);
 	ASSERT_EQ(0, pci_bind(self->edu, "vfio-pci"));
+	ASSERT_NE(pci_group(self->edu), pci_group(self->nic));
 	self->nic_group = group_open(self->nic);
 	ASSERT_LE(0, self->nic_group);
 	ASSERT_EQ(0, group_user_start(&self->user, self->edu));
@@ -740,7 +740,7 @@ TEST_F_TIMEOUT(hot_reset, of_a_slot_takes_a_group_for_owned, PATIENCE)
 	ASSERT_EQ(0, pci_behind(SLOT_PORT, 0, bdf[0]));
 	strcpy(bdf[1], bdf[0]);
 	bdf[1][BDF_LEN - 2] = '1';
-	ASSERT_EQ(pci_group(bdf[0]), pci_group(bdf[1]));
+	ASSERT_ONE_GROUP(bdf[0], bdf[1]);
 	for (i = 0; i < 2; i++)
 		dev[i] = open_vfio(bdf[i]);
 	ASSERT_EQ(0, vfio_bind(dev[0], self->iommu, &id[0]));

@@ -57,7 +57,7 @@ FIXTURE_SETUP(race)
 	__u32 ioas;
 	int i;
 
-	ASSERT_EQ(pci_group(PAIR_0), pci_group(PAIR_1));
+	ASSERT_ONE_GROUP(PAIR_0, PAIR_1);
 	for (i = 0; i < 2; i++)
 		self->caller[i].iommu = open_iommu(&ioas);
 }

@@ -79,6 +79,18 @@ static inline int get_info(int dev)
 	_fd;						\
 })
 
+/*
+ * vfio-pci gets both devices, which are in one group.  Before Linux 6.15, a device
+ * that comes from a devicetree has a group only once it has had a driver.
+ */
+#define ASSERT_ONE_GROUP(bdf0, bdf1)				\
+do {								\
+	ASSERT_EQ(0, pci_bind(bdf0, "vfio-pci"));		\
+	ASSERT_EQ(0, pci_bind(bdf1, "vfio-pci"));		\
+	ASSERT_LE(0, pci_group(bdf0));				\
+	ASSERT_EQ(pci_group(bdf0), pci_group(bdf1));		\
+} while (0)
+
 /* A context with one IOAS */
 #define open_iommu(ioas)				\
 ({							\
