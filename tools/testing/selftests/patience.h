@@ -6,7 +6,9 @@
 #ifndef SELFTESTS_PATIENCE_H
 #define SELFTESTS_PATIENCE_H
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static inline unsigned int time_factor(void)
@@ -14,6 +16,14 @@ static inline unsigned int time_factor(void)
 	const char *factor = getenv("TIME_FACTOR");
 
 	return factor ? atoi(factor) : 1;
+}
+
+/* Whether the kernel is one that looks for mistakes, in which long tests pay off */
+static inline bool in_debug_kernel(void)
+{
+	const char *kernel = getenv("KERNEL");
+
+	return kernel && !strncmp(kernel, "debug", 5);
 }
 
 /*
