@@ -39,12 +39,14 @@ void found_note(struct findings *findings, const char *cause, char *text,
  * @release: of the kernel
  * @has_iommufd: the kernel has CONFIG_IOMMUFD itself
  * @iommu: there is an IOMMU group
+ * @late_groups: a device may have none before it first gets a driver
  * @stock: the kernel's own vfio-pci is loaded, and has no device files
  */
 struct system {
 	char release[128];
 	bool has_iommufd;
 	bool iommu;
+	bool late_groups;
 	bool stock;
 };
 

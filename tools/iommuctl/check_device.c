@@ -40,9 +40,11 @@ static char *override_command(const struct device *dev)
 	return xformat("driverctl set-override %s " VFIO_PCI, dev->address);
 }
 
-static bool has_group(const struct device *dev, struct findings *findings)
+/* Does it have a group, or may it get one with a driver? */
+static bool has_group(const struct system *sys, const struct device *dev,
+		      struct findings *findings)
 {
-	if (dev->group >= 0)
+	if (dev->group >= 0 || (sys->late_groups && !*dev->driver))
 		return true;
 	if (dev->vendor == VENDOR_INTEL && dev->class >> 8 == CLASS_BASE_DISPLAY)
 		found(findings, "iommu",
@@ -226,7 +228,7 @@ void check_device(const struct system *sys, const struct device_list *list,
 		      xstrdup("iommuctl list, and choose a device behind it"));
 		return;
 	}
-	if (sys->iommu && !has_group(dev, findings))
+	if (sys->iommu && !has_group(sys, dev, findings))
 		return;
 	if (dev->group >= 0)
 		firmware = check_firmware(dev, findings);

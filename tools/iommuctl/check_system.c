@@ -115,6 +115,24 @@ static const char *on_cmdline(const char *const *words)
 	return NULL;
 }
 
+/*
+ * Before Linux 6.15, what firmware says of the IOMMU of a device is looked at when a
+ * driver gets the device, unless the IOMMU's driver reads it itself, as Intel's and
+ * AMD's do, and arm64's do not.
+ */
+static bool has_smmu(void)
+{
+	DIR *dir = root_opendir("/sys/class/iommu");
+	const char *name = NULL;
+	bool found = false;
+
+	while (!found && (name = next_entry(dir)))
+		found = !strncmp(name, "smmu", 4);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 static void check_iommu(struct system *sys, struct findings *findings)
 {
 	static const char *const off[] = {
@@ -124,6 +142,7 @@ static void check_iommu(struct system *sys, struct findings *findings)
 	const char *word = on_cmdline(off);
 
 	sys->iommu = next_entry(dir);
+	sys->late_groups = has_smmu();
 	if (dir)
 		closedir(dir);
 	if (sys->iommu)
@@ -205,7 +224,10 @@ static void check_vfio_pci(struct system *sys, struct findings *findings)
 		      "rmmod vfio_pci && modprobe vfio-pci"));
 }
 
-/* With interrupt remapping, the names of interrupt chips begin with IR-. */
+/*
+ * With interrupt remapping, the names of interrupt chips begin with IR-.  The ITS of
+ * arm64 knows whose interrupt it is without more.
+ */
 static bool interrupts_isolated(void)
 {
 	FILE *file = root_open("/proc/interrupts");
@@ -213,7 +235,7 @@ static bool interrupts_isolated(void)
 	char line[8192];
 
 	while (file && !isolated && fgets(line, sizeof(line), file))
-		isolated = strstr(line, " IR-");
+		isolated = strstr(line, " IR-") || strstr(line, " ITS-");
 	if (file)
 		fclose(file);
 	return isolated;

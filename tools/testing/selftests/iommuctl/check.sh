@@ -149,6 +149,9 @@ for word in intremap=off nointremap; do
 		"interrupts are not isolated: the kernel's command line has $word" \
 		"sed -i 's/ *$word//' $grub"
 done
+put proc/interrupts " 12:          0          0   ITS-MSI 81920 Edge      nvme0q0"
+bindable "the ITS of arm64 isolates interrupts"
+put proc/interrupts "  25:          7          0  PCI-MSI-0000:00:05.0    0-edge      nvme0q0"
 put sys/module/iommufd/parameters/allow_unsafe_interrupts Y
 expect "interrupts are not isolated, and that is allowed" 0 check $bdf <<EOF
 system: Linux 6.12.9-amd64, ready
@@ -228,6 +231,14 @@ good
 rm "$pci/devices/$bdf/iommu_group"
 refused "no IOMMU translates for the device" iommu "no IOMMU translates for it" \
 	"put it into another slot"
+put sys/class/iommu/smmu3.0x0000000009050000/dev
+refused "nor does an SMMU, although the device has a driver" iommu \
+	"no IOMMU translates for it" "put it into another slot"
+rm -r "$pci/devices/$bdf/driver" "$pci/devices/$bdf/vfio-dev"
+refused "a device behind an SMMU has no group before it has a driver" driver \
+	"no driver has it" "driverctl set-override $bdf vfio-pci"
+good
+rm "$pci/devices/$bdf/iommu_group"
 group $bdf 9
 put sys/kernel/iommu_groups/9/name vfio-noiommu
 refused "VFIO has made up its group" iommu "no IOMMU translates for it" \
