@@ -99,14 +99,14 @@ do {									\
 	char *_bar = self->p.bar + _offset;				\
 									\
 	memset(self->p.memory, 'w', PAGE);				\
-	memset(self->p.bar, '-', LENGTH);					\
+	fill_bar(self->p.bar, '-', LENGTH);				\
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, _at, EDU_DMA_MAX));	\
-	EXPECT_TRUE(filled(self->p.bar, '-', _offset));		\
-	EXPECT_TRUE(filled(_bar, 'w', EDU_DMA_MAX));			\
-	EXPECT_TRUE(filled(_bar + EDU_DMA_MAX, '-',			\
+	EXPECT_TRUE(bar_filled(self->p.bar, '-', _offset));		\
+	EXPECT_TRUE(bar_filled(_bar, 'w', EDU_DMA_MAX));		\
+	EXPECT_TRUE(bar_filled(_bar + EDU_DMA_MAX, '-',			\
 			   LENGTH - _offset - EDU_DMA_MAX));		\
-	memset(_bar, 'r', EDU_DMA_MAX);					\
+	fill_bar(_bar, 'r', EDU_DMA_MAX);					\
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, _at, EDU_DMA_MAX));	\
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, IOVA, EDU_DMA_MAX));	\
 	EXPECT_TRUE(filled(self->p.memory, 'r', EDU_DMA_MAX));		\
@@ -184,13 +184,13 @@ TEST_F_TIMEOUT(bar, at_an_iova_of_the_kernels_choice, PATIENCE)
 	__u64 iova;
 
 	memset(self->p.memory, 'w', PAGE);
-	memset(self->p.bar, '-', LENGTH);
+	fill_bar(self->p.bar, '-', LENGTH);
 	ASSERT_EQ(0, ioas_map_anywhere(self->p.iommu, self->p.ioas,
 				       self->p.bar + PAGE, PAGE, &iova));
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, IOVA, EDU_DMA_MAX));
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, iova, EDU_DMA_MAX));
-	EXPECT_TRUE(filled(self->p.bar, '-', PAGE));
-	EXPECT_TRUE(filled(self->p.bar + PAGE, 'w', EDU_DMA_MAX));
+	EXPECT_TRUE(bar_filled(self->p.bar, '-', PAGE));
+	EXPECT_TRUE(bar_filled(self->p.bar + PAGE, 'w', EDU_DMA_MAX));
 }
 
 TEST_F_TIMEOUT(bar, mapped_before_attach, PATIENCE)
@@ -209,7 +209,7 @@ TEST_F_TIMEOUT(bar, read_only, PATIENCE)
 	ASSERT_EQ(0, ioas_map_ro(self->p.iommu, self->p.ioas, self->p.bar,
 				 LENGTH, BAR_IOVA));
 	EXPECT_FAULTS();
-	memset(self->p.bar, 'r', LENGTH);
+	fill_bar(self->p.bar, 'r', LENGTH);
 	EXPECT_EQ(0, edu_from_memory(&self->p.edu, BAR_IOVA, EDU_DMA_MAX));
 	EXPECT_EQ(0, edu_to_memory(&self->p.edu, IOVA, EDU_DMA_MAX));
 	EXPECT_TRUE(filled(self->p.memory, 'r', EDU_DMA_MAX));

@@ -59,6 +59,28 @@ static inline int filled(const void *memory, int with, size_t length)
 	return 1;
 }
 
+/*
+ * The same for a BAR, byte by byte: on arm64, wide accesses to the memory of a device
+ * that are not aligned are faults.
+ */
+static inline void fill_bar(void *bar, int with, size_t length)
+{
+	volatile unsigned char *byte = bar;
+
+	while (length--)
+		*byte++ = with;
+}
+
+static inline int bar_filled(const void *bar, int with, size_t length)
+{
+	const volatile unsigned char *byte = bar;
+
+	while (length--)
+		if (*byte++ != with)
+			return 0;
+	return 1;
+}
+
 /* A bound device answers this, a parked one does not */
 static inline int get_info(int dev)
 {
