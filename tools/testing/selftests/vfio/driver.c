@@ -10,23 +10,12 @@
 #include <sys/stat.h>
 
 #include "group.h"
+#include "sriov.h"
 
-#define PARAMETERS	"/sys/module/vfio_pci/parameters"
 #define NIC	"0000:00:08.0"
-#define STUB	"pci-pf-stub"	/* its devices may have virtual functions */
 
 /* The devices that tests use */
 static const char * const devices[] = { EDU, NVME, PAIR_0, PAIR_1, NIC, VGA };
-
-/* Load the driver with parameters; unloading it shows that nothing uses it */
-static int load(const char *parameters)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command),
-		 "modprobe -r vfio-pci && modprobe vfio-pci %s", parameters);
-	return system(command);
-}
 
 static int module_parameter(const char *name, char *value)
 {
@@ -41,21 +30,6 @@ static int module_parameter(const char *name, char *value)
 	n = read(fd, value, 1);
 	close(fd);
 	return n == 1 ? 0 : -EIO;
-}
-
-static int set_module_parameter(const char *name, const char *value)
-{
-	char path[PATH_MAX];
-	int fd, rc = 0;
-
-	snprintf(path, sizeof(path), PARAMETERS "/%s", name);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, value, strlen(value)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
 }
 
 /* Wait for a file of the device to have a value */
@@ -73,13 +47,6 @@ static bool becomes(const char *bdf, const char *name, const char *value)
 	return false;
 }
 
-static bool is(const char *bdf, const char *name, const char *value)
-{
-	char text[64];
-
-	return !pci_read(bdf, name, text, sizeof(text)) && !strcmp(text, value);
-}
-
 /* A device of vfio-pci is useful only with a device file */
 static bool has_device_file(const char *bdf)
 {
@@ -87,12 +54,6 @@ static bool has_device_file(const char *bdf)
 
 	close(fd);
 	return fd >= 0;
-}
-
-/* Files that a failed test has left open would keep devices and the driver */
-static void close_all(void)
-{
-	close_range(3, ~0U, 0);
 }
 
 FIXTURE(driver)
@@ -427,26 +388,6 @@ FIXTURE_VARIANT_ADD(sriov, pf_of_another_driver)
 	.pf_driver = STUB,
 };
 
-/* Remove all virtual functions, and free the physical one */
-static int no_sriov(const char *pf)
-{
-	int rc = 0;
-
-	if (!is(pf, "sriov_numvfs", "0"))
-		rc = (pci_bound_to(pf, NULL) ? pci_try_bind(pf, STUB) : 0) ?:
-		     pci_write(pf, "sriov_numvfs", "0");
-	return rc ?: pci_release(pf);
-}
-
-/* Find the physical function, free it, and load the drivers of its tests */
-static int find_pf(char pf[BDF_LEN])
-{
-	return module_load(STUB, "/sys/bus/pci/drivers/" STUB) ?:
-	       module_load(TYPE1_MODULE) ?:
-	       pci_behind(SRIOV_PORT, 0, pf) ?:
-	       no_sriov(pf);
-}
-
 FIXTURE_SETUP(sriov)
 {
 	ASSERT_EQ(0, find_pf(self->pf));
@@ -471,33 +412,6 @@ do {									\
 	ASSERT_EQ(variant->token, pci_bound_to(self->vf, "vfio-pci"));	\
 	ASSERT_EQ(0, pci_bind(self->vf, "vfio-pci"));			\
 } while (0)
-
-/* A user of the VF who knows the token, if there is one */
-#define TOKEN	"01234567-89ab-cdef-0123-456789abcdef"
-#define WRONG_TOKEN "11234567-89ab-cdef-0123-456789abcdef"
-
-static int set_token(int pf, const char *bytes)
-{
-	char buf[sizeof(struct vfio_device_feature) + 16];
-	struct vfio_device_feature *feature = (void *)buf;
-
-	feature->argsz = sizeof(buf);
-	feature->flags = VFIO_DEVICE_FEATURE_SET |
-			 VFIO_DEVICE_FEATURE_PCI_VF_TOKEN;
-	memcpy(feature->data, bytes, 16);
-	return ERR(ioctl(pf, VFIO_DEVICE_FEATURE, feature));
-}
-
-#define TOKEN_BYTES	"\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef"
-
-static int get_with_token(struct group_user *user, const char *bdf,
-			  const char *token)
-{
-	char name[BDF_LEN + 64];
-
-	snprintf(name, sizeof(name), "%s vf_token=%s", bdf, token);
-	return group_user_get_device(user, name);
-}
 
 TEST_F(sriov, parked_file_does_not_keep_a_vf)
 {
