@@ -96,9 +96,9 @@
  * is taken from the host's drivers and from all other contexts, and can do no
  * DMA until it is attached to a page table.
  *
- * Errors: EBADF @iommufd is not open.  EINVAL @iommufd is not of /dev/iommu;
- * the device is bound already, by this file or another; @flags has a bit that
- * is not known.  EPERM, EBUSY the group is in use by a driver of the host, by
+ * Errors: EBADF @iommufd is not open.  EBADFD @iommufd is not of /dev/iommu.
+ * EINVAL the device is bound already, by this file or another; @flags has a bit
+ * that is not known.  EPERM, EBUSY the group is in use by a driver of the host, by
  * another context or through /dev/vfio/GROUP; a hot reset of the device is
  * under way.  EPERM interrupts of the device are not isolated.  EACCES the
  * device needs a token.  ENODEV the device is gone or going.

@@ -171,7 +171,7 @@ static const struct file_operations iommufd_fops = {
  * Context: Process context.  Pairs with iommufd_ctx_put().
  *
  * Return: the context, referenced, or ERR_PTR(): -EBADF when @fd is not open,
- * -EINVAL when it is not one of /dev/iommu.
+ * -EBADFD when it is not one of /dev/iommu.
  */
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd)
 {
@@ -181,7 +181,7 @@ struct iommufd_ctx *iommufd_ctx_from_fd(int fd)
 		return ERR_PTR(-EBADF);
 	if (file->f_op != &iommufd_fops) {
 		fput(file);
-		return ERR_PTR(-EINVAL);
+		return ERR_PTR(-EBADFD);
 	}
 	return file->private_data;
 }

@@ -209,8 +209,8 @@ TEST_F(bind, iommufd_is_not_one)
 	ASSERT_LE(0, null);
 	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, -1, NULL));
 	EXPECT_EQ(-EBADF, vfio_bind(self->dev, 1000, NULL));
-	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, null, NULL));
-	EXPECT_EQ(-EINVAL, vfio_bind(self->dev, self->dev, NULL));
+	EXPECT_EQ(-EBADFD, vfio_bind(self->dev, null, NULL));
+	EXPECT_EQ(-EBADFD, vfio_bind(self->dev, self->dev, NULL));
 	close(null);
 	EXPECT_EQ(-EBADF, vfio_bind(self->dev, null, NULL));
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
