@@ -23,11 +23,14 @@
 #include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
+#include <linux/kernel.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include <linux/uuid.h>
 #include <linux/vfio.h>
 #include <uapi/linux/vfio_cdev.h>
 
@@ -140,21 +143,34 @@ static void vfio_cdev_close_device(struct vfio_cdev_file *df,
 		vfio_kvm_put(kvm);
 }
 
-/* Bind the claimed device to the context and open it. */
-static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
-			    int iommufd, u32 *devid)
+/* Whether a token that is matched may become the device's new one. */
+static bool vfio_cdev_sets_token(struct vfio_device *vdev)
 {
+	return dev_is_pci(vdev->dev) && to_pci_dev(vdev->dev)->is_physfn;
+}
+
+/*
+ * Bind the claimed device to the context and open it, for a user who shows
+ * @token, or none if that is NULL.
+ *
+ * The token is matched first, as on other devices of VFIO.  The match may set
+ * the token of a physical function, though, and then it waits until the group
+ * is claimed: a user who is refused for the sake of another user of the
+ * function must not change the token of that one.
+ */
+static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
+			    int iommufd, const uuid_t *token, u32 *devid)
+{
+	bool set_token = token && vfio_cdev_sets_token(vdev);
 	int rc;
 
 	lockdep_assert_held(&df->lock);
 
-	/*
-	 * EACCES, as on the group interface, if users of the function must know
-	 * a VF token: this call cannot carry one.
-	 */
-	rc = vfio_device_match_no_token(vdev);
-	if (rc)
-		return rc;
+	if (!set_token) {
+		rc = vfio_device_match_token(vdev, token);
+		if (rc)
+			return rc;
+	}
 
 	df->ictx = iommufd_ctx_from_fd(iommufd);
 	if (IS_ERR(df->ictx)) {
@@ -166,6 +182,12 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 	if (IS_ERR(df->idev)) {
 		rc = PTR_ERR(df->idev);
 		goto err_put_ctx;
+	}
+
+	if (set_token) {
+		rc = vfio_device_match_token(vdev, token);
+		if (rc)
+			goto err_unbind;
 	}
 
 	rc = vfio_cdev_open_device(df, vdev);
@@ -214,22 +236,37 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 	df->ictx = NULL;
 }
 
-static int vfio_cdev_bind_locked(struct vfio_cdev_file *df, int iommufd,
+static int vfio_cdev_bind_locked(struct vfio_cdev_file *df,
+				 const struct vfio_device_bind_token *bind,
 				 u32 *devid, u32 __user *out_devid)
 {
+	const bool has_token = bind->flags & VFIO_DEVICE_BIND_FLAG_TOKEN;
 	struct vfio_device *vdev;
+	uuid_t token;
 	int rc;
 
 	lockdep_assert_held(&df->lock);
 
 	if (df->vdev)
 		return -EINVAL;
+	if (has_token &&
+	    copy_from_user(&token, u64_to_user_ptr(bind->token_uuid_ptr),
+			   sizeof(token)))
+		return -EFAULT;
+
+	/*
+	 * Bind cannot take back a token that it has set.  So find out
+	 * beforehand whether the result can be written.
+	 */
+	if (has_token && put_user(bind->out_devid, out_devid))
+		return -EFAULT;
 
 	vdev = vfio_cdev_claim(df->cdev);
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 
-	rc = vfio_cdev_enable(df, vdev, iommufd, devid);
+	rc = vfio_cdev_enable(df, vdev, bind->iommufd,
+			      has_token ? &token : NULL, devid);
 	if (rc)
 		goto err_unclaim;
 
@@ -264,33 +301,36 @@ err_unclaim:
  *
  * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
  *
- * Return: 0; -EFAULT; -EINVAL if the argument is wrong, if the file is bound,
- * or if another file of the device is; -ENODEV when the device is being
- * removed; -EBADF if @arg names no open file; -EINTR when killed; or an errno of
- * iommufd_device_bind() or of the driver.
+ * Return: 0; -EFAULT; -E2BIG if what follows the argument as we know it is not
+ * zero; -EINVAL if the argument is wrong, if the file is bound, if another file
+ * of the device is, or if there is a token that the device does not take;
+ * -EACCES if the device needs another token; -ENODEV when the device is being
+ * removed; -EINTR when killed; or an errno of iommufd_ctx_from_fd(),
+ * iommufd_device_bind() or the driver.
  */
 int vfio_cdev_bind(struct vfio_cdev_file *df,
 		   struct vfio_device_bind_iommufd __user *arg)
 {
 	const size_t minsz =
 		offsetofend(struct vfio_device_bind_iommufd, out_devid);
-	struct vfio_device_bind_iommufd bind;
+	struct vfio_device_bind_token bind;
 	u32 devid = 0;
+	u32 argsz;
 	int rc;
 
-	if (copy_from_user(&bind, arg, minsz))
+	if (get_user(argsz, &arg->argsz))
 		return -EFAULT;
-
-	/*
-	 * VFIO_DEVICE_BIND_FLAG_TOKEN is not supported.  The ABI has no other
-	 * flag, and the field beyond the minimum is for that flag only.
-	 */
-	if (bind.argsz < minsz || bind.flags || bind.iommufd < 0)
+	if (argsz < minsz)
+		return -EINVAL;
+	rc = copy_struct_from_user(&bind, sizeof(bind), arg, argsz);
+	if (rc)
+		return rc;
+	if (bind.iommufd < 0 || bind.flags & ~VFIO_DEVICE_BIND_FLAG_TOKEN)
 		return -EINVAL;
 
 	if (mutex_lock_killable(&df->lock))
 		return -EINTR;
-	rc = vfio_cdev_bind_locked(df, bind.iommufd, &devid, &arg->out_devid);
+	rc = vfio_cdev_bind_locked(df, &bind, &devid, &arg->out_devid);
 	trace_vfio_cdev_bind(kbasename(df->cdev->path), rc ? 0 : devid, rc);
 	mutex_unlock(&df->lock);
 	return rc;

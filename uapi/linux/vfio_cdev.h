@@ -28,7 +28,8 @@
  *
  * Each struct starts with @argsz, the size of the struct as the caller knows
  * it: below the size of its first version the call fails with EINVAL; what is
- * beyond is looked at only if a flag asks for it.
+ * beyond is looked at only if a flag asks for it.  Bind also fails with E2BIG
+ * if the argument is longer than its struct, and what is beyond is not zero.
  */
 #ifndef _UAPI_LINUX_VFIO_CDEV_H
 #define _UAPI_LINUX_VFIO_CDEV_H
@@ -89,19 +90,25 @@
  * @iommufd: An open file of /dev/iommu.
  * @out_devid: Filled in: the ID of the device in the context of @iommufd.
  * @token_uuid_ptr: With VFIO_DEVICE_BIND_FLAG_TOKEN a pointer to 16 bytes, the
- *	UUID that the users of an SR-IOV function and of its siblings share.
- *	This driver does not know the flag yet: EINVAL.
+ *	UUID that the users of an SR-IOV physical function and of its virtual
+ *	functions share, in the order of its text.  Without the flag it is
+ *	ignored.
  *
  * Makes the device the file's own, until the file is closed.  Its IOMMU group
  * is taken from the host's drivers and from all other contexts, and can do no
  * DMA until it is attached to a page table.
  *
+ * A virtual function needs the token of its physical function if VFIO has that
+ * one, too; so does a physical function while one of its virtual functions is in
+ * use.  At all other times a physical function takes the token as its new one.
+ *
  * Errors: EBADF @iommufd is not open.  EBADFD @iommufd is not of /dev/iommu.
  * EINVAL the device is bound already, by this file or another; @flags has a bit
- * that is not known.  EPERM, EBUSY the group is in use by a driver of the host, by
- * another context or through /dev/vfio/GROUP; a hot reset of the device is
- * under way.  EPERM interrupts of the device are not isolated.  EACCES the
- * device needs a token.  ENODEV the device is gone or going.
+ * that is not known; there is a token, and the device takes none.  EPERM, EBUSY
+ * the group is in use by a driver of the host, by another context or through
+ * /dev/vfio/GROUP; a hot reset of the device is under way.  EPERM interrupts of
+ * the device are not isolated.  EACCES the device needs a token, or another one.
+ * ENODEV the device is gone or going.  E2BIG, EFAULT the argument or the token.
  */
 struct vfio_device_bind_iommufd {
 	__u32 argsz;

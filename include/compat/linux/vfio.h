@@ -4,9 +4,12 @@
 
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/types.h>
 #include <linux/uaccess.h>
+#include <linux/uuid.h>
 #include <linux/vfio.h>
 
 /*
@@ -46,28 +49,46 @@ static inline void vfio_device_put_registration(struct vfio_device *vdev)
 #endif
 
 /*
- * Whether a user who gives no VF token may open a device: 0, -EACCES or another
- * errno.  Up to 6.12, and not from 7.2 on, the VFIO core parses the token from a
- * string that begins with the name of the device.
+ * struct vfio_device_bind_iommufd.  From 6.6 on <linux/vfio.h> has it, but
+ * without the token up to some version after 6.12, at the latest 7.2.
  */
-static inline int vfio_device_match_no_token(struct vfio_device *vdev)
+struct vfio_device_bind_token {
+	__u32 argsz;
+	__u32 flags;
+	__s32 iommufd;
+	__u32 out_devid;
+	__aligned_u64 token_uuid_ptr;
+};
+
+/*
+ * Whether a user who shows a VF token, or none if @token is NULL, may open a
+ * device: 0, -EACCES or another errno; -EINVAL if the device takes no token.  A
+ * physical function without users of its virtual functions takes @token as its
+ * new one.  Up to 6.12, and not from 7.2 on, the VFIO core parses the token
+ * from a string that begins with the name of the device.
+ */
+static inline int vfio_device_match_token(struct vfio_device *vdev,
+					  const uuid_t *token)
 {
 #ifdef HAVE_VFIO_MATCH_TOKEN_UUID
 	if (!vdev->ops->match_token_uuid)
-		return 0;
-	return vdev->ops->match_token_uuid(vdev, NULL);
+		return token ? -EINVAL : 0;
+	return vdev->ops->match_token_uuid(vdev, token);
 #else
-	char *name;
+	const char *name = dev_name(vdev->dev);
+	char *shown;
 	int rc;
 
 	if (!vdev->ops->match)
-		return 0;
+		return token ? -EINVAL : 0;
 
-	name = kstrdup(dev_name(vdev->dev), GFP_KERNEL);
-	if (!name)
+	shown = token ?
+		kasprintf(GFP_KERNEL, "%s vf_token=%pUb", name, token) :
+		kstrdup(name, GFP_KERNEL);
+	if (!shown)
 		return -ENOMEM;
-	rc = vdev->ops->match(vdev, name);
-	kfree(name);
+	rc = vdev->ops->match(vdev, shown);
+	kfree(shown);
 
 	if (rc < 0)
 		return rc;

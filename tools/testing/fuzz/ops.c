@@ -831,6 +831,13 @@ const struct op ops[] = {
 	  SIZE(vfio_device_bind_iommufd), .no_failing = true, .fields = {
 		F(FILE_NO, vfio_device_bind_iommufd, iommufd, IOMMU),
 		F(OUT_ID, vfio_device_bind_iommufd, out_devid, DEVICE) } },
+	{ "BIND_IOMMUFD with a token", VFIO_DEVICE_BIND_IOMMUFD, VFIO,
+	  SIZE(vfio_device_bind_iommufd), .no_failing = true, .fields = {
+		F(FLAGS, vfio_device_bind_iommufd, flags,
+		  VFIO_DEVICE_BIND_FLAG_TOKEN),
+		F(FILE_NO, vfio_device_bind_iommufd, iommufd, IOMMU),
+		F(ADDRESS, vfio_device_bind_iommufd, token_uuid_ptr),
+		F(OUT_ID, vfio_device_bind_iommufd, out_devid, DEVICE) } },
 	{ "ATTACH_IOMMUFD_PT", VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO,
 	  SIZE(vfio_device_attach_iommufd_pt), .no_failing = true, .fields = {
 		F(ID, vfio_device_attach_iommufd_pt, pt_id, IOAS) } },

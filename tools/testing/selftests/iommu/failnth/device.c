@@ -449,6 +449,27 @@ TEST_F_TIMEOUT(fail, bind, 300)
 	walk(_metadata, &self->subject, "BIND_IOMMUFD", ROOT, bind, unbind);
 }
 
+/* The device takes no token: what can fail is to read it, and to match it */
+static int bind_with_token(struct subject *self)
+{
+	struct vfio_device_bind_iommufd arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DEVICE_BIND_FLAG_TOKEN,
+		.iommufd = self->fd,
+		.token_uuid_ptr = addr(self->memory),
+	};
+	int rc = call(self->dev, VFIO_DEVICE_BIND_IOMMUFD, &arg);
+
+	return !rc ? -EIO : rc == -EINVAL ? 0 : rc;
+}
+
+TEST_F_TIMEOUT(fail, bind_with_token, 300)
+{
+	ASSERT_EQ(0, enable_first(&self->subject));
+	walk(_metadata, &self->subject, "BIND_IOMMUFD with a token", ROOT,
+	     bind_with_token, nothing);
+}
+
 static int open_iommu(struct subject *self)
 {
 	self->other = iommu_open();
