@@ -144,6 +144,7 @@ static void report_device(struct report *report, const struct device *dev,
 	json_object_object_add(json, "address", json_object_new_string(dev->address));
 	json_object_object_add(json, "bindable", json_object_new_boolean(bindable));
 	json_object_object_add(json, "causes", findings_json(findings, false));
+	json_object_object_add(json, "notes", findings_json(findings, true));
 	json_object_array_add(report->devices, json);
 }
 

@@ -22,6 +22,8 @@
 	"boot a kernel that isolates it, 6.12.114 or later of 6.12, or 7.2 or later"
 #define TOKEN_TEXT \
 	"its physical function %s is given to %s: the users of both have to know a token"
+#define TOKEN_CURE \
+	"have the program show the token; if it cannot, use the group interface, /dev/vfio/%d"
 #define NODE_CURE \
 	"echo 'SUBSYSTEM==\"vfio-dev\", KERNELS==\"%s\", OWNER=\"%s\", MODE=\"0600\"' >>/etc/udev/rules.d/70-vfio.rules && udevadm control --reload && udevadm trigger --subsystem-match=vfio-dev"
 
@@ -154,10 +156,9 @@ static void check_token(const struct device_list *list, const struct device *dev
 	const struct device *physfn = host_find(list, dev->physfn);
 
 	if (physfn && *physfn->vfio)
-		found(findings, "token",
-		      xformat(TOKEN_TEXT, physfn->address, physfn->driver),
-		      xformat("use the group interface, /dev/vfio/%d, which can be told the token",
-			      dev->group));
+		found_note(findings, "token",
+			   xformat(TOKEN_TEXT, physfn->address, physfn->driver),
+			   xformat(TOKEN_CURE, dev->group));
 }
 
 /*

@@ -327,9 +327,36 @@ bindable "a virtual function, the physical one being the host's"
 rm -r "$pci/devices/0000:00:03.0"
 device 0000:00:03.0 1b36:0010 010802 8 vfio-pci
 node 0000:00:03.0 1
-refused "a virtual function, the physical one being given too" token \
-	"its physical function 0000:00:03.0 is given to vfio-pci: the users of both have to know a token" \
-	"use the group interface, /dev/vfio/3, which can be told the token"
+expect "a virtual function, the physical one being given too" 0 check $bdf <<EOF
+system: Linux 6.12.9-amd64, ready
+$bdf: can be bound, by /dev/vfio/devices/vfio0
+  note, token: its physical function 0000:00:03.0 is given to vfio-pci: the users of both have to know a token
+    cure: have the program show the token; if it cannot, use the group interface, /dev/vfio/3
+EOF
+expect "the same in JSON" 0 check --json $bdf <<EOF
+{
+  "system":{
+    "kernel":"6.12.9-amd64",
+    "ready":true,
+    "causes":[],
+    "notes":[]
+  },
+  "devices":[
+    {
+      "address":"$bdf",
+      "bindable":true,
+      "causes":[],
+      "notes":[
+        {
+          "cause":"token",
+          "text":"its physical function 0000:00:03.0 is given to vfio-pci: the users of both have to know a token",
+          "cure":"have the program show the token; if it cannot, use the group interface, /dev/vfio/3"
+        }
+      ]
+    }
+  ]
+}
+EOF
 
 # Users
 good
@@ -402,7 +429,8 @@ expect "JSON" 1 check --json $bdf 00:05.0 <<EOF
           "text":"0000:00:04.5 of its IOMMU group 3 has the host driver e1000e",
           "cure":"driverctl set-override 0000:00:04.5 vfio-pci"
         }
-      ]
+      ],
+      "notes":[]
     },
     {
       "address":"0000:00:05.0",
@@ -413,7 +441,8 @@ expect "JSON" 1 check --json $bdf 00:05.0 <<EOF
           "text":"the host driver nvme has it",
           "cure":"driverctl set-override 0000:00:05.0 vfio-pci"
         }
-      ]
+      ],
+      "notes":[]
     }
   ]
 }
@@ -438,7 +467,8 @@ expect "JSON, where the system is not ready" 1 check --json $bdf <<EOF
     {
       "address":"$bdf",
       "bindable":false,
-      "causes":[]
+      "causes":[],
+      "notes":[]
     }
   ]
 }
