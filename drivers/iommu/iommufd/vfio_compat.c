@@ -87,6 +87,8 @@ static int vfio_set_iommu(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 {
 	int rc = 0;
 
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
 	if (down_write_killable(&ioas->vfio_lock))
 		return -EINTR;
 	if (ioas->vfio_type)
@@ -178,6 +180,8 @@ static int vfio_get_info(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		return -EFAULT;
 	if (info.argsz < minsz)
 		return -EINVAL;
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
 	if (info.argsz >= capsz)
 		minsz = capsz;
 
@@ -254,6 +258,8 @@ static int vfio_map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (cmd.argsz < minsz ||
 	    cmd.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
 		return -EINVAL;
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
 	if (cmd.flags & VFIO_DMA_MAP_FLAG_READ)
 		prot |= IOMMU_READ;
 	if (cmd.flags & VFIO_DMA_MAP_FLAG_WRITE)
@@ -392,10 +398,14 @@ static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 
 	switch (cmd.flags) {
 	case 0:
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
 		if (!pages_valid(cmd.iova, cmd.size))
 			return -EINVAL;
 		return unmap_and_respond(ioas, &cmd, NULL, user);
 	case VFIO_DMA_UNMAP_FLAG_ALL:
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
 		if (cmd.iova || cmd.size)
 			return -EINVAL;
 		return unmap_and_respond(ioas, &cmd, NULL, user);
@@ -404,6 +414,8 @@ static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			return -EINVAL;
 		if (copy_from_user(&bitmap, user + sizeof(cmd), sizeof(bitmap)))
 			return -EFAULT;
+		if (IS_ERR(ioas))
+			return PTR_ERR(ioas);
 		if (!pages_valid(cmd.iova, cmd.size) ||
 		    !bitmap_valid(&bitmap, cmd.size))
 			return -EINVAL;
@@ -415,72 +427,101 @@ static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	}
 }
 
-static int dirty_get(struct iommufd_ioas *ioas,
-		     const struct vfio_iommu_type1_dirty_bitmap *cmd,
-		     void __user *user)
+/**
+ * struct vfio_dirty_cmd - The argument of VFIO_IOMMU_DIRTY_PAGES
+ * @dirty: Its first part.
+ * @get: The second part, with VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP.
+ */
+struct vfio_dirty_cmd {
+	struct vfio_iommu_type1_dirty_bitmap dirty;
+	struct vfio_iommu_type1_dirty_bitmap_get get;
+};
+
+static int dirty_copy(struct vfio_dirty_cmd *cmd, void __user *user)
 {
-	struct vfio_iommu_type1_dirty_bitmap_get range;
+	if (copy_from_user(&cmd->dirty, user, sizeof(cmd->dirty)))
+		return -EFAULT;
+	if (cmd->dirty.argsz < sizeof(cmd->dirty))
+		return -EINVAL;
+
+	switch (cmd->dirty.flags) {
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
+		return 0;
+	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
+		if (cmd->dirty.argsz < sizeof(cmd->dirty) + sizeof(cmd->get))
+			return -EINVAL;
+		if (copy_from_user(&cmd->get, user + sizeof(cmd->dirty),
+				   sizeof(cmd->get)))
+			return -EFAULT;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int dirty_get(struct iommufd_ioas *ioas,
+		     const struct vfio_iommu_type1_dirty_bitmap_get *range)
+{
 	struct dirty_bitmap dirty;
 	int rc;
 
 	lockdep_assert_held_write(&ioas->vfio_lock);
 
-	if (cmd->argsz < sizeof(*cmd) + sizeof(range))
-		return -EINVAL;
-	if (copy_from_user(&range, user + sizeof(*cmd), sizeof(range)))
-		return -EFAULT;
-	if (!pages_valid(range.iova, range.size) ||
-	    !bitmap_valid(&range.bitmap, range.size) ||
+	if (!pages_valid(range->iova, range->size) ||
+	    !bitmap_valid(&range->bitmap, range->size) ||
 	    !ioas->vfio_dirty_tracking)
 		return -EINVAL;
-	dirty.iova = range.iova;
-	dirty.words = (u64 __user *)range.bitmap.data;
-	rc = iopt_walk_mappings(&ioas->iopt, range.iova,
-				range.iova + range.size - 1, mark_dirty,
+	dirty.iova = range->iova;
+	dirty.words = (u64 __user *)range->bitmap.data;
+	rc = iopt_walk_mappings(&ioas->iopt, range->iova,
+				range->iova + range->size - 1, mark_dirty,
 				&dirty);
 	/* A mapping is only partly in the range. */
 	return rc == -ENOENT ? -EINVAL : rc;
 }
 
-static int vfio_dirty_pages_locked(struct iommufd_ioas *ioas, void __user *user)
+static int dirty_execute(struct iommufd_ioas *ioas,
+			 const struct vfio_dirty_cmd *cmd)
 {
-	struct vfio_iommu_type1_dirty_bitmap cmd;
-
 	lockdep_assert_held_write(&ioas->vfio_lock);
 
-	if (ioas->vfio_type == VFIO_TYPE1_IOMMU)
-		return -EACCES;
-	if (copy_from_user(&cmd, user, sizeof(cmd)))
-		return -EFAULT;
-	if (cmd.argsz < sizeof(cmd))
-		return -EINVAL;
-
-	switch (cmd.flags) {
+	switch (cmd->dirty.flags) {
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_START:
 		ioas->vfio_dirty_tracking = true;
 		return 0;
 	case VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP:
 		ioas->vfio_dirty_tracking = false;
 		return 0;
-	case VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP:
-		return dirty_get(ioas, &cmd, user);
 	default:
-		return -EINVAL;
+		return dirty_get(ioas, &cmd->get);
 	}
 }
 
+/* Type1 does not look at the argument of a container that cannot report. */
 static int vfio_dirty_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			    unsigned long arg)
 {
-	int rc;
+	struct vfio_dirty_cmd cmd;
+	int rc = dirty_copy(&cmd, (void __user *)arg);
 
+	if (IS_ERR(ioas))
+		return rc ?: PTR_ERR(ioas);
 	if (down_write_killable(&ioas->vfio_lock))
 		return -EINTR;
-	rc = vfio_dirty_pages_locked(ioas, (void __user *)arg);
+	if (ioas->vfio_type == VFIO_TYPE1_IOMMU)
+		rc = -EACCES;
+	else if (!rc)
+		rc = dirty_execute(ioas, &cmd);
 	up_write(&ioas->vfio_lock);
 	return rc;
 }
 
+/*
+ * Execute a call on the compatibility IOAS.  @execute is given an ERR_PTR()
+ * without one, and returns it after it has looked at the argument's size and
+ * flags, which are wrong whether there is an IOAS or not.
+ */
 static long on_vfio_ioas(struct iommufd_ctx *ictx, unsigned long arg,
 			 int (*execute)(struct iommufd_ctx *ictx,
 					struct iommufd_ioas *ioas,
@@ -490,10 +531,9 @@ static long on_vfio_ioas(struct iommufd_ctx *ictx, unsigned long arg,
 	int rc;
 
 	ioas = iommufd_vfio_ioas_get(ictx);
-	if (IS_ERR(ioas))
-		return PTR_ERR(ioas);
 	rc = execute(ictx, ioas, arg);
-	iommufd_object_put(&ioas->obj);
+	if (!IS_ERR(ioas))
+		iommufd_object_put(&ioas->obj);
 	return rc;
 }
 

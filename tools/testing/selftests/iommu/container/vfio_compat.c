@@ -158,6 +158,81 @@ TEST_F(iommufd, no_ioas)
 	EXPECT_EQ(-ENODEV, get_dirty(self->fd, IOVA, PAGE, &bitmap));
 }
 
+#define UNKNOWN	(1U << 31)
+#define TRACK	VFIO_IOMMU_DIRTY_PAGES_FLAG_START
+#define REPORT	VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP
+#define REPORTED VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP
+
+/*
+ * Arguments of calls without an IOAS: size and flags are looked at before, and
+ * the rest, which is wrong in each of them, would be after.
+ */
+static const struct {
+	const char *what;
+	unsigned long request;
+	__u32 argsz;
+	__u32 flags;
+	size_t readable;	/* bytes, 0: all */
+	int rc;
+} without_ioas[] = {
+	{ "info, empty", VFIO_IOMMU_GET_INFO, 0, 0, 0, -EINVAL },
+	{ "info, too short", VFIO_IOMMU_GET_INFO, 15, 0, 0, -EINVAL },
+	{ "info, ends early", VFIO_IOMMU_GET_INFO, 16, 0, 15, -EFAULT },
+	{ "info", VFIO_IOMMU_GET_INFO, 16, UNKNOWN, 0, -ENODEV },
+	{ "map, empty", VFIO_IOMMU_MAP_DMA, 0, 3, 0, -EINVAL },
+	{ "map, too short", VFIO_IOMMU_MAP_DMA, 31, 3, 0, -EINVAL },
+	{ "map, unknown flag", VFIO_IOMMU_MAP_DMA, 32, UNKNOWN, 0, -EINVAL },
+	{ "map, ends early", VFIO_IOMMU_MAP_DMA, 32, 3, 31, -EFAULT },
+	{ "map", VFIO_IOMMU_MAP_DMA, 32, 3, 0, -ENODEV },
+	{ "map for nothing", VFIO_IOMMU_MAP_DMA, 32, 0, 0, -ENODEV },
+	{ "unmap, empty", VFIO_IOMMU_UNMAP_DMA, 0, 0, 0, -EINVAL },
+	{ "unmap, too short", VFIO_IOMMU_UNMAP_DMA, 23, 0, 0, -EINVAL },
+	{ "unmap, unknown", VFIO_IOMMU_UNMAP_DMA, 24, UNKNOWN, 0, -EINVAL },
+	{ "unmap, two flags", VFIO_IOMMU_UNMAP_DMA, 48,
+	  REPORTED | VFIO_DMA_UNMAP_FLAG_ALL, 0, -EINVAL },
+	{ "unmap, ends early", VFIO_IOMMU_UNMAP_DMA, 24, 0, 23, -EFAULT },
+	{ "unmap", VFIO_IOMMU_UNMAP_DMA, 24, 0, 0, -ENODEV },
+	{ "unmap all", VFIO_IOMMU_UNMAP_DMA, 24, VFIO_DMA_UNMAP_FLAG_ALL, 0,
+	  -ENODEV },
+	{ "bitmap, too short", VFIO_IOMMU_UNMAP_DMA, 47, REPORTED, 0, -EINVAL },
+	{ "bitmap, ends early", VFIO_IOMMU_UNMAP_DMA, 48, REPORTED, 47,
+	  -EFAULT },
+	{ "bitmap", VFIO_IOMMU_UNMAP_DMA, 48, REPORTED, 0, -ENODEV },
+	{ "dirty, empty", VFIO_IOMMU_DIRTY_PAGES, 0, TRACK, 0, -EINVAL },
+	{ "dirty, too short", VFIO_IOMMU_DIRTY_PAGES, 7, TRACK, 0, -EINVAL },
+	{ "dirty, no flag", VFIO_IOMMU_DIRTY_PAGES, 8, 0, 0, -EINVAL },
+	{ "dirty, two flags", VFIO_IOMMU_DIRTY_PAGES, 48, TRACK | REPORT, 0,
+	  -EINVAL },
+	{ "dirty, unknown", VFIO_IOMMU_DIRTY_PAGES, 8, UNKNOWN, 0, -EINVAL },
+	{ "dirty, ends early", VFIO_IOMMU_DIRTY_PAGES, 8, TRACK, 7, -EFAULT },
+	{ "start", VFIO_IOMMU_DIRTY_PAGES, 8, TRACK, 0, -ENODEV },
+	{ "report, too short", VFIO_IOMMU_DIRTY_PAGES, 47, REPORT, 0, -EINVAL },
+	{ "report, ends early", VFIO_IOMMU_DIRTY_PAGES, 48, REPORT, 47,
+	  -EFAULT },
+	{ "report", VFIO_IOMMU_DIRTY_PAGES, 48, REPORT, 0, -ENODEV },
+};
+
+TEST_F(iommufd, no_ioas_and_a_wrong_argument)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(without_ioas); i++) {
+		const size_t readable = without_ioas[i].readable;
+		struct range_arg arg = {
+			.argsz = without_ioas[i].argsz,
+			.flags = without_ioas[i].flags,
+			.iova = IOVA + 1,
+		};
+
+		EXPECT_EQ(without_ioas[i].rc,
+			  call(self->fd, without_ioas[i].request,
+			       cut_off(&arg, readable ?: sizeof(arg))))
+			TH_LOG("%s", without_ioas[i].what);
+		EXPECT_EQ(-EFAULT, call(self->fd, without_ioas[i].request,
+					NULL));
+	}
+}
+
 TEST_F(iommufd, destroyed_ioas)
 {
 	void *p = anon(PAGE);
