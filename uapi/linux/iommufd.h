@@ -143,7 +143,8 @@ struct iommu_iova_range {
  * @out_iova_alignment: Bytes, a power of two: what the IOVA and the length of
  *	a mapping must be multiples of.  1 while nothing is attached, then the
  *	largest of the smallest page sizes of what is attached, at most the
- *	CPU's page size.  Written also with EMSGSIZE.
+ *	CPU's page size; that one while IOMMU_OPTION_HUGE_PAGES is 0.  Written
+ *	also with EMSGSIZE.
  *
  * Report what can be mapped now: all IOVA, less what attached devices reserve
  * (such as the window of their MSI interrupts) and what their page tables
@@ -314,8 +315,9 @@ struct iommu_ioas_unmap {
  *	and a context without objects, else EBUSY.
  * @IOMMU_OPTION_HUGE_PAGES: Whether an IOAS, given by object_id, is mapped
  *	with the largest pages that fit.  1, the default: it is.  0: only pages
- *	of the CPU's size are used; set it before a device is attached and
- *	something is mapped, else EINVAL.
+ *	of the CPU's size are used, and mappings must be made of them.  Set it
+ *	before a device is attached and something is mapped, else EINVAL, and
+ *	not while a mapping begins or ends inside a page, else EADDRINUSE.
  */
 enum iommufd_option {
 	IOMMU_OPTION_RLIMIT_MODE = 0,

@@ -30,7 +30,8 @@ static void update_alignment(struct io_pagetable *iopt)
 
 	lockdep_assert_held_write(&iopt->iova_lock);
 
-	iopt->iova_alignment = iopt->npinning ? PAGE_SIZE : 1;
+	iopt->iova_alignment = iopt->npinning || !iopt->huge_pages ?
+			       PAGE_SIZE : 1;
 	list_for_each_entry(entry, &iopt->domains, item)
 		iopt->iova_alignment = max(iopt->iova_alignment,
 					   domain_alignment(entry->domain));
@@ -370,12 +371,15 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
 /**
  * iopt_set_huge_pages() - Choose whether domains may use huge pages
  * @iopt: The I/O page table.
- * @enable: Whether domains may use pages larger than the CPU's smallest.
+ * @enable: Whether domains may use pages larger than the CPU's smallest.  If
+ *	not, mappings are made of the CPU's pages, so they begin and end at
+ *	borders of pages, whether there is a domain or not.
  *
- * Context: Process context.  Takes io_pagetable::domains_lock.
+ * Context: Process context.  Takes io_pagetable::domains_lock and iova_lock.
  *
  * Return: 0, -EINVAL when huge pages are to be disabled while something is
- * mapped into a domain, which may have used them, or -EINTR when killed.
+ * mapped into a domain, which may have used them, -EADDRINUSE while a mapping
+ * begins or ends inside a page, or -EINTR when killed.
  */
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 {
@@ -383,11 +387,22 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 
 	if (down_write_killable(&iopt->domains_lock))
 		return -EINTR;
-	if (!enable && iopt->huge_pages && !list_empty(&iopt->domains) &&
-	    !iopt_ranges_empty(&iopt->areas))
-		rc = -EINVAL;
-	else
+	if (down_write_killable(&iopt->iova_lock)) {
+		up_write(&iopt->domains_lock);
+		return -EINTR;
+	}
+	if (!enable && iopt->huge_pages) {
+		if (!list_empty(&iopt->domains) &&
+		    !iopt_ranges_empty(&iopt->areas))
+			rc = -EINVAL;
+		else
+			rc = check_alignment(iopt, PAGE_SIZE);
+	}
+	if (!rc) {
 		iopt->huge_pages = enable;
+		update_alignment(iopt);
+	}
+	up_write(&iopt->iova_lock);
 	up_write(&iopt->domains_lock);
 	return rc;
 }

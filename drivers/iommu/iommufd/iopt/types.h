@@ -83,6 +83,8 @@ struct iopt_stats {
  *	of @mmios held as well.
  * @ndomains: Number of @domains.  Guarded as they are.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
+ *	It changes with @iova_lock held for writing, too, as @iova_alignment
+ *	depends on it.
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.
  * @accesses: struct iopt_access: the accesses that pin.

@@ -138,7 +138,7 @@ static inline unsigned int complement(const struct ranges *ranges,
 /* IOVA must be a multiple of this */
 static inline __u64 alignment(const struct ioas *ioas)
 {
-	return ioas->devices ? HALF : 1;
+	return ioas->small ? PAGE : ioas->devices ? HALF : 1;
 }
 
 /* All IOVA that may not be mapped */
@@ -486,8 +486,13 @@ static inline int model_replace(struct model *model, struct ioas *from,
 
 static inline int model_set_small(struct ioas *ioas, bool small)
 {
+	unsigned int i;
+
 	if (small && !ioas->small && ioas->devices && ioas->n)
 		return -EINVAL;
+	for (i = 0; small && i < ioas->n; i++)
+		if (low_bits(&ioas->area[i]) % PAGE)
+			return -EADDRINUSE;
 	ioas->small = small;
 	return 0;
 }

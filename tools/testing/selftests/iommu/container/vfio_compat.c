@@ -233,6 +233,22 @@ TEST_F(iommufd, no_ioas_and_a_wrong_argument)
 	}
 }
 
+/* TYPE1 maps page by page, so mappings must be made of pages */
+TEST_F(iommufd, type_of_an_ioas_with_less_than_a_page)
+{
+	char *p = anon(2 * PAGE);
+
+	if (variant->device)
+		SKIP(return, "only whole pages are mapped");
+	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p + 1, PAGE, IOVA));
+	EXPECT_EQ(-EADDRINUSE, set_type(self->fd, V1));
+	EXPECT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
+	EXPECT_EQ(0, set_type(self->fd, V1));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, p + 1, PAGE,
+				    IOVA));
+}
+
 TEST_F(iommufd, destroyed_ioas)
 {
 	void *p = anon(PAGE);

@@ -157,6 +157,100 @@ TEST_F(iommufd, huge_pages_0_maps_all_the_same)
 	EXPECT_EQ(0, PINNED());
 }
 
+static __u64 alignment_of(int fd, __u32 ioas_id)
+{
+	struct iommu_iova_range range;
+	__u64 alignment = 77;
+	__u32 n = 1;
+	int rc = ioas_ranges(fd, ioas_id, &range, &n, &alignment);
+
+	return rc && rc != -EMSGSIZE ? 0 : alignment;
+}
+
+/* Whole pages, also where nothing is attached and any byte could be mapped */
+TEST_F(iommufd, huge_pages_0_maps_whole_pages)
+{
+	char *p = anon(4 * PAGE);
+
+	EXPECT_EQ(variant->device ? PAGE : 1,
+		  alignment_of(self->fd, self->ioas_id));
+	ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	EXPECT_EQ(PAGE, alignment_of(self->fd, self->ioas_id));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, p, PAGE, HUGE + 1));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, p + 1, PAGE, HUGE));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, p, PAGE + 1, HUGE));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, p, PAGE / 2, HUGE));
+	EXPECT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE, HUGE));
+
+	/* Again 0: it stays.  1: any byte */
+	ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	EXPECT_EQ(PAGE, alignment_of(self->fd, self->ioas_id));
+	ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 1));
+	EXPECT_EQ(variant->device ? PAGE : 1,
+		  alignment_of(self->fd, self->ioas_id));
+	EXPECT_EQ(variant->device ? -EINVAL : 0,
+		  ioas_map(self->fd, self->ioas_id, p + 1, 7, 2 * HUGE + 3));
+}
+
+TEST_F(iommufd, huge_pages_stays_while_less_than_a_page_is_mapped)
+{
+	const struct {
+		size_t offset, length, iova;
+	} odd[] = {
+		{ 0, 1, HUGE }, { 1, PAGE, HUGE }, { 0, PAGE, HUGE + 1 },
+		{ 0, PAGE / 2, HUGE }, { PAGE / 2, PAGE / 2, HUGE + PAGE / 2 },
+	};
+	char *p = anon(4 * PAGE);
+	__u64 value = 77;
+	size_t i;
+
+	if (variant->device)
+		SKIP(return, "only whole pages are mapped");
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE, 4 * HUGE));
+	for (i = 0; i < ARRAY_LEN(odd); i++) {
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p + odd[i].offset,
+				      odd[i].length, odd[i].iova));
+		EXPECT_EQ(-EADDRINUSE, iommu_option_set(self->fd, HUGE_PAGES,
+							self->ioas_id, 0));
+		EXPECT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES,
+					      self->ioas_id, 1));
+		ASSERT_EQ(0, iommu_option(self->fd, GET, HUGE_PAGES,
+					  self->ioas_id, &value));
+		EXPECT_EQ(1, value);
+		EXPECT_EQ(1, alignment_of(self->fd, self->ioas_id));
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, odd[i].iova,
+					odd[i].length));
+	}
+	EXPECT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	EXPECT_EQ(PAGE, alignment_of(self->fd, self->ioas_id));
+}
+
+/* A copy is a mapping like any other, and so is one where the kernel wants it */
+TEST_F(iommufd, huge_pages_0_copies_whole_pages)
+{
+	char *p = anon(4 * PAGE);
+	__u64 iova = 0;
+	__u32 other;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, ioas_map(self->fd, other, p, 2 * PAGE, HUGE));
+	ASSERT_EQ(0, iommu_option_set(self->fd, HUGE_PAGES, self->ioas_id, 0));
+	EXPECT_EQ(-EINVAL, ioas_copy(self->fd, self->ioas_id, other, PAGE / 2,
+				     HUGE, HUGE));
+	EXPECT_EQ(-EINVAL, ioas_copy(self->fd, self->ioas_id, other, PAGE, HUGE,
+				     HUGE + PAGE / 2));
+	EXPECT_EQ(0, ioas_copy(self->fd, self->ioas_id, other, PAGE, HUGE,
+			       HUGE));
+	EXPECT_EQ(-EINVAL, ioas_map_flags(self->fd, self->ioas_id, RW, p,
+					  PAGE + 1, &iova));
+	EXPECT_EQ(-EINVAL, ioas_map_flags(self->fd, self->ioas_id, RW, p + 1,
+					  PAGE, &iova));
+	ASSERT_EQ(0, ioas_map_flags(self->fd, self->ioas_id, RW, p, PAGE,
+				    &iova));
+	EXPECT_EQ(0, iova % PAGE);
+	EXPECT_EQ(2 * PAGE, ioas_empty(self->fd, self->ioas_id));
+}
+
 TEST_F(iommufd, rlimit_mode_of_an_object)
 {
 	__u64 value = 1;

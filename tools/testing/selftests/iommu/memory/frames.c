@@ -154,6 +154,9 @@ static int go_through(int fd, __u32 ioas_id, __u32 from, __u32 hwpt_id,
 	return pinned() == before ? 0 : __LINE__;
 }
 
+/* What mappings have to be multiples of */
+#define UNIT (variant->by_page ? PAGE : HALF)
+
 #define GO_THROUGH(from, start, length)                                      \
 	go_through(self->fd, self->ioas_id, from, self->dev.hwpt_id,          \
 		   self->va, start, length, self->pinned)
@@ -177,7 +180,7 @@ TEST_F(frames, from_chunk_to_chunk)
 		EXPECT_EQ(0, GO_THROUGH(0, 0, n * HUGE));
 	EXPECT_EQ(0, GO_THROUGH(0, PAGE, HUGE + 2 * PAGE));
 	EXPECT_EQ(0, GO_THROUGH(0, HUGE - PAGE, HUGE + PAGE));
-	EXPECT_EQ(0, GO_THROUGH(0, HUGE - HALF, HUGE));
+	EXPECT_EQ(0, GO_THROUGH(0, HUGE - UNIT, HUGE));
 }
 
 TEST_F_TIMEOUT(frames, anywhere, 120)
@@ -186,14 +189,14 @@ TEST_F_TIMEOUT(frames, anywhere, 120)
 	size_t start, length;
 
 	for (i = 0; i < ROUNDS; i++) {
-		/* In units of half a page; most are small, which is fast. */
-		most = i % 4 ? 40 : NPAGES * 2;
+		/* In units; most ranges are small, which is fast. */
+		most = i % 4 ? 40 : NPAGES * PAGE / UNIT;
 		length = 1 + pick(&self->seed, most);
-		start = pick(&self->seed, NPAGES * 2 - length + 1);
+		start = pick(&self->seed, NPAGES * PAGE / UNIT - length + 1);
 		ASSERT_EQ(0, mock_limit(self->fd, i % 3 ? SCRATCH : 100));
-		ASSERT_EQ(0, GO_THROUGH(i % 2 ? self->all : 0, start * HALF,
-					length * HALF))
-			TH_LOG("%zu half pages from %zu on", length, start);
+		ASSERT_EQ(0, GO_THROUGH(i % 2 ? self->all : 0, start * UNIT,
+					length * UNIT))
+			TH_LOG("%zu units from %zu on", length, start);
 	}
 }
 
