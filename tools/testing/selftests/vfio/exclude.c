@@ -114,6 +114,33 @@ TEST_F(exclude, device_in_use_through_its_file)
 	close(dev);
 }
 
+/* The kernel's VFIO knows no /dev/iommu; the group can still have a container */
+TEST_F(exclude, a_context_is_no_container)
+{
+	int rc = kernel_before(6, 2, 0) ? -EINVAL : -EBADFD;
+	struct vfio_group_status status = { .argsz = sizeof(status) };
+	int dev;
+
+	EXPECT_EQ(rc, set_container(self->group, self->iommu));
+	EXPECT_EQ(rc, set_container(self->group, self->dev));
+	ASSERT_EQ(0, ERR(ioctl(self->group, VFIO_GROUP_GET_STATUS, &status)));
+	EXPECT_EQ(VFIO_GROUP_FLAGS_VIABLE, status.flags);
+	EXPECT_EQ(-EINVAL, get_device(self->group));
+	EXPECT_EQ(-EINVAL, unset_container(self->group));
+
+	/* What to do instead: the device file, or a container of the kernel's */
+	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(rc, set_container(self->group, self->iommu));
+	close(self->dev);
+	self->dev = -1;
+	ASSERT_EQ(0, set_container(self->group, self->container));
+	EXPECT_EQ(-EINVAL, set_container(self->group, self->iommu));
+	ASSERT_EQ(0, set_type1(self->container));
+	dev = get_device(self->group);
+	EXPECT_LE(0, dev);
+	close(dev);
+}
+
 TEST_F(exclude, a_parked_file_excludes_nobody)
 {
 	int dev;
