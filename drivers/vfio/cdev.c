@@ -244,6 +244,7 @@ static void vfio_cdev_fops_show_fdinfo(struct seq_file *m, struct file *file)
 
 	seq_printf(m, "vfio-device-syspath: /sys%s\n", path);
 	seq_printf(m, "vfio-device:\t%s\n", kbasename(path));
+	seq_printf(m, "vfio-dma-coherent:\t%u\n", df->cdev->coherent);
 	if (!vfio_cdev_bound(file))
 		return;
 	seq_printf(m, "vfio-iommufd-device:\t%u\n",

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /proc/PID/fdinfo of a device file: the device, its ID in the context that it
- * is bound to, and the page table that it is attached to.
+ * /proc/PID/fdinfo of a device file: the device, whether its DMA is coherent, its
+ * ID in the context that it is bound to, and the page table that it is attached
+ * to.
  */
 #include <signal.h>
 
-#include "test.h"
+#include "machine.h"
 
 /*
  * The value behind a key such as "vfio-device:\t" in a process's fdinfo of a
@@ -48,6 +49,7 @@ static long fdinfo_id(int fd, const char *key)
 
 #define SYSPATH	"vfio-device-syspath: "
 #define DEVICE	"vfio-device:\t"
+#define COHERENT "vfio-dma-coherent:\t"
 #define ID	"vfio-iommufd-device:\t"
 #define PT	"vfio-iommufd-pt:\t"
 
@@ -81,6 +83,82 @@ TEST_F(fdinfo, a_parked_file_has_its_device)
 	EXPECT_STREQ(self->syspath, self->value);
 	EXPECT_EQ(0, fdinfo_id(self->dev, ID));
 	EXPECT_EQ(0, fdinfo_id(self->dev, PT));
+}
+
+/* Of VT-d that has a register, whatever the kernel; AMD's IOMMUs always can */
+static bool is_coherent(void)
+{
+	return iommu_of(EDU) == AMD || ECAP_SC(vtd_register(EDU, "ecap"));
+}
+
+/* Ask the compatibility IOAS, which becomes ioas */
+static int container_is_coherent(int iommu, __u32 ioas)
+{
+	struct iommu_vfio_ioas set = {
+		.size = sizeof(set),
+		.ioas_id = ioas,
+		.op = IOMMU_VFIO_IOAS_SET,
+	};
+
+	return ERR(ioctl(iommu, IOMMU_VFIO_IOAS, &set)) ?:
+	       ERR(ioctl(iommu, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU));
+}
+
+TEST_F(fdinfo, says_whether_dma_is_coherent_before_there_is_an_ioas)
+{
+	const char *profile = getenv("IOMMUFD_PROFILE") ?: "";
+	const char *coherent = is_coherent() ? "1" : "0";
+
+	EXPECT_EQ(is_coherent(),
+		  !strcmp(profile, "snoop") || !strcmp(profile, "amd"));
+	ASSERT_EQ(0, iommu_destroy(self->iommu, self->ioas));
+	ASSERT_EQ(1, fdinfo_line("self", self->dev, COHERENT, self->value));
+	EXPECT_STREQ(coherent, self->value);
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	ASSERT_EQ(1, fdinfo_line("self", self->dev, COHERENT, self->value));
+	EXPECT_STREQ(coherent, self->value);
+
+	/* The page table that the device gets agrees */
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &self->ioas));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
+	ASSERT_EQ(1, fdinfo_line("self", self->dev, COHERENT, self->value));
+	EXPECT_STREQ(coherent, self->value);
+	EXPECT_EQ(is_coherent(), container_is_coherent(self->iommu, self->ioas));
+
+	/* A file whose device has gone goes on to say it */
+	ASSERT_EQ(0, close(self->dev));
+	self->dev = vfio_open(EDU);
+	ASSERT_LE(0, self->dev);
+	ASSERT_EQ(0, pci_bind(EDU, NULL));
+	ASSERT_EQ(1, fdinfo_line("self", self->dev, COHERENT, self->value));
+	EXPECT_STREQ(coherent, self->value);
+}
+
+/* Where the kernel tells what the IOMMU can do, that is the same */
+TEST_F(fdinfo, agrees_with_the_hardware_information)
+{
+	/* As linux/iommufd.h of newer kernels has it */
+	struct {
+		__u32 flags;
+		__u32 reserved;
+		__u64 cap;
+		__u64 ecap;
+	} vtd;
+	struct iommu_hw_info info = {
+		.size = sizeof(info),
+		.data_len = sizeof(vtd),
+		.data_uptr = (uintptr_t)&vtd,
+	};
+
+	ASSERT_EQ(0, iommu_destroy(self->iommu, self->ioas));
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &info.dev_id));
+	ASSERT_EQ(0, ERR(ioctl(self->iommu, IOMMU_GET_HW_INFO, &info)));
+	if (info.out_data_type != IOMMU_HW_INFO_TYPE_INTEL_VTD) {
+		EXPECT_FALSE(has_hw_info(EDU));
+		SKIP(return, "this kernel has no hardware information");
+	}
+	ASSERT_EQ(1, fdinfo_line("self", self->dev, COHERENT, self->value));
+	EXPECT_STREQ(ECAP_SC(vtd.ecap) ? "1" : "0", self->value);
 }
 
 TEST_F(fdinfo, a_failed_bind_changes_nothing)

@@ -35,6 +35,7 @@ static inline __u64 vtd_register(const char *bdf, const char *name)
 }
 
 #define CAP_MGAW(cap)	(((cap) >> 16 & 0x3f) + 1)
+#define ECAP_SC(ecap)	((ecap) >> 7 & 1)
 #define ECAP_SMTS(ecap)	((ecap) >> 43 & 1)
 #define ECAP_SSTS(ecap)	((ecap) >> 46 & 1)
 #define ECAP_FSTS(ecap)	((ecap) >> 47 & 1)
