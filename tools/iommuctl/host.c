@@ -52,6 +52,19 @@ static void find_node(struct device *dev)
 		closedir(dir);
 }
 
+/* AMD's IOMMUs always can; VT-d's can if they have snoop control. */
+static int coherence_of(const char *address)
+{
+	char ecap[32];
+
+	if (root_exists("/sys/bus/pci/devices/%s/iommu/amd-iommu", address))
+		return 1;
+	if (!root_read(ecap, sizeof(ecap),
+		       "/sys/bus/pci/devices/%s/iommu/intel-iommu/ecap", address))
+		return -1;
+	return strtoull(ecap, NULL, 16) >> 7 & 1;
+}
+
 static void look_at(struct device *dev, struct pci_access *access,
 		    struct pci_dev *pci)
 {
@@ -77,6 +90,7 @@ static void look_at(struct device *dev, struct pci_access *access,
 		       dev->address) || !strcmp(dev->override, "(null)"))
 		*dev->override = 0;
 	find_node(dev);
+	dev->coherent = coherence_of(dev->address);
 }
 
 static int compare(const void *a, const void *b)

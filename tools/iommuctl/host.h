@@ -21,6 +21,8 @@
  * @physfn: of a virtual function, the address of the physical one, or empty
  * @vfio: vfioN if a VFIO driver is bound to it, or empty
  * @node: the number of its device file, 0 without one
+ * @coherent: 1 if the IOMMU makes all its DMA coherent, 0 if not, -1 if that is
+ *	not known
  */
 struct device {
 	char address[ADDRESS_LEN];
@@ -33,6 +35,7 @@ struct device {
 	char physfn[ADDRESS_LEN];
 	char vfio[32];
 	dev_t node;
+	int coherent;
 };
 
 struct device_list {

@@ -101,6 +101,8 @@ static struct json_object *device_json(const struct device *dev,
 			       json_object_new_int(dev->group));
 	json_object_object_add(json, "driver", string_or_null(dev->driver));
 	json_object_object_add(json, "node", string_or_null(path));
+	json_object_object_add(json, "coherent", dev->coherent < 0 ? NULL :
+			       json_object_new_boolean(dev->coherent));
 	json_object_object_add(json, "users", users_json(dev, files));
 	return json;
 }

@@ -54,6 +54,9 @@ iommuctl: other users' processes are seen by root only
 EOF
 as=
 
+# VT-d with and without snoop control; for the third device there is no IOMMU
+put sys/bus/pci/devices/0000:00:04.0/iommu/intel-iommu/ecap f00f5a
+put sys/bus/pci/devices/0000:00:06.1/iommu/intel-iommu/ecap f00fda
 rm -r "$pci/devices/10000:00:00.0" "$pci/devices/0001:00:00.0" \
 	"$pci/devices/0000:00:06.0" "$pci/devices/0000:00:05.0"
 expect "JSON" 0 --json list <<EOF
@@ -65,6 +68,7 @@ expect "JSON" 0 --json list <<EOF
       "group":3,
       "driver":"vfio-pci",
       "node":"/dev/vfio/devices/vfio0",
+      "coherent":false,
       "users":[
         {
           "pid":50,
@@ -89,6 +93,7 @@ expect "JSON" 0 --json list <<EOF
       "group":10,
       "driver":null,
       "node":null,
+      "coherent":true,
       "users":[
         {
           "pid":600,
@@ -103,11 +108,16 @@ expect "JSON" 0 --json list <<EOF
       "group":null,
       "driver":null,
       "node":null,
+      "coherent":null,
       "users":[]
     }
   ],
   "all_users":true
 }
+EOF
+mkdir -p "$pci/devices/0000:00:1f.0/iommu/amd-iommu"
+check "an IOMMU of AMD" grep -q '"coherent": *true' <<EOF
+$("$iommuctl" --json list | sed -n '/0000:00:1f.0/,/}/p')
 EOF
 rm -r "$pci/devices/"*
 expect "no PCI device" 0 list <<EOF
