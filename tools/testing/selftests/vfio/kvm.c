@@ -276,6 +276,98 @@ TEST_F(kvm, knows_the_vm_of_an_open_device)
 	EXPECT_EQ(0, vms());
 }
 
+/* Does the VM whose file had this number exist? */
+static bool vm_is_there(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d", getpid(),
+		 fd);
+	return !access(path, F_OK);
+}
+
+TEST_F(kvm, shares_a_file_with_another_vm)
+{
+	struct vm *vm = &self->vm, other;
+
+	ASSERT_EQ(0, vm_start(self->kvm, &other));
+	EXPECT_EQ(0, vm_add(vm, self->dev));
+	EXPECT_EQ(-ENOENT, vm_del(&other, self->dev));
+	EXPECT_EQ(0, vm_add(&other, self->dev));
+	EXPECT_EQ(-EEXIST, vm_add(vm, self->dev));
+	EXPECT_EQ(-EEXIST, vm_add(&other, self->dev));
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	EXPECT_EQ(0, vm_del(vm, self->dev));
+	EXPECT_EQ(-ENOENT, vm_del(vm, self->dev));
+	EXPECT_EQ(-EEXIST, vm_add(&other, self->dev));
+	EXPECT_EQ(0, get_info(self->dev));
+
+	/* Each of them keeps the file open */
+	EXPECT_EQ(0, vm_add(vm, self->dev));
+	ASSERT_EQ(0, close(self->dev));
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	vm_end(vm);
+	EXPECT_EQ(-EINVAL, bind_anew(EDU));
+	ASSERT_EQ(0, close(other.vfio));
+	EXPECT_EQ(0, bind_anew(EDU));
+}
+
+/* Of two VMs, the driver is given the last one, which stays */
+TEST_F(kvm, is_the_last_of_two_at_bind)
+{
+	struct vm *vm = &self->vm, other;
+	int fd;
+
+	ASSERT_EQ(0, vm_start(self->kvm, &other));
+	fd = other.fd;
+	ASSERT_TRUE(vm_is_there(fd));
+	ASSERT_EQ(0, vm_add(vm, self->dev));
+	ASSERT_EQ(0, vm_add(&other, self->dev));
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	vm_end(vm);
+	EXPECT_EQ(1, vms());
+	vm_end(&other);
+	EXPECT_EQ(1, vms());
+	EXPECT_TRUE(vm_is_there(fd));
+	EXPECT_EQ(0, get_info(self->dev));
+	ASSERT_EQ(0, close(self->dev));
+	EXPECT_EQ(0, vms());
+}
+
+/* KVM does not tell which of two VMs gives a file back: it is nobody's then */
+TEST_F(kvm, is_none_once_one_of_two_has_gone)
+{
+	struct vm *vm = &self->vm, other;
+
+	ASSERT_EQ(0, vm_start(self->kvm, &other));
+	ASSERT_EQ(0, vm_add(vm, self->dev));
+	ASSERT_EQ(0, vm_add(&other, self->dev));
+	vm_end(vm);
+	EXPECT_EQ(1, vms());
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	vm_end(&other);
+	EXPECT_EQ(0, vms());
+	EXPECT_EQ(0, get_info(self->dev));
+
+	/* The next one is */
+	ASSERT_EQ(0, close(self->dev));
+	self->dev = vfio_open(EDU);
+	ASSERT_LE(0, self->dev);
+	ASSERT_EQ(0, vm_start(self->kvm, vm));
+	ASSERT_EQ(0, vm_start(self->kvm, &other));
+	ASSERT_EQ(0, vm_add(vm, self->dev));
+	ASSERT_EQ(0, vm_add(&other, self->dev));
+	ASSERT_EQ(0, vm_del(&other, self->dev));
+	ASSERT_EQ(0, vm_add(&other, self->dev));
+	ASSERT_EQ(0, vm_del(vm, self->dev));
+	ASSERT_EQ(0, vm_add(vm, self->dev));
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	vm_end(&other);
+	EXPECT_EQ(1, vms());
+	vm_end(vm);
+	EXPECT_EQ(1, vms());
+}
+
 TEST_F(kvm, forgets_a_vm_that_took_its_file_back)
 {
 	struct vm *vm = &self->vm;
@@ -361,7 +453,7 @@ static bool snoop_control(void)
 TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 {
 	const char *profile = getenv("IOMMUFD_PROFILE") ?: "";
-	struct vm *vm = &self->vm;
+	struct vm *vm = &self->vm, other;
 	int assigned = kernel_before(7, 0, 0);
 	int incoherent = !snoop_control();
 
@@ -385,6 +477,20 @@ TEST_F(kvm, is_told_of_the_device_and_its_coherency)
 	EXPECT_EQ(0, close(vm->vfio));
 	EXPECT_EQ(2 * assigned, traced(END_ASSIGNMENT));
 	EXPECT_EQ(2 * incoherent, traced(END_INCOHERENT));
+
+	/* Each VM that has the file is told */
+	ASSERT_EQ(0, vm_start(self->kvm, &other));
+	EXPECT_EQ(0, vm_add(&other, self->dev));
+	ASSERT_EQ(0, vm_start(self->kvm, vm));
+	EXPECT_EQ(0, vm_add(vm, self->dev));
+	EXPECT_EQ(4 * assigned, traced(ASSIGNMENT));
+	EXPECT_EQ(4 * incoherent, traced(INCOHERENT));
+	EXPECT_EQ(0, close(other.vfio));
+	EXPECT_EQ(3 * assigned, traced(END_ASSIGNMENT));
+	EXPECT_EQ(3 * incoherent, traced(END_INCOHERENT));
+	EXPECT_EQ(0, close(vm->vfio));
+	EXPECT_EQ(4 * assigned, traced(END_ASSIGNMENT));
+	EXPECT_EQ(4 * incoherent, traced(END_INCOHERENT));
 	EXPECT_EQ(0, trace("nop", ""));
 }
 
@@ -444,29 +550,36 @@ static void *come_and_go(void *arg)
 
 TEST_F_TIMEOUT(kvm, may_come_and_go_while_the_device_does, PATIENCE)
 {
-	struct user_thread user = { .kvm = self->kvm };
+	struct user_thread users[2] = { 0 };
 	int i, file, rc;
 
 	vm_end(&self->vm);
-	user.dev = self->dev;
-	pthread_create(&user.thread, NULL, come_and_go, &user);
+	/* Two VMs at a time have the file */
+	for (i = 0; i < 2; i++) {
+		users[i].kvm = self->kvm;
+		users[i].dev = self->dev;
+		pthread_create(&users[i].thread, NULL, come_and_go, &users[i]);
+	}
 	for (i = 0; i < 20; i++) {
 		file = vfio_open(EDU);
 		ASSERT_LE(0, file);
-		ASSERT_EQ(user.dev, dup2(file, user.dev));
+		ASSERT_EQ(self->dev, dup2(file, self->dev));
 		close(file);
-		/* The file before it is bound until its VM has gone */
+		/* The file before it is bound until its VMs have gone */
 		do {
-			rc = vfio_bind(user.dev, self->iommu, NULL);
+			rc = vfio_bind(self->dev, self->iommu, NULL);
 		} while (rc == -EINVAL);
 		EXPECT_EQ(0, rc);
-		EXPECT_EQ(0, get_info(user.dev));
+		EXPECT_EQ(0, get_info(self->dev));
 		usleep(1000 * (i % 4));
 	}
-	__atomic_store_n(&user.stop, true, __ATOMIC_RELAXED);
-	pthread_join(user.thread, NULL);
-	EXPECT_EQ(0, user.wrong);
-	EXPECT_LT(0, user.rounds);
+	for (i = 0; i < 2; i++)
+		__atomic_store_n(&users[i].stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++) {
+		pthread_join(users[i].thread, NULL);
+		EXPECT_EQ(0, users[i].wrong);
+		EXPECT_LT(0, users[i].rounds);
+	}
 }
 
 /* Ask about files that are not device files, until told to stop */
