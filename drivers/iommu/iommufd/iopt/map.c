@@ -35,6 +35,7 @@ static void map_add_area(struct iopt_map *map, struct iopt_area *area,
 	list_add_tail(&area->item, &map->areas);
 	map->nareas++;
 	map->length += length;
+	map->borders |= area->slice.offset | length;
 }
 
 /* Add all of a new pages object, from the byte at address @start on. */
@@ -184,16 +185,7 @@ int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 /* Every border of an area must be one of a page of the IOMMU. */
 static bool map_fits_alignment(struct iopt_map *map)
 {
-	unsigned long align = map->iopt->iova_alignment;
-	struct iopt_area *area;
-
-	list_for_each_entry(area, &map->areas, item) {
-		if ((area->node.start | area->slice.offset |
-		     area->slice.length) & (align - 1))
-			return false;
-		iopt_areas_resched(&map->areas, area);
-	}
-	return true;
+	return !(map->borders & (map->iopt->iova_alignment - 1));
 }
 
 static int map_choose_iova(struct iopt_map *map)

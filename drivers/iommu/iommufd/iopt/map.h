@@ -12,6 +12,9 @@ struct iommufd_mmio;
  * @areas: The areas, in the order of their IOVAs, contiguous.
  * @nareas: Number of @areas.
  * @length: Bytes of all areas.
+ * @borders: The offset in its page and the length of each area, ORed.  A power of
+ *	two that divides this divides every border of an area, in the memory and
+ *	relative to @iova.
  * @iova: First byte, valid once begun.
  */
 struct iopt_map {
@@ -19,6 +22,7 @@ struct iopt_map {
 	struct list_head areas;
 	unsigned long nareas;
 	unsigned long length;
+	unsigned long borders;
 	unsigned long iova;
 };
 
@@ -52,6 +56,7 @@ static inline void iopt_map_init(struct iopt_map *map,
 	INIT_LIST_HEAD(&map->areas);
 	map->nareas = 0;
 	map->length = 0;
+	map->borders = 0;
 }
 
 /**
