@@ -375,6 +375,7 @@ void iommu_backend_unmap(struct iommu_domain *domain, unsigned long iova,
 		}
 		iova += step;
 		length -= step;
-		cond_resched();
+		if (length)
+			cond_resched();
 	}
 }

@@ -111,8 +111,8 @@ void iopt_areas_free(struct list_head *areas)
 	struct iopt_area *area, *next;
 
 	list_for_each_entry_safe(area, next, areas, item) {
+		iopt_areas_resched(areas, area);
 		area_free(area);
-		cond_resched();
 	}
 	INIT_LIST_HEAD(areas);
 }

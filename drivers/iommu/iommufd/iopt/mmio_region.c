@@ -390,6 +390,7 @@ static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 		if (marea->mapped)
 			iommu_backend_unmap(domain, marea->iova,
 					    marea->length);
+		cond_resched();
 	}
 }
 

@@ -58,6 +58,8 @@ static int areas_claim(struct io_pagetable *iopt, unsigned long start,
 		}
 		area->ready = false;
 		list_add_tail(&area->item, areas);
+		if (node->last >= last)
+			break;
 		cond_resched();
 	}
 	up_write(&iopt->iova_lock);

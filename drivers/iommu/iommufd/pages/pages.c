@@ -287,7 +287,6 @@ static void unpin_range(struct iopt_pages *pages, unsigned long index,
 			unpin_singles(pages, pfns, n);
 		else
 			unpin_steps(pages, range.pfn, range.npages);
-		cond_resched();
 	}
 }
 
@@ -348,10 +347,9 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 	long n;
 	int rc;
 
-	while (*index <= last) {
+	for (;;) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		cond_resched();
 
 		window = min(last, iopt_chunk_last(*index)) - *index + 1;
 		n = ops_of(pages)->pin(pages, *index, min(window, capacity),
@@ -364,8 +362,10 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 			return rc;
 		}
 		*index += n;
+		if (*index > last)
+			return 0;
+		cond_resched();
 	}
-	return 0;
 }
 
 /* Tell whether pinning faults in memory of the current process for writing. */

@@ -275,6 +275,7 @@ void iopt_pfn_range_first(struct iopt_pfn_range *range, struct iopt_pfns *pfns,
  */
 void iopt_pfn_range_next_slow(struct iopt_pfn_range *range)
 {
+	cond_resched();
 	range->index += range->npages;
 	if (range->index % IOPT_CHUNK_PAGES == 0)
 		range->chunk = range->next_chunk;

@@ -99,7 +99,9 @@ void iopt_pfn_range_next_slow(struct iopt_pfn_range *range);
  * iopt_pfn_range_next() - Go on to the next contiguous PFN range
  * @range: The range; its npages is 0 when there is no next one.
  *
- * Context: Any, serialized by the caller.
+ * Lets other tasks run before the next range.
+ *
+ * Context: Process context, serialized by the caller.
  */
 static inline void iopt_pfn_range_next(struct iopt_pfn_range *range)
 {

@@ -135,7 +135,6 @@ static int slice_map_ranges(struct iopt_slice *slice,
 		rc = -EINTR;
 		if (fatal_signal_pending(current))
 			goto err_unmap;
-		cond_resched();
 
 		length = min(range->npages * PAGE_SIZE - offset,
 			     slice->length - done);
