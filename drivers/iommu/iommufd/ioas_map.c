@@ -335,6 +335,8 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 	if (rc)
 		return rc;
 
-	put_user(unmapped, &uunmap->length);
+	/* Mostly it is what was written above. */
+	if (unmapped != cmd->length)
+		put_user(unmapped, &uunmap->length);
 	return 0;
 }
