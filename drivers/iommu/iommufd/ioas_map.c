@@ -49,12 +49,26 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 	return mmio;
 }
 
-/* Map MMIO in place of the memory that was added; takes over @mmio. */
-static int map_begin_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
-			  phys_addr_t phys, unsigned long length, int prot,
-			  const unsigned long *fixed_iova)
+/*
+ * Map what is not known to be memory by its VMA: @rc is IOPT_NO_DOMAIN, or why it
+ * cannot be pinned.  If it is MMIO, that takes the place of the memory that was
+ * added.  Not inline, so that a map of memory takes no stack, with its canary, for
+ * this.
+ */
+static noinline int map_begin_vma(struct iommufd_ctx *ictx,
+				  struct iopt_map *map, unsigned long uaddr,
+				  unsigned long length, int prot,
+				  const unsigned long *fixed_iova, int rc)
 {
-	int rc;
+	struct iommufd_mmio *mmio;
+	phys_addr_t phys;
+
+	mmio = find_mmio(ictx, uaddr, length, prot, &phys);
+	if (IS_ERR(mmio))
+		return PTR_ERR(mmio);
+	if (!mmio)
+		return rc == IOPT_NO_DOMAIN ?
+			       iopt_map_begin(map, fixed_iova, false) : rc;
 
 	iopt_map_destroy(map);
 	iopt_map_init(map, map->iopt);
@@ -92,8 +106,6 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 			   unsigned long uaddr, unsigned long length, int prot,
 			   const unsigned long *fixed_iova)
 {
-	struct iommufd_mmio *mmio;
-	phys_addr_t phys;
 	int rc;
 
 	rc = iopt_map_add_user(map, uaddr, length, prot, ictx->account_mode);
@@ -101,17 +113,10 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 		return rc;
 	rc = iopt_map_begin(map, fixed_iova, true);
 	/* -ENOMEM: MMIO may be larger than what the caller may pin. */
-	if (rc != IOPT_NO_DOMAIN && rc != -EFAULT && rc != -ENOMEM)
-		return rc;
-
-	mmio = find_mmio(ictx, uaddr, length, prot, &phys);
-	if (IS_ERR(mmio))
-		return PTR_ERR(mmio);
-	if (mmio)
-		return map_begin_mmio(map, mmio, phys, length, prot,
-				      fixed_iova);
-	return rc == IOPT_NO_DOMAIN ? iopt_map_begin(map, fixed_iova, false) :
-				      rc;
+	if (rc == IOPT_NO_DOMAIN || rc == -EFAULT || rc == -ENOMEM)
+		rc = map_begin_vma(ictx, map, uaddr, length, prot, fixed_iova,
+				   rc);
+	return rc;
 }
 
 #define MAP_FLAGS                                                            \

@@ -239,6 +239,21 @@ err_unmap:
 	return rc;
 }
 
+/*
+ * Undo iopt_areas_fill() for the areas before @area.  Not inline, so that only an
+ * error takes the stack, with its canary, for another list.
+ */
+static noinline void areas_unfill_before(struct io_pagetable *iopt,
+					 struct list_head *areas,
+					 struct iopt_area *area)
+{
+	LIST_HEAD(filled);
+
+	list_cut_before(&filled, areas, &area->item);
+	iopt_areas_unfill(iopt, &filled);
+	list_splice(&filled, areas);
+}
+
 /**
  * iopt_areas_fill() - Pin areas and put them into all domains
  * @iopt: The I/O page table.
@@ -253,17 +268,13 @@ err_unmap:
 int iopt_areas_fill(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area;
-	LIST_HEAD(filled);
 	int rc;
 
 	list_for_each_entry(area, areas, item) {
 		rc = fatal_signal_pending(current) ? -EINTR :
 						     area_fill(iopt, area);
 		if (rc) {
-			/* The areas before this one are taken out again. */
-			list_cut_before(&filled, areas, &area->item);
-			iopt_areas_unfill(iopt, &filled);
-			list_splice(&filled, areas);
+			areas_unfill_before(iopt, areas, area);
 			return rc;
 		}
 		iopt_areas_resched(areas, area);
