@@ -233,10 +233,23 @@ static bool domains_can_split(struct io_pagetable *iopt)
 	return !iopt->huge_pages || list_empty(&iopt->domains);
 }
 
+/**
+ * struct unmap_extra - What an unmap may do besides
+ * @split: What it takes to split mappings, or NULL.
+ * @report: Called for each mapping before anything is unmapped, or NULL.
+ * @arg: Argument of @report.
+ */
+struct unmap_extra {
+	struct unmap_split *split;
+	iopt_range_fn report;
+	void *arg;
+};
+
 static int unmap_range(struct io_pagetable *iopt, unsigned long start,
-		       unsigned long last, struct unmap_split *split,
-		       iopt_range_fn report, void *arg, unsigned long *unmapped)
+		       unsigned long last, const struct unmap_extra *extra,
+		       unsigned long *unmapped)
 {
+	struct unmap_split *split = extra->split;
 	unsigned long n = 0, bytes = 0;
 	struct iopt_area *area;
 	LIST_HEAD(areas);
@@ -256,8 +269,8 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 	if (rc)
 		goto err_unclaim;
 	rc = areas_wait_unused(iopt, &areas);
-	if (!rc && report)
-		rc = areas_report(&areas, report, arg);
+	if (!rc && extra->report)
+		rc = areas_report(&areas, extra->report, extra->arg);
 	if (rc)
 		goto err_uncharge;
 
@@ -309,7 +322,9 @@ err_unclaim:
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped)
 {
-	return unmap_range(iopt, start, last, NULL, NULL, NULL, unmapped);
+	static const struct unmap_extra none;
+
+	return unmap_range(iopt, start, last, &none, unmapped);
 }
 
 /**
@@ -332,7 +347,9 @@ int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
 			unsigned long last, iopt_range_fn report, void *arg,
 			unsigned long *unmapped)
 {
-	return unmap_range(iopt, start, last, NULL, report, arg, unmapped);
+	struct unmap_extra extra = { .report = report, .arg = arg };
+
+	return unmap_range(iopt, start, last, &extra, unmapped);
 }
 
 /**
@@ -357,13 +374,14 @@ int iopt_unmap_split(struct io_pagetable *iopt, unsigned long start,
 		     unsigned long last, unsigned long *unmapped)
 {
 	struct unmap_split split;
+	struct unmap_extra extra = { .split = &split };
 	int rc;
 
 	*unmapped = 0;
 	rc = split_alloc(&split);
 	if (rc)
 		return rc;
-	rc = unmap_range(iopt, start, last, &split, NULL, NULL, unmapped);
+	rc = unmap_range(iopt, start, last, &extra, unmapped);
 	split_free(&split);
 	return rc;
 }
