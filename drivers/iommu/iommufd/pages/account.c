@@ -143,15 +143,3 @@ void iopt_account_uncharge(const struct iopt_account *account,
 		mmap_write_unlock(account->mm);
 	}
 }
-
-/**
- * iopt_account_count() - Count pages in what the process has pinned (VmPin)
- * @account: The account, of any mode.
- * @npages: Number of pages, negative for fewer.
- *
- * Context: Any.
- */
-void iopt_account_count(const struct iopt_account *account, long npages)
-{
-	atomic64_add(npages, &account->mm->pinned_vm);
-}

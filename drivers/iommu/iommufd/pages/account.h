@@ -2,10 +2,11 @@
 #ifndef __IOPT_ACCOUNT_H
 #define __IOPT_ACCOUNT_H
 
+#include <linux/atomic.h>
+#include <linux/mm_types.h>
 #include <linux/types.h>
 
 struct cred;
-struct mm_struct;
 struct task_struct;
 
 /**
@@ -48,6 +49,18 @@ int iopt_account_charge(const struct iopt_account *account,
 			enum iopt_account_mode mode, unsigned long npages);
 void iopt_account_uncharge(const struct iopt_account *account,
 			   enum iopt_account_mode mode, unsigned long npages);
-void iopt_account_count(const struct iopt_account *account, long npages);
+
+/**
+ * iopt_account_count() - Count pages in what the process has pinned (VmPin)
+ * @account: The account, of any mode.
+ * @npages: Number of pages, negative for fewer.
+ *
+ * Context: Any.
+ */
+static inline void iopt_account_count(const struct iopt_account *account,
+				      long npages)
+{
+	atomic64_add(npages, &account->mm->pinned_vm);
+}
 
 #endif

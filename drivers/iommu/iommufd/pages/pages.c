@@ -38,16 +38,11 @@
 unsigned int iopt_scratch_bytes = IOPT_SCRATCH_BYTES;
 EXPORT_SYMBOL_NS_GPL(iopt_scratch_bytes, "IOMMUFD_TEST");
 
-static const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS] = {
+const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS] = {
 	[IOPT_USER] = &iopt_user_ops,
 	[IOPT_FILE] = &iopt_file_ops,
 	[IOPT_MMIO] = &iopt_mmio_ops,
 };
-
-static const struct iopt_pages_ops *ops_of(const struct iopt_pages *pages)
-{
-	return iopt_kinds[pages->kind];
-}
 
 /* Returns how many pages can be listed in the scratch memory, at least 1. */
 static unsigned long scratch_pages(void)
@@ -135,8 +130,8 @@ static void pages_release(struct kref *kref)
 
 	WARN_ON(!RB_EMPTY_ROOT(&pages->users.rb_root));
 	iopt_pfns_destroy(&pages->pfns);
-	if (ops_of(pages)->release)
-		ops_of(pages)->release(pages);
+	if (iopt_pages_ops(pages)->release)
+		iopt_pages_ops(pages)->release(pages);
 	iopt_account_put(&pages->account);
 	mutex_destroy(&pages->lock);
 	kfree(pages);
@@ -149,18 +144,6 @@ static void pages_release(struct kref *kref)
 void iopt_pages_put(struct iopt_pages *pages)
 {
 	kref_put(&pages->kref, pages_release);
-}
-
-/**
- * iopt_pages_private() - Private data of the caller that has made a pages
- * object
- * @pages: The object.
- *
- * Return: the private data, as large as iopt_pages_alloc() was told.
- */
-void *iopt_pages_private(struct iopt_pages *pages)
-{
-	return (void *)pages->private + ops_of(pages)->size;
 }
 
 /* Find the first indexes from @index to @last that have no user. */
@@ -342,6 +325,7 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 		      unsigned long last, struct page **list,
 		      unsigned long capacity)
 {
+	const struct iopt_pages_ops *ops = iopt_pages_ops(pages);
 	unsigned long window;
 	enum iopt_layout layout = IOPT_SCATTERED;
 	long n;
@@ -352,8 +336,8 @@ static int pin_chunks(struct iopt_pages *pages, unsigned long *index,
 			return -EINTR;
 
 		window = min(last, iopt_chunk_last(*index)) - *index + 1;
-		n = ops_of(pages)->pin(pages, *index, min(window, capacity),
-				       list, &layout);
+		n = ops->pin(pages, *index, min(window, capacity), list,
+			     &layout);
 		if (n < 0)
 			return n;
 		rc = iopt_pfns_add(&pages->pfns, *index, list, n, layout);
@@ -440,8 +424,8 @@ int iopt_pages_pin(struct iopt_pages *pages, unsigned long first,
 
 	while (!rc && find_hole(pages, index, last, &hole_first, &hole_last))
 		rc = pin_hole(pages, hole_first, hole_last, &index);
-	if (ops_of(pages)->pin_end)
-		ops_of(pages)->pin_end(pages);
+	if (iopt_pages_ops(pages)->pin_end)
+		iopt_pages_ops(pages)->pin_end(pages);
 	if (rc && index > first)
 		iopt_pages_unpin_unused(pages, first, index - 1);
 	return rc;

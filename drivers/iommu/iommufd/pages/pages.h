@@ -51,6 +51,7 @@ struct iopt_pages_ops {
 extern const struct iopt_pages_ops iopt_user_ops;
 extern const struct iopt_pages_ops iopt_file_ops;
 extern const struct iopt_pages_ops iopt_mmio_ops;
+extern const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS];
 
 /**
  * struct iopt_pages - Memory that can be pinned
@@ -123,12 +124,29 @@ int iopt_pages_pin(struct iopt_pages *pages, unsigned long first,
 		   unsigned long last);
 void iopt_pages_unpin_unused(struct iopt_pages *pages, unsigned long first,
 			     unsigned long last);
-void *iopt_pages_private(struct iopt_pages *pages);
+
+static inline const struct iopt_pages_ops *
+iopt_pages_ops(const struct iopt_pages *pages)
+{
+	return iopt_kinds[pages->kind];
+}
 
 /* Private data of the kind, zeroed at first */
 static inline void *iopt_pages_kind_private(struct iopt_pages *pages)
 {
 	return pages->private;
+}
+
+/**
+ * iopt_pages_private() - Private data of the caller that has made a pages
+ * object
+ * @pages: The object.
+ *
+ * Return: the private data, as large as iopt_pages_alloc() was told.
+ */
+static inline void *iopt_pages_private(struct iopt_pages *pages)
+{
+	return (void *)pages->private + iopt_pages_ops(pages)->size;
 }
 
 static inline void iopt_pages_get(struct iopt_pages *pages)

@@ -86,20 +86,6 @@ static unsigned long *chunk_to_array(struct iopt_pfns *pfns,
 }
 
 /**
- * iopt_pfns_init() - Begin without PFNs
- * @pfns: The PFNs of a pages object.
- * @npages: Indexes 0 to @npages - 1 can be added.
- */
-void iopt_pfns_init(struct iopt_pfns *pfns, unsigned long npages)
-{
-	pfns->npages = npages;
-	if (npages <= IOPT_CHUNK_PAGES)
-		pfns->only_chunk = NULL;
-	else
-		xa_init_flags(&pfns->chunks, XA_FLAGS_ACCOUNT);
-}
-
-/**
  * iopt_pfns_destroy() - Undo iopt_pfns_init()
  * @pfns: The PFNs, all of them forgotten.
  */

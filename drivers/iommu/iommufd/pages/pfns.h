@@ -83,7 +83,20 @@ static inline unsigned long iopt_chunk_last(unsigned long index)
 	return index | (IOPT_CHUNK_PAGES - 1);
 }
 
-void iopt_pfns_init(struct iopt_pfns *pfns, unsigned long npages);
+/**
+ * iopt_pfns_init() - Begin without PFNs
+ * @pfns: The PFNs of a pages object.
+ * @npages: Indexes 0 to @npages - 1 can be added.
+ */
+static inline void iopt_pfns_init(struct iopt_pfns *pfns, unsigned long npages)
+{
+	pfns->npages = npages;
+	if (npages <= IOPT_CHUNK_PAGES)
+		pfns->only_chunk = NULL;
+	else
+		xa_init_flags(&pfns->chunks, XA_FLAGS_ACCOUNT);
+}
+
 void iopt_pfns_destroy(struct iopt_pfns *pfns);
 int iopt_pfns_add(struct iopt_pfns *pfns, unsigned long index,
 		  struct page **pages, unsigned int npages,
