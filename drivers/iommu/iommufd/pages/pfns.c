@@ -208,13 +208,9 @@ static unsigned long chunk_npages(void *chunk, unsigned long index,
 	return n;
 }
 
-static void range_grow(struct iopt_pfn_range *range)
+/* Add all pages that follow the first one contiguously. */
+static noinline void range_grow(struct iopt_pfn_range *range)
 {
-	range->pfn = chunk_pfn(range->chunk, range->index);
-	if (range->index == range->last) {
-		range->npages = 1;
-		return;
-	}
 	range->npages = chunk_npages(range->chunk, range->index, range->last);
 
 	/* Go on in the next chunk as long as it begins with the next PFN. */
@@ -234,6 +230,15 @@ static void range_grow(struct iopt_pfn_range *range)
 	}
 }
 
+static void range_begin(struct iopt_pfn_range *range)
+{
+	range->pfn = chunk_pfn(range->chunk, range->index);
+	if (range->index == range->last)
+		range->npages = 1;
+	else
+		range_grow(range);
+}
+
 /**
  * iopt_pfn_range_first() - Start to walk the contiguous PFN ranges
  * @range: Set to the first range.
@@ -250,7 +255,7 @@ void iopt_pfn_range_first(struct iopt_pfn_range *range, struct iopt_pfns *pfns,
 	range->index = index;
 	range->last = last;
 	range->chunk = chunk_load(pfns, index);
-	range_grow(range);
+	range_begin(range);
 }
 
 /**
@@ -265,5 +270,5 @@ void iopt_pfn_range_next_slow(struct iopt_pfn_range *range)
 	range->index += range->npages;
 	if (range->index % IOPT_CHUNK_PAGES == 0)
 		range->chunk = range->next_chunk;
-	range_grow(range);
+	range_begin(range);
 }
