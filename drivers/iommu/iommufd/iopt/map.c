@@ -218,28 +218,29 @@ static int map_check_iova(struct iopt_map *map, unsigned long iova)
  */
 static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
 {
+	struct io_pagetable *iopt = map->iopt;
 	struct iopt_area *area;
 	int rc;
 
-	if (down_write_killable(&map->iopt->iova_lock))
+	if (down_write_killable(&iopt->iova_lock))
 		return -EINTR;
 	if (fixed_iova)
 		rc = map_check_iova(map, *fixed_iova);
 	else
 		rc = map_choose_iova(map);
 	if (!rc)
-		rc = iopt_mappings_charge(map->iopt, map->nareas);
+		rc = iopt_mappings_charge(iopt, map->nareas);
 	if (!rc) {
 		list_for_each_entry(area, &map->areas, item) {
 			area->node.start += map->iova;
 			area->node.last += map->iova;
-			iopt_ranges_insert(&map->iopt->areas, &area->node);
+			iopt_ranges_insert(&iopt->areas, &area->node);
 			iopt_areas_resched(&map->areas, area);
 		}
-		map->iopt->stats.mappings += map->nareas;
-		map->iopt->stats.bytes += map->length;
+		iopt->stats.mappings += map->nareas;
+		iopt->stats.bytes += map->length;
 	}
-	up_write(&map->iopt->iova_lock);
+	up_write(&iopt->iova_lock);
 	return rc;
 }
 

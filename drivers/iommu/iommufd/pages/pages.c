@@ -422,7 +422,8 @@ int iopt_pages_pin(struct iopt_pages *pages, unsigned long first,
 
 	lockdep_assert_held(&pages->lock);
 
-	while (!rc && find_hole(pages, index, last, &hole_first, &hole_last))
+	while (!rc && index <= last &&
+	       find_hole(pages, index, last, &hole_first, &hole_last))
 		rc = pin_hole(pages, hole_first, hole_last, &index);
 	if (iopt_pages_ops(pages)->pin_end)
 		iopt_pages_ops(pages)->pin_end(pages);
