@@ -195,7 +195,7 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 	struct iommu_ioas_map *cmd = ucmd->cmd;
 	unsigned long fixed_iova = cmd->iova;
 	struct iommufd_ioas *ioas;
-	struct iopt_map map;
+	struct iopt_map map __uninitialized;
 	int prot, rc;
 
 	prot = flags_to_prot(cmd->flags);
@@ -228,7 +228,7 @@ int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
 	struct iommu_ioas_map_file __user *umap = ucmd->ubuffer;
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
 	struct iommufd_ioas *ioas;
-	struct iopt_map map;
+	struct iopt_map map __uninitialized;
 	struct file *file;
 	int prot, rc;
 
@@ -280,7 +280,7 @@ int iommufd_ioas_copy(struct iommufd_ucmd *ucmd)
 	struct iommu_ioas_copy __user *ucopy = ucmd->ubuffer;
 	struct iommu_ioas_copy *cmd = ucmd->cmd;
 	struct iommufd_ioas *dst;
-	struct iopt_map map;
+	struct iopt_map map __uninitialized;
 	int prot, rc;
 
 	prot = flags_to_prot(cmd->flags);

@@ -224,7 +224,7 @@ static int vfio_map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			  const struct vfio_iommu_type1_dma_map *cmd, int prot)
 {
 	unsigned long iova = cmd->iova;
-	struct iopt_map map;
+	struct iopt_map map __uninitialized;
 	int rc;
 
 	if (down_read_killable(&ioas->vfio_lock))
