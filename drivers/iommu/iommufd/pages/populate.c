@@ -426,16 +426,18 @@ struct iopt_populate *iopt_populate_start(unsigned long base,
 					  const unsigned long *index,
 					  unsigned long last)
 {
-	unsigned int nthreads = min3(READ_ONCE(populate_threads),
-				     num_online_cpus(),
-				     cpumask_weight(&current->cpus_mask));
 	unsigned long least = READ_ONCE(populate_mib);
 	unsigned long npages = last - *index + 1;
 	struct iopt_populate *populate;
+	unsigned int nthreads;
 	unsigned long uaddr;
 
 	least = max(least, 1UL) << (20 - PAGE_SHIFT);
-	if (npages < least || nthreads < 2 || has_mempolicy())
+	if (npages < least)
+		return NULL;
+	nthreads = min3(READ_ONCE(populate_threads), num_online_cpus(),
+			cpumask_weight(&current->cpus_mask));
+	if (nthreads < 2 || has_mempolicy())
 		return NULL;
 
 	populate = populate_alloc(base, index, last, nthreads - 1);
