@@ -155,9 +155,14 @@ static bool find_hole(struct iopt_pages *pages, unsigned long index,
 
 	lockdep_assert_held(&pages->lock);
 
+	/* Most objects have one user: there is none before it and after it. */
+	if (RB_EMPTY_ROOT(&pages->users.rb_root)) {
+		*hole_first = index;
+		*hole_last = last;
+		return index <= last;
+	}
 	while (index <= last) {
-		user = RB_EMPTY_ROOT(&pages->users.rb_root) ? NULL :
-			interval_tree_iter_first(&pages->users, index, last);
+		user = interval_tree_iter_first(&pages->users, index, last);
 		if (!user || user->start > index) {
 			*hole_first = index;
 			*hole_last = user ? user->start - 1 : last;
