@@ -688,4 +688,40 @@ struct iommu_ioas_change_process {
 #define IOMMU_IOAS_CHANGE_PROCESS \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_CHANGE_PROCESS)
 
+/**
+ * struct iommu_ioas_noiommu_get_pa - ioctl(IOMMU_IOAS_NOIOMMU_GET_PA)
+ * @size: sizeof(struct iommu_ioas_noiommu_get_pa)
+ * @flags: Must be 0.
+ * @ioas_id: The IOAS.
+ * @__reserved: Must be 0.
+ * @iova: The IOVA to look up.
+ * @length: In: bytes to look up.  Out: how many of them are in the same mapping
+ *	and contiguous in physical memory.
+ * @out_phys: Physical address of the first byte.
+ *
+ * Tell the address that a device without an IOMMU has to use for a byte that is
+ * mapped.  The memory is pinned until it is unmapped, or the device detached.
+ * After that the address is not to be used any more, and nothing else than the
+ * program keeps the device from it.
+ *
+ * A program that wants more than is contiguous asks again for the rest.
+ *
+ * Errors: EPERM without CAP_SYS_RAWIO; EINVAL when @length is 0, or for a BAR
+ * that is revoked; EOVERFLOW when @iova is the last one; ENOENT when there is
+ * no such IOAS, or nothing is mapped at @iova; EOPNOTSUPP when the first page
+ * table of the IOAS is not one of devices without an IOMMU, or there is none.
+ */
+struct iommu_ioas_noiommu_get_pa {
+	__u32 size;
+	__u32 flags;
+	__u32 ioas_id;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 out_phys;
+};
+
+#define IOMMU_IOAS_NOIOMMU_GET_PA \
+	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA)
+
 #endif

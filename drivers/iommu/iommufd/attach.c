@@ -68,7 +68,7 @@ static int group_detach_hwpt(struct iommufd_group *igroup,
 	int rc = 0;
 
 	if (!igroup->blocked)
-		rc = iopt_domain_detach(&hwpt->ioas->iopt, hwpt->backend,
+		rc = iopt_domain_detach(&hwpt->ioas->iopt, igroup->backend,
 					hwpt->domain, igroup->group, killable);
 	if (!rc)
 		igroup->blocked = false;
@@ -81,9 +81,9 @@ static void group_reattach_hwpt(struct iommufd_device *idev,
 {
 	struct iommufd_group *igroup = idev->igroup;
 
-	igroup->blocked = iopt_domain_attach(&hwpt->ioas->iopt, hwpt->backend,
-					     hwpt->domain, igroup->group,
-					     false);
+	igroup->blocked = iopt_domain_attach(&hwpt->ioas->iopt,
+					     igroup->backend, hwpt->domain,
+					     igroup->group, false);
 	if (igroup->blocked)
 		dev_err_ratelimited(idev->dev, "blocked: the IOMMU cannot attach it again\n");
 }
@@ -114,10 +114,15 @@ static bool enforces_coherency(struct iommufd_device *idev)
  * granted that it does, so the page table must have been made to snoop.  Where
  * it cannot, it cannot walk such a page table.  An IOMMU driver that is asked
  * to attach the group nonetheless may log a line for each time.
+ *
+ * A device without an IOMMU needs no more than that memory is pinned, as it is
+ * for any page table.
  */
 static bool hwpt_suits(struct iommufd_hwpt *hwpt, struct iommufd_device *idev,
 		       const struct iommu_backend_limits *limits)
 {
+	if (iommufd_group_is_noiommu(idev->igroup))
+		return true;
 	return hwpt_is_for_group(hwpt, idev->igroup) &&
 	       iommu_backend_within(hwpt->domain, limits) &&
 	       iommu_backend_can_share(&hwpt->sharing,

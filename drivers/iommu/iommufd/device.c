@@ -18,6 +18,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "backend/backend.h"
+#include "backend/noiommu.h"
 #include "backend/registry.h"
 #include "device.h"
 
@@ -109,11 +110,10 @@ static int group_find_msi_window(const struct iommu_resv_region *region,
 }
 
 static struct iommufd_group *
-group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
-	    struct iommu_group *group, struct device *dev)
+group_alloc(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
+	    struct iommu_group *group)
 {
 	struct iommufd_group *igroup;
-	int rc;
 
 	igroup = kzalloc(sizeof(*igroup), GFP_KERNEL_ACCOUNT);
 	if (!igroup)
@@ -123,6 +123,19 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	igroup->group = group;
 	igroup->msi_window = PHYS_ADDR_MAX;
 	mutex_init(&igroup->lock);
+	return igroup;
+}
+
+static struct iommufd_group *
+group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
+	    struct iommu_group *group, struct device *dev)
+{
+	struct iommufd_group *igroup;
+	int rc;
+
+	igroup = group_alloc(ictx, backend, group);
+	if (IS_ERR(igroup))
+		return igroup;
 
 	rc = backend->walk_reserved(group, group_find_msi_window, igroup) ?:
 	     iommu_backend_sharing(backend, dev, &igroup->sharing) ?:
@@ -160,6 +173,19 @@ group_get(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	return igroup;
 }
 
+/* Make the group of a device that has no IOMMU, and so no group. */
+static struct iommufd_group *group_make_noiommu(struct iommufd_ctx *ictx)
+{
+	struct iommufd_group *igroup;
+
+	igroup = group_alloc(ictx, &iommu_noiommu_backend, NULL);
+	if (IS_ERR(igroup))
+		return igroup;
+	igroup->ndevices = 1;
+	iommu_backend_ref(igroup->backend);
+	return igroup;
+}
+
 static void group_put(struct iommufd_group *igroup)
 {
 	struct iommufd_ctx *ictx = igroup->ictx;
@@ -169,8 +195,10 @@ static void group_put(struct iommufd_group *igroup)
 		mutex_unlock(&ictx->groups_lock);
 		return;
 	}
-	xa_erase(&ictx->groups, iommu_group_id(igroup->group));
-	igroup->backend->release(igroup->group);
+	if (!iommufd_group_is_noiommu(igroup)) {
+		xa_erase(&ictx->groups, iommu_group_id(igroup->group));
+		igroup->backend->release(igroup->group);
+	}
 	mutex_unlock(&ictx->groups_lock);
 
 	iommu_group_put(igroup->group);
@@ -237,6 +265,30 @@ const struct iommufd_object_type iommufd_device_type = {
 	.destroy = idev_destroy,
 };
 
+/* Make the object of a device; takes over what @igroup counts for it. */
+static struct iommufd_device *idev_create(struct iommufd_ctx *ictx,
+					  struct iommufd_group *igroup,
+					  struct device *dev, u32 *id)
+{
+	struct iommufd_device *idev;
+
+	if (IS_ERR(igroup))
+		return ERR_CAST(igroup);
+	idev = iommufd_object_alloc(ictx, struct iommufd_device,
+				    &iommufd_device_type);
+	if (IS_ERR(idev)) {
+		group_put(igroup);
+		return idev;
+	}
+	idev->ictx = ictx;
+	idev->igroup = igroup;
+	idev->dev = dev;
+	refcount_inc(&idev->obj.users);
+	*id = idev->obj.id;
+	iommufd_object_publish(ictx, &idev->obj);
+	return idev;
+}
+
 /**
  * iommufd_device_bind_owned() - Bind a device that the context itself owns
  * @ictx: The context.
@@ -255,27 +307,11 @@ struct iommufd_device *iommufd_device_bind_owned(struct iommufd_ctx *ictx,
 {
 	const struct iommu_backend_ops *backend;
 	struct iommufd_group *igroup;
-	struct iommufd_device *idev;
 
 	backend = iommu_backend_get(dev);
 	igroup = group_get_checked(ictx, backend, dev);
 	iommu_backend_put(backend);
-	if (IS_ERR(igroup))
-		return ERR_CAST(igroup);
-
-	idev = iommufd_object_alloc(ictx, struct iommufd_device,
-				    &iommufd_device_type);
-	if (IS_ERR(idev)) {
-		group_put(igroup);
-		return idev;
-	}
-	idev->ictx = ictx;
-	idev->igroup = igroup;
-	idev->dev = dev;
-	refcount_inc(&idev->obj.users);
-	*id = idev->obj.id;
-	iommufd_object_publish(ictx, &idev->obj);
-	return idev;
+	return idev_create(ictx, igroup, dev, id);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, "IOMMUFD_TEST");
 
@@ -312,6 +348,58 @@ struct iommufd_device *iommufd_device_bind(struct iommufd_ctx *ictx,
 	return idev;
 }
 EXPORT_SYMBOL_GPL(iommufd_device_bind);
+
+/**
+ * iommufd_device_has_iommu() - Tell whether the kernel knows of an IOMMU of a
+ * device
+ * @dev: The device.
+ *
+ * True also if nobody can have the device, for the reasons that
+ * iommufd_device_check() looks for.
+ *
+ * Context: Process context.
+ *
+ * Return: whether the device has an IOMMU, or an IOMMU group.
+ */
+bool iommufd_device_has_iommu(struct device *dev)
+{
+	return dev->iommu || dev->iommu_group;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_has_iommu);
+
+/**
+ * iommufd_device_bind_noiommu() - Bind a device that no IOMMU keeps from memory
+ * @ictx: The context.
+ * @dev: The device, as for iommufd_device_bind().
+ * @id: Set to the ID by which user space knows the device.
+ *
+ * Whoever can make such a device do DMA reads and writes all memory of the
+ * host.  So the driver of the device offers this only when the administrator
+ * has asked for it, taints the kernel, and only to a process with
+ * CAP_SYS_RAWIO.
+ *
+ * An attach pins what the IOAS maps, and IOMMU_IOAS_NOIOMMU_GET_PA tells the
+ * addresses that the device is to use.  A detach blocks nothing: the driver has
+ * to stop the device before.
+ *
+ * Context: Process context.  Pairs with iommufd_device_unbind().
+ *
+ * Return: the binding, or ERR_PTR(): -EINVAL when the device has an IOMMU or an
+ * IOMMU group, -ENOMEM.
+ */
+struct iommufd_device *iommufd_device_bind_noiommu(struct iommufd_ctx *ictx,
+						   struct device *dev, u32 *id)
+{
+	struct iommufd_device *idev;
+
+	if (iommufd_device_has_iommu(dev))
+		return ERR_PTR(-EINVAL);
+	idev = idev_create(ictx, group_make_noiommu(ictx), dev, id);
+	if (!IS_ERR(idev))
+		iommufd_ctx_get(ictx);
+	return idev;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_bind_noiommu);
 
 /**
  * iommufd_device_check() - Tell whether a device can be bound at all

@@ -16,7 +16,9 @@ struct iommufd_hwpt;
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
  * @ictx: The context, which owns the group's DMA.
  * @backend: The backend of its IOMMU; this holds a reference.
- * @group: The kernel's group.
+ * @group: The kernel's group; NULL for a device without an IOMMU, which is the
+ *	only one of an iommufd_group of its own, see
+ *	iommufd_device_bind_noiommu().
  * @msi_window: First IOVA of the window that the group reserves for mappings of
  *	MSI doorbells, PHYS_ADDR_MAX if its IOMMU does not translate MSIs.
  * @sharing: Whose page tables its IOMMU can walk.
@@ -63,6 +65,12 @@ struct iommufd_device {
 	struct device *dev;
 	bool attached;
 };
+
+/* Has the group no IOMMU?  Then it has one device. */
+static inline bool iommufd_group_is_noiommu(const struct iommufd_group *igroup)
+{
+	return !igroup->group;
+}
 
 extern const struct iommufd_object_type iommufd_device_type;
 

@@ -94,7 +94,10 @@ int iommufd_get_hw_info(struct iommufd_ucmd *ucmd)
 	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
-	rc = get_info(cmd, idev->dev, idev->igroup->backend);
+	if (iommufd_group_is_noiommu(idev->igroup))
+		rc = -EOPNOTSUPP;
+	else
+		rc = get_info(cmd, idev->dev, idev->igroup->backend);
 	iommufd_object_put(&idev->obj);
 	return rc ?: iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 }

@@ -192,6 +192,7 @@ int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 			      struct iommufd_hwpt *old,
 			      struct iommufd_device *idev)
 {
+	const struct iommu_backend_ops *backend = idev->igroup->backend;
 	struct iommu_group *group = idev->igroup->group;
 	int rc, attached;
 
@@ -209,10 +210,10 @@ int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 	}
 	if (old)
 		return iopt_domain_replace(&old->ioas->iopt, &hwpt->ioas->iopt,
-					   hwpt->backend, old->domain,
-					   hwpt->domain, group);
-	return iopt_domain_attach(&hwpt->ioas->iopt, hwpt->backend,
-				  hwpt->domain, group, true);
+					   backend, old->domain, hwpt->domain,
+					   group);
+	return iopt_domain_attach(&hwpt->ioas->iopt, backend, hwpt->domain,
+				  group, true);
 }
 
 /**

@@ -17,6 +17,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "ioas_map.h"
+#include "noiommu.h"
 #include "object.h"
 #include "test_hook.h"
 #include "ucmd.h"
@@ -42,6 +43,7 @@ union iommufd_cmds {
 	struct iommu_ioas_iova_ranges iova_ranges;
 	struct iommu_ioas_map map;
 	struct iommu_ioas_map_file map_file;
+	struct iommu_ioas_noiommu_get_pa get_pa;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
 	struct iommu_vfio_ioas vfio_ioas;
@@ -92,6 +94,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map, struct iommu_ioas_map, iova),
 	IOCTL(IOMMU_IOAS_MAP_FILE, iommufd_ioas_map_file,
 	      struct iommu_ioas_map_file, iova),
+	IOCTL(IOMMU_IOAS_NOIOMMU_GET_PA, iommufd_ioas_noiommu_get_pa,
+	      struct iommu_ioas_noiommu_get_pa, out_phys),
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
 	      length),
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),

@@ -654,6 +654,11 @@ const struct op ops[] = {
 		F(ID, iommu_ioas_unmap, ioas_id, IOAS),
 		F(IS64, iommu_ioas_unmap, iova, 0),
 		F(IS64, iommu_ioas_unmap, length, ~0ULL) } },
+	{ "IOAS_NOIOMMU_GET_PA", IOMMU_IOAS_NOIOMMU_GET_PA,
+	  SIZE(iommu_ioas_noiommu_get_pa), .fields = {
+		F(ID, iommu_ioas_noiommu_get_pa, ioas_id, IOAS),
+		F(IOVA, iommu_ioas_noiommu_get_pa, iova),
+		F(LENGTH, iommu_ioas_noiommu_get_pa, length) } },
 	{ "OPTION", IOMMU_OPTION, SIZE(iommu_option), .fields = {
 		F(BELOW, iommu_option, option_id, 2),
 		F(BELOW16, iommu_option, op, 2),

@@ -14,28 +14,18 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/wait_bit.h>
 
 #include "access_pin.h"
+#include "area.h"
 #include "mmio_region.h"
 #include "walk.h"
-
-static void area_put(struct iopt_area *area)
-{
-	/*
-	 * The waiter may free the area at once: wake_up_var() only hashes its
-	 * address.
-	 */
-	if (atomic_dec_and_test(&area->nusers))
-		wake_up_var(&area->nusers);
-}
 
 static void parts_free(struct list_head *parts)
 {
 	struct iopt_part *part, *next;
 
 	list_for_each_entry_safe(part, next, parts, item) {
-		area_put(part->area);
+		iopt_area_put(part->area);
 		kfree(part);
 		cond_resched();
 	}

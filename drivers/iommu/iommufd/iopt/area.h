@@ -2,8 +2,10 @@
 #ifndef __IOPT_AREA_H
 #define __IOPT_AREA_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/sched.h>
+#include <linux/wait_bit.h>
 
 #include "types.h"
 
@@ -66,6 +68,22 @@ static inline void iopt_area_init(struct iopt_area *area,
 	/* MMIO is in no cache. */
 	area->prot = pages->kind == IOPT_MMIO ?
 			     (prot & ~IOMMU_CACHE) | IOMMU_MMIO : prot;
+}
+
+/**
+ * iopt_area_put() - Use an area no more
+ * @area: The area, of which the caller has raised nusers.
+ *
+ * Context: Any.
+ */
+static inline void iopt_area_put(struct iopt_area *area)
+{
+	/*
+	 * The waiter may free the area at once: wake_up_var() only hashes its
+	 * address.
+	 */
+	if (atomic_dec_and_test(&area->nusers))
+		wake_up_var(&area->nusers);
 }
 
 /**

@@ -310,6 +310,32 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
 }
 
 /**
+ * iopt_mmio_phys() - Tell where an area begins in physical memory
+ * @iopt: The I/O page table.
+ * @area: The area, of MMIO; it stays.
+ * @phys: Set to the physical address of its first byte.
+ *
+ * Context: Process context.
+ *
+ * Return: 0, -EINVAL while the region is revoked, or -EINTR when killed.
+ */
+int iopt_mmio_phys(struct io_pagetable *iopt, struct iopt_area *area,
+		   phys_addr_t *phys)
+{
+	struct iopt_slice *slice = &area->slice;
+	bool open;
+
+	if (mutex_lock_killable(&iopt->mmios->lock))
+		return -EINTR;
+	open = marea_region(to_mmio_area(area))->open;
+	mutex_unlock(&iopt->mmios->lock);
+	if (!open)
+		return -EINVAL;
+	*phys = slice->pages->base + iopt_slice_start(slice);
+	return 0;
+}
+
+/**
  * iopt_mmio_hole_charge() - Count one mapping more before a mapping is split
  * @iopt: The I/O page table.
  * @areas: A list whose first area is the one to be split; nothing happens if

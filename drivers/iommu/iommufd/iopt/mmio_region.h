@@ -94,6 +94,8 @@ struct iopt_pages *iopt_mmio_pages_alloc(struct iommufd_mmio *mmio,
 
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area);
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area);
+int iopt_mmio_phys(struct io_pagetable *iopt, struct iopt_area *area,
+		   phys_addr_t *phys);
 int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_mmio_hole_uncharge(struct io_pagetable *iopt,
 			     struct list_head *areas);

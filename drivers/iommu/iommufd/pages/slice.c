@@ -227,6 +227,37 @@ int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 }
 
 /**
+ * iopt_slice_phys() - Tell where bytes of a slice are in physical memory
+ * @slice: The slice, pinned.
+ * @offset: The first byte, less than the slice has.
+ * @length: Bytes, not 0.  Reduced to those that are in the slice and contiguous
+ *	in physical memory.
+ * @phys: Set to the physical address of the first byte.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or -EINTR when killed.
+ */
+int iopt_slice_phys(struct iopt_slice *slice, unsigned long offset,
+		    unsigned long *length, phys_addr_t *phys)
+{
+	unsigned long bytes = min(*length, slice->length - offset);
+	struct iopt_pfn_range range;
+	struct iopt_slice part;
+
+	iopt_slice_init(&part, slice->pages, iopt_slice_start(slice) + offset,
+			bytes);
+	if (mutex_lock_killable(&slice->pages->lock))
+		return -EINTR;
+	iopt_pfn_range_first(&range, &slice->pages->pfns, part.user.start,
+			     part.user.last);
+	mutex_unlock(&slice->pages->lock);
+	*phys = PFN_PHYS(range.pfn) + part.offset;
+	*length = min(bytes, range.npages * PAGE_SIZE - part.offset);
+	return 0;
+}
+
+/**
  * iopt_slice_get_pages() - List the pages of a slice
  * @slice: The slice, pinned.
  * @pages: Filled with iopt_slice_npages() pages.

@@ -31,6 +31,8 @@ int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);
 int iopt_map_phys(struct iommu_domain *domain, unsigned long iova,
 		  phys_addr_t phys, size_t length, int prot, bool huge_pages);
+int iopt_slice_phys(struct iopt_slice *slice, unsigned long offset,
+		    unsigned long *length, phys_addr_t *phys);
 int iopt_slice_get_pages(struct iopt_slice *slice, struct page **pages);
 int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 		  bool remote);

@@ -248,7 +248,7 @@ static bool vfio_call(unsigned int request)
 	return false;
 }
 
-/* Calls on objects that need a device, see hwpt.c */
+/* Calls that need a device, see hwpt/hwpt.c and ../vfio/noiommu.c */
 static bool device_call(unsigned int request)
 {
 	switch (request) {
@@ -256,6 +256,7 @@ static bool device_call(unsigned int request)
 	case IOMMU_HWPT_ALLOC:
 	case IOMMU_HWPT_GET_DIRTY_BITMAP:
 	case IOMMU_HWPT_SET_DIRTY_TRACKING:
+	case IOMMU_IOAS_NOIOMMU_GET_PA:
 		return true;
 	}
 	return false;
