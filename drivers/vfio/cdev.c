@@ -10,6 +10,7 @@
  * the list of its device set after the removal, where the VFIO core would still
  * use it.)
  */
+#include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/compiler.h>
 #include <linux/device.h>
@@ -209,6 +210,7 @@ static int vfio_cdev_fops_mmap(struct file *file, struct vm_area_struct *vma)
 static int vfio_cdev_fops_open(struct inode *inode, struct file *file)
 {
 	struct vfio_cdev_file *df;
+	int rc;
 
 	df = kzalloc(sizeof(*df), GFP_KERNEL_ACCOUNT);
 	if (!df)
@@ -221,8 +223,12 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *file)
 	xa_unlock(&vfio_cdevs);
 
 	if (!df->cdev) {
-		kfree(df);
-		return -ENXIO;
+		rc = -ENXIO;
+		goto err_free;
+	}
+	if (df->cdev->noiommu && !capable(CAP_SYS_RAWIO)) {
+		rc = -EPERM;
+		goto err_put;
 	}
 
 	mutex_init(&df->lock);
@@ -230,6 +236,12 @@ static int vfio_cdev_fops_open(struct inode *inode, struct file *file)
 	df->file = file;
 	file->private_data = df;
 	return 0;
+
+err_put:
+	vfio_cdev_put(df->cdev);
+err_free:
+	kfree(df);
+	return rc;
 }
 
 /*
@@ -317,6 +329,8 @@ bool vfio_cdev_possible(struct device *dev)
  * @vdev: The device, allocated and not yet registered.  Its driver must have
  *	the ops open_device, close_device, ioctl, read, write and mmap.
  * @ops: The operations of the bus driver; constant.
+ * @noiommu: The device has no IOMMU: only a process with CAP_SYS_RAWIO may open
+ *	the file.
  *
  * The node, and the attribute "dev" in sysfs, exist while @vdev is registered.
  * Pairs with vfio_cdev_del() before @vdev is unregistered, and vfio_cdev_put()
@@ -327,7 +341,7 @@ bool vfio_cdev_possible(struct device *dev)
  * Return: The character device, or ERR_PTR(-ENOMEM).
  */
 struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
-				const struct vfio_cdev_ops *ops)
+				const struct vfio_cdev_ops *ops, bool noiommu)
 {
 	struct vfio_cdev *cdev;
 	int rc;
@@ -341,6 +355,7 @@ struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
 	cdev->minor = vdev->index;
 	cdev->ops = ops;
 	cdev->vdev = vdev;
+	cdev->noiommu = noiommu;
 	cdev->coherent = device_iommu_capable(vdev->dev,
 					      IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 

@@ -5,7 +5,8 @@
  * A bus driver calls, in this order:
  *
  *	vfio_alloc_device()
- *	vfio_cdev_add()			if vfio_cdev_possible()
+ *	vfio_cdev_add()			if vfio_cdev_possible(), or without an
+ *					IOMMU if vfio_noiommu_wanted()
  *	vfio_register_group_dev()	makes the node
  *	...
  *	vfio_cdev_del()			refuses new users
@@ -31,7 +32,7 @@ void vfio_cdev_exit(void);
 
 bool vfio_cdev_possible(struct device *dev);
 struct vfio_cdev *vfio_cdev_add(struct vfio_device *vdev,
-				const struct vfio_cdev_ops *ops);
+				const struct vfio_cdev_ops *ops, bool noiommu);
 void vfio_cdev_del(struct vfio_cdev *cdev);
 void vfio_cdev_put(struct vfio_cdev *cdev);
 

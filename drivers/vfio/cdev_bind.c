@@ -17,7 +17,8 @@
  *          -> registration, claim
  *
  * close_device comes before detach, so that a device which is still busy is
- * stopped, instead of having its DMA blocked by the IOMMU.
+ * stopped, instead of having its DMA blocked by the IOMMU.  Without an IOMMU it
+ * would go on in memory that detach has given back.
  */
 #include <linux/compiler.h>
 #include <linux/err.h>
@@ -178,7 +179,11 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 		goto err_clear_ctx;
 	}
 
-	df->idev = iommufd_device_bind(df->ictx, vdev->dev, devid);
+	if (df->cdev->noiommu)
+		df->idev = iommufd_device_bind_noiommu(df->ictx, vdev->dev,
+						       devid);
+	else
+		df->idev = iommufd_device_bind(df->ictx, vdev->dev, devid);
 	if (IS_ERR(df->idev)) {
 		rc = PTR_ERR(df->idev);
 		goto err_put_ctx;

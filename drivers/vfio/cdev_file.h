@@ -29,6 +29,7 @@ struct vfio_device;
  * @path: The path of the device in sysfs, below /sys; its last part is the name
  *	of the device.
  * @minor: Minor number: the N of vfioN, and the index in vfio_cdevs.
+ * @noiommu: No IOMMU keeps the device from memory, see noiommu.c.
  * @coherent: The IOMMU enforces cache coherency, even for DMA that the device
  *	marks as not snooped.
  * @ops: The operations of the bus driver.
@@ -46,6 +47,7 @@ struct vfio_cdev {
 	struct kref kref;
 	const char *path;
 	unsigned int minor;
+	bool noiommu;
 	bool coherent;
 	const struct vfio_cdev_ops *ops;
 	struct mutex lock; /* see above */

@@ -19,6 +19,7 @@ struct vfio_cdev;
  *	whole struct by it.
  * @cdev: The character device, NULL if there is none.  Constant while the
  *	function is on the list of its device set.
+ * @noiommu: The function has no IOMMU, see noiommu.c.  Constant as @cdev is.
  * @hot_resets: Number of calls of the function's user that are in the hot reset
  *	of vfio-pci-core; guarded by the lock of the device set.
  * @bars: The BARs, which have a lock of their own.
@@ -26,6 +27,7 @@ struct vfio_cdev;
 struct vfio_pci_device {
 	struct vfio_pci_core_device core;
 	struct vfio_cdev *cdev;
+	bool noiommu;
 	unsigned int hot_resets;
 	struct vfio_pci_bars bars;
 };

@@ -26,6 +26,7 @@
 #include "hot_reset.h"
 #include "igd.h"
 #include "kvm_hook.h"
+#include "noiommu.h"
 
 static char ids[1024] __initdata;
 module_param_string(ids, ids, sizeof(ids), 0);
@@ -110,27 +111,37 @@ static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 	}
 }
 
+/* Is a feature one of runtime power management, which no-IOMMU lacks? */
+static bool vfio_pci_is_low_power(u32 flags)
+{
+	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 			    void __user *arg, size_t argsz)
 {
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
 	int rc;
 
+	if (pci->noiommu && vfio_pci_is_low_power(flags))
+		return -ENOTTY;
 	if ((flags & VFIO_DEVICE_FEATURE_PROBE) ||
 	    !(flags & VFIO_DEVICE_FEATURE_SET))
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
 
-	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
-	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
-	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
-	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
-		vfio_pci_bars_block(&pci->bars);
-		rc = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
-		vfio_pci_bars_unblock(&pci->bars);
-		return rc;
-	default:
+	if (!vfio_pci_is_low_power(flags))
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
-	}
+	vfio_pci_bars_block(&pci->bars);
+	rc = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+	vfio_pci_bars_unblock(&pci->bars);
+	return rc;
 }
 
 static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
@@ -235,10 +246,11 @@ static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
 	struct vfio_device *vdev = &pci->core.vdev;
 	struct vfio_cdev *cdev;
 
-	if (!vfio_cdev_possible(vdev->dev))
+	pci->noiommu = vfio_noiommu_wanted(vdev->dev);
+	if (!pci->noiommu && !vfio_cdev_possible(vdev->dev))
 		return 0;
 
-	cdev = vfio_cdev_add(vdev, &vfio_pci_cdev_ops);
+	cdev = vfio_cdev_add(vdev, &vfio_pci_cdev_ops, pci->noiommu);
 	if (IS_ERR(cdev))
 		return PTR_ERR(cdev);
 	pci->cdev = cdev;
@@ -264,7 +276,10 @@ static int vfio_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	/* vfio-pci-core and its error handlers expect this. */
 	pci_set_drvdata(pdev, &pci->core);
-	rc = vfio_pci_core_register_device(&pci->core);
+	if (pci->noiommu)
+		rc = vfio_pci_noiommu_register(&pci->core);
+	else
+		rc = vfio_pci_core_register_device(&pci->core);
 	if (rc)
 		goto err_del_cdev;
 	return 0;
@@ -295,20 +310,28 @@ static void vfio_pci_update_set(struct vfio_device_set *dev_set)
 static void vfio_pci_remove(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+	struct vfio_pci_device *pci = to_vfio_pci(&core->vdev);
 
 	/* If the device has been pulled out, its BARs must not be reached. */
 	vfio_pci_update_set(core->vdev.dev_set);
-	vfio_cdev_del(to_vfio_pci(&core->vdev)->cdev);
-	vfio_pci_core_unregister_device(core);
+	vfio_cdev_del(pci->cdev);
+	if (pci->noiommu)
+		vfio_pci_noiommu_unregister(core);
+	else
+		vfio_pci_core_unregister_device(core);
 	vfio_put_device(&core->vdev);
 }
 
 static int vfio_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
 {
+	struct vfio_pci_core_device *core = pci_get_drvdata(pdev);
+
 	if (!enable_sriov)
 		return -ENOENT;
+	if (to_vfio_pci(&core->vdev)->noiommu)
+		return -EOPNOTSUPP;
 
-	return vfio_pci_core_sriov_configure(pci_get_drvdata(pdev), nr_virtfn);
+	return vfio_pci_core_sriov_configure(core, nr_virtfn);
 }
 
 static void vfio_pci_reset_prepare(struct pci_dev *pdev)

@@ -3,12 +3,15 @@
  * Shows, step by step, what /dev/iommu is for: a program gets a device, lets it
  * reach one piece of memory and nothing else, and gives it back.
  *
- *	demo NVME EDU
+ *	demo NVME [EDU]
  *
  * NVME and EDU are PCI addresses of an NVMe controller and of QEMU's edu
  * device, both bound to vfio-pci.  IOMMUFD_DISK_SHA256 in the environment is
  * the expected hash of the disk's first MiB.  The exit status is 0 only if all
  * steps succeed.
+ *
+ * Without an IOMMU nothing keeps a device from other memory, which the program
+ * says.  It then refuses to show DMA beside what is mapped.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -77,6 +80,16 @@ static int open_device(const char *bdf)
 	fd = must_work(vfio_open(bdf), "open the device file");
 	say("   opened %s, which is %s", path, bdf);
 	return fd;
+}
+
+static void tell_isolation(int disk, int edu)
+{
+	int noiommu = must_work(vfio_is_noiommu(disk), "look for an IOMMU");
+
+	if (!noiommu)
+		return;
+	say("   it has NO IOMMU: nothing keeps it from any memory of this machine");
+	must(edu < 0, "do DMA beside what is mapped only where an IOMMU blocks it");
 }
 
 static void show_parked(int dev)
@@ -214,13 +227,14 @@ int main(int argc, char **argv)
 	int disk, edu, iommu;
 	__u32 ioas;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: demo NVME EDU   (PCI addresses)\n");
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: demo NVME [EDU]   (PCI addresses)\n");
 		return 2;
 	}
 	say("1. Open the device files");
 	disk = open_device(argv[1]);
-	edu = open_device(argv[2]);
+	edu = argc == 3 ? open_device(argv[2]) : -1;
+	tell_isolation(disk, edu);
 
 	say("2. Before bind, a device file does nothing");
 	show_parked(disk);
@@ -229,19 +243,24 @@ int main(int argc, char **argv)
 	iommu = must_work(iommu_open(), "open /dev/iommu");
 	must_work(ioas_alloc(iommu, &ioas), "make an address space (IOAS)");
 	bind_and_attach(disk, iommu, ioas, "disk");
-	bind_and_attach(edu, iommu, ioas, "edu device");
+	if (edu >= 0)
+		bind_and_attach(edu, iommu, ioas, "edu device");
 
 	say("4. Let the disk write to our memory");
 	read_disk(disk, iommu, ioas);
 
-	say("5. Let the edu device write beside the memory it was given");
-	show_block(edu, iommu, ioas, argv[2]);
+	if (edu >= 0) {
+		say("5. Let the edu device write beside the memory it was given");
+		show_block(edu, iommu, ioas, argv[2]);
+		must_work(vfio_detach(edu), "detach the edu device");
+		must(!close(edu), "close");
+	}
 
-	say("6. Close: devices detached, address space destroyed");
+	say("%d. Close: devices detached, address space destroyed",
+	    edu >= 0 ? 6 : 5);
 	must_work(vfio_detach(disk), "detach the disk");
-	must_work(vfio_detach(edu), "detach the edu device");
 	must_work(iommu_destroy(iommu, ioas), "destroy the address space");
-	must(!close(disk) && !close(edu) && !close(iommu), "close");
+	must(!close(disk) && !close(iommu), "close");
 	say("Done: all as it should be.");
 	return 0;
 }

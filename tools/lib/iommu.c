@@ -169,6 +169,23 @@ int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length)
 	return ioas_unmap_len(fd, ioas, iova, &length);
 }
 
+int ioas_noiommu_get_pa(int fd, __u32 ioas, __u64 iova, __u64 *length,
+			__u64 *phys)
+{
+	struct iommu_ioas_noiommu_get_pa cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas,
+		.iova = iova,
+		.length = *length,
+	};
+
+	if (ioctl(fd, IOMMU_IOAS_NOIOMMU_GET_PA, &cmd))
+		return -errno;
+	*length = cmd.length;
+	*phys = cmd.out_phys;
+	return 0;
+}
+
 int ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges, __u32 *n,
 		__u64 *alignment)
 {

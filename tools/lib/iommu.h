@@ -59,6 +59,13 @@ int ioas_unmap(int fd, __u32 ioas, __u64 iova, __u64 length);
 /* As ioas_unmap(); length: out, too: the number of bytes unmapped */
 int ioas_unmap_len(int fd, __u32 ioas, __u64 iova, __u64 *length);
 
+/*
+ * Where in physical memory iova is mapped to; length: in and out, the bytes that
+ * are contiguous there.  For devices without an IOMMU
+ */
+int ioas_noiommu_get_pa(int fd, __u32 ioas, __u64 iova, __u64 *length,
+			__u64 *phys);
+
 /* n: in: size of ranges, out: number of ranges there are; alignment: out */
 int ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges, __u32 *n,
 		__u64 *alignment);

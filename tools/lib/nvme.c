@@ -5,6 +5,9 @@
  * One block of memory, mapped for the device once, holds a page each for: the
  * admin queue's commands and completions, the I/O queue's, the data of the
  * Identify command, and the list of pages (PRP list) of a read or write.
+ *
+ * Whatever is given to the device is looked up by dma_address(), page by page: a
+ * controller without an IOMMU does not know IOVAs.
  */
 #include <errno.h>
 #include <string.h>
@@ -78,6 +81,18 @@ static void write64(struct nvme *nvme, unsigned int reg, __u64 val)
 {
 	write32(nvme, reg, val);
 	write32(nvme, reg + 4, val >> 32);
+}
+
+/* The address by which the device reaches the page that is mapped at iova */
+static int dma_address(struct nvme *nvme, __u64 iova, __u64 *address)
+{
+	__u64 length = PAGE;
+
+	*address = iova;
+	if (!nvme->noiommu)
+		return 0;
+	return ioas_noiommu_get_pa(nvme->iommufd, nvme->ioas, iova, &length,
+				   address);
 }
 
 /* qid 0 is the admin queue, 1 the I/O queue */
@@ -223,14 +238,37 @@ static int create_io_queue(struct nvme *nvme)
 	return rc;
 }
 
-static void init_queue(struct nvme *nvme, struct nvme_queue *queue,
-		       unsigned int page)
+/* The address by which the device reaches one of the pages */
+static int page_address(struct nvme *nvme, unsigned int page, __u64 *address)
+{
+	return dma_address(nvme, nvme->pages_iova + page * PAGE, address);
+}
+
+static int init_queue(struct nvme *nvme, struct nvme_queue *queue,
+		      unsigned int page)
 {
 	queue->sq = nvme->pages + page * PAGE;
 	queue->cq = nvme->pages + (page + 1) * PAGE;
-	queue->sq_iova = nvme->pages_iova + page * PAGE;
-	queue->cq_iova = nvme->pages_iova + (page + 1) * PAGE;
 	queue->phase = 1;
+	return page_address(nvme, page, &queue->sq_iova) ?:
+	       page_address(nvme, page + 1, &queue->cq_iova);
+}
+
+static int init_pages(struct nvme *nvme)
+{
+	nvme->identify = nvme->pages + 4 * PAGE;
+	nvme->prp_list = nvme->pages + 5 * PAGE;
+	return init_queue(nvme, &nvme->admin, 0) ?:
+	       init_queue(nvme, &nvme->io, 2) ?:
+	       page_address(nvme, 4, &nvme->identify_iova) ?:
+	       page_address(nvme, 5, &nvme->prp_list_iova);
+}
+
+static void unmap_pages(struct nvme *nvme)
+{
+	ioas_unmap(nvme->iommufd, nvme->ioas, nvme->pages_iova,
+		   QUEUE_PAGES * PAGE);
+	munmap(nvme->pages, QUEUE_PAGES * PAGE);
 }
 
 static int map_pages(struct nvme *nvme)
@@ -247,13 +285,10 @@ static int map_pages(struct nvme *nvme)
 		munmap(nvme->pages, QUEUE_PAGES * PAGE);
 		return rc;
 	}
-	init_queue(nvme, &nvme->admin, 0);
-	init_queue(nvme, &nvme->io, 2);
-	nvme->identify = nvme->pages + 4 * PAGE;
-	nvme->identify_iova = nvme->pages_iova + 4 * PAGE;
-	nvme->prp_list = nvme->pages + 5 * PAGE;
-	nvme->prp_list_iova = nvme->pages_iova + 5 * PAGE;
-	return 0;
+	rc = init_pages(nvme);
+	if (rc)
+		unmap_pages(nvme);
+	return rc;
 }
 
 int nvme_open(struct nvme *nvme, int dev, int iommufd, __u32 ioas)
@@ -264,6 +299,9 @@ int nvme_open(struct nvme *nvme, int dev, int iommufd, __u32 ioas)
 	memset(nvme, 0, sizeof(*nvme));
 	nvme->iommufd = iommufd;
 	nvme->ioas = ioas;
+	nvme->noiommu = vfio_is_noiommu(dev);
+	if (nvme->noiommu < 0)
+		return nvme->noiommu;
 	rc = map_pages(nvme);
 	if (rc)
 		return rc;
@@ -289,8 +327,7 @@ int nvme_open(struct nvme *nvme, int dev, int iommufd, __u32 ioas)
 err_bar:
 	munmap(nvme->bar, nvme->bar_length);
 err_pages:
-	ioas_unmap(iommufd, ioas, nvme->pages_iova, QUEUE_PAGES * PAGE);
-	munmap(nvme->pages, QUEUE_PAGES * PAGE);
+	unmap_pages(nvme);
 	return rc;
 }
 
@@ -300,9 +337,7 @@ void nvme_close(struct nvme *nvme)
 	write32(nvme, REG_CC, 0);
 	wait_ready(nvme, false);
 	munmap(nvme->bar, nvme->bar_length);
-	ioas_unmap(nvme->iommufd, nvme->ioas, nvme->pages_iova,
-		   QUEUE_PAGES * PAGE);
-	munmap(nvme->pages, QUEUE_PAGES * PAGE);
+	unmap_pages(nvme);
 }
 
 /* One command of at most max_transfer bytes */
@@ -312,18 +347,21 @@ static int transfer(struct nvme *nvme, __u32 opcode, __u64 lba, __u64 iova,
 	struct nvme_command command = {
 		.opcode = opcode,
 		.nsid = 1,
-		.prp1 = iova,
 		.cdw10 = { lba, lba >> 32, length / nvme->block_size - 1 },
 	};
 	size_t i, more = (length - 1) / PAGE;
+	int rc;
 
+	rc = dma_address(nvme, iova, &command.prp1);
+	for (i = 0; !rc && i < more; i++)
+		rc = dma_address(nvme, iova + (i + 1) * PAGE,
+				 &nvme->prp_list[i]);
+	if (rc)
+		return rc;
 	if (more == 1)
-		command.prp2 = iova + PAGE;
-	if (more > 1) {
-		for (i = 0; i < more; i++)
-			nvme->prp_list[i] = iova + (i + 1) * PAGE;
+		command.prp2 = nvme->prp_list[0];
+	else if (more)
 		command.prp2 = nvme->prp_list_iova;
-	}
 	return submit(nvme, &nvme->io, &command);
 }
 

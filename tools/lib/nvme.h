@@ -22,6 +22,7 @@ struct nvme_queue {
 struct nvme {
 	int iommufd;
 	__u32 ioas;
+	int noiommu;		/* the device takes physical addresses */
 	void *bar;
 	size_t bar_length;
 	unsigned int doorbell_stride;

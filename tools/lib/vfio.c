@@ -14,7 +14,9 @@
 
 #include "vfio.h"
 
-/* The name of the one directory vfioN below the device's vfio-dev/ */
+#define NOIOMMU	"noiommu-"	/* begins the names of devices without one */
+
+/* The name of the one directory below the device's vfio-dev/ */
 static int find_name(const char *bdf, char name[NAME_MAX + 1])
 {
 	char path[PATH_MAX];
@@ -27,7 +29,8 @@ static int find_name(const char *bdf, char name[NAME_MAX + 1])
 		return -ENODEV;
 	name[0] = 0;
 	while ((entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "vfio", 4))
+		if (!strncmp(entry->d_name, "vfio", 4) ||
+		    !strncmp(entry->d_name, NOIOMMU, strlen(NOIOMMU)))
 			strcpy(name, entry->d_name);
 	closedir(dir);
 	return name[0] ? 0 : -ENODEV;
@@ -74,6 +77,25 @@ int vfio_open(const char *bdf)
 		return -ENXIO;
 	}
 	return fd;
+}
+
+int vfio_is_noiommu(int dev)
+{
+	char path[64], link[PATH_MAX];
+	struct stat st;
+	ssize_t length;
+	char *name;
+
+	if (fstat(dev, &st))
+		return -errno;
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u", major(st.st_rdev),
+		 minor(st.st_rdev));
+	length = readlink(path, link, sizeof(link) - 1);
+	if (length < 0)
+		return -errno;
+	link[length] = 0;
+	name = strrchr(link, '/');
+	return name && !strncmp(name + 1, NOIOMMU, strlen(NOIOMMU));
 }
 
 int vfio_bind(int dev, int iommufd, __u32 *devid)

@@ -20,6 +20,11 @@
 int vfio_find(const char *bdf, char path[PATH_MAX], dev_t *dev);
 /* Open that node; -ENXIO when the node is not the device sysfs announces */
 int vfio_open(const char *bdf);
+/*
+ * 1 if the device has no IOMMU: it takes physical addresses, and reaches all
+ * memory of the machine.  0 if it has one
+ */
+int vfio_is_noiommu(int dev);
 
 /*
  * Nothing works on an opened device before it is bound to an open /dev/iommu.

@@ -92,6 +92,7 @@ static const struct {
 	{ "disable_vga", 0444 },
 #endif
 	{ "enable_sriov", 0644 },
+	{ "enable_unsafe_noiommu_mode", 0444 },
 	{ "nointxmask", 0644 },
 };
 
