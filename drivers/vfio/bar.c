@@ -3,7 +3,7 @@
  * Access of other devices to the BARs of a PCI function.
  *
  * User space can mmap() a BAR through the function's device file, and then map
- * that memory for the DMA of other devices of the same context.  While the BARs
+ * that memory for the DMA of other devices, of any context.  While the BARs
  * may be off, vfio-pci-core removes them from the page tables of the CPU; page
  * faults bring them back.  DMA causes no page faults here, so this file removes
  * the BARs from the page tables of the IOMMU (revoke) and maps them again
@@ -185,7 +185,6 @@ void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
 /**
  * vfio_pci_bars_open() - Allow the BARs to be mapped for other devices
  * @bars: The BARs of an open device.
- * @ictx: The context that the device is bound to.
  * @file: The device file that has the device open.
  *
  * Pairs with vfio_pci_bars_close().
@@ -194,12 +193,11 @@ void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
  *
  * Return: 0 or -ENOMEM.
  */
-int vfio_pci_bars_open(struct vfio_pci_bars *bars, struct iommufd_ctx *ictx,
-		       const struct file *file)
+int vfio_pci_bars_open(struct vfio_pci_bars *bars, const struct file *file)
 {
 	struct iommufd_mmio *mmio;
 
-	mmio = iommufd_mmio_create(ictx, file, vfio_pci_bars_find, bars);
+	mmio = iommufd_mmio_create(file, vfio_pci_bars_find, bars);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 

@@ -9,7 +9,6 @@
 #include <linux/types.h>
 
 struct file;
-struct iommufd_ctx;
 struct iommufd_mmio;
 struct vfio_pci_core_device;
 
@@ -47,8 +46,7 @@ void vfio_pci_bars_init(struct vfio_pci_bars *bars,
 			struct vfio_pci_core_device *core);
 void vfio_pci_bars_uninit(struct vfio_pci_bars *bars);
 
-int vfio_pci_bars_open(struct vfio_pci_bars *bars, struct iommufd_ctx *ictx,
-		       const struct file *file);
+int vfio_pci_bars_open(struct vfio_pci_bars *bars, const struct file *file);
 void vfio_pci_bars_close(struct vfio_pci_bars *bars);
 
 void vfio_pci_bars_block(struct vfio_pci_bars *bars);

@@ -199,7 +199,7 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 	if (rc)
 		goto err_unbind;
 
-	rc = df->cdev->ops->opened(vdev, df->ictx, df->file);
+	rc = df->cdev->ops->opened(vdev, df->file);
 	if (rc)
 		goto err_close;
 	return 0;

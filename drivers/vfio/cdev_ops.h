@@ -3,7 +3,6 @@
 #define __VFIO_CDEV_OPS_H
 
 struct file;
-struct iommufd_ctx;
 struct vfio_device;
 
 /**
@@ -19,8 +18,7 @@ struct vfio_device;
  * vfio_cdev_file.lock held, @called without a lock.
  */
 struct vfio_cdev_ops {
-	int (*opened)(struct vfio_device *vdev, struct iommufd_ctx *ictx,
-		      struct file *file);
+	int (*opened)(struct vfio_device *vdev, struct file *file);
 	void (*closing)(struct vfio_device *vdev);
 	void (*called)(struct vfio_device *vdev);
 };

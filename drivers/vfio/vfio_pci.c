@@ -219,10 +219,9 @@ const struct vfio_device_ops vfio_pci_ops = {
 #endif
 };
 
-static int vfio_pci_cdev_opened(struct vfio_device *vdev,
-				struct iommufd_ctx *ictx, struct file *file)
+static int vfio_pci_cdev_opened(struct vfio_device *vdev, struct file *file)
 {
-	return vfio_pci_bars_open(&to_vfio_pci(vdev)->bars, ictx, file);
+	return vfio_pci_bars_open(&to_vfio_pci(vdev)->bars, file);
 }
 
 static void vfio_pci_cdev_closing(struct vfio_device *vdev)

@@ -55,8 +55,7 @@ u32 iommufd_device_to_id(struct iommufd_device *idev);
  * @phys: Set to the physical address of the first byte; the range is
  *	contiguous.
  *
- * Context: The mmap lock is held.  The function must not take a lock that the
- * driver holds while it calls iommufd_mmio_revoke().
+ * Context: The mmap lock and a spinlock are held: the function must not sleep.
  *
  * Return: 0, or an errno if the range is not MMIO of the device.
  */
@@ -64,8 +63,7 @@ typedef int (*iommufd_mmio_find_fn)(void *data, struct vm_area_struct *vma,
 				    unsigned long uaddr, unsigned long length,
 				    phys_addr_t *phys);
 
-struct iommufd_mmio *iommufd_mmio_create(struct iommufd_ctx *ictx,
-					 const struct file *file,
+struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
 					 iommufd_mmio_find_fn find, void *data);
 void iommufd_mmio_destroy(struct iommufd_mmio *mmio);
 void iommufd_mmio_revoke(struct iommufd_mmio *mmio);

@@ -37,7 +37,6 @@ struct iommufd_ctx *iommufd_ctx_create(struct file *file)
 	xa_init_flags(&ictx->groups, XA_FLAGS_ACCOUNT);
 	mutex_init(&ictx->groups_lock);
 	mutex_init(&ictx->change_lock);
-	iopt_mmio_regions_init(&ictx->mmios);
 	return ictx;
 }
 
@@ -54,7 +53,6 @@ void iommufd_ctx_destroy(struct iommufd_ctx *ictx)
 	WARN_ON(!xa_empty(&ictx->objects));
 	WARN_ON(!xa_empty(&ictx->groups));
 	WARN_ON(atomic_long_read(&ictx->nmappings));
-	iopt_mmio_regions_destroy(&ictx->mmios);
 	mutex_destroy(&ictx->groups_lock);
 	mutex_destroy(&ictx->change_lock);
 	kfree(ictx);
@@ -86,28 +84,6 @@ void iommufd_ctx_put(struct iommufd_ctx *ictx)
 	fput(ictx->file);
 }
 EXPORT_SYMBOL_GPL(iommufd_ctx_put);
-
-/**
- * iommufd_mmio_create() - Let a device's MMIO be mapped for other devices
- * @ictx: The context that the device is bound to.
- * @file: The file whose mappings in user space are of the device's MMIO.  Lives
- *	as long as the region.
- * @find: Called with a mapping of @file, see iommufd_mmio_find_fn.
- * @data: For @find.
- *
- * The region is revoked at first.
- *
- * Context: Process context.  Pairs with iommufd_mmio_destroy().
- *
- * Return: the region, or ERR_PTR(-ENOMEM).
- */
-struct iommufd_mmio *iommufd_mmio_create(struct iommufd_ctx *ictx,
-					 const struct file *file,
-					 iommufd_mmio_find_fn find, void *data)
-{
-	return iopt_mmio_create(&ictx->mmios, file, find, data);
-}
-EXPORT_SYMBOL_GPL(iommufd_mmio_create);
 
 static int ctx_option_rlimit_mode(struct iommufd_ucmd *ucmd)
 {

@@ -56,7 +56,7 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 				    &iommufd_ioas_type);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	iopt_init(&ioas->iopt, &ucmd->ictx->mmios, &ucmd->ictx->nmappings);
+	iopt_init(&ioas->iopt, &ucmd->ictx->nmappings);
 	mutex_init(&ioas->hwpts_lock);
 	INIT_LIST_HEAD(&ioas->hwpts);
 	init_rwsem(&ioas->vfio_lock);

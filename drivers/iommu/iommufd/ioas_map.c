@@ -27,8 +27,7 @@ static bool vma_allows(struct vm_area_struct *vma, int prot)
 }
 
 /* Returns NULL if it is memory, or nothing at all: pinning tells. */
-static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
-				      unsigned long uaddr, unsigned long length,
+static struct iommufd_mmio *find_mmio(unsigned long uaddr, unsigned long length,
 				      int prot, phys_addr_t *phys)
 {
 	struct vm_area_struct *vma;
@@ -44,7 +43,7 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
 		 cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
 		mmio = ERR_PTR(-EFAULT); /* see iommufd_map_begin_user() */
 	else
-		mmio = iopt_mmio_find(&ictx->mmios, vma, uaddr, length, phys);
+		mmio = iopt_mmio_find(vma, uaddr, length, phys);
 	mmap_read_unlock(current->mm);
 	return mmio;
 }
@@ -55,20 +54,19 @@ static struct iommufd_mmio *find_mmio(struct iommufd_ctx *ictx,
  * added.  Not inline, so that a map of memory takes no stack, with its canary, for
  * this.
  */
-static noinline int map_begin_vma(struct iommufd_ctx *ictx,
-				  struct iopt_map *map, unsigned long uaddr,
+static noinline int map_begin_vma(struct iopt_map *map, unsigned long uaddr,
 				  unsigned long length, int prot,
 				  const unsigned long *fixed_iova, int rc)
 {
 	struct iommufd_mmio *mmio;
 	phys_addr_t phys;
 
-	mmio = find_mmio(ictx, uaddr, length, prot, &phys);
+	mmio = find_mmio(uaddr, length, prot, &phys);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 	if (!mmio)
 		return rc == IOPT_NO_DOMAIN ?
-			       iopt_map_begin(map, fixed_iova, false) : rc;
+			iopt_map_begin(map, fixed_iova, false) : rc;
 
 	iopt_map_destroy(map);
 	iopt_map_init(map, map->iopt);
@@ -114,8 +112,7 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 	rc = iopt_map_begin(map, fixed_iova, true);
 	/* -ENOMEM: MMIO may be larger than what the caller may pin. */
 	if (rc == IOPT_NO_DOMAIN || rc == -EFAULT || rc == -ENOMEM)
-		rc = map_begin_vma(ictx, map, uaddr, length, prot, fixed_iova,
-				   rc);
+		rc = map_begin_vma(map, uaddr, length, prot, fixed_iova, rc);
 	return rc;
 }
 

@@ -8,8 +8,6 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
-#include "iopt/mmio_region.h"
-
 struct file;
 struct iommufd_ctx;
 struct iommufd_object;
@@ -38,7 +36,6 @@ struct iommufd_object_type {
  * @groups_lock: Guards @groups and the device count of each group in it.
  * @change_lock: Held by IOMMU_IOAS_CHANGE_PROCESS, which locks all pages
  *	objects of the context: only one call at a time does so.
- * @mmios: The MMIO regions of devices that are bound to the context.
  * @nmappings: Number of mappings in all IOAS.
  * @nhwpts: Number of page tables (HWPTs), those being made included.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
@@ -52,7 +49,6 @@ struct iommufd_ctx {
 	struct xarray groups;
 	struct mutex groups_lock;	/* of @groups */
 	struct mutex change_lock;
-	struct iopt_mmio_regions mmios;
 	atomic_long_t nmappings;
 	atomic_t nhwpts;
 	u8 account_mode;

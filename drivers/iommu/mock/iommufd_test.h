@@ -203,7 +203,7 @@ enum {
  *	MOCK_PAGE_SIZE
  * @dirty.uptr: User address of a bitmap of the pages to mark
  * @dirty.out_nr_dirty: Number of bits that are set and where a page is mapped
- * @create_mmio: Make a region of MMIO for this context, not reachable
+ * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
  * @create_mmio.out_fd: File descriptor for mmap(); its close destroys the

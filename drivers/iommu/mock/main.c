@@ -254,8 +254,7 @@ static int mock_test_check_mmio(struct iommufd_ucmd *ucmd)
 			      MOCK_PAGE_SIZE) ?:
 	     mock_check_range(cmd->check_mmio.offset, cmd->check_mmio.length,
 			      MOCK_PAGE_SIZE) ?:
-	     mock_mmio_phys(ucmd, cmd->check_mmio.fd, cmd->check_mmio.offset,
-			    &phys);
+	     mock_mmio_phys(cmd->check_mmio.fd, cmd->check_mmio.offset, &phys);
 	if (rc)
 		return rc;
 

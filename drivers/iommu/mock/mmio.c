@@ -19,7 +19,6 @@
 
 /**
  * struct mock_mmio - Memory that stands for the MMIO of a device
- * @ictx: The context, a reference.
  * @mmio: The region; NULL until iommufd_mmio_create() has returned.
  * @memory: The memory.
  * @length: Number of bytes.
@@ -28,7 +27,6 @@
  * no lock; iommufd.ko has one for @mmio.
  */
 struct mock_mmio {
-	struct iommufd_ctx *ictx;
 	struct iommufd_mmio *mmio;
 	void *memory;
 	size_t length;
@@ -52,7 +50,6 @@ static void mock_mmio_free(struct mock_mmio *mock)
 	if (mock->mmio)
 		iommufd_mmio_destroy(mock->mmio);
 	free_pages_exact(mock->memory, mock->length);
-	iommufd_ctx_put(mock->ictx);
 	kfree(mock);
 }
 
@@ -82,8 +79,7 @@ static const struct file_operations mock_mmio_fops = {
 	.mmap = mock_mmio_fops_mmap,
 };
 
-static struct mock_mmio *mock_mmio_alloc(struct iommufd_ctx *ictx,
-					 size_t length)
+static struct mock_mmio *mock_mmio_alloc(size_t length)
 {
 	struct mock_mmio *mock;
 
@@ -98,18 +94,16 @@ static struct mock_mmio *mock_mmio_alloc(struct iommufd_ctx *ictx,
 		return ERR_PTR(-ENOMEM);
 	}
 	mock->length = length;
-	mock->ictx = ictx;
-	iommufd_ctx_get(ictx);
 	return mock;
 }
 
-static struct file *mock_mmio_open(struct iommufd_ctx *ictx, size_t length)
+static struct file *mock_mmio_open(size_t length)
 {
 	struct iommufd_mmio *mmio;
 	struct mock_mmio *mock;
 	struct file *file;
 
-	mock = mock_mmio_alloc(ictx, length);
+	mock = mock_mmio_alloc(length);
 	if (IS_ERR(mock))
 		return ERR_CAST(mock);
 	file = anon_inode_getfile("[iommufd_mock_mmio]", &mock_mmio_fops, mock,
@@ -118,7 +112,7 @@ static struct file *mock_mmio_open(struct iommufd_ctx *ictx, size_t length)
 		mock_mmio_free(mock);
 		return file;
 	}
-	mmio = iommufd_mmio_create(ictx, file, mock_mmio_find, mock);
+	mmio = iommufd_mmio_create(file, mock_mmio_find, mock);
 	if (IS_ERR(mmio)) {
 		fput(file);
 		return ERR_CAST(mmio);
@@ -147,7 +141,7 @@ int mock_mmio_create(struct iommufd_ucmd *ucmd)
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	file = mock_mmio_open(ucmd->ictx, length);
+	file = mock_mmio_open(length);
 	if (IS_ERR(file)) {
 		rc = PTR_ERR(file);
 		goto err_put_fd;
@@ -170,15 +164,14 @@ err_put_fd:
  * Find the region whose file descriptor is @fd.  Returns its file, which the
  * caller gives back with fput().
  */
-static struct file *mock_mmio_get(struct iommufd_ucmd *ucmd, int fd,
-				  struct mock_mmio **mock)
+static struct file *mock_mmio_get(int fd, struct mock_mmio **mock)
 {
 	struct file *file = fget(fd);
 
 	if (!file)
 		return ERR_PTR(-EBADFD);
 	*mock = file->private_data;
-	if (file->f_op == &mock_mmio_fops && (*mock)->ictx == ucmd->ictx)
+	if (file->f_op == &mock_mmio_fops)
 		return file;
 	fput(file);
 	return ERR_PTR(-EBADFD);
@@ -199,7 +192,7 @@ int mock_mmio_set(struct iommufd_ucmd *ucmd)
 	struct file *file;
 	int rc = 0;
 
-	file = mock_mmio_get(ucmd, cmd->id, &mock);
+	file = mock_mmio_get(cmd->id, &mock);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	if (cmd->mmio_set.reachable)
@@ -212,22 +205,20 @@ int mock_mmio_set(struct iommufd_ucmd *ucmd)
 
 /**
  * mock_mmio_phys() - Find the physical address of a byte of a region
- * @ucmd: The ioctl.
  * @fd: The file descriptor of the region.
  * @offset: Offset of the byte in the region.
  * @phys: Set to the physical address of the byte.
  *
  * Context: Process context.
  *
- * Return: 0, or -EBADFD if @fd is no region of the context.
+ * Return: 0, or -EBADFD if @fd is no region.
  */
-int mock_mmio_phys(struct iommufd_ucmd *ucmd, int fd, u64 offset,
-		   phys_addr_t *phys)
+int mock_mmio_phys(int fd, u64 offset, phys_addr_t *phys)
 {
 	struct mock_mmio *mock;
 	struct file *file;
 
-	file = mock_mmio_get(ucmd, fd, &mock);
+	file = mock_mmio_get(fd, &mock);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	*phys = virt_to_phys(mock->memory) + offset;

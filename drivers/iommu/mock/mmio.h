@@ -8,7 +8,6 @@ struct iommufd_ucmd;
 
 int mock_mmio_create(struct iommufd_ucmd *ucmd);
 int mock_mmio_set(struct iommufd_ucmd *ucmd);
-int mock_mmio_phys(struct iommufd_ucmd *ucmd, int fd, u64 offset,
-		   phys_addr_t *phys);
+int mock_mmio_phys(int fd, u64 offset, phys_addr_t *phys);
 
 #endif

@@ -233,23 +233,17 @@ void iopt_remove_domain(struct io_pagetable *iopt, struct iopt_domain *entry)
 
 static int lock_for_attach(struct io_pagetable *iopt, bool killable)
 {
-	if (!killable) {
+	if (!killable)
 		down_write(&iopt->domains_lock);
-		mutex_lock(&iopt->mmios->lock);
-		return 0;
-	}
-	if (down_write_killable(&iopt->domains_lock))
+	else if (down_write_killable(&iopt->domains_lock))
 		return -EINTR;
-	if (mutex_lock_killable(&iopt->mmios->lock)) {
-		up_write(&iopt->domains_lock);
-		return -EINTR;
-	}
+	mutex_lock(&iopt->mmio_lock);
 	return 0;
 }
 
 static void unlock_for_attach(struct io_pagetable *iopt)
 {
-	mutex_unlock(&iopt->mmios->lock);
+	mutex_unlock(&iopt->mmio_lock);
 	up_write(&iopt->domains_lock);
 }
 
@@ -310,28 +304,31 @@ int iopt_domain_detach(struct io_pagetable *iopt,
 	return 0;
 }
 
-static int lock_domains_of_both(struct io_pagetable *a, struct io_pagetable *b)
+static int lock_for_replace(struct io_pagetable *a, struct io_pagetable *b)
 {
 	if (a > b)
 		swap(a, b);
 	if (down_write_killable(&a->domains_lock))
 		return -EINTR;
-	if (a == b)
-		return 0;
-	if (down_write_killable_nested(&b->domains_lock,
-				       SINGLE_DEPTH_NESTING)) {
+	if (a != b && down_write_killable_nested(&b->domains_lock,
+						 SINGLE_DEPTH_NESTING)) {
 		up_write(&a->domains_lock);
 		return -EINTR;
 	}
+	mutex_lock(&a->mmio_lock);
+	if (a != b)
+		mutex_lock_nested(&b->mmio_lock, SINGLE_DEPTH_NESTING);
 	return 0;
 }
 
-static void unlock_domains_of_both(struct io_pagetable *a,
-				   struct io_pagetable *b)
+static void unlock_for_replace(struct io_pagetable *a, struct io_pagetable *b)
 {
+	mutex_unlock(&a->mmio_lock);
 	up_write(&a->domains_lock);
-	if (a != b)
+	if (a != b) {
+		mutex_unlock(&b->mmio_lock);
 		up_write(&b->domains_lock);
+	}
 }
 
 /**
@@ -355,16 +352,11 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
 {
 	int rc;
 
-	rc = lock_domains_of_both(old_iopt, iopt);
+	rc = lock_for_replace(old_iopt, iopt);
 	if (rc)
 		return rc;
-	if (mutex_lock_killable(&iopt->mmios->lock)) {
-		rc = -EINTR;
-	} else {
-		rc = iommu_backend_replace(backend, old, domain, group);
-		mutex_unlock(&iopt->mmios->lock);
-	}
-	unlock_domains_of_both(old_iopt, iopt);
+	rc = iommu_backend_replace(backend, old, domain, group);
+	unlock_for_replace(old_iopt, iopt);
 	return rc;
 }
 

@@ -15,18 +15,16 @@
 /**
  * iopt_init() - Set up an empty I/O page table
  * @iopt: The I/O page table, zeroed.
- * @mmios: The MMIO regions of its context.
  * @ctx_mappings: Number of mappings of its context.
  */
-void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios,
-	       atomic_long_t *ctx_mappings)
+void iopt_init(struct io_pagetable *iopt, atomic_long_t *ctx_mappings)
 {
-	iopt->mmios = mmios;
 	iopt->ctx_mappings = ctx_mappings;
 	init_rwsem(&iopt->domains_lock);
 	INIT_LIST_HEAD(&iopt->domains);
 	init_rwsem(&iopt->accesses_lock);
 	INIT_LIST_HEAD(&iopt->accesses);
+	mutex_init(&iopt->mmio_lock);
 	iopt_iova_init(iopt);
 	iopt->huge_pages = true;
 }
@@ -47,4 +45,5 @@ void iopt_destroy(struct io_pagetable *iopt)
 	WARN_ON(!RB_EMPTY_ROOT(&iopt->reserved.rb_root));
 	WARN_ON(!list_empty(&iopt->domains));
 	WARN_ON(!list_empty(&iopt->accesses));
+	mutex_destroy(&iopt->mmio_lock);
 }

@@ -4,8 +4,7 @@
 
 #include "types.h"
 
-void iopt_init(struct io_pagetable *iopt, struct iopt_mmio_regions *mmios,
-	       atomic_long_t *ctx_mappings);
+void iopt_init(struct io_pagetable *iopt, atomic_long_t *ctx_mappings);
 void iopt_destroy(struct io_pagetable *iopt);
 
 #endif

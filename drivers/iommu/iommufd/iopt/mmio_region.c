@@ -2,23 +2,33 @@
 /*
  * MMIO regions of devices, for the DMA of other devices
  *
- * A driver makes a region for the BARs of a device that is bound to a context.
- * They are no memory: nothing is pinned or charged, and the driver takes them
- * away at any time.  Before a reset of the device, for instance, it revokes the
- * region, and after the reset it restores it: what was mapped is reachable
- * again without a call from user space.
+ * A driver makes a region for the BARs of a device.  They are no memory:
+ * nothing is pinned or charged, and the driver takes them away at any time.
+ * Before a reset of the device, for instance, it revokes the region, and after
+ * the reset it restores it: what was mapped is reachable again without a call
+ * from user space.
+ *
+ * A region belongs to no context.  Any process that has mapped it, through the
+ * file that the driver names, can have it mapped into an IOAS of any context,
+ * so the areas of a region may be in many contexts.  Mappings outlive the
+ * region's driver, and lead nowhere then; each holds the struct iommufd_mmio.
  *
  * The driver revokes while it holds locks of its own, under which page faults
  * in user memory are waited for.  So a revoke cannot wait for a lock that is
  * held while user memory is accessed, as io_pagetable::domains_lock is.  Hence
- * one more lock, iopt_mmio_regions::lock.  Under it user memory is never
- * accessed, and no other lock of this driver is taken.  It guards
+ * two more locks, under which user memory is never accessed:
  *
- *  - whether a region is open, and which areas it has;
- *  - that an area is in all domains of its io_pagetable, or in none;
- *  - which domains an io_pagetable has, and which groups are attached to them.
- *    These are guarded by io_pagetable::domains_lock as well: a change takes
- *    both locks.
+ *  - iommufd_mmio::lock guards whether the region is open, and which areas it
+ *    has.  A revoke and a restore hold it from the first to the last area.
+ *  - io_pagetable::mmio_lock guards, for one I/O page table, that an area is in
+ *    all domains or in none, which domains there are, and which groups are
+ *    attached to them.  The latter two are guarded by
+ *    io_pagetable::domains_lock as well: a change takes both locks.
+ *
+ * The second is inside the first.  Nobody holds two locks of regions: an I/O
+ * page table that gets its first domain enters region by region.  Its areas are
+ * then in all of no domains, so it does not matter that a region is revoked
+ * before the domain is filled and listed, which is one step under mmio_lock.
  *
  * The driver may hold the lock of the device meanwhile, for which all that wait
  * who use the device, and the recovery of the bus from an error.  So the number
@@ -29,8 +39,10 @@
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "backend/map.h"
 #include "mmio_region.h"
@@ -38,6 +50,15 @@
 static unsigned int max_bar_mappings = 16384;
 module_param(max_bar_mappings, uint, 0644);
 MODULE_PARM_DESC(max_bar_mappings, "The most mappings of the BARs of one device, each counted for each page table (default: 16384)");
+
+/* All regions whose drivers have not destroyed them */
+static LIST_HEAD(mmio_regions);
+
+/*
+ * Guards mmio_regions.  A spinlock, as it is taken with the mmap lock of a
+ * process held: it waits for nobody's page fault.
+ */
+static DEFINE_SPINLOCK(mmio_regions_lock);
 
 static struct iopt_mmio_area *to_mmio_area(struct iopt_area *area)
 {
@@ -51,39 +72,21 @@ static struct iommufd_mmio *marea_region(struct iopt_mmio_area *marea)
 }
 
 /**
- * iopt_mmio_regions_init() - Begin without regions
- * @regions: The regions of a context.
- */
-void iopt_mmio_regions_init(struct iopt_mmio_regions *regions)
-{
-	mutex_init(&regions->lock);
-	INIT_LIST_HEAD(&regions->list);
-}
-
-/**
- * iopt_mmio_regions_destroy() - Undo iopt_mmio_regions_init()
- * @regions: The regions, none of which is left.
- */
-void iopt_mmio_regions_destroy(struct iopt_mmio_regions *regions)
-{
-	WARN_ON(!list_empty(&regions->list));
-	mutex_destroy(&regions->lock);
-}
-
-/**
- * iopt_mmio_create() - Make a region, revoked
- * @regions: The regions of the context that the device is bound to.
- * @file: See iommufd_mmio_create().
- * @find: See iommufd_mmio_create().
- * @data: Argument of @find.
+ * iommufd_mmio_create() - Let a device's MMIO be mapped for other devices
+ * @file: The file whose mappings in user space are of the device's MMIO.  Lives
+ *	as long as the region.
+ * @find: Called with a mapping of @file, see iommufd_mmio_find_fn.
+ * @data: For @find.
+ *
+ * The region is revoked at first.  Whoever has mapped it through @file may map
+ * it for the devices of any context.
  *
  * Context: Process context.  Pairs with iommufd_mmio_destroy().
  *
  * Return: the region, or ERR_PTR(-ENOMEM).
  */
-struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
-				      const struct file *file,
-				      iommufd_mmio_find_fn find, void *data)
+struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
+					 iommufd_mmio_find_fn find, void *data)
 {
 	struct iommufd_mmio *mmio;
 
@@ -91,21 +94,21 @@ struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
 	if (!mmio)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&mmio->kref);
-	mmio->regions = regions;
 	mmio->file = file;
 	mmio->find = find;
 	mmio->data = data;
+	mutex_init(&mmio->lock);
 	INIT_LIST_HEAD(&mmio->areas);
 
-	mutex_lock(&regions->lock);
-	list_add_tail(&mmio->item, &regions->list);
-	mutex_unlock(&regions->lock);
+	spin_lock(&mmio_regions_lock);
+	list_add_tail(&mmio->item, &mmio_regions);
+	spin_unlock(&mmio_regions_lock);
 	return mmio;
 }
+EXPORT_SYMBOL_GPL(iommufd_mmio_create);
 
 /**
  * iopt_mmio_find() - Find a region by a mapping in user space
- * @regions: The regions of the context.
  * @vma: The mapping; the mmap lock of its address space is held.
  * @uaddr: User address of the first byte, in @vma.
  * @length: Bytes, all in @vma.
@@ -113,11 +116,9 @@ struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
  *
  * Context: Process context.  Pairs with iopt_mmio_put().
  *
- * Return: the region, with a reference, or ERR_PTR(): -EFAULT, or -EINTR when
- * killed.
+ * Return: the region, with a reference, or ERR_PTR(-EFAULT).
  */
-struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
-				    struct vm_area_struct *vma,
+struct iommufd_mmio *iopt_mmio_find(struct vm_area_struct *vma,
 				    unsigned long uaddr, unsigned long length,
 				    phys_addr_t *phys)
 {
@@ -125,9 +126,8 @@ struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
 
 	lockdep_assert_held(&vma->vm_mm->mmap_lock);
 
-	if (mutex_lock_killable(&regions->lock))
-		return ERR_PTR(-EINTR);
-	list_for_each_entry(mmio, &regions->list, item) {
+	spin_lock(&mmio_regions_lock);
+	list_for_each_entry(mmio, &mmio_regions, item) {
 		if (vma->vm_file != mmio->file ||
 		    mmio->find(mmio->data, vma, uaddr, length, phys))
 			continue;
@@ -136,13 +136,18 @@ struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
 	}
 	mmio = ERR_PTR(-EFAULT);
 out_unlock:
-	mutex_unlock(&regions->lock);
+	spin_unlock(&mmio_regions_lock);
 	return mmio;
 }
 
 static void mmio_free(struct kref *kref)
 {
-	kfree(container_of(kref, struct iommufd_mmio, kref));
+	struct iommufd_mmio *mmio =
+		container_of(kref, struct iommufd_mmio, kref);
+
+	WARN_ON(!list_empty(&mmio->areas) || mmio->nmappings);
+	mutex_destroy(&mmio->lock);
+	kfree(mmio);
 }
 
 /**
@@ -178,7 +183,7 @@ static int marea_charge(struct iopt_mmio_area *marea, unsigned int n)
 {
 	struct iommufd_mmio *mmio = marea_region(marea);
 
-	lockdep_assert_held(&mmio->regions->lock);
+	lockdep_assert_held(&mmio->lock);
 
 	if (mmio->nmappings + n > READ_ONCE(max_bar_mappings))
 		return -ENOSPC;
@@ -190,7 +195,7 @@ static void marea_uncharge(struct iopt_mmio_area *marea, unsigned int n)
 {
 	struct iommufd_mmio *mmio = marea_region(marea);
 
-	lockdep_assert_held(&mmio->regions->lock);
+	lockdep_assert_held(&mmio->lock);
 
 	mmio->nmappings -= n;
 }
@@ -207,7 +212,7 @@ static int marea_map_all(struct iopt_mmio_area *marea)
 	struct iopt_domain *entry;
 	int rc;
 
-	lockdep_assert_held(&marea->iopt->mmios->lock);
+	lockdep_assert_held(&marea->iopt->mmio_lock);
 
 	if (marea->mapped)
 		return 0;
@@ -229,7 +234,7 @@ static void marea_unmap_all(struct iopt_mmio_area *marea)
 {
 	struct iopt_domain *entry;
 
-	lockdep_assert_held(&marea->iopt->mmios->lock);
+	lockdep_assert_held(&marea->iopt->mmio_lock);
 
 	if (!marea->mapped)
 		return;
@@ -238,19 +243,19 @@ static void marea_unmap_all(struct iopt_mmio_area *marea)
 	marea->mapped = false;
 }
 
-/* Add an area, which is in no domain, to those that its region revokes. */
+/* Add an area to those that its region revokes. */
 static void marea_register(struct iopt_mmio_area *marea,
-			   struct io_pagetable *iopt)
+			   struct io_pagetable *iopt, bool mapped)
 {
 	struct iopt_slice *slice = &marea->area.slice;
 
-	lockdep_assert_held(&iopt->mmios->lock);
+	lockdep_assert_held(&marea_region(marea)->lock);
 
 	marea->iopt = iopt;
 	marea->iova = marea->area.node.start;
 	marea->phys = slice->pages->base + iopt_slice_start(slice);
 	marea->length = slice->length;
-	marea->mapped = false;
+	marea->mapped = mapped;
 	list_add_tail(&marea->item, &marea_region(marea)->areas);
 }
 
@@ -267,24 +272,28 @@ static void marea_register(struct iopt_mmio_area *marea,
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area)
 {
 	struct iopt_mmio_area *marea = to_mmio_area(area);
+	struct iommufd_mmio *mmio = marea_region(marea);
 	int rc;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	if (mutex_lock_killable(&iopt->mmios->lock))
+	if (mutex_lock_killable(&mmio->lock))
 		return -EINTR;
 	rc = marea_charge(marea, iopt->ndomains);
 	if (rc)
 		goto out_unlock;
-	marea_register(marea, iopt);
-	if (marea_region(marea)->open)
+	marea_register(marea, iopt, false);
+	if (mmio->open) {
+		mutex_lock(&iopt->mmio_lock);
 		rc = marea_map_all(marea);
+		mutex_unlock(&iopt->mmio_lock);
+	}
 	if (rc) {
 		list_del(&marea->item);
 		marea_uncharge(marea, iopt->ndomains);
 	}
 out_unlock:
-	mutex_unlock(&iopt->mmios->lock);
+	mutex_unlock(&mmio->lock);
 	return rc;
 }
 
@@ -299,19 +308,21 @@ out_unlock:
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
 {
 	struct iopt_mmio_area *marea = to_mmio_area(area);
+	struct iommufd_mmio *mmio = marea_region(marea);
 
 	lockdep_assert_held(&iopt->domains_lock);
 
-	mutex_lock(&iopt->mmios->lock);
+	mutex_lock(&mmio->lock);
+	mutex_lock(&iopt->mmio_lock);
 	marea_unmap_all(marea);
+	mutex_unlock(&iopt->mmio_lock);
 	list_del(&marea->item);
 	marea_uncharge(marea, iopt->ndomains);
-	mutex_unlock(&iopt->mmios->lock);
+	mutex_unlock(&mmio->lock);
 }
 
 /**
  * iopt_mmio_phys() - Tell where an area begins in physical memory
- * @iopt: The I/O page table.
  * @area: The area, of MMIO; it stays.
  * @phys: Set to the physical address of its first byte.
  *
@@ -319,16 +330,16 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
  *
  * Return: 0, -EINVAL while the region is revoked, or -EINTR when killed.
  */
-int iopt_mmio_phys(struct io_pagetable *iopt, struct iopt_area *area,
-		   phys_addr_t *phys)
+int iopt_mmio_phys(struct iopt_area *area, phys_addr_t *phys)
 {
+	struct iommufd_mmio *mmio = marea_region(to_mmio_area(area));
 	struct iopt_slice *slice = &area->slice;
 	bool open;
 
-	if (mutex_lock_killable(&iopt->mmios->lock))
+	if (mutex_lock_killable(&mmio->lock))
 		return -EINTR;
-	open = marea_region(to_mmio_area(area))->open;
-	mutex_unlock(&iopt->mmios->lock);
+	open = mmio->open;
+	mutex_unlock(&mmio->lock);
 	if (!open)
 		return -EINVAL;
 	*phys = slice->pages->base + iopt_slice_start(slice);
@@ -350,14 +361,16 @@ int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area = list_first_entry(areas, struct iopt_area,
 						  item);
+	struct iommufd_mmio *mmio;
 	int rc;
 
 	if (!iopt_area_is_mmio(area) || !iopt->ndomains)
 		return 0;
-	if (mutex_lock_killable(&iopt->mmios->lock))
+	mmio = marea_region(to_mmio_area(area));
+	if (mutex_lock_killable(&mmio->lock))
 		return -EINTR;
 	rc = marea_charge(to_mmio_area(area), iopt->ndomains);
-	mutex_unlock(&iopt->mmios->lock);
+	mutex_unlock(&mmio->lock);
 	return rc;
 }
 
@@ -373,12 +386,14 @@ void iopt_mmio_hole_uncharge(struct io_pagetable *iopt,
 {
 	struct iopt_area *area = list_first_entry(areas, struct iopt_area,
 						  item);
+	struct iommufd_mmio *mmio;
 
 	if (!iopt_area_is_mmio(area) || !iopt->ndomains)
 		return;
-	mutex_lock(&iopt->mmios->lock);
+	mmio = marea_region(to_mmio_area(area));
+	mutex_lock(&mmio->lock);
 	marea_uncharge(to_mmio_area(area), iopt->ndomains);
-	mutex_unlock(&iopt->mmios->lock);
+	mutex_unlock(&mmio->lock);
 }
 
 /**
@@ -396,12 +411,14 @@ void iopt_mmio_split(struct iopt_area *area, struct iopt_area *tail)
 	struct iopt_mmio_area *marea = to_mmio_area(area);
 	struct iopt_mmio_area *mtail = to_mmio_area(tail);
 
-	mutex_lock(&marea->iopt->mmios->lock);
-	marea_region(mtail)->nmappings += marea->iopt->ndomains;
-	marea_register(mtail, marea->iopt);
-	mtail->mapped = marea->mapped;
+	struct iommufd_mmio *mmio = marea_region(marea);
+	struct io_pagetable *iopt = marea->iopt;
+
+	mutex_lock(&mmio->lock);
+	mmio->nmappings += iopt->ndomains;
+	marea_register(mtail, iopt, marea->mapped);
 	marea->length -= mtail->length;
-	mutex_unlock(&marea->iopt->mmios->lock);
+	mutex_unlock(&mmio->lock);
 }
 
 /*
@@ -420,46 +437,81 @@ static void mareas_leave_domain(struct list_head *areas, struct iopt_area *from,
 	}
 }
 
-static void mareas_uncharge(struct list_head *areas)
+/*
+ * Count that an area is going to be in one domain more; with the first domain
+ * of its I/O page table its region gets to know it.
+ */
+static int marea_enter(struct iopt_mmio_area *marea, struct io_pagetable *iopt)
 {
-	struct iopt_area *area;
+	struct iommufd_mmio *mmio = marea_region(marea);
+	int rc;
 
-	list_for_each_entry(area, areas, item) {
-		marea_uncharge(to_mmio_area(area), 1);
+	if (mutex_lock_killable(&mmio->lock))
+		return -EINTR;
+	rc = marea_charge(marea, 1);
+	if (!rc && !iopt->ndomains)
+		marea_register(marea, iopt, mmio->open);
+	mutex_unlock(&mmio->lock);
+	return rc;
+}
+
+/* Undo marea_enter(). */
+static void marea_leave(struct iopt_mmio_area *marea, struct io_pagetable *iopt)
+{
+	struct iommufd_mmio *mmio = marea_region(marea);
+
+	mutex_lock(&mmio->lock);
+	if (!iopt->ndomains)
+		list_del(&marea->item);
+	marea_uncharge(marea, 1);
+	mutex_unlock(&mmio->lock);
+}
+
+/* Undo mareas_enter() for the areas from @from down to the first. */
+static void mareas_leave(struct io_pagetable *iopt, struct list_head *areas,
+			 struct iopt_area *from)
+{
+	list_for_each_entry_from_reverse(from, areas, item) {
+		marea_leave(to_mmio_area(from), iopt);
 		cond_resched();
 	}
 }
 
-/* Count that all areas are going to be in one domain more. */
-static int mareas_charge(struct list_head *areas)
+static int mareas_enter(struct io_pagetable *iopt, struct list_head *areas)
 {
 	struct iopt_area *area;
 	int rc;
 
 	list_for_each_entry(area, areas, item) {
-		rc = marea_charge(to_mmio_area(area), 1);
-		if (rc)
-			goto err_uncharge;
+		rc = marea_enter(to_mmio_area(area), iopt);
+		if (rc) {
+			mareas_leave(iopt, areas, list_prev_entry(area, item));
+			return rc;
+		}
 		cond_resched();
 	}
 	return 0;
-
-err_uncharge:
-	list_for_each_entry_continue_reverse(area, areas, item) {
-		marea_uncharge(to_mmio_area(area), 1);
-		cond_resched();
-	}
-	return rc;
 }
 
-static void mareas_unregister(struct list_head *areas)
+/* Put all areas whose regions are open into a domain that is not listed. */
+static int mareas_enter_domain(struct list_head *areas,
+			       struct iommu_domain *domain)
 {
 	struct iopt_area *area;
+	int rc;
 
 	list_for_each_entry(area, areas, item) {
-		list_del(&to_mmio_area(area)->item);
+		struct iopt_mmio_area *marea = to_mmio_area(area);
+
+		rc = marea->mapped ? marea_map(marea, domain) : 0;
+		if (rc) {
+			mareas_leave_domain(areas, list_prev_entry(area, item),
+					    domain);
+			return rc;
+		}
 		cond_resched();
 	}
+	return 0;
 }
 
 /**
@@ -477,45 +529,24 @@ static void mareas_unregister(struct list_head *areas)
 int iopt_mmio_add_domain(struct io_pagetable *iopt, struct list_head *areas,
 			 struct iopt_domain *entry)
 {
-	bool first = list_empty(&iopt->domains);
-	struct iopt_mmio_area *marea;
-	struct iopt_area *area;
 	int rc;
 
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	if (mutex_lock_killable(&iopt->mmios->lock))
-		return -EINTR;
-	rc = mareas_charge(areas);
+	rc = mareas_enter(iopt, areas);
 	if (rc)
-		goto out_unlock;
-	if (first) {
-		list_for_each_entry(area, areas, item) {
-			marea = to_mmio_area(area);
-			marea_register(marea, iopt);
-			marea->mapped = marea_region(marea)->open;
-			cond_resched();
-		}
+		return rc;
+	mutex_lock(&iopt->mmio_lock);
+	rc = mareas_enter_domain(areas, entry->domain);
+	if (!rc) {
+		list_add_tail(&entry->item, &iopt->domains);
+		iopt->ndomains++;
 	}
-	list_for_each_entry(area, areas, item) {
-		marea = to_mmio_area(area);
-		rc = marea->mapped ? marea_map(marea, entry->domain) : 0;
-		if (rc)
-			goto err_undo;
-		cond_resched();
-	}
-	list_add_tail(&entry->item, &iopt->domains);
-	iopt->ndomains++;
-out_unlock:
-	mutex_unlock(&iopt->mmios->lock);
+	mutex_unlock(&iopt->mmio_lock);
+	if (rc)
+		mareas_leave(iopt, areas,
+			     list_last_entry(areas, struct iopt_area, item));
 	return rc;
-
-err_undo:
-	mareas_leave_domain(areas, list_prev_entry(area, item), entry->domain);
-	if (first)
-		mareas_unregister(areas);
-	mareas_uncharge(areas);
-	goto out_unlock;
 }
 
 /**
@@ -531,25 +562,23 @@ void iopt_mmio_remove_domain(struct io_pagetable *iopt,
 			     struct list_head *areas,
 			     struct iopt_domain *entry)
 {
+	struct iopt_area *last = list_last_entry(areas, struct iopt_area, item);
+
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	mutex_lock(&iopt->mmios->lock);
+	mutex_lock(&iopt->mmio_lock);
 	list_del(&entry->item);
 	iopt->ndomains--;
-	mareas_uncharge(areas);
-	mareas_leave_domain(areas,
-			    list_last_entry(areas, struct iopt_area, item),
-			    entry->domain);
-	if (list_empty(&iopt->domains))
-		mareas_unregister(areas);
-	mutex_unlock(&iopt->mmios->lock);
+	mareas_leave_domain(areas, last, entry->domain);
+	mutex_unlock(&iopt->mmio_lock);
+	mareas_leave(iopt, areas, last);
 }
 
 /**
  * iommufd_mmio_revoke() - Let no device reach a region
  * @mmio: The region.
  *
- * When this function returns, no DMA of a device of the context reaches the
+ * When this function returns, no DMA of a device of any context reaches the
  * region.  For user space the region stays mapped, and iommufd_mmio_restore()
  * lets devices reach it again.  Nothing happens when the region is revoked
  * already.
@@ -562,30 +591,33 @@ void iommufd_mmio_revoke(struct iommufd_mmio *mmio)
 {
 	struct iopt_mmio_area *marea;
 
-	mutex_lock(&mmio->regions->lock);
+	mutex_lock(&mmio->lock);
 	mmio->open = false;
 	list_for_each_entry(marea, &mmio->areas, item) {
+		mutex_lock(&marea->iopt->mmio_lock);
 		marea_unmap_all(marea);
+		mutex_unlock(&marea->iopt->mmio_lock);
 		cond_resched();
 	}
-	mutex_unlock(&mmio->regions->lock);
+	mutex_unlock(&mmio->lock);
 }
 EXPORT_SYMBOL_GPL(iommufd_mmio_revoke);
 
 /**
  * iommufd_mmio_destroy() - Undo iommufd_mmio_create()
- * @mmio: The region; the device is still bound.
+ * @mmio: The region.
  *
  * Revokes the region for good: nothing of it can be mapped any more, and what
- * user space has mapped of it leads nowhere, until it is unmapped.
+ * user space has mapped of it leads nowhere, until it is unmapped.  The
+ * function that finds MMIO is not called any more.
  *
  * Context: Process context, as iommufd_mmio_revoke().  Cannot fail.
  */
 void iommufd_mmio_destroy(struct iommufd_mmio *mmio)
 {
-	mutex_lock(&mmio->regions->lock);
+	spin_lock(&mmio_regions_lock);
 	list_del(&mmio->item);
-	mutex_unlock(&mmio->regions->lock);
+	spin_unlock(&mmio_regions_lock);
 	iommufd_mmio_revoke(mmio);
 	iopt_mmio_put(mmio);
 }
@@ -609,13 +641,15 @@ int iommufd_mmio_restore(struct iommufd_mmio *mmio)
 	struct iopt_mmio_area *marea;
 	int rc = 0;
 
-	mutex_lock(&mmio->regions->lock);
+	mutex_lock(&mmio->lock);
 	mmio->open = true;
 	list_for_each_entry(marea, &mmio->areas, item) {
+		mutex_lock(&marea->iopt->mmio_lock);
 		rc = marea_map_all(marea) ?: rc;
+		mutex_unlock(&marea->iopt->mmio_lock);
 		cond_resched();
 	}
-	mutex_unlock(&mmio->regions->lock);
+	mutex_unlock(&mmio->lock);
 	return rc;
 }
 EXPORT_SYMBOL_GPL(iommufd_mmio_restore);

@@ -14,37 +14,28 @@ struct file;
 struct vm_area_struct;
 
 /**
- * struct iopt_mmio_regions - The MMIO regions of one context
- * @lock: Guards @list and all regions in it, see mmio_region.c.  Inside all
- *	locks that are held while user memory is accessed.
- * @list: struct iommufd_mmio.
- */
-struct iopt_mmio_regions {
-	struct mutex lock;	/* of the following */
-	struct list_head list;
-};
-
-/**
  * struct iommufd_mmio - Registers or memory of a device, for other devices' DMA
  * @kref: One for the driver of the device, one for each pages object.
- * @regions: The regions that this is one of; their lock guards the fields
- *	below.
- * @item: In iopt_mmio_regions::list, until the driver destroys the region.
+ * @item: In the list of all regions, until the driver destroys the region.
  * @file: The file by whose mappings user space names the region.
  * @find: Finds the physical address behind a mapping of @file.
  * @data: Argument of @find.
+ * @lock: Guards the fields below, see mmio_region.c.
  * @open: The driver lets other devices reach the region.
- * @areas: struct iopt_mmio_area: areas of an io_pagetable that has a domain.
+ * @areas: struct iopt_mmio_area: areas, in I/O page tables of any context, as
+ *	long as the I/O page table has a domain.
  * @nmappings: Number of times that these areas are in domains while the region
  *	is open: a revoke and a restore take as many steps.
+ *
+ * @file, @find and @data are used only while the region is in the list.
  */
 struct iommufd_mmio {
 	struct kref kref;
-	struct iopt_mmio_regions *regions;
 	struct list_head item;
 	const struct file *file;
 	iommufd_mmio_find_fn find;
 	void *data;
+	struct mutex lock;	/* of the following */
 	bool open;
 	struct list_head areas;
 	unsigned long nmappings;
@@ -56,12 +47,16 @@ struct iommufd_mmio {
  * @iopt: The I/O page table that the area is in.
  * @item: In iommufd_mmio::areas, as long as @iopt has a domain.
  * @iova: First byte, valid while in that list.  This copies what @area knows,
- *	for a revoke, which holds no lock of @iopt.
+ *	for a revoke, which holds no other lock of @iopt than mmio_lock.
  * @phys: Physical address of the first byte.
  * @length: Bytes.
- * @mapped: In all domains of @iopt; otherwise in none.
+ * @mapped: In all domains of @iopt; otherwise in none.  Of an area that is in
+ *	the list, changed with io_pagetable::mmio_lock held as well; a reader
+ *	holds one of the two locks.
  *
- * All but @area is guarded by iopt_mmio_regions::lock.
+ * All but @area is guarded by iommufd_mmio::lock.  Of the other fields, those
+ * of an area in the list do not change while io_pagetable::domains_lock is held
+ * for writing.
  */
 struct iopt_mmio_area {
 	struct iopt_area area;
@@ -78,13 +73,7 @@ static inline bool iopt_area_is_mmio(const struct iopt_area *area)
 	return area->slice.pages->kind == IOPT_MMIO;
 }
 
-void iopt_mmio_regions_init(struct iopt_mmio_regions *regions);
-void iopt_mmio_regions_destroy(struct iopt_mmio_regions *regions);
-struct iommufd_mmio *iopt_mmio_create(struct iopt_mmio_regions *regions,
-				      const struct file *file,
-				      iommufd_mmio_find_fn find, void *data);
-struct iommufd_mmio *iopt_mmio_find(struct iopt_mmio_regions *regions,
-				    struct vm_area_struct *vma,
+struct iommufd_mmio *iopt_mmio_find(struct vm_area_struct *vma,
 				    unsigned long uaddr, unsigned long length,
 				    phys_addr_t *phys);
 void iopt_mmio_put(struct iommufd_mmio *mmio);
@@ -94,8 +83,7 @@ struct iopt_pages *iopt_mmio_pages_alloc(struct iommufd_mmio *mmio,
 
 int iopt_mmio_fill(struct io_pagetable *iopt, struct iopt_area *area);
 void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area);
-int iopt_mmio_phys(struct io_pagetable *iopt, struct iopt_area *area,
-		   phys_addr_t *phys);
+int iopt_mmio_phys(struct iopt_area *area, phys_addr_t *phys);
 int iopt_mmio_hole_charge(struct io_pagetable *iopt, struct list_head *areas);
 void iopt_mmio_hole_uncharge(struct io_pagetable *iopt,
 			     struct list_head *areas);

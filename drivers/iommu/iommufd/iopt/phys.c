@@ -45,7 +45,7 @@ static int area_phys(struct io_pagetable *iopt, struct iopt_area *area,
 	int rc = 0;
 
 	if (iopt_area_is_mmio(area))
-		rc = iopt_mmio_phys(iopt, area, phys);
+		rc = iopt_mmio_phys(area, phys);
 	if (!rc && !first_is_noiommu(iopt))
 		rc = -EOPNOTSUPP;
 	if (rc)

@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/list.h>
 #include <linux/log2.h>
+#include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -15,8 +16,6 @@
 
 #include "pages/slice.h"
 #include "ranges.h"
-
-struct iopt_mmio_regions;
 
 /**
  * struct iopt_domain - An IOMMU domain that holds every ready area
@@ -78,9 +77,9 @@ struct iopt_stats {
  *	writing.  Mapping and unmapping hold it for reading from before an area
  *	comes or goes until after.  Outside @iova_lock.
  * @domains: struct iopt_domain.  A reader of the list holds @domains_lock,
- *	@iova_lock or the lock of @mmios; to change it takes all three, the
- *	first two for writing.  Which groups are attached changes with the lock
- *	of @mmios held as well.
+ *	@iova_lock or @mmio_lock; to change it takes all three, the first two
+ *	for writing.  Which groups are attached changes with @mmio_lock held as
+ *	well.
  * @ndomains: Number of @domains.  Guarded as they are.
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  *	It changes with @iova_lock held for writing, too, as @iova_alignment
@@ -100,8 +99,9 @@ struct iopt_stats {
  * @npinning: Number of accesses that pin; they take whole pages.
  * @hints: For the search for a free IOVA.
  * @stats: Figures for user space.
- * @mmios: The MMIO regions of the context.  Their lock is inside all of the
- *	above.
+ * @mmio_lock: Guards which areas of MMIO are in the domains, see mmio_region.c.
+ *	Not held while user memory is accessed.  Inside all of the above, and
+ *	inside iommufd_mmio::lock.
  * @ctx_mappings: Number of mappings in all I/O page tables of the context, for
  *	iopt_mappings_charge().
  *
@@ -130,7 +130,7 @@ struct io_pagetable {
 	struct iopt_iova_hints hints;
 	struct iopt_stats stats;
 
-	struct iopt_mmio_regions *mmios;
+	struct mutex mmio_lock;	/* see above */
 	atomic_long_t *ctx_mappings;
 };
 

@@ -435,6 +435,29 @@ TEST_F(bars, mappings_before_attach)
 	EXPECT_EQ(0, map_bar(self->ioas, 0, 0));
 }
 
+/* Those of all contexts count together. */
+TEST_F(bars, mappings_of_two_contexts)
+{
+	struct mock_dev dev;
+	__u32 ioas;
+	int i, fd = mock_open(&ioas);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, mock_attach(fd, ioas, &dev));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, ioas_map(fd, ioas, self->memory[0], PAGE,
+				      AT + i * PAGE));
+	EXPECT_EQ(0, map_bar(self->ioas, 0, 0));
+	EXPECT_EQ(-ENOSPC, map_bar(self->ioas, 0, 1));
+	EXPECT_EQ(-ENOSPC, ioas_map(fd, ioas, self->memory[0], PAGE,
+				    AT + 3 * PAGE));
+	EXPECT_EQ(0, check_bar(self->dev.hwpt_id, 0, 0));
+	close(fd);
+	for (i = 1; i < 4; i++)
+		EXPECT_EQ(0, map_bar(self->ioas, 0, i));
+	EXPECT_EQ(-ENOSPC, map_bar(self->ioas, 0, 4));
+}
+
 TEST_F(bars, mappings_that_are_split)
 {
 	struct mock_dev dev;

@@ -4,6 +4,9 @@
  * page tables, while the region is revoked and restored.  selftests/vfio/bar
  * tests this with real devices.
  */
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "access.h"
 #include "hwpt.h"
 
@@ -194,18 +197,6 @@ TEST_F(mmio, leads_nowhere_when_its_driver_is_gone)
 	EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas, AT, LENGTH));
 }
 
-TEST_F(mmio, of_another_context_is_refused)
-{
-	int other = iommu_open();
-	__u32 ioas;
-
-	ASSERT_LE(0, other);
-	ASSERT_EQ(0, ioas_alloc(other, &ioas));
-	EXPECT_EQ(-EFAULT, ioas_map(other, ioas, self->mmio, LENGTH, AT));
-	EXPECT_EQ(-EBADFD, mock_mmio_set(other, self->region, 0));
-	close(other);
-}
-
 TEST_F(mmio, is_out_of_reach_of_software_devices)
 {
 	int access = access_create(self->fd, self->ioas, NEEDS_PIN);
@@ -236,6 +227,328 @@ TEST_F(mmio, is_left_out_of_dirty_pages)
 	ASSERT_EQ(0, dirty_get(self->fd, hwpt, 0, AT, LENGTH, PAGE, bits));
 	for (i = 0; i < ARRAY_LEN(bits); i++)
 		EXPECT_EQ(0, bits[i]);
+}
+
+/* Another context, with a device of its own */
+FIXTURE(peer)
+{
+	int fd[2];
+	__u32 ioas[2];
+	struct mock_dev dev[2];	/* attached */
+	int region;		/* reachable */
+	char *mmio;		/* all of it, mapped by the process */
+};
+
+FIXTURE_SETUP(peer)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		self->fd[i] = mock_open(&self->ioas[i]);
+		ASSERT_LE(0, self->fd[i]);
+		ASSERT_EQ(0, mock_attach(self->fd[i], self->ioas[i],
+					 &self->dev[i]));
+	}
+	self->region = mock_mmio(self->fd[0], LENGTH);
+	ASSERT_LE(0, self->region);
+	self->mmio = mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  self->region, 0);
+	ASSERT_NE(MAP_FAILED, self->mmio);
+	ASSERT_EQ(0, mock_mmio_set(self->fd[0], self->region, 1));
+}
+
+FIXTURE_TEARDOWN(peer)
+{
+	munmap(self->mmio, LENGTH);
+	close(self->region);
+	close(self->fd[0]);
+	close(self->fd[1]);
+	EXPECT_EQ(0, mock_devices());
+}
+
+static int peer_map(const FIXTURE_DATA(peer) *self, int i)
+{
+	return ioas_map(self->fd[i], self->ioas[i], self->mmio, LENGTH, AT);
+}
+
+/* 0 if the page table of a context's device has all of the region */
+static int peer_check(const FIXTURE_DATA(peer) *self, int i)
+{
+	return mock_check_mmio(self->fd[i], self->dev[i].hwpt_id, self->region,
+			       0, LENGTH, AT, 1);
+}
+
+#define map_by(i)		peer_map(self, i)
+#define check_by(i)		peer_check(self, i)
+#define set_reachable(on)	mock_mmio_set(self->fd[0], self->region, on)
+
+TEST_F(peer, in_both_contexts_or_in_none)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, map_by(i));
+		EXPECT_EQ(0, check_by(i));
+	}
+	EXPECT_EQ(0, set_reachable(0));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(-ENOENT, check_by(i));
+	EXPECT_EQ(0, set_reachable(1));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, check_by(i));
+	EXPECT_EQ(0, ioas_unmap(self->fd[0], self->ioas[0], AT, LENGTH));
+	EXPECT_EQ(-ENOENT, check_by(0));
+	EXPECT_EQ(0, check_by(1));
+	EXPECT_EQ(0, ioas_unmap(self->fd[1], self->ioas[1], AT, LENGTH));
+	EXPECT_EQ(-ENOENT, check_by(1));
+}
+
+/* The first page table of the IOAS comes while the region is away */
+TEST_F(peer, mapped_before_a_device_comes)
+{
+	__u32 ioas;
+	struct mock_dev dev;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd[1], &ioas));
+	ASSERT_EQ(0, ioas_map(self->fd[1], ioas, self->mmio, LENGTH, AT));
+	ASSERT_EQ(0, mock_attach(self->fd[1], ioas, &dev));
+	EXPECT_EQ(0, mock_check_mmio(self->fd[1], dev.hwpt_id, self->region, 0,
+				     LENGTH, AT, 1));
+	ASSERT_EQ(0, iommu_destroy(self->fd[1], dev.id));
+	EXPECT_EQ(0, set_reachable(0));
+	ASSERT_EQ(0, mock_attach(self->fd[1], ioas, &dev));
+	EXPECT_EQ(-ENOENT, mock_check_mmio(self->fd[1], dev.hwpt_id,
+					   self->region, 0, LENGTH, AT, 1));
+	EXPECT_EQ(0, set_reachable(1));
+	EXPECT_EQ(0, mock_check_mmio(self->fd[1], dev.hwpt_id, self->region, 0,
+				     LENGTH, AT, 1));
+}
+
+/* A device moves between two IOAS that both have the region */
+TEST_F(peer, moves)
+{
+	__u32 ioas, old;
+	int i;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd[1], &ioas));
+	ASSERT_EQ(0, map_by(1));
+	ASSERT_EQ(0, ioas_copy(self->fd[1], ioas, self->ioas[1], LENGTH, AT,
+			       AT));
+	for (i = 0; i < 4; i++) {
+		old = self->dev[1].hwpt_id;
+		ASSERT_EQ(0, mock_replace(self->fd[1], &self->dev[1],
+					  i % 2 ? self->ioas[1] : ioas));
+		EXPECT_NE(old, self->dev[1].hwpt_id);
+		EXPECT_EQ(0, check_by(1));
+		EXPECT_EQ(0, set_reachable(0));
+		EXPECT_EQ(-ENOENT, check_by(1));
+		EXPECT_EQ(0, set_reachable(1));
+		EXPECT_EQ(0, check_by(1));
+	}
+}
+
+/* By the address of a mapping; a context does not matter, nor a part of it */
+TEST_F(peer, what_the_mmap_does_not_allow_is_refused)
+{
+	ASSERT_EQ(0, mprotect(self->mmio, LENGTH, PROT_READ));
+	EXPECT_EQ(-EFAULT, map_by(1));
+	EXPECT_EQ(0, ioas_empty(self->fd[1], self->ioas[1]));
+	ASSERT_EQ(0, munmap(self->mmio, LENGTH));
+	EXPECT_EQ(-EFAULT, map_by(1));
+}
+
+TEST_F(peer, goes_first)
+{
+	ASSERT_EQ(0, map_by(0));
+	ASSERT_EQ(0, map_by(1));
+	ASSERT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(0, check_by(0));
+	EXPECT_EQ(0, set_reachable(0));
+	EXPECT_EQ(-ENOENT, check_by(0));
+	EXPECT_EQ(0, set_reachable(1));
+	EXPECT_EQ(0, check_by(0));
+}
+
+/* While the region is away, too */
+TEST_F(peer, goes_first_without_the_region)
+{
+	ASSERT_EQ(0, map_by(1));
+	EXPECT_EQ(0, set_reachable(0));
+	ASSERT_EQ(0, close(self->fd[1]));
+	self->fd[1] = -1;
+	EXPECT_EQ(0, set_reachable(1));
+	EXPECT_EQ(0, map_by(0));
+	EXPECT_EQ(0, check_by(0));
+}
+
+TEST_F(peer, stays_when_the_driver_is_gone)
+{
+	int other = mock_mmio(self->fd[1], LENGTH);
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, map_by(0));
+	ASSERT_EQ(0, map_by(1));
+	ASSERT_EQ(0, close(self->fd[0]));
+	EXPECT_EQ(0, check_by(1));
+	self->fd[0] = -1;
+	ASSERT_EQ(0, munmap(self->mmio, LENGTH));
+	ASSERT_EQ(0, close(self->region));
+	EXPECT_EQ(-ENOENT, mock_check_mmio(self->fd[1], self->dev[1].hwpt_id,
+					   other, 0, LENGTH, AT, 1));
+	EXPECT_EQ(-EEXIST, ioas_map(self->fd[1], self->ioas[1],
+				    small_pages(PAGE), PAGE, AT));
+	EXPECT_EQ(0, ioas_unmap(self->fd[1], self->ioas[1], AT, LENGTH));
+	close(other);
+}
+
+/* Another process has the region by fork(), or is sent its file */
+TEST_F(peer, of_another_process)
+{
+	int status;
+	pid_t pid = fork();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		__u32 ioas;
+		struct mock_dev dev;
+		int fd = mock_open(&ioas);
+
+		_exit(fd < 0 || mock_attach(fd, ioas, &dev) ||
+		      ioas_map(fd, ioas, self->mmio, LENGTH, AT) ||
+		      mock_check_mmio(fd, dev.hwpt_id, self->region, 0, LENGTH,
+				      AT, 1) ||
+		      set_reachable(0) ||
+		      mock_check_mmio(fd, dev.hwpt_id, self->region, 0, LENGTH,
+				      AT, 1) != -ENOENT);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	/* It has ended with the region mapped and revoked */
+	EXPECT_EQ(2, mock_devices());
+	EXPECT_EQ(0, set_reachable(1));
+	EXPECT_EQ(0, map_by(1));
+	EXPECT_EQ(0, check_by(1));
+}
+
+/* Everything at once: the region comes and goes, and so do those who map it */
+struct race {
+	int owner;
+	int region;
+	char *mmio;
+	atomic_bool stop;
+	atomic_int failed;	/* an unexpected errno */
+	atomic_int rounds[4];
+};
+
+static void expect(struct race *race, int rc)
+{
+	if (rc)
+		race->failed = rc;
+}
+
+static void *race_revoke(void *arg)
+{
+	struct race *race = arg;
+
+	for (; !race->stop; race->rounds[0]++) {
+		expect(race, mock_mmio_set(race->owner, race->region, 0));
+		expect(race, mock_mmio_set(race->owner, race->region, 1));
+	}
+	return NULL;
+}
+
+/* A context that is closed with all it has */
+static void *race_context(void *arg)
+{
+	struct race *race = arg;
+	struct mock_dev dev;
+	__u32 ioas;
+	int fd;
+
+	for (; !race->stop; race->rounds[1]++) {
+		fd = mock_open(&ioas);
+		expect(race, fd < 0 ? fd : 0);
+		expect(race, ioas_map(fd, ioas, race->mmio, LENGTH, AT));
+		expect(race, mock_attach(fd, ioas, &dev));
+		expect(race, ioas_copy(fd, ioas, ioas, LENGTH, AT + LENGTH,
+				       AT));
+		close(fd);
+	}
+	return NULL;
+}
+
+/* One that maps, unmaps, and splits */
+static void *race_map(void *arg)
+{
+	struct race *race = arg;
+	struct mock_dev dev;
+	__u32 ioas;
+	int fd = mock_open(&ioas);
+
+	expect(race, iommu_option_set(fd, IOMMU_OPTION_HUGE_PAGES, ioas, 0));
+	expect(race, mock_attach(fd, ioas, &dev));
+	for (; !race->stop; race->rounds[2]++) {
+		expect(race, ioas_map(fd, ioas, race->mmio, LENGTH, AT));
+		expect(race, ioas_unmap(fd, ioas, AT, LENGTH));
+	}
+	close(fd);
+	return NULL;
+}
+
+/* One whose devices come, go and move */
+static void *race_attach(void *arg)
+{
+	struct race *race = arg;
+	struct mock_dev dev;
+	__u32 ioas, other;
+	int fd = mock_open(&ioas);
+
+	expect(race, ioas_alloc(fd, &other));
+	expect(race, ioas_map(fd, ioas, race->mmio, LENGTH, AT));
+	expect(race, ioas_map(fd, other, race->mmio, LENGTH, AT));
+	for (; !race->stop; race->rounds[3]++) {
+		expect(race, mock_attach(fd, ioas, &dev));
+		expect(race, mock_replace(fd, &dev, other));
+		expect(race, mock_replace(fd, &dev, ioas));
+		expect(race, iommu_destroy(fd, dev.id));
+	}
+	close(fd);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(peer, all_at_once, 60)
+{
+	static void *(*const calls[])(void *arg) = {
+		race_revoke, race_context, race_map, race_attach,
+	};
+	struct race race = {
+		.owner = self->fd[0],
+		.region = self->region,
+		.mmio = self->mmio,
+	};
+	pthread_t threads[ARRAY_LEN(calls)];
+	size_t i;
+
+	ASSERT_EQ(0, map_by(0));
+	for (i = 0; i < ARRAY_LEN(calls); i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, calls[i],
+					    &race));
+	sleep(5 * time_factor());
+	race.stop = true;
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+		EXPECT_LT(0, race.rounds[i]);
+	}
+	EXPECT_EQ(0, race.failed);
+	EXPECT_EQ(2, mock_devices());
+	EXPECT_EQ(0, check_by(0));
+	EXPECT_EQ(0, set_reachable(0));
+	EXPECT_EQ(-ENOENT, check_by(0));
+	/* Nothing of the others counts any more */
+	EXPECT_EQ(0, set_reachable(1));
+	EXPECT_EQ(0, map_by(1));
+	EXPECT_EQ(0, check_by(1));
 }
 
 TEST_HARNESS_MAIN
