@@ -28,6 +28,7 @@ FIXTURE(bar)
 FIXTURE_VARIANT(bar)
 {
 	enum order order;
+	bool peer;	/* the BAR is of another context's device */
 };
 
 FIXTURE_VARIANT_ADD(bar, no_domain)
@@ -53,6 +54,12 @@ FIXTURE_VARIANT_ADD(bar, real_then_mock)
 FIXTURE_VARIANT_ADD(bar, mock_then_real)
 {
 	.order = MOCK_THEN_REAL,
+};
+
+FIXTURE_VARIANT_ADD(bar, of_a_peer)
+{
+	.order = REAL_THEN_MOCK,
+	.peer = true,
 };
 
 /* A real or a mock device arrives, after one of the other kind or alone. */
@@ -114,13 +121,16 @@ static int region(const struct subject *self, __u32 index, __u64 *offset)
 }
 
 /* The BAR is only mapped; it is neither read nor written. */
-static int open_bar(struct subject *self)
+static int open_bar(struct subject *self, bool peer)
 {
+	int owner = peer ? iommu_open() : self->fd;
 	__u64 offset;
 	__u32 id;
 	int rc;
 
-	self->target = vfio_open_bound(PAIR_0, self->fd, &id);
+	self->target = vfio_open_bound(PAIR_0, owner, &id);
+	if (peer)
+		close(owner);	/* the device file holds the context */
 	if (self->target < 0)
 		return self->target;
 	rc = region(self, VFIO_PCI_BAR0_REGION_INDEX, &offset);
@@ -132,7 +142,7 @@ static int open_bar(struct subject *self)
 }
 
 /* Set up the device that does DMA, and the one that has the BAR. */
-static int set_up_bar(struct subject *self)
+static int set_up_bar(struct subject *self, bool peer)
 {
 	int rc;
 
@@ -140,7 +150,7 @@ static int set_up_bar(struct subject *self)
 	if (rc)
 		return rc;
 	self->dev = vfio_open_bound(EDU, self->fd, &self->dev_id);
-	return self->dev < 0 ? self->dev : open_bar(self);
+	return self->dev < 0 ? self->dev : open_bar(self, peer);
 }
 
 static void tear_down_bar(struct subject *self)
@@ -151,7 +161,7 @@ static void tear_down_bar(struct subject *self)
 
 FIXTURE_SETUP(bar)
 {
-	ASSERT_EQ(0, set_up_bar(&self->subject));
+	ASSERT_EQ(0, set_up_bar(&self->subject, variant->peer));
 	ASSERT_EQ(0, attach_in_order(&self->subject, variant->order));
 }
 
@@ -162,7 +172,7 @@ FIXTURE_TEARDOWN(bar)
 
 FIXTURE_SETUP(arrival)
 {
-	ASSERT_EQ(0, set_up_bar(&self->subject));
+	ASSERT_EQ(0, set_up_bar(&self->subject, false));
 }
 
 FIXTURE_TEARDOWN(arrival)
