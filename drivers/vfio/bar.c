@@ -39,6 +39,7 @@
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/ioport.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -47,6 +48,7 @@
 #include <linux/vfio_pci_core.h>
 
 #include "bar.h"
+#include "dma_buf.h"
 #include "trace.h"
 
 /* The condition by which vfio-pci-core lets the CPU reach the BARs */
@@ -93,21 +95,43 @@ static bool vfio_pci_decodes(struct pci_dev *pdev)
 	       (pdev->no_command_memory || (command & PCI_COMMAND_MEMORY));
 }
 
-/* Restore the BARs if the state of the device allows it, else revoke them. */
-static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
+/**
+ * vfio_pci_bars_reachable() - Tell whether other devices may reach the BARs
+ * @bars: The BARs of an open device; vfio_pci_bars.lock is held.
+ *
+ * Context: Process context.
+ *
+ * Return: true if the state of the device allows it.
+ */
+bool vfio_pci_bars_reachable(struct vfio_pci_bars *bars)
 {
 	lockdep_assert_held(&bars->lock);
 
-	if (!bars->mmio)
+	return !bars->blocked && !bars->recovering && !bars->lost &&
+	       vfio_pci_memory_enabled(bars->core);
+}
+
+/* Restore the BARs if the state of the device allows it, else revoke them. */
+static void vfio_pci_bars_apply(struct vfio_pci_bars *bars)
+{
+	int rc = 0;
+
+	lockdep_assert_held(&bars->lock);
+
+	if (!bars->mmio && list_empty(&bars->dma_bufs))
 		return;
-	if (bars->blocked || bars->recovering || bars->lost ||
-	    !vfio_pci_memory_enabled(bars->core)) {
-		vfio_pci_bars_revoke(bars);
+	if (!vfio_pci_bars_reachable(bars)) {
+		if (bars->mmio)
+			vfio_pci_bars_revoke(bars);
+		vfio_pci_dma_bufs_set(bars, false);
 		WRITE_ONCE(bars->partial, true);
 		return;
 	}
-	WRITE_ONCE(bars->partial, vfio_pci_bars_restore(bars));
-	if (bars->partial)
+	if (bars->mmio)
+		rc = vfio_pci_bars_restore(bars);
+	vfio_pci_dma_bufs_set(bars, true);
+	WRITE_ONCE(bars->partial, rc);
+	if (rc)
 		dev_warn_ratelimited(&bars->core->pdev->dev,
 				     "some mappings of BARs could not be restored\n");
 }
@@ -126,20 +150,16 @@ static void vfio_pci_bars_turned_on(struct vfio_pci_bars *bars)
 		bars->lost = false;
 }
 
-/* Find what user space has mapped of a BAR: an iommufd_mmio_find_fn. */
-static int vfio_pci_bars_find(void *data, struct vm_area_struct *vma,
-			      unsigned long uaddr, unsigned long length,
-			      phys_addr_t *phys)
+/* Whether a range is of one BAR, see struct iommufd_mmio_ops */
+static bool vfio_pci_bars_have(void *data, phys_addr_t start,
+			       unsigned long length)
 {
 	struct vfio_pci_bars *bars = data;
-	phys_addr_t start, last;
+	phys_addr_t last;
 	unsigned int i;
 
-	start = vfio_pci_vma_start(bars->core, vma);
-	if (check_add_overflow(start, (phys_addr_t)(uaddr - vma->vm_start),
-			       &start) ||
-	    check_add_overflow(start, (phys_addr_t)(length - 1), &last))
-		return -EFAULT;
+	if (check_add_overflow(start, (phys_addr_t)(length - 1), &last))
+		return false;
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		struct resource *res =
@@ -147,13 +167,31 @@ static int vfio_pci_bars_find(void *data, struct vm_area_struct *vma,
 
 		/* A BAR smaller than a page shares the page with nothing. */
 		if ((res->flags & IORESOURCE_MEM) && resource_size(res) &&
-		    start >= res->start && last <= (res->end | ~PAGE_MASK)) {
-			*phys = start;
-			return 0;
-		}
+		    start >= res->start && last <= (res->end | ~PAGE_MASK))
+			return true;
 	}
-	return -EFAULT;
+	return false;
 }
+
+/* Find what user space has mapped of a BAR, see struct iommufd_mmio_ops */
+static int vfio_pci_bars_find(void *data, struct vm_area_struct *vma,
+			      unsigned long uaddr, unsigned long length,
+			      phys_addr_t *phys)
+{
+	struct vfio_pci_bars *bars = data;
+
+	*phys = vfio_pci_vma_start(bars->core, vma);
+	if (check_add_overflow(*phys, (phys_addr_t)(uaddr - vma->vm_start),
+			       phys) ||
+	    !vfio_pci_bars_have(bars, *phys, length))
+		return -EFAULT;
+	return 0;
+}
+
+static const struct iommufd_mmio_ops vfio_pci_bars_ops = {
+	.find = vfio_pci_bars_find,
+	.has = vfio_pci_bars_have,
+};
 
 /**
  * vfio_pci_bars_init() - Initialize the BARs of a device, not reachable
@@ -168,6 +206,7 @@ void vfio_pci_bars_init(struct vfio_pci_bars *bars,
 			struct vfio_pci_core_device *core)
 {
 	bars->core = core;
+	INIT_LIST_HEAD(&bars->dma_bufs);
 	mutex_init(&bars->lock);
 }
 
@@ -180,6 +219,19 @@ void vfio_pci_bars_init(struct vfio_pci_bars *bars,
 void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
 {
 	mutex_destroy(&bars->lock);
+}
+
+/**
+ * vfio_pci_bars_enabled() - Let the BARs be used after vfio_pci_core_enable()
+ * @bars: The BARs of a device that is being opened.
+ *
+ * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
+ */
+void vfio_pci_bars_enabled(struct vfio_pci_bars *bars)
+{
+	mutex_lock(&bars->lock);
+	vfio_pci_bars_turned_on(bars);
+	mutex_unlock(&bars->lock);
 }
 
 /**
@@ -197,13 +249,12 @@ int vfio_pci_bars_open(struct vfio_pci_bars *bars, const struct file *file)
 {
 	struct iommufd_mmio *mmio;
 
-	mmio = iommufd_mmio_create(file, vfio_pci_bars_find, bars);
+	mmio = iommufd_mmio_create(file, &vfio_pci_bars_ops, bars);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 
 	mutex_lock(&bars->lock);
 	bars->mmio = mmio;
-	vfio_pci_bars_turned_on(bars); /* by vfio_pci_core_enable() */
 	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 	return 0;

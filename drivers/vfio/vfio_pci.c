@@ -18,11 +18,13 @@
 #include <linux/string.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
+#include <uapi/linux/vfio_cdev.h>
 
 #include "bar.h"
 #include "cdev.h"
 #include "cdev_ops.h"
 #include "device.h"
+#include "dma_buf.h"
 #include "hot_reset.h"
 #include "igd.h"
 #include "kvm_hook.h"
@@ -132,6 +134,8 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 
 	if (pci->noiommu && vfio_pci_is_low_power(flags))
 		return -ENOTTY;
+	if ((flags & VFIO_DEVICE_FEATURE_MASK) == VFIO_DEVICE_FEATURE_DMA_BUF)
+		return vfio_pci_dma_buf_feature(&pci->bars, flags, arg, argsz);
 	if ((flags & VFIO_DEVICE_FEATURE_PROBE) ||
 	    !(flags & VFIO_DEVICE_FEATURE_SET))
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
@@ -177,8 +181,15 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 		}
 	}
 
+	vfio_pci_bars_enabled(&pci->bars);
 	vfio_pci_core_finish_enable(core);
 	return 0;
+}
+
+static void vfio_pci_close_device(struct vfio_device *vdev)
+{
+	vfio_pci_dma_bufs_close(&to_vfio_pci(vdev)->bars);
+	vfio_pci_core_close_device(vdev);
 }
 
 static int vfio_pci_init_dev(struct vfio_device *vdev)
@@ -203,7 +214,7 @@ const struct vfio_device_ops vfio_pci_ops = {
 	.init = vfio_pci_init_dev,
 	.release = vfio_pci_release,
 	.open_device = vfio_pci_open_device,
-	.close_device = vfio_pci_core_close_device,
+	.close_device = vfio_pci_close_device,
 	.ioctl = vfio_pci_ioctl,
 	.device_feature = vfio_pci_feature,
 	.read = vfio_pci_core_read,

@@ -16,6 +16,7 @@
 #define __IOMMUFD_COMPAT_H
 
 #include "linux/device.h"
+#include "linux/dma-buf.h"
 #include "linux/export.h"
 #include "linux/ftrace.h"
 #include "linux/hugetlb.h"
@@ -24,6 +25,7 @@
 #include "linux/module.h"
 #include "linux/pagemap.h"
 #include "linux/pci.h"
+#include "linux/pci-p2pdma.h"
 #include "linux/pgtable.h"
 #include "linux/sched/mm.h"
 #include "linux/shmem_fs.h"

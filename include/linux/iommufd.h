@@ -17,6 +17,7 @@
 #include <linux/types.h>
 
 struct device;
+struct dma_buf;
 struct file;
 struct iommu_group;
 struct iommufd_access;
@@ -24,6 +25,7 @@ struct iommufd_ctx;
 struct iommufd_device;
 struct iommufd_mmio;
 struct page;
+struct phys_vec;
 struct vm_area_struct;
 
 struct iommufd_ctx *iommufd_ctx_from_fd(int fd);
@@ -47,24 +49,32 @@ struct iommufd_ctx *iommufd_device_to_ictx(struct iommufd_device *idev);
 u32 iommufd_device_to_id(struct iommufd_device *idev);
 
 /**
- * typedef iommufd_mmio_find_fn - Find the device's MMIO behind a user address
- * @data: The argument of iommufd_mmio_create().
- * @vma: A mapping of the file that was the argument of iommufd_mmio_create().
- * @uaddr: User address of the first byte, in @vma.
- * @length: Number of bytes, all in @vma.
- * @phys: Set to the physical address of the first byte; the range is
- *	contiguous.
+ * struct iommufd_mmio_ops - Find a device's MMIO
+ * @find: Find what is behind a user address.  @vma is a mapping of the file that
+ *	was the argument of iommufd_mmio_create(), and has @length bytes from
+ *	@uaddr on.  Sets @phys to the physical address of the first byte; the
+ *	range is contiguous.  Returns 0, or an errno if the range is not MMIO of
+ *	the device.
+ * @has: Whether all of a range of physical addresses, which does not wrap, is
+ *	MMIO of the device.
  *
- * Context: The mmap lock and a spinlock are held: the function must not sleep.
+ * @data is the argument of iommufd_mmio_create().
  *
- * Return: 0, or an errno if the range is not MMIO of the device.
+ * Context: A spinlock is held, the functions must not sleep.  @find is called
+ * with the mmap lock held as well.
  */
-typedef int (*iommufd_mmio_find_fn)(void *data, struct vm_area_struct *vma,
-				    unsigned long uaddr, unsigned long length,
-				    phys_addr_t *phys);
+struct iommufd_mmio_ops {
+	int (*find)(void *data, struct vm_area_struct *vma, unsigned long uaddr,
+		    unsigned long length, phys_addr_t *phys);
+	bool (*has)(void *data, phys_addr_t phys, unsigned long length);
+};
+
+/* vfio-pci's, which iommufd asks where a dma-buf is if vfio-pci is loaded */
+int vfio_pci_dma_buf_range(struct dma_buf *dmabuf, struct phys_vec *range);
 
 struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
-					 iommufd_mmio_find_fn find, void *data);
+					 const struct iommufd_mmio_ops *ops,
+					 void *data);
 void iommufd_mmio_destroy(struct iommufd_mmio *mmio);
 void iommufd_mmio_revoke(struct iommufd_mmio *mmio);
 int iommufd_mmio_restore(struct iommufd_mmio *mmio);

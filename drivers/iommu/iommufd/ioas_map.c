@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <uapi/linux/iommufd.h>
 
+#include "dma_buf.h"
 #include "ioas.h"
 #include "ioas_map.h"
 #include "iopt/map.h"
@@ -220,13 +221,40 @@ int iommufd_ioas_map(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
+/* Add a part of a dma-buf, or of another file. */
+static int add_file(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
+{
+	struct iommu_ioas_map_file *cmd = ucmd->cmd;
+	struct iommufd_mmio *mmio;
+	phys_addr_t phys;
+	struct file *file;
+	int rc;
+
+	mmio = iommufd_dma_buf_find(cmd->fd, cmd->start, cmd->length, &phys);
+	if (IS_ERR(mmio))
+		return PTR_ERR(mmio);
+	if (mmio) {
+		rc = iopt_map_add_mmio(map, mmio, phys, cmd->length, prot);
+		if (rc)
+			iopt_mmio_put(mmio);
+		return rc;
+	}
+
+	file = fget(cmd->fd);
+	if (!file)
+		return -EBADF;
+	rc = iopt_map_add_file(map, file, cmd->start, cmd->length, prot,
+			       ucmd->ictx->account_mode);
+	fput(file);
+	return rc;
+}
+
 int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_map_file __user *umap = ucmd->ubuffer;
 	struct iommu_ioas_map_file *cmd = ucmd->cmd;
 	struct iommufd_ioas *ioas;
 	struct iopt_map map __uninitialized;
-	struct file *file;
 	int prot, rc;
 
 	prot = flags_to_prot(cmd->flags);
@@ -239,20 +267,11 @@ int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
 	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	file = fget(cmd->fd);
-	if (!file) {
-		rc = -EBADF;
-		goto out_put;
-	}
-
 	iopt_map_init(&map, &ioas->iopt);
-	rc = iopt_map_add_file(&map, file, cmd->start, cmd->length, prot,
-			       ucmd->ictx->account_mode);
+	rc = add_file(ucmd, &map, prot);
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	rc = map_end(&map, cmd->ioas_id, cmd->iova, cmd->length, rc);
-	fput(file);
-out_put:
 	iommufd_object_put(&ioas->obj);
 	return rc;
 }

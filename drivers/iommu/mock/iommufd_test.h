@@ -33,10 +33,25 @@ enum {
 	IOMMU_TEST_OP_MMIO_SET = 65,
 	IOMMU_TEST_OP_MD_CHECK_MMIO = 66,
 	IOMMU_TEST_OP_ACCESS_ATTACH = 67,
+	IOMMU_TEST_OP_IMPORT = 68,
+	IOMMU_TEST_OP_IMPORT_USE = 69,
 };
 
 /* The largest number of bytes of a region of MMIO */
 #define MOCK_MMIO_MAX_LENGTH	(4UL << 20)
+
+/* iommu_test_cmd.import.flags: what the importer cannot do */
+enum {
+	MOCK_IMPORT_NO_PEER = 1 << 0,	/* reach other devices */
+	MOCK_IMPORT_STATIC = 1 << 1,	/* let go when it is told to */
+};
+
+/* iommu_test_cmd.import_use.how */
+enum {
+	MOCK_IMPORT_LOOK = 0,
+	MOCK_IMPORT_MAP = 1,
+	MOCK_IMPORT_UNMAP = 2,
+};
 
 /*
  * The aperture, with MOCK_APERTURE_LAST, and the page sizes of the mock IOMMU
@@ -221,6 +236,18 @@ enum {
  * @access_attach: Attach software device @id, which is detached, or detach it
  * @access_attach.ioas_id: ID of the IOAS
  * @access_attach.detach: 1: detach the device; 0: attach it
+ * @import: Attach a PCI device to the dma-buf whose file descriptor is @id;
+ *	ENODEV if there is no such device, EBUSY if it has a driver
+ * @import.bdf: Domain << 16 | bus << 8 | device << 3 | function
+ * @import.flags: MOCK_IMPORT_NO_PEER, MOCK_IMPORT_STATIC
+ * @import.delay_ms: Let go so long after the exporter has taken the dma-buf away
+ * @import.out_fd: File descriptor, whose close detaches the device
+ * @import_use: Map, unmap or look at the import whose file descriptor is @id,
+ *	else EBADFD; EBUSY if it is mapped already
+ * @import_use.how: MOCK_IMPORT_LOOK, MOCK_IMPORT_MAP or MOCK_IMPORT_UNMAP
+ * @import_use.out_notified: How often the exporter has told of a change
+ * @import_use.out_addr: DMA address of the first byte
+ * @import_use.out_length: Number of bytes mapped, 0 if it is not mapped
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -309,6 +336,18 @@ struct iommu_test_cmd {
 			__u32 ioas_id;
 			__u32 detach;
 		} access_attach;
+		struct {
+			__u32 bdf;
+			__u32 flags;
+			__u32 delay_ms;
+			__u32 out_fd;
+		} import;
+		struct {
+			__u32 how;
+			__u32 out_notified;
+			__aligned_u64 out_addr;
+			__aligned_u64 out_length;
+		} import_use;
 		__aligned_u64 __pad[6];
 	};
 	__u32 last;

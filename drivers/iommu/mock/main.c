@@ -24,6 +24,7 @@
 #include "access.h"
 #include "device.h"
 #include "domain.h"
+#include "import.h"
 #include "iommufd_test.h"
 #include "mmio.h"
 #include <linux/iommufd.h>
@@ -398,6 +399,8 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,
 	[IOMMU_TEST_OP_ACCESS_ATTACH] = mock_access_attach,
+	[IOMMU_TEST_OP_IMPORT] = mock_import_create,
+	[IOMMU_TEST_OP_IMPORT_USE] = mock_import_use,
 };
 
 static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,
@@ -466,5 +469,6 @@ MODULE_DESCRIPTION("Mock IOMMU and mock devices, to test /dev/iommu");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IOMMUFD_VERSION);
 MODULE_IMPORT_NS("IOMMUFD_TEST");
+MODULE_IMPORT_NS("DMA_BUF");
 /* The kernel is tainted as one that runs test code. */
 MODULE_INFO(test, "Y");

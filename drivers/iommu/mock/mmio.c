@@ -32,7 +32,7 @@ struct mock_mmio {
 	size_t length;
 };
 
-/* An iommufd_mmio_find_fn */
+/* See struct iommufd_mmio_ops */
 static int mock_mmio_find(void *data, struct vm_area_struct *vma,
 			  unsigned long uaddr, unsigned long length,
 			  phys_addr_t *phys)
@@ -44,6 +44,17 @@ static int mock_mmio_find(void *data, struct vm_area_struct *vma,
 		(uaddr - vma->vm_start);
 	return 0;
 }
+
+/* No dma-buf is of the mock's memory. */
+static bool mock_mmio_has(void *data, phys_addr_t phys, unsigned long length)
+{
+	return false;
+}
+
+static const struct iommufd_mmio_ops mock_mmio_ops = {
+	.find = mock_mmio_find,
+	.has = mock_mmio_has,
+};
 
 static void mock_mmio_free(struct mock_mmio *mock)
 {
@@ -112,7 +123,7 @@ static struct file *mock_mmio_open(size_t length)
 		mock_mmio_free(mock);
 		return file;
 	}
-	mmio = iommufd_mmio_create(file, mock_mmio_find, mock);
+	mmio = iommufd_mmio_create(file, &mock_mmio_ops, mock);
 	if (IS_ERR(mmio)) {
 		fput(file);
 		return ERR_CAST(mmio);

@@ -59,6 +59,8 @@ enum file {
 	ACCESS,		/* of the mock */
 	MEMFD,		/* memory */
 	MMIO,		/* of the mock */
+	DMA_BUF,	/* of a BAR */
+	IMPORT,		/* of the mock: of a dma-buf */
 	FILES
 };
 

@@ -294,6 +294,36 @@ static void bar_decode(const struct call *call)
 		return;
 }
 
+/* Make a dma-buf of some pages of a device's BAR */
+static void bar_export(const struct call *call)
+{
+	struct {
+		struct vfio_device_feature feature;
+		struct vfio_device_feature_dma_buf buf;
+		struct vfio_region_dma_range ranges[2];
+	} arg = {
+		.feature = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DEVICE_FEATURE_GET |
+				 VFIO_DEVICE_FEATURE_DMA_BUF,
+		},
+		.buf = {
+			.region_index = VFIO_PCI_BAR0_REGION_INDEX,
+			.open_flags = O_RDWR | O_CLOEXEC,
+			.nr_ranges = 1 + !(call->values[1] % 4),
+		},
+		.ranges = {
+			{ .offset = BAR_START, .length = BAR_SIZE },
+			{ .length = (call->values[2] % 4) * PAGE },
+		},
+	};
+	int fd = ioctl(some_file(VFIO, call->values[0] | 2),
+		       VFIO_DEVICE_FEATURE, &arg);
+
+	if (fd >= 0)
+		keep_file(DMA_BUF, fd);
+}
+
 /*
  * Make calls that these files do not implement.  On a device only those that do
  * not reach its registers: some values written to edu's registers end QEMU.
@@ -634,6 +664,14 @@ const struct op ops[] = {
 		F(OFFSET, iommu_ioas_map_file, start),
 		F(LENGTH, iommu_ioas_map_file, length),
 		F(IOVA, iommu_ioas_map_file, iova) } },
+	{ "IOAS_MAP_FILE of a dma-buf", IOMMU_IOAS_MAP_FILE,
+	  SIZE(iommu_ioas_map_file), .fields = {
+		F(FLAGS, iommu_ioas_map_file, flags, 7),
+		F(ID, iommu_ioas_map_file, ioas_id, IOAS),
+		F(FILE_NO, iommu_ioas_map_file, fd, DMA_BUF),
+		F(OFFSET, iommu_ioas_map_file, start),
+		F(LENGTH, iommu_ioas_map_file, length),
+		F(IOVA, iommu_ioas_map_file, iova) } },
 	{ "IOAS_CHANGE_PROCESS", IOMMU_IOAS_CHANGE_PROCESS,
 	  SIZE(iommu_ioas_change_process) },
 	{ "IOAS_COPY", IOMMU_IOAS_COPY, SIZE(iommu_ioas_copy), .weight = 2,
@@ -831,6 +869,15 @@ const struct op ops[] = {
 		T(FILE_NO, check_mmio.fd, MMIO),
 		T(BELOW, check_mmio.write, 2)) },
 
+	{ "IMPORT", TEST_OP(IOMMU_TEST_OP_IMPORT,
+		T(FILE_NO, id, DMA_BUF),
+		T(BELOW, import.flags, 4),
+		T(BELOW, import.delay_ms, 100),
+		T(OUT_FILE, import.out_fd, IMPORT)) },
+	{ "IMPORT_USE", TEST_OP(IOMMU_TEST_OP_IMPORT_USE,
+		T(FILE_NO, id, IMPORT),
+		T(BELOW, import_use.how, 3)) },
+
 	/* VFIO's devices; the kernel needs memory to detach one */
 	{ "BIND_IOMMUFD", VFIO_DEVICE_BIND_IOMMUFD, VFIO,
 	  SIZE(vfio_device_bind_iommufd), .no_failing = true, .fields = {
@@ -865,6 +912,7 @@ const struct op ops[] = {
 	{ "mmap of a BAR", .run = bar_map, .weight = 1 },
 	{ "mmap of the mock's MMIO", .run = mmio_map },
 	{ "memory decoding", .run = bar_decode },
+	{ "dma-buf of a BAR", .run = bar_export, .weight = 1 },
 	{ "memfd_create", .run = memfd_open },
 	{ "change of a memfd", .run = memfd_change },
 	{ "mmap of a memfd", .run = memfd_map },

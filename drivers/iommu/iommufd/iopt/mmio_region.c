@@ -75,8 +75,8 @@ static struct iommufd_mmio *marea_region(struct iopt_mmio_area *marea)
  * iommufd_mmio_create() - Let a device's MMIO be mapped for other devices
  * @file: The file whose mappings in user space are of the device's MMIO.  Lives
  *	as long as the region.
- * @find: Called with a mapping of @file, see iommufd_mmio_find_fn.
- * @data: For @find.
+ * @ops: Called with a mapping of @file, or an address.
+ * @data: For @ops.
  *
  * The region is revoked at first.  Whoever has mapped it through @file may map
  * it for the devices of any context.
@@ -86,7 +86,8 @@ static struct iommufd_mmio *marea_region(struct iopt_mmio_area *marea)
  * Return: the region, or ERR_PTR(-ENOMEM).
  */
 struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
-					 iommufd_mmio_find_fn find, void *data)
+					 const struct iommufd_mmio_ops *ops,
+					 void *data)
 {
 	struct iommufd_mmio *mmio;
 
@@ -95,7 +96,7 @@ struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&mmio->kref);
 	mmio->file = file;
-	mmio->find = find;
+	mmio->ops = ops;
 	mmio->data = data;
 	mutex_init(&mmio->lock);
 	INIT_LIST_HEAD(&mmio->areas);
@@ -129,12 +130,39 @@ struct iommufd_mmio *iopt_mmio_find(struct vm_area_struct *vma,
 	spin_lock(&mmio_regions_lock);
 	list_for_each_entry(mmio, &mmio_regions, item) {
 		if (vma->vm_file != mmio->file ||
-		    mmio->find(mmio->data, vma, uaddr, length, phys))
+		    mmio->ops->find(mmio->data, vma, uaddr, length, phys))
 			continue;
 		kref_get(&mmio->kref);
 		goto out_unlock;
 	}
 	mmio = ERR_PTR(-EFAULT);
+out_unlock:
+	spin_unlock(&mmio_regions_lock);
+	return mmio;
+}
+
+/**
+ * iopt_mmio_find_phys() - Find a region by a physical address
+ * @phys: Physical address of the first byte.
+ * @length: Bytes, not 0; the range does not wrap.
+ *
+ * Context: Process context.  Pairs with iopt_mmio_put().
+ *
+ * Return: the region that has all of the range, with a reference, or
+ * ERR_PTR(-EOPNOTSUPP).
+ */
+struct iommufd_mmio *iopt_mmio_find_phys(phys_addr_t phys, unsigned long length)
+{
+	struct iommufd_mmio *mmio;
+
+	spin_lock(&mmio_regions_lock);
+	list_for_each_entry(mmio, &mmio_regions, item) {
+		if (!mmio->ops->has(mmio->data, phys, length))
+			continue;
+		kref_get(&mmio->kref);
+		goto out_unlock;
+	}
+	mmio = ERR_PTR(-EOPNOTSUPP);
 out_unlock:
 	spin_unlock(&mmio_regions_lock);
 	return mmio;
@@ -609,7 +637,7 @@ EXPORT_SYMBOL_GPL(iommufd_mmio_revoke);
  *
  * Revokes the region for good: nothing of it can be mapped any more, and what
  * user space has mapped of it leads nowhere, until it is unmapped.  The
- * function that finds MMIO is not called any more.
+ * functions that find MMIO are not called any more.
  *
  * Context: Process context, as iommufd_mmio_revoke().  Cannot fail.
  */

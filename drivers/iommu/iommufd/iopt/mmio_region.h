@@ -18,8 +18,9 @@ struct vm_area_struct;
  * @kref: One for the driver of the device, one for each pages object.
  * @item: In the list of all regions, until the driver destroys the region.
  * @file: The file by whose mappings user space names the region.
- * @find: Finds the physical address behind a mapping of @file.
- * @data: Argument of @find.
+ * @ops: Find the physical address behind a mapping of @file, and whether an
+ *	address is of the region.
+ * @data: Argument of @ops.
  * @lock: Guards the fields below, see mmio_region.c.
  * @open: The driver lets other devices reach the region.
  * @areas: struct iopt_mmio_area: areas, in I/O page tables of any context, as
@@ -27,13 +28,13 @@ struct vm_area_struct;
  * @nmappings: Number of times that these areas are in domains while the region
  *	is open: a revoke and a restore take as many steps.
  *
- * @file, @find and @data are used only while the region is in the list.
+ * @file, @ops and @data are used only while the region is in the list.
  */
 struct iommufd_mmio {
 	struct kref kref;
 	struct list_head item;
 	const struct file *file;
-	iommufd_mmio_find_fn find;
+	const struct iommufd_mmio_ops *ops;
 	void *data;
 	struct mutex lock;	/* of the following */
 	bool open;
@@ -73,6 +74,8 @@ static inline bool iopt_area_is_mmio(const struct iopt_area *area)
 	return area->slice.pages->kind == IOPT_MMIO;
 }
 
+struct iommufd_mmio *iopt_mmio_find_phys(phys_addr_t phys,
+					 unsigned long length);
 struct iommufd_mmio *iopt_mmio_find(struct vm_area_struct *vma,
 				    unsigned long uaddr, unsigned long length,
 				    phys_addr_t *phys);

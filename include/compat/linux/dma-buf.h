@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __COMPAT_LINUX_DMA_BUF_H
+#define __COMPAT_LINUX_DMA_BUF_H
+
+#include <linux/dma-buf.h>
+#include <linux/fs.h>
+#include <linux/types.h>
+
+/* Until some version after 6.12, at the latest 7.2, the name was another. */
+#ifndef HAVE_DMA_BUF_INVALIDATE_MAPPINGS
+#define invalidate_mappings		move_notify
+#define dma_buf_invalidate_mappings	dma_buf_move_notify
+
+static inline bool dma_buf_attach_revocable(struct dma_buf_attachment *attach)
+{
+	return attach->importer_ops && attach->importer_ops->move_notify;
+}
+#endif
+
+/* Until some version after 6.12, at the latest 7.2, each user has its own. */
+#ifndef HAVE_PHYS_VEC
+struct phys_vec {
+	phys_addr_t paddr;
+	size_t len;
+};
+#endif
+
+/* Before 6.7 no struct file is freed and used again meanwhile. */
+#ifndef HAVE_GET_FILE_ACTIVE
+static inline struct file *get_file_active(struct file **file)
+{
+	return get_file_rcu(*file) ? *file : NULL;
+}
+#endif
+
+#endif
