@@ -109,6 +109,21 @@ static int group_find_msi_window(const struct iommu_resv_region *region,
 	return 0;
 }
 
+static int group_claim_dma(struct iommufd_ctx *ictx,
+			   const struct iommu_backend_ops *backend,
+			   struct iommu_group *group)
+{
+	return ictx->dma_claimed ? 0 : backend->claim(group, ictx);
+}
+
+static void group_release_dma(struct iommufd_ctx *ictx,
+			      const struct iommu_backend_ops *backend,
+			      struct iommu_group *group)
+{
+	if (!ictx->dma_claimed)
+		backend->release(group);
+}
+
 static struct iommufd_group *
 group_alloc(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	    struct iommu_group *group)
@@ -139,7 +154,7 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 
 	rc = backend->walk_reserved(group, group_find_msi_window, igroup) ?:
 	     iommu_backend_sharing(backend, dev, &igroup->sharing) ?:
-	     backend->claim(group, ictx);
+	     group_claim_dma(ictx, backend, group);
 	if (rc)
 		goto err_free;
 	rc = xa_err(xa_store(&ictx->groups, iommu_group_id(group), igroup,
@@ -151,7 +166,7 @@ group_claim(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	return igroup;
 
 err_release:
-	backend->release(group);
+	group_release_dma(ictx, backend, group);
 err_free:
 	kfree(igroup);
 	return ERR_PTR(rc);
@@ -197,7 +212,7 @@ static void group_put(struct iommufd_group *igroup)
 	}
 	if (!iommufd_group_is_noiommu(igroup)) {
 		xa_erase(&ictx->groups, iommu_group_id(igroup->group));
-		igroup->backend->release(igroup->group);
+		group_release_dma(ictx, igroup->backend, igroup->group);
 	}
 	mutex_unlock(&ictx->groups_lock);
 

@@ -43,6 +43,21 @@ const struct iommufd_object_type iommufd_ioas_type = {
 };
 EXPORT_SYMBOL_NS_GPL(iommufd_ioas_type, "IOMMUFD_TEST");
 
+static struct iommufd_ioas *ioas_alloc(struct iommufd_ctx *ictx)
+{
+	struct iommufd_ioas *ioas;
+
+	ioas = iommufd_object_alloc(ictx, struct iommufd_ioas,
+				    &iommufd_ioas_type);
+	if (IS_ERR(ioas))
+		return ioas;
+	iopt_init(&ioas->iopt, &ictx->nmappings);
+	mutex_init(&ioas->hwpts_lock);
+	INIT_LIST_HEAD(&ioas->hwpts);
+	init_rwsem(&ioas->vfio_lock);
+	return ioas;
+}
+
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_ioas_alloc *cmd = ucmd->cmd;
@@ -52,14 +67,9 @@ int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	if (cmd->flags)
 		return -EOPNOTSUPP;
 
-	ioas = iommufd_object_alloc(ucmd->ictx, struct iommufd_ioas,
-				    &iommufd_ioas_type);
+	ioas = ioas_alloc(ucmd->ictx);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	iopt_init(&ioas->iopt, &ucmd->ictx->nmappings);
-	mutex_init(&ioas->hwpts_lock);
-	INIT_LIST_HEAD(&ioas->hwpts);
-	init_rwsem(&ioas->vfio_lock);
 
 	cmd->out_ioas_id = ioas->obj.id;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
@@ -227,6 +237,27 @@ static void vfio_ioas_set(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas)
 	xa_lock(&ictx->objects);
 	ictx->vfio_ioas = ioas;
 	xa_unlock(&ictx->objects);
+}
+
+/**
+ * iommufd_vfio_ioas_create() - Make the compatibility IOAS of a context
+ * @ictx: The context, new and known to the caller only.
+ * @ioas_id: Set to the ID of the IOAS.
+ *
+ * Context: Process context.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int iommufd_vfio_ioas_create(struct iommufd_ctx *ictx, u32 *ioas_id)
+{
+	struct iommufd_ioas *ioas = ioas_alloc(ictx);
+
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	*ioas_id = ioas->obj.id;
+	iommufd_object_publish(ictx, &ioas->obj);
+	vfio_ioas_set(ictx, ioas);
+	return 0;
 }
 
 int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd)

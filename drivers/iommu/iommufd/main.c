@@ -2,7 +2,9 @@
 /*
  * /dev/iommu: the device file, its table of ioctls, and the module
  */
+#include <linux/anon_inodes.h>
 #include <linux/err.h>
+#include <linux/fcntl.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
@@ -190,6 +192,44 @@ struct iommufd_ctx *iommufd_ctx_from_fd(int fd)
 	return file->private_data;
 }
 EXPORT_SYMBOL_GPL(iommufd_ctx_from_fd);
+
+/**
+ * iommufd_vfio_ctx_create() - Make a context for a container of the VFIO core
+ * @ioas_id: Set to the ID of its compatibility IOAS.
+ *
+ * No process has the file of the context open.  As in type1, pinned pages count
+ * against the limit of the process that has mapped them.  The VFIO core has
+ * claimed the DMA of the groups whose devices are bound to the context.
+ *
+ * Context: Process context.  Pairs with iommufd_ctx_put().
+ *
+ * Return: the context, or ERR_PTR(): -ENOMEM, or -ENFILE when the system has too
+ * many files open.
+ */
+struct iommufd_ctx *iommufd_vfio_ctx_create(u32 *ioas_id)
+{
+	struct iommufd_ctx *ictx = iommufd_ctx_create(NULL);
+	int rc;
+
+	if (IS_ERR(ictx))
+		return ictx;
+	ictx->file = anon_inode_getfile("[iommufd]", &iommufd_fops, ictx,
+					O_RDWR);
+	if (IS_ERR(ictx->file)) {
+		rc = PTR_ERR(ictx->file);
+		iommufd_ctx_destroy(ictx);
+		return ERR_PTR(rc);
+	}
+	ictx->account_mode = IOPT_ACCOUNT_PROCESS;
+	ictx->dma_claimed = true;
+	rc = iommufd_vfio_ioas_create(ictx, ioas_id);
+	if (rc) {
+		iommufd_ctx_put(ictx);
+		return ERR_PTR(rc);
+	}
+	return ictx;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_vfio_ctx_create, "IOMMUFD_VFIO");
 
 static struct miscdevice iommufd_misc_dev = {
 	.minor = MISC_DYNAMIC_MINOR,

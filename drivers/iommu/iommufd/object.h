@@ -41,6 +41,8 @@ struct iommufd_object_type {
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
+ * @dma_claimed: Who binds a device has claimed the DMA ownership of its group,
+ *	so the context does not.  Does not change.
  */
 struct iommufd_ctx {
 	struct file *file;
@@ -52,6 +54,7 @@ struct iommufd_ctx {
 	atomic_long_t nmappings;
 	atomic_t nhwpts;
 	u8 account_mode;
+	bool dma_claimed;
 };
 
 /**

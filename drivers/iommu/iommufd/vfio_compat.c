@@ -11,6 +11,7 @@
  */
 #include <linux/bitops.h>
 #include <linux/err.h>
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/rwsem.h>
@@ -58,7 +59,10 @@ static int vfio_ioas_coherent(struct iommufd_ioas *ioas)
 	return coherent;
 }
 
-/* Unlike the other calls on the IOAS, this one can be made without an IOAS. */
+/*
+ * Unlike the other calls on the IOAS, this one can be made without an IOAS, and
+ * by the VFIO core without a context.
+ */
 static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 {
 	struct iommufd_ioas *ioas;
@@ -70,8 +74,8 @@ static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 	case VFIO_UNMAP_ALL:
 		return 1;
 	case VFIO_DMA_CC_IOMMU:
-		ioas = iommufd_vfio_ioas_get(ictx);
-		if (IS_ERR(ioas))
+		ioas = ictx ? iommufd_vfio_ioas_get(ictx) : NULL;
+		if (IS_ERR_OR_NULL(ioas))
 			return 0;
 		coherent = vfio_ioas_coherent(ioas);
 		iommufd_object_put(&ioas->obj);
@@ -539,7 +543,7 @@ static long on_vfio_ioas(struct iommufd_ctx *ictx, unsigned long arg,
 
 /**
  * iommufd_vfio_ioctl() - Execute an ioctl of a VFIO container
- * @ictx: The context.
+ * @ictx: The context, or for VFIO_CHECK_EXTENSION NULL.
  * @cmd: The ioctl.
  * @arg: Its argument: a number, or a user address.
  *
@@ -570,3 +574,4 @@ long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
 		return -ENOTTY;
 	}
 }
+EXPORT_SYMBOL_NS_GPL(iommufd_vfio_ioctl, "IOMMUFD_VFIO");
