@@ -70,7 +70,7 @@ writable = $(if $(root)$(filter 0,$(shell id -u)),,$(error \
 	only root can do that$(,) or whoever gives a DESTDIR: sudo make $@))
 , := ,
 
-modules: ## build iommufd.ko, vfio-pci.ko, and iommufd_mock.ko for tests
+modules: ## build iommufd.ko, vfio-pci.ko, vfio_iommu_iommufd.ko, and those for tests
 	$(if $(filter-out $(stock),$(target)),$(call headers,$(target)))
 	@flock .modules.lock $(MAKE) --no-print-directory build-modules \
 		KERNELDIR=$(or $(KERNELDIR),$(running),$(stock))
@@ -105,7 +105,9 @@ uninstall: updates = lib/modules/$(release)/updates/drivers
 uninstall: ## undo "make install", given the same variables
 	$(writable)$(if $(KERNELDIR),$(call headers,$(target)))
 	cd $(root)/ && rm -f $(updates)/iommu/iommufd/iommufd.ko* \
-		$(updates)/vfio/vfio-pci.ko* etc/modules-load.d/iommufd.conf \
+		$(updates)/vfio/vfio-pci.ko* \
+		$(updates)/vfio/vfio_iommu_iommufd.ko* \
+		etc/modules-load.d/iommufd.conf \
 		etc/udev/rules.d/60-iommufd.rules
 	@cd $(root)/ && for d in $(updates)/iommu/iommufd $(updates)/vfio \
 		$(if $(root),etc/modules-load.d etc/udev/rules.d); do \

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The copies in include/compat agree with the BTF of the running kernel: a struct that
-# is private to vfio-pci-core, and functions that are exported, but in no public header.
+# is private to vfio-pci-core, functions that are exported, but in no public header, and
+# what the VFIO core wants of an IOMMU backend of containers.
 # And the callers in KVM that drivers/vfio/kvm_hook.c knows by name have that name.
 # Prints TAP.
 set -eu
@@ -27,6 +28,21 @@ of_core() {
 ours() {
 	sed -n "/^struct compat_$entry {/,/^};/p" "$compat/vfio_pci_core.h" |
 		sed 's/compat_//' | plain
+}
+
+# of_vfio TYPE: print it as the VFIO core has it
+of_vfio() {
+	pahole -F btf --btf_base $btf/vmlinux -C "$1" $btf/vfio 2>/dev/null |
+		plain | sed 's/long unsigned int/unsigned long/g
+			s/long int/long/g; s/ = [0-9]*,/,/g'
+}
+
+# ours_vfio TYPE: print it as we have it, without the names of parameters
+ours_vfio() {
+	sed -n "/^[a-z]* $1 {/,/^};/p" "$compat/../drivers/vfio/vfio.h" | plain |
+		tr ';' '\n' | sed -E ':a
+			s/(\)\(.*[ *])[a-z_]+([,)])/\1\2/; ta
+			s/ ([,)])/\1/g' | tr '\n' ';'
 }
 
 # prototypes: print those in the one block below the words "in no public header"
@@ -71,6 +87,19 @@ for p in $(prototypes | sed 's/(.*//; s/.*[ *]//'); do
 	else # the loaded module needs no missing symbol
 		check "$p() is not there, and not needed" [ -d /sys/module/iommufd ]
 	fi
+done
+
+ops=$(of_vfio vfio_iommu_driver_ops)
+check "BTF tells of the VFIO core's backends" [ "${ops#*group_iommu_domain}" != "$ops" ]
+case $ops in # ours has the last member that any kernel has
+*notify*) has=$(ours_vfio vfio_iommu_driver_ops) ;;
+*) has=$(ours_vfio vfio_iommu_driver_ops | sed 's/void(\*notify)([^)]*);//') ;;
+esac
+check "the operations of a backend are ours" same "$has" "$ops"
+check "the types of a group are ours" same \
+	"$(ours_vfio vfio_group_type)" "$(of_vfio vfio_group_type)"
+for p in vfio_register_iommu_driver vfio_unregister_iommu_driver; do
+	check "the VFIO core has $p()" grep -q " [tT] ${p}[[:space:]]*\[vfio\]" /proc/kallsyms
 done
 
 modprobe kvm

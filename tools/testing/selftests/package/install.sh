@@ -76,12 +76,13 @@ for var in DESTDIR INSTALL_MOD_PATH; do
 	find "$root" | sort >"$tmp/before"
 	check "make install $var=" make -s install KERNELDIR="$tmp/headers" "$var=$root"
 	find "$root" ! -type d | grep -vxFf "$tmp/before" >"$tmp/new" || true
-	check "installs two modules, their loading at boot and a udev rule ($var)" same \
+	check "installs the modules, their loading at boot and a udev rule ($var)" same \
 		"$(sed "s,^$root,,; s,[.]ko[.].*,.ko," "$tmp/new" | sort)" \
 		"/etc/modules-load.d/iommufd.conf
 /etc/udev/rules.d/60-iommufd.rules
 /lib/modules/$release/updates/drivers/iommu/iommufd/iommufd.ko
-/lib/modules/$release/updates/drivers/vfio/vfio-pci.ko"
+/lib/modules/$release/updates/drivers/vfio/vfio-pci.ko
+/lib/modules/$release/updates/drivers/vfio/vfio_iommu_iommufd.ko"
 	depmod -b "$root" "$release" 2>/dev/null
 	check "and modprobe would take these ($var)" same \
 		"$(modinfo -b "$root" -k "$release" -F filename vfio-pci |

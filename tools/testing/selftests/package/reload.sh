@@ -20,7 +20,11 @@ bind() { "$here/bind" "$@"; }
 
 # now_installed, now_removed: modprobe finds the package's modules, or not
 now_installed() { mv "$tmp"/away/* "$updates"; depmod "$rel"; }
-now_removed() { mv "$updates"/iommufd.ko "$updates"/vfio-pci.ko "$tmp/away"; depmod "$rel"; }
+now_removed() {
+	mv "$updates"/iommufd.ko "$updates"/vfio-pci.ko "$updates"/vfio_iommu_iommufd.ko \
+		"$tmp/away"
+	depmod "$rel"
+}
 
 # state: print the loaded modules
 state() {
@@ -70,6 +74,15 @@ reload "installed, a device is bound to the stock one: it stays, iommufd is load
 bind - $bdf
 reload "installed: ours takes its place" "our vfio-pci, iommufd" ""
 reload "installed again: nothing changes" "our vfio-pci, iommufd" ""
+modprobe vfio_iommu_iommufd
+now_removed
+reload "removed, our backend of containers is loaded: stock ones are back" \
+	"stock vfio-pci, no iommufd" ""
+check "that of containers too" [ ! -e /sys/module/vfio_iommu_iommufd ]
+check "it is type1" [ -e /sys/module/vfio_iommu_type1 ]
+now_installed
+reload "installed, and nothing is in use: ours takes its place again" \
+	"our vfio-pci, iommufd" ""
 rmmod vfio_pci iommufd
 reload "installed, nothing was loaded: iommufd is" "no vfio-pci, iommufd" ""
 rmmod iommufd

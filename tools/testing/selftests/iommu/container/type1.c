@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VFIO's container calls on /dev/iommu do what they do on a VFIO container.
+ * VFIO's container calls on /dev/iommu, and on a VFIO container with our backend
+ * vfio_iommu_iommufd, do what they do on a VFIO container with the kernel's own
+ * type1.
  *
- * One list of calls, good and bad, is made first on the kernel's own container
- * with its type1 driver, then on /dev/iommu, with the same device.  The
+ * One list of calls, good and bad, is made first on a container with type1, then
+ * on /dev/iommu or on a container with our backend, with the same device.  The
  * results, the data written and the number of pinned pages must be the same.
  * Where they are meant to differ, the list has both.
  */
@@ -91,6 +93,7 @@ struct step {
 	bool not_in_7;	/* but that of 7.x returns 0 */
 	int rc;		/* what /dev/iommu is meant to return then, */
 	long pinned;	/* and to pin; in limited_calls, what both are */
+	bool backend_too; /* our backend differs as well, not only /dev/iommu */
 };
 
 #define CALL(_what, _request, _number, ...)				\
@@ -244,7 +247,7 @@ static const struct step calls[] = {
 	CALL("nesting?", VFIO_CHECK_EXTENSION, VFIO_TYPE1_NESTING_IOMMU,
 	     DIFFERS(1, 0), .not_in_7 = true),
 	CALL("update addresses?", VFIO_CHECK_EXTENSION, VFIO_UPDATE_VADDR,
-	     DIFFERS(1, 0)),
+	     DIFFERS(1, 0), .backend_too = true),
 	CALL("set type again", VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
 	CALL("set v2 again", VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU),
 	CALL("set unknown type again", VFIO_SET_IOMMU, 9999),
@@ -280,7 +283,7 @@ static const struct step calls[] = {
 	MAP("map, update and more", VFIO_DMA_MAP_FLAG_VADDR | MAPPED,
 	    PAGE_ADDR(3), AT(3), PAGE),
 	MAP("update what is not there", VFIO_DMA_MAP_FLAG_VADDR, PAGE_ADDR(3),
-	    AT(3), PAGE, DIFFERS(-ENOENT, -EINVAL)),
+	    AT(3), PAGE, DIFFERS(-ENOENT, -EINVAL), .backend_too = true),
 	MAP("update what is valid", VFIO_DMA_MAP_FLAG_VADDR, PAGE_ADDR(0),
 	    AT(0), PAGE),
 	MAP_("map, too short", 31, MAPPED, PAGE_ADDR(3), AT(3), PAGE),
@@ -359,7 +362,7 @@ static const struct step calls[] = {
 	UNMAP_DIRTY("forget addresses, dirty", VFIO_DMA_UNMAP_FLAG_VADDR,
 		    AT(512), 512 * PAGE),
 	UNMAP("forget addresses where nothing is", VFIO_DMA_UNMAP_FLAG_VADDR,
-	      AT(0), PAGE, DIFFERS(0, -EINVAL)),
+	      AT(0), PAGE, DIFFERS(0, -EINVAL), .backend_too = true),
 	UNMAP("unmap all", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
 	UNMAP("unmap all again", VFIO_DMA_UNMAP_FLAG_ALL, 0, 0),
 	MAP("map, to unmap from 0", MAPPED, PAGE_ADDR(0), AT(0), PAGE),
@@ -625,6 +628,12 @@ static int open_container(const char *bdf, int *group)
 	return rc ? rc : container;
 }
 
+/* What is compared with type1 */
+enum target {
+	DEV_IOMMU,
+	BACKEND,
+};
+
 /* Attach a device to a compatibility IOAS; returns /dev/iommu or -errno */
 static int open_iommu(const char *bdf, int *dev)
 {
@@ -647,6 +656,20 @@ static int open_iommu(const char *bdf, int *dev)
 		return *dev;
 	rc = vfio_attach(*dev, vfio_ioas.ioas_id, NULL);
 	return rc ? rc : fd;
+}
+
+/*
+ * The VFIO core asks the backend that was loaded last first.  *file: the file
+ * that goes with the one returned: of the device, or of the group.
+ */
+static int open_target(enum target target, const char *bdf, int *file)
+{
+	int rc;
+
+	if (target == DEV_IOMMU)
+		return open_iommu(bdf, file);
+	rc = module_load(BACKEND_MODULE);
+	return rc ? rc : open_container(bdf, file);
 }
 
 /* The capability with this ID, NULL without one */
@@ -717,16 +740,31 @@ FIXTURE(type1)
 FIXTURE_VARIANT(type1)
 {
 	int type;
+	enum target target;
 };
 
 FIXTURE_VARIANT_ADD(type1, v1)
 {
 	.type = VFIO_TYPE1_IOMMU,
+	.target = DEV_IOMMU,
 };
 
 FIXTURE_VARIANT_ADD(type1, v2)
 {
 	.type = VFIO_TYPE1v2_IOMMU,
+	.target = DEV_IOMMU,
+};
+
+FIXTURE_VARIANT_ADD(type1, v1_backend)
+{
+	.type = VFIO_TYPE1_IOMMU,
+	.target = BACKEND,
+};
+
+FIXTURE_VARIANT_ADD(type1, v2_backend)
+{
+	.type = VFIO_TYPE1v2_IOMMU,
+	.target = BACKEND,
 };
 
 FIXTURE_SETUP(type1)
@@ -741,36 +779,50 @@ FIXTURE_SETUP(type1)
 	ASSERT_EQ(0, mprotect(&memory[READABLE_PAGE * PAGE], PAGE, PROT_READ));
 	ASSERT_EQ(0, mprotect(&memory[NO_PAGE * PAGE], PAGE, PROT_NONE));
 	ASSERT_EQ(0, module_load(TYPE1_MODULE));
+	ASSERT_EQ(0, module_unload(BACKEND_MODULE));
 }
 
 FIXTURE_TEARDOWN(type1)
 {
+	EXPECT_EQ(0, module_unload(BACKEND_MODULE));
 }
+
+/* Which backend serves the container that is open? */
+#define EXPECT_SERVED_BY(type1, backend)				\
+do {									\
+	EXPECT_EQ(type1, module_users("vfio_iommu_type1"));		\
+	if (variant->target == BACKEND)					\
+		EXPECT_EQ(backend, module_users("vfio_iommu_iommufd"));	\
+} while (0)
 
 TEST_F_TIMEOUT(type1, same_as_the_container, 120)
 {
-	int fd, group, dev, set_iommu;
+	int fd, file, set_iommu;
 	unsigned int i;
 
-	fd = open_container(EDU, &group);
+	fd = open_container(EDU, &file);
 	ASSERT_LE(0, fd);
 	make_calls(fd, variant->type, stock, &set_iommu);
 	ASSERT_EQ(0, set_iommu);
-	close(group);
+	EXPECT_EQ(1, module_users("vfio_iommu_type1"));
+	close(file);
 	close(fd);
 
-	fd = open_iommu(EDU, &dev);
+	fd = open_target(variant->target, EDU, &file);
 	ASSERT_LE(0, fd);
 	make_calls(fd, variant->type, ours, &set_iommu);
 	ASSERT_EQ(0, set_iommu);
-	close(dev);
+	EXPECT_SERVED_BY(0, 1);
+	close(file);
 	close(fd);
+	EXPECT_SERVED_BY(0, 0);
 
 	for (i = 0; i < STEPS; i++) {
 		const struct step *step = i < ARRAY_LEN(first_calls) ?
 			&first_calls[i] : &calls[i - ARRAY_LEN(first_calls)];
 
-		if (step->differs) {
+		if (step->differs &&
+		    (variant->target == DEV_IOMMU || step->backend_too)) {
 			EXPECT_EQ(step->not_in_7 && !kernel_before(7, 0, 0) ?
 				  0 : step->type1_rc, stock[i].rc)
 				TH_LOG("%s", step->what);
@@ -799,21 +851,22 @@ TEST_F_TIMEOUT(type1, same_as_the_container, 120)
 
 TEST_F(type1, same_over_the_limit)
 {
-	int fd, group, dev;
 	unsigned int i;
+	int fd, file;
 
-	fd = open_container(EDU, &group);
+	fd = open_container(EDU, &file);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, make_limited_calls(fd, variant->type,
 					stock_limited));
-	close(group);
+	close(file);
 	close(fd);
 
-	fd = open_iommu(EDU, &dev);
+	fd = open_target(variant->target, EDU, &file);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, make_limited_calls(fd, variant->type,
 					ours_limited));
-	close(dev);
+	EXPECT_SERVED_BY(0, 1);
+	close(file);
 	close(fd);
 
 	for (i = 0; i < ARRAY_LEN(limited_calls); i++) {
