@@ -26,6 +26,17 @@ vfio_device_mapping(struct vfio_device *vdev, struct file *file)
 #endif
 }
 
+/*
+ * The last step of a driver's vfio_device_ops::release.  In 6.1 the driver frees
+ * the device; newer VFIO cores do that themselves.
+ */
+static inline void vfio_device_released(struct vfio_device *vdev)
+{
+#ifdef HAVE_VFIO_FREE_DEVICE
+	vfio_free_device(vdev);
+#endif
+}
+
 /* Before 6.6 KVM takes files of groups only, and calls this function. */
 #ifndef HAVE_VFIO_FILE_IS_VALID
 #define vfio_file_is_valid vfio_file_is_group
