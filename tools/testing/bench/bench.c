@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The cost of mapping and unmapping memory for a device: through /dev/iommu,
- * through a container of VFIO type1 on the same kernel, and for two baselines
+ * through a VFIO container on the same kernel, with type1 and with our backend,
+ * and for two baselines
  *
  *	bench BDF
  *
@@ -12,8 +13,8 @@
  * in before.  The baseline is the cost of an ioctl that does nothing and of
  * each step by itself, see baseline/baseline.c, whose module is loaded for BDF.
  * The undo baseline is the least cost of a call that another call can undo, see
- * baseline/undo.c.  Exits with 1 when /dev/iommu is slower than type1 in any
- * case, or than it may be: see print_findings().
+ * baseline/undo.c.  Exits with 1 when /dev/iommu or our backend is slower than
+ * type1 in any case, or than it may be: see print_findings().
  */
 #include <err.h>
 #include <errno.h>
@@ -30,6 +31,7 @@
 
 #include "baseline/baseline.h"
 #include "common.h"
+#include "module.h"
 
 #define BUFFER	(256 * MIB)
 
@@ -107,9 +109,13 @@ enum way {
 	BASELINE,
 	UNDO_BASELINE,
 	TYPE1,
+	CONTAINER,	/* with our backend */
 	OURS,
 	NR_WAYS
 };
+
+/* What a call on a container may cost for huge pages, all of them in one call */
+static const double container_target[NR_OPS] = { 6, 2 };
 
 /*
  * A way to map memory for a device; the functions exit on failure.  A way that
@@ -287,6 +293,32 @@ static void type1_close(void)
 	close(type1.container);
 }
 
+/*
+ * A container with our backend: the VFIO core asks the backend that was loaded
+ * last first.
+ */
+
+static void container_open(const char *bdf)
+{
+	int rc = module_load(BACKEND_MODULE);
+
+	if (rc)
+		errx(1, "vfio_iommu_iommufd: %s", strerror(-rc));
+	type1_open(bdf);
+	if (module_users("vfio_iommu_iommufd") != 1)
+		errx(1, "vfio_iommu_iommufd does not serve the container");
+}
+
+static void container_close(void)
+{
+	int rc;
+
+	type1_close();
+	rc = module_unload(BACKEND_MODULE);
+	if (rc)
+		errx(1, "vfio_iommu_iommufd: %s", strerror(-rc));
+}
+
 /* /dev/iommu */
 
 static struct attached ours;
@@ -333,6 +365,12 @@ static const struct way_ops ways[NR_WAYS] = {
 		.map = type1_map,
 		.unmap = type1_unmap,
 		.close = type1_close,
+	},
+	[CONTAINER] = {
+		.open = container_open,
+		.map = type1_map,
+		.unmap = type1_unmap,
+		.close = container_close,
 	},
 	[OURS] = {
 		.open = ours_open,
@@ -412,14 +450,15 @@ static void print_table(const char *kernel)
 	size_t i;
 
 	printf("Instructions per 4 KiB, map / unmap, on Linux %s\n\n", kernel);
-	printf("%-40s  %15s  %15s  %15s  %15s  %13s  %13s\n", "case",
-	       "baseline", "undo baseline", "type1", "ours", "ours/baseline",
-	       "ours/type1");
+	printf("%-40s  %15s  %15s  %15s  %15s  %15s  %13s  %13s\n", "case",
+	       "baseline", "undo baseline", "type1", "container", "ours",
+	       "ours/baseline", "ours/type1");
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		printf("%-40s", cases[i].title);
 		print_costs(cost[i][BASELINE]);
 		print_costs(cost[i][UNDO_BASELINE]);
 		print_costs(cost[i][TYPE1]);
+		print_costs(cost[i][CONTAINER]);
 		print_costs(cost[i][OURS]);
 		print_ratios(i, BASELINE);
 		print_ratios(i, TYPE1);
@@ -435,8 +474,9 @@ static void print_line(const char *kernel, size_t i, int op)
 	       cost[i][TYPE1][op], cost[i][OURS][op]);
 	if (cost[i][UNDO_BASELINE][op])
 		printf(" undo-baseline=%.1f", cost[i][UNDO_BASELINE][op]);
-	printf(" ours/baseline=%.2f ours/type1=%.2f\n",
-	       ratio(i, BASELINE, op), ratio(i, TYPE1, op));
+	printf(" ours/baseline=%.2f ours/type1=%.2f container=%.1f\n",
+	       ratio(i, BASELINE, op), ratio(i, TYPE1, op),
+	       cost[i][CONTAINER][op]);
 }
 
 static void print_lines(const char *kernel)
@@ -457,11 +497,35 @@ static double target(size_t i, int op)
 	return cases[i].target[kernel][op];
 }
 
+/* Is all of the memory huge pages, mapped by one call? */
+static bool is_huge(const struct bench_case *c)
+{
+	return c->kind != SCATTERED && c->call == BUFFER;
+}
+
+static bool print_container_findings(size_t i, int op)
+{
+	double container = cost[i][CONTAINER][op];
+	bool bad = false;
+
+	if (container > cost[i][TYPE1][op]) {
+		printf("bench: case=%s op=%s in a container is slower than type1\n",
+		       cases[i].name, op_names[op]);
+		bad = true;
+	}
+	if (is_huge(&cases[i]) && container > container_target[op]) {
+		printf("bench: case=%s op=%s in a container misses the target %.0f\n",
+		       cases[i].name, op_names[op], container_target[op]);
+		bad = true;
+	}
+	return bad;
+}
+
 /* Print what misses a limit or a target; return whether that is an error. */
 static bool print_findings(size_t i, int op)
 {
 	double ours = cost[i][OURS][op], undo = cost[i][UNDO_BASELINE][op];
-	bool bad = false;
+	bool bad = print_container_findings(i, op);
 
 	if (ratio(i, TYPE1, op) > 1) {
 		printf("bench: case=%s op=%s is slower than type1\n",
