@@ -22,6 +22,7 @@
 #define SRIOV_PORT "0000:00:0a.0"	/* root port, with NVMe in slot 0 */
 #define RESET_PORT "0000:00:0b.0"	/* root port, with edu and e1000e */
 #define SLOT_PORT "0000:00:0d.0"	/* root port with a slot, two edu */
+#define OTHER_SRIOV_PORT "0000:00:0e.0"	/* as SRIOV_PORT, without a disk */
 
 #define BDF_LEN	13
 

@@ -50,7 +50,7 @@ static inline int disk_read_by_host(const char *image, char *memory)
 
 #define LBA	0x8000	/* beyond the first MiB, which other tests read */
 
-/* The disk, bound to a context, attached to an IOAS, and started */
+/* A disk, bound to a context, attached to an IOAS, and started */
 struct disk {
 	int dev;
 	int iommu;
@@ -59,13 +59,13 @@ struct disk {
 };
 
 /* Returns 0 or -errno. */
-static inline int disk_open(struct disk *disk)
+static inline int disk_open_at(struct disk *disk, const char *bdf)
 {
-	int rc = pci_bind(NVME, "vfio-pci");
+	int rc = pci_bind(bdf, "vfio-pci");
 
 	if (rc)
 		return rc;
-	disk->dev = vfio_open(NVME);
+	disk->dev = vfio_open(bdf);
 	if (disk->dev < 0)
 		return disk->dev;
 	disk->iommu = iommu_open();
@@ -75,6 +75,11 @@ static inline int disk_open(struct disk *disk)
 	       ioas_alloc(disk->iommu, &disk->ioas) ?:
 	       vfio_attach(disk->dev, disk->ioas, NULL) ?:
 	       nvme_open(&disk->nvme, disk->dev, disk->iommu, disk->ioas);
+}
+
+static inline int disk_open(struct disk *disk)
+{
+	return disk_open_at(disk, NVME);
 }
 
 /* Returns 0, or -1 if a file cannot be closed. */
