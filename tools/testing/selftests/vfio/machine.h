@@ -54,6 +54,18 @@ static inline bool domains_are_final(const char *bdf)
 		!(ECAP_FSTS(ecap) && !ECAP_SSTS(ecap)));
 }
 
+/*
+ * 6.12 and 7.3 give VT-d in scalable mode no context entry for the requester ID of
+ * a PCIe-to-PCI bridge: their pci_pasid_table_setup() passes over each alias that
+ * pci_for_each_dma_alias() finds at a bridge.  No DMA from behind it reaches memory,
+ * whoever has the devices.
+ */
+static inline bool dma_ends_at_bridges(void)
+{
+	return !kernel_before(6, 12, 0) &&
+	       ECAP_SMTS(vtd_register(BRIDGE, "ecap"));
+}
+
 /* These kernels report hardware information of VT-d only */
 static inline bool has_hw_info(const char *bdf)
 {
