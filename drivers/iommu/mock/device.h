@@ -23,7 +23,8 @@ struct mock_domain;
 				 MOCK_FLAGS_DEVICE_SMALL_PAGES | \
 				 MOCK_FLAGS_DEVICE_39_BITS | \
 				 MOCK_FLAGS_DEVICE_ALIAS | \
-				 MOCK_FLAGS_DEVICE_ALL_PAGES)
+				 MOCK_FLAGS_DEVICE_ALL_PAGES | \
+				 MOCK_FLAGS_DEVICE_SLOW_UNMAP)
 
 /**
  * struct mock_device - A device behind the mock IOMMU, in a group of its own

@@ -9,11 +9,13 @@
  * visible to devices that is not mapped.
  */
 #include <linux/align.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "../iommufd/backend/backend.h"
@@ -39,6 +41,10 @@ MODULE_PARM_DESC(largest_unmap, "Most bytes that one call was to unmap so far");
 static uint flushes;
 module_param(flushes, uint, 0644);
 MODULE_PARM_DESC(flushes, "Number of flushes so far");
+
+static uint slow_unmap_ns = 300;
+module_param(slow_unmap_ns, uint, 0644);
+MODULE_PARM_DESC(slow_unmap_ns, "Nanoseconds that a slow IOMMU takes to unmap 4 KiB (default: 300)");
 
 bool mock_aligned_flush;
 module_param_named(aligned_flush, mock_aligned_flush, bool, 0444);
@@ -220,6 +226,21 @@ static bool mock_unmaps_whole_page(struct mock_domain *mock, unsigned long iova,
 	       mock_splits_huge_page(mock, iova + size);
 }
 
+/*
+ * A slow IOMMU keeps the CPU for as long as it takes, as a driver does that walks
+ * its page tables for each page.  A test ends that by setting slow_unmap_ns to 0.
+ */
+static void mock_take_time(struct mock_domain *mock, size_t size)
+{
+	u64 start, pages = size / SZ_4K;
+
+	if (!(mock->device_flags & MOCK_FLAGS_DEVICE_SLOW_UNMAP))
+		return;
+	start = ktime_get_ns();
+	while (ktime_get_ns() - start < pages * READ_ONCE(slow_unmap_ns))
+		cpu_relax();
+}
+
 static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			       size_t pgsize, size_t pgcount,
 			       struct iommu_iotlb_gather *gather)
@@ -241,6 +262,7 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			break;
 	}
 	iommu_iotlb_gather_add_range(gather, iova, size);
+	mock_take_time(mock, size);
 	return done;
 }
 

@@ -124,6 +124,8 @@ enum {
 	MOCK_FLAGS_DEVICE_ALIAS = 1 << 25,
 	/* An IOMMU with pages of each power of two, as AMD's */
 	MOCK_FLAGS_DEVICE_ALL_PAGES = 1 << 26,
+	/* An IOMMU that takes the time of slow_unmap_ns to unmap a page */
+	MOCK_FLAGS_DEVICE_SLOW_UNMAP = 1 << 27,
 };
 
 #define MOCK_APERTURE_LAST_39	((1ULL << 39) - 1)

@@ -4,6 +4,8 @@
  * that one call was to unmap, and how often it was flushed.  And between two
  * calls to map a process can be killed: the mock does that in a given call.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -357,6 +359,58 @@ TEST_F(steps, killed_it_goes_no_further)
 	/* Nothing is left where it was to be mapped: the mock warns if it is. */
 	EXPECT_EQ(0, copy_areas(self));
 	EXPECT_EQ(0, attach_to_areas(self));
+}
+
+/*
+ * An IOMMU that takes 300 ns a page, as the slowest do, keeps the CPU for 10 ms at
+ * most: a thread on the same CPU gets to run while a long range is unmapped.
+ */
+#define SLOW_NS		300
+#define MOST_NS		10000000
+#define SLOW_STEPS	12
+
+static bool unmapping;
+
+static void *run_beside(void *arg)
+{
+	long *runs = arg;
+
+	while (__atomic_load_n(&unmapping, __ATOMIC_ACQUIRE)) {
+		usleep(1000);
+		__atomic_add_fetch(runs, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(steps, a_slow_iommu_lets_others_run, 120)
+{
+	struct mock_dev dev;
+	pthread_t thread;
+	cpu_set_t cpu;
+	long before, runs = 0;
+	size_t done;
+
+	EXPECT_EQ(SLOW_NS, parameter(MOCK_PARAMETERS "slow_unmap_ns"));
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other,
+				       MOCK_FLAGS_DEVICE_SLOW_UNMAP, &dev));
+	for (done = 0; done < SLOW_STEPS * STEP; done += HUGE)
+		ASSERT_EQ(0, ioas_map(self->fd, self->other, self->huge, HUGE,
+				      AT + done));
+	CPU_ZERO(&cpu);
+	CPU_SET(0, &cpu);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(cpu), &cpu));
+	unmapping = true;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_beside, &runs));
+	usleep(10000);
+	ASSERT_EQ(0, counts_reset());
+	before = __atomic_load_n(&runs, __ATOMIC_RELAXED);
+	EXPECT_EQ(0, ioas_unmap(self->fd, self->other, AT, SLOW_STEPS * STEP));
+	__atomic_store_n(&unmapping, false, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ((long)STEP, largest_unmap());
+	EXPECT_GE(MOST_NS, largest_unmap() / (long)PAGE * SLOW_NS);
+	EXPECT_LE(SLOW_STEPS / 2, runs - before);
+	TH_LOG("ran %ld times", runs - before);
 }
 
 TEST_F(steps, a_bad_limit_is_refused)

@@ -905,4 +905,198 @@ TEST_F(behind_attach, is_killed_at_once)
 	EXPECT_EQ(0, variant->call(c));
 }
 
+/*
+ * One thread is in a long UNMAP, behind an IOMMU that is slow until the test has it
+ * be fast.
+ */
+FIXTURE(behind_unmap)
+{
+	struct context context;
+	struct call unmap;
+};
+
+#define LONG_AT		(256 * MiB)
+#define LONG		(512 * MiB)
+#define FOURTH		(LONG_AT + LONG)	/* free for the calls of tests */
+
+static int be_fast(void)
+{
+	return write_file(MOCK_PARAMETERS "slow_unmap_ns", "0");
+}
+
+/* 50 ms for 2 MiB, which is one call; altogether 13 s */
+static int be_slow(void)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u", 100000 * time_factor());
+	return write_file(MOCK_PARAMETERS "step_bytes", "2097152") ?:
+	       write_file(MOCK_PARAMETERS "slow_unmap_ns", text);
+}
+
+static int unmap_long(struct context *c)
+{
+	return ioas_unmap(c->fd, c->ioas_id, LONG_AT, LONG);
+}
+
+static int look_at_long(struct context *c)
+{
+	return look(c, LONG_AT);
+}
+
+FIXTURE_SETUP(behind_unmap)
+{
+	struct context *c = &self->context;
+	char *huge = huge_pages(HUGE);
+	size_t done;
+
+	ASSERT_NE(NULL, huge);
+	ASSERT_EQ(0, context_open(c));
+	memset(c->memory + LATE * PAGE, 1, PAGE);
+	ASSERT_EQ(0, mock_attach_flags(c->fd, c->ioas_id,
+				       MOCK_FLAGS_DEVICE_SLOW_UNMAP, &c->dev));
+	ASSERT_EQ(0, map_first(c));
+	ASSERT_EQ(0, map_second(c));
+	for (done = 0; done < LONG; done += HUGE)
+		ASSERT_EQ(0, ioas_map(c->fd, c->ioas_id, huge, HUGE,
+				      LONG_AT + done));
+	ASSERT_EQ(0, be_slow());
+}
+
+FIXTURE_TEARDOWN(behind_unmap)
+{
+	EXPECT_EQ(0, be_fast());
+	EXPECT_TRUE(context_close(&self->context));
+	EXPECT_EQ(0, mock_unload());
+}
+
+#define ASSERT_UNMAP_STARTED()						\
+do {									\
+	ASSERT_EQ(0, call_start(&self->unmap, c, unmap_long));		\
+	ASSERT_TRUE(becomes(-ENOENT, look_at_long, c));			\
+} while (0)
+
+/* The range is empty, and nothing but the other mappings is pinned. */
+#define EXPECT_UNMAPPED()						\
+do {									\
+	EXPECT_EQ(2 * N, pinned_by(c));					\
+	EXPECT_EQ(-ENOENT, ioas_unmap(c->fd, c->ioas_id, LONG_AT,	\
+				      LONG));				\
+	EXPECT_EQ(0, look_at_first(c));					\
+	EXPECT_EQ(0, mock_check_map(c->fd, c->dev.hwpt_id, c->memory,	\
+				    2 * N * PAGE, AT));			\
+} while (0)
+
+/* Calls that another's UNMAP does not concern */
+
+static int map_fourth(struct context *c)
+{
+	return ioas_map(c->fd, c->ioas_id, c->memory, N * PAGE, FOURTH);
+}
+
+static int unmap_fourth(struct context *c)
+{
+	return ioas_unmap(c->fd, c->ioas_id, FOURTH, N * PAGE);
+}
+
+static int map_in_other(struct context *c)
+{
+	return ioas_map(c->fd, c->other_id, c->memory, N * PAGE, FOURTH);
+}
+
+static int unmap_in_other(struct context *c)
+{
+	return ioas_unmap(c->fd, c->other_id, FOURTH, N * PAGE);
+}
+
+static int tell_ranges(struct context *c)
+{
+	struct iommu_iova_range range;
+	__u64 alignment = 0;
+	__u32 n = 1;
+
+	return ioas_ranges(c->fd, c->ioas_id, &range, &n, &alignment);
+}
+
+static int make_and_destroy(struct context *c)
+{
+	__u32 id;
+
+	return ioas_alloc(c->fd, &id) ?: iommu_destroy(c->fd, id);
+}
+
+TEST_F(behind_unmap, others_go_on)
+{
+	static int (* const calls[])(struct context *c) = {
+		attach_to_other, map_in_other, unmap_in_other, make_and_destroy,
+		tell_ranges, look_at_second, map_fourth, unmap_fourth,
+	};
+	struct context *c = &self->context;
+	size_t i;
+
+	ASSERT_UNMAP_STARTED();
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		EXPECT_EQ(0, calls[i](c)) TH_LOG("call %zu", i);
+		EXPECT_FALSE(self->unmap.done) TH_LOG("call %zu", i);
+	}
+	/* The range itself is free when its devices reach it no more. */
+	EXPECT_EQ(-EBUSY, unmap_long(c));
+	EXPECT_EQ(-EEXIST, ioas_map(c->fd, c->ioas_id, c->memory, PAGE,
+				    LONG_AT));
+	EXPECT_FALSE(self->unmap.done);
+	EXPECT_LT(2 * N, pinned_by(c));
+	ASSERT_EQ(0, be_fast());
+	EXPECT_EQ(0, call_end(&self->unmap));
+	EXPECT_UNMAPPED();
+}
+
+/* A call that changes the page tables of the IOAS waits; a kill ends the wait. */
+TEST_F(behind_unmap, who_waits_is_killed_at_once)
+{
+	static int (* const calls[])(struct context *c) = {
+		attach_another, move_to_other, alloc_hwpt, set_huge_pages,
+	};
+	struct context *c = &self->context;
+	pid_t child, behind;
+	size_t i;
+
+	ASSERT_UNMAP_STARTED();
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		child = in_child(calls[i], c);
+		ASSERT_LT(0, child);
+		EXPECT_TRUE(is_stuck(child)) TH_LOG("call %zu", i);
+		/* And so do those that come after it. */
+		behind = in_child(map_fourth, c);
+		ASSERT_LT(0, behind);
+		EXPECT_TRUE(is_stuck(behind)) TH_LOG("call %zu", i);
+		EXPECT_EQ(SIGKILL, kill_at_once(behind)) TH_LOG("call %zu", i);
+		EXPECT_EQ(SIGKILL, kill_at_once(child)) TH_LOG("call %zu", i);
+		EXPECT_FALSE(self->unmap.done) TH_LOG("call %zu", i);
+	}
+	EXPECT_EQ(1, mock_devices());
+	ASSERT_EQ(0, be_fast());
+	EXPECT_EQ(0, call_end(&self->unmap));
+	EXPECT_UNMAPPED();
+}
+
+/* What has left a page table in part leaves it as a whole. */
+TEST_F(behind_unmap, that_is_killed_goes_to_its_end)
+{
+	struct context *c = &self->context;
+	pid_t child = in_child(unmap_long, c);
+	int status;
+
+	ASSERT_LT(0, child);
+	ASSERT_TRUE(becomes(-ENOENT, look_at_long, c));
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	usleep(200000);
+	EXPECT_EQ(0, waitpid(child, &status, WNOHANG));
+	EXPECT_EQ(0, look_at_first(c));
+	EXPECT_EQ(-EBUSY, unmap_long(c));
+	ASSERT_EQ(0, be_fast());
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_UNMAPPED();
+}
+
 TEST_HARNESS_MAIN
