@@ -149,6 +149,28 @@ static bool is_smmu_fault(const char *line, const char *bdf, const char *type,
 	       same_page(event->word[2], iova);
 }
 
+/*
+ * The endpoint's number is the requester ID; its bits are bus, slot, function.  QEMU
+ * tells the direction, "[R]" or "[W]", only where something is mapped.
+ */
+static bool is_virtio_fault(const char *line, const char *bdf, const char *type,
+			    __u64 iova)
+{
+	const char *fault = strstr(line, "fault from EP ");
+	unsigned int bus, slot, function, endpoint;
+	unsigned long long address;
+	char access;
+
+	return fault && sscanf(bdf, "%*x:%x:%x.%x", &bus, &slot,
+			       &function) == 3 &&
+	       sscanf(fault, "fault from EP %u at %llx [%c]", &endpoint,
+		      &address, &access) == 3 &&
+	       endpoint == (bus << 8 | slot << 3 | function) &&
+	       same_page(address, iova) &&
+	       (access == ']' ||
+		(access == 'W') == !strcmp(type, "DMA Write"));
+}
+
 bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 		     int timeout_ms, char line[1024])
 {
@@ -158,7 +180,8 @@ bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,
 	while (next_line(fd, end, line))
 		if (is_intel_fault(line, bdf, type, iova) ||
 		    is_amd_fault(line, bdf, type, iova) ||
-		    is_smmu_fault(line, bdf, type, iova, &event))
+		    is_smmu_fault(line, bdf, type, iova, &event) ||
+		    is_virtio_fault(line, bdf, type, iova))
 			return true;
 	return false;
 }

@@ -19,9 +19,10 @@ bool kmsg_find(int fd, const char *word1, const char *word2, int timeout_ms,
  * page of iova.  type is "DMA Read" or "DMA Write".  Intel's driver says, for
  * instance, "DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr
  * 0x10001000 ..."; AMD's "vfio-pci 0000:00:04.0: AMD-Vi: Event logged
- * [IO_PAGE_FAULT domain=0x0001 address=0x10001000 flags=0x0020]";
- * and that of SMMUv3 "arm-smmu-v3 9050000.smmuv3: event 0x10 received:", and the
- * event's words, each in a line of its own, of which line gets the address.
+ * [IO_PAGE_FAULT domain=0x0001 address=0x10001000 flags=0x0020]"; that of
+ * SMMUv3 "arm-smmu-v3 9050000.smmuv3: event 0x10 received:", and the event's
+ * words, each in a line of its own, of which line gets the address; and that of
+ * virtio-iommu "virtio_iommu virtio0: page fault from EP 32 at 0x10001000 []".
  * The kernel prints at most ten reports in five seconds.
  */
 bool kmsg_find_fault(int fd, const char *bdf, const char *type, __u64 iova,

@@ -39,6 +39,7 @@ static const struct machine machines[] = {
 	{ "aw39", INTEL, .bits = 39, LARGE_PAGES },
 	{ "pt", INTEL, .bits = 48, LARGE_PAGES, .identity = true },
 	{ "sp_off", INTEL, .bits = 48 },
+	{ "virtio", VIRTIO, .bits = 39, LARGE_PAGES },
 };
 
 static const struct machine *machine_of_profile(void)

@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-enum iommu_kind { NO_IOMMU, INTEL, AMD, SMMU };
+enum iommu_kind { NO_IOMMU, INTEL, AMD, SMMU, VIRTIO };
 
 /* Of a device that has a driver, by the name that the kernel gives the IOMMU */
 static inline enum iommu_kind iommu_of(const char *bdf)
@@ -21,7 +21,10 @@ static inline enum iommu_kind iommu_of(const char *bdf)
 		return INTEL;
 	if (!strncmp(name, "ivhd", 4))
 		return AMD;
-	return strncmp(name, "smmu3", 5) ? NO_IOMMU : SMMU;
+	if (!strncmp(name, "smmu3", 5))
+		return SMMU;
+	/* It has the name of its PCI device, below its virtio device. */
+	return strstr(target, "/virtio") ? VIRTIO : NO_IOMMU;
 }
 
 /* A register of VT-d, 0 if the device is behind another IOMMU */
@@ -43,12 +46,14 @@ static inline __u64 vtd_register(const char *bdf, const char *name)
 /*
  * From 6.12 on, the kernel's drivers of VT-d, AMD-Vi and SMMUv3 make a domain for
  * a device, so that the domain can be filled at once; 6.12's for VT-d only one of
- * the second level.
+ * the second level.  That of virtio-iommu does not.
  */
 static inline bool domains_are_final(const char *bdf)
 {
 	__u64 ecap = vtd_register(bdf, "ecap");
 
+	if (iommu_of(bdf) == VIRTIO)
+		return false;
 	return !kernel_before(7, 0, 0) ||
 	       (!kernel_before(6, 12, 0) &&
 		!(ECAP_FSTS(ecap) && !ECAP_SSTS(ecap)));
