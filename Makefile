@@ -240,7 +240,8 @@ deb:
 endif
 
 clean: ## remove what was built here (the cache stays)
-	@find $(wildcard drivers tools/testing/bench/baseline) \( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
+	@find $(wildcard drivers tools/testing/bench/baseline tools/testing/emulated) \
+		\( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	@find $(wildcard tools) -name .compiler -delete

@@ -65,18 +65,18 @@ static inline int filled(const void *memory, int with, size_t length)
  */
 static inline void fill_bar(void *bar, int with, size_t length)
 {
-	volatile unsigned char *byte = bar;
+	unsigned char *byte = bar;
 
 	while (length--)
-		*byte++ = with;
+		__atomic_store_n(byte++, with, __ATOMIC_RELAXED);
 }
 
 static inline int bar_filled(const void *bar, int with, size_t length)
 {
-	const volatile unsigned char *byte = bar;
+	const unsigned char *byte = bar;
 
 	while (length--)
-		if (*byte++ != with)
+		if (__atomic_load_n(byte++, __ATOMIC_RELAXED) != with)
 			return 0;
 	return 1;
 }
@@ -107,10 +107,12 @@ static inline int get_info(int dev)
  */
 #define ASSERT_ONE_GROUP(bdf0, bdf1)				\
 do {								\
-	ASSERT_EQ(0, pci_bind(bdf0, "vfio-pci"));		\
-	ASSERT_EQ(0, pci_bind(bdf1, "vfio-pci"));		\
-	ASSERT_LE(0, pci_group(bdf0));				\
-	ASSERT_EQ(pci_group(bdf0), pci_group(bdf1));		\
+	const char *_bdf0 = bdf0, *_bdf1 = bdf1;		\
+								\
+	ASSERT_EQ(0, pci_bind(_bdf0, "vfio-pci"));		\
+	ASSERT_EQ(0, pci_bind(_bdf1, "vfio-pci"));		\
+	ASSERT_LE(0, pci_group(_bdf0));				\
+	ASSERT_EQ(pci_group(_bdf0), pci_group(_bdf1));		\
 } while (0)
 
 /* A context with one IOAS */

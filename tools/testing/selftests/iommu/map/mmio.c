@@ -266,13 +266,13 @@ FIXTURE_TEARDOWN(peer)
 	EXPECT_EQ(0, mock_devices());
 }
 
-static int peer_map(const FIXTURE_DATA(peer) *self, int i)
+static int peer_map(FIXTURE_DATA(peer) const *self, int i)
 {
 	return ioas_map(self->fd[i], self->ioas[i], self->mmio, LENGTH, AT);
 }
 
 /* 0 if the page table of a context's device has all of the region */
-static int peer_check(const FIXTURE_DATA(peer) *self, int i)
+static int peer_check(FIXTURE_DATA(peer) const *self, int i)
 {
 	return mock_check_mmio(self->fd[i], self->dev[i].hwpt_id, self->region,
 			       0, LENGTH, AT, 1);
