@@ -12,10 +12,10 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#include <linux/capability.h>
 #include <linux/iommufd.h>
 #include <linux/vfio_cdev.h>
 
+#include "../capability.h"
 #include "../patience.h"
 #include "../pinned.h"
 #include "file.h"
@@ -64,23 +64,6 @@ static inline long long ioas_empty(int fd, __u32 id)
 	int rc = ioas_unmap_len(fd, id, 0, &length);
 
 	return rc ? rc : (long long)length;
-}
-
-/* Capabilities */
-
-/* Raise or drop CAP_IPC_LOCK, which lifts the limit of locked memory */
-static inline int may_lock(bool may)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_IPC_LOCK);
-	data[0].effective |= (__u32)may << CAP_IPC_LOCK;
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
 }
 
 /* Memory for arguments */

@@ -6,10 +6,10 @@
  * ../iommu/container/type1.c.
  */
 #include <sys/resource.h>
-#include <linux/capability.h>
 #include <sys/syscall.h>
 
 #include "../../emulated/emulated.h"
+#include "../capability.h"
 #include "group.h"
 
 #define IOVA		0x10000000ULL
@@ -64,20 +64,6 @@ static long dma_avail(int fd)
 				header)->avail;
 	}
 	return -ENOENT;
-}
-
-/* Lose CAP_IPC_LOCK, which lifts the limit of locked memory */
-static int drop_ipc_lock(void)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_IPC_LOCK);
-	return ERR(syscall(SYS_capset, &head, data));
 }
 
 static int set_memlock(size_t pages)
@@ -302,7 +288,7 @@ TEST_F(container, limit_is_raised)
 	int group = start(EDU);
 
 	ASSERT_EQ(0, set_memlock(32));
-	ASSERT_EQ(0, drop_ipc_lock());
+	ASSERT_EQ(0, set_capability(CAP_IPC_LOCK, false));
 	EXPECT_EQ(0, dma_map(self->container, memory, IOVA, 32 * PAGE, RW));
 	EXPECT_EQ(-ENOMEM, dma_map(self->container, memory + 32 * PAGE,
 				   IOVA + 32 * PAGE, PAGE, RW));
@@ -649,7 +635,7 @@ TEST_F(emulated, close_unpins)
 TEST_F(emulated, limit)
 {
 	ASSERT_EQ(0, set_memlock(4));
-	ASSERT_EQ(0, drop_ipc_lock());
+	ASSERT_EQ(0, set_capability(CAP_IPC_LOCK, false));
 	ASSERT_EQ(0, MAP(0, 16, RW));
 	EXPECT_EQ(-ENOMEM, PIN(IOVA, 5, EMULATED_READ));
 	EXPECT_EQ(0, PINNED());

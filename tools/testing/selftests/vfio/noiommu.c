@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <sys/syscall.h>
 
 #include "disk.h"
 #include "noiommu.h"
@@ -163,7 +164,7 @@ TEST_F(noiommu, open_takes_the_capability)
 	int fd;
 
 	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
-	ASSERT_EQ(0, raw_io(false));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, false));
 	fd = open(path, O_RDWR);
 	EXPECT_EQ(-EPERM, ERR(fd));
 	fd = open(path, O_RDONLY);
@@ -171,7 +172,7 @@ TEST_F(noiommu, open_takes_the_capability)
 	/* A file that is open carries the right, but tells no addresses */
 	EXPECT_EQ(0, bind_and_attach(self));
 	EXPECT_EQ(-EPERM, get_pa(self->iommu, self->ioas, AT));
-	ASSERT_EQ(0, raw_io(true));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, true));
 	EXPECT_EQ(0, get_pa(self->iommu, self->ioas, AT));
 	fd = open(path, O_RDWR);
 	EXPECT_LE(0, fd);
@@ -313,9 +314,9 @@ TEST_F(noiommu, no_low_power)
 
 TEST_F(noiommu, order_of_checks)
 {
-	ASSERT_EQ(0, raw_io(false));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, false));
 	EXPECT_EQ(-EPERM, get_pa_arguments(self->iommu, 1, 1, ~0ULL, 0));
-	ASSERT_EQ(0, raw_io(true));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, true));
 	EXPECT_EQ(-EOPNOTSUPP, get_pa_arguments(self->iommu, 1, 0, ~0ULL, 0));
 	EXPECT_EQ(-EOPNOTSUPP, get_pa_arguments(self->iommu, 0, 1, ~0ULL, 0));
 	EXPECT_EQ(-EINVAL, get_pa_arguments(self->iommu, 0, 0, ~0ULL, 0));

@@ -3,10 +3,9 @@
 #ifndef SELFTESTS_VFIO_NOIOMMU_H
 #define SELFTESTS_VFIO_NOIOMMU_H
 
-#include <linux/capability.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
+#include "../capability.h"
 #include "test.h"
 
 #define PARAMETER	"enable_unsafe_noiommu_mode"
@@ -29,21 +28,6 @@ static inline bool is_tainted(void)
 		text[0] = 0;
 	close(fd);
 	return strtoul(text, NULL, 10) & TAINT_USER;
-}
-
-/* Have CAP_SYS_RAWIO no more, or once more; root stays the owner of nodes */
-static inline int raw_io(bool may)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_SYS_RAWIO);
-	data[0].effective |= (unsigned int)may << CAP_SYS_RAWIO;
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
 /* IOMMU_IOAS_NOIOMMU_GET_PA of one byte */

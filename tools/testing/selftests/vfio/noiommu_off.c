@@ -45,13 +45,13 @@ TEST_F(noiommu_off, the_node_is_as_ever)
 	EXPECT_LE(0, pci_group(EDU));
 
 	/* ... and takes no capability */
-	ASSERT_EQ(0, raw_io(false));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, false));
 	fd = open(path, O_RDWR);
 	EXPECT_LE(0, fd);
 	close(fd);
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	ASSERT_EQ(0, raw_io(true));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, true));
 	EXPECT_FALSE(group_is_viable(EDU));
 }
 
@@ -89,9 +89,9 @@ TEST_F(noiommu_off, no_physical_addresses)
 	EXPECT_EQ(-ENOENT, get_pa(self->iommu, self->ioas, AT + PAGE));
 	EXPECT_EQ(-ENOENT, get_pa(self->iommu, ~0U, AT));
 
-	ASSERT_EQ(0, raw_io(false));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, false));
 	EXPECT_EQ(-EPERM, get_pa(self->iommu, self->ioas, AT));
-	ASSERT_EQ(0, raw_io(true));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RAWIO, true));
 }
 
 TEST_HARNESS_MAIN

@@ -593,12 +593,12 @@ static int make_limited_calls(int fd, int type, struct result *result)
 	if (!rc)
 		rc = setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
 	if (!rc)
-		rc = may_lock(false);
+		rc = set_capability(CAP_IPC_LOCK, false);
 	if (rc)
 		return rc;
 	for (i = 0; i < ARRAY_LEN(limited_calls); i++)
 		make_call(&limited_calls[i], fd, result++);
-	return may_lock(true);
+	return set_capability(CAP_IPC_LOCK, true);
 }
 
 /* Add the group of a device to a container; returns it or -errno */

@@ -7,20 +7,6 @@
 #define HUGE_PAGES	IOMMU_OPTION_HUGE_PAGES
 #define RLIMIT_MODE	IOMMU_OPTION_RLIMIT_MODE
 
-static int drop_capability(int cap)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[CAP_TO_INDEX(cap)].effective &= ~CAP_TO_MASK(cap);
-	data[CAP_TO_INDEX(cap)].permitted &= ~CAP_TO_MASK(cap);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
 TEST_F(iommufd, unknown_operation)
 {
 	__u64 value = 1;
@@ -352,7 +338,7 @@ TEST_F(context, rlimit_mode_needs_cap_sys_resource)
 {
 	__u64 value = 77;
 
-	ASSERT_EQ(0, drop_capability(CAP_SYS_RESOURCE));
+	ASSERT_EQ(0, set_capability(CAP_SYS_RESOURCE, false));
 	EXPECT_EQ(-EPERM, iommu_option_set(self->fd, RLIMIT_MODE, 0, 1));
 	EXPECT_EQ(-EPERM, iommu_option_set(self->fd, RLIMIT_MODE, 0, 0));
 	EXPECT_EQ(0, iommu_option(self->fd, GET, RLIMIT_MODE, 0, &value));

@@ -593,7 +593,7 @@ TEST_F(matrix, limit)
 	char *va = self->memory;
 
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
-	ASSERT_EQ(0, may_lock(false));
+	ASSERT_EQ(0, set_capability(CAP_IPC_LOCK, false));
 	if (step == HALF) {
 		/* Nine pages, half of the first and half of the last */
 		EXPECT_EQ(rc, do_map(self, variant, va + HALF, 8 * PAGE, AT));
@@ -619,7 +619,7 @@ TEST_F(matrix, limit)
 	EXPECT_EQ(rc, do_map(self, variant, va + PAGE, PAGE, AT));
 	ASSERT_LT(0, ioas_empty(self->fd, self->ioas_id));
 	EXPECT_EQ(0, do_map(self, variant, va, 8 * PAGE, AT));
-	EXPECT_EQ(0, may_lock(true));
+	EXPECT_EQ(0, set_capability(CAP_IPC_LOCK, true));
 }
 
 TEST_HARNESS_MAIN
