@@ -7,6 +7,7 @@
 #define SELFTESTS_VFIO_BAR_H
 
 #include <linux/pci_regs.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 
 #include "fault.h"
@@ -159,6 +160,77 @@ static inline int to_d0(int dev)
 static inline int device_reset(int dev)
 {
 	return ERR(ioctl(dev, VFIO_DEVICE_RESET));
+}
+
+/* Threads that make calls while the BAR comes and goes */
+struct race {
+	struct pair *pair;
+	atomic_bool stop;
+	atomic_int failed;	/* an unexpected errno */
+};
+
+static inline void race_expect(struct race *race, int rc)
+{
+	if (rc)
+		race->failed = rc;
+}
+
+static inline void *race_map(void *arg)
+{
+	struct race *race = arg;
+	struct pair *pair = race->pair;
+	__u64 iova = BAR_IOVA + LENGTH;
+
+	while (!race->stop) {
+		race_expect(race, ioas_map(pair->iommu, pair->ioas, pair->bar,
+					   LENGTH, iova));
+		race_expect(race, ioas_unmap(pair->iommu, pair->ioas, iova,
+					     LENGTH));
+	}
+	return NULL;
+}
+
+static inline void *race_attach(void *arg)
+{
+	struct race *race = arg;
+
+	while (!race->stop) {
+		race_expect(race, vfio_detach(race->pair->dev));
+		race_expect(race, vfio_attach(race->pair->dev, race->pair->ioas,
+					      NULL));
+	}
+	return NULL;
+}
+
+/*
+ * Calls whose argument is in the BAR itself: the kernel's accesses to it wait
+ * for a reset, with locks of the caller's context held.
+ */
+static inline void *race_fault(void *arg)
+{
+	struct race *race = arg;
+	struct pair *pair = race->pair;
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = pair->ioas,
+		.user_va = (__u64)pair->memory,
+		.length = PAGE,
+		.iova = IOVA + PAGE,
+	};
+	int file = memfd_create("argument", MFD_CLOEXEC);
+
+	race_expect(race, pwrite(file, &map, sizeof(map), 0) != sizeof(map));
+	while (!race->stop) {
+		/* Through a system call: the BAR may be off */
+		if (pread(file, pair->bar, sizeof(map), 0) < 0 ||
+		    ioctl(pair->iommu, IOMMU_IOAS_MAP, pair->bar))
+			continue;
+		race_expect(race, ioas_unmap(pair->iommu, pair->ioas,
+					     IOVA + PAGE, PAGE));
+	}
+	close(file);
+	return NULL;
 }
 
 /*
