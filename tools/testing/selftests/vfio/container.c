@@ -90,6 +90,16 @@ static int open_emulated_group(void)
 	return ERR(open(path, O_RDWR | O_CLOEXEC));
 }
 
+/* The other backend is not there: what ours lacks cannot come from it */
+static int load_one_backend(bool ours)
+{
+	if (!ours)
+		return module_unload(BACKEND_MODULE) ?:
+		       module_load(TYPE1_MODULE);
+	/* modprobe loads type1 with the VFIO core */
+	return module_load(BACKEND_MODULE) ?: module_unload(TYPE1_MODULE);
+}
+
 FIXTURE(container)
 {
 	int container;
@@ -114,16 +124,9 @@ FIXTURE_VARIANT_ADD(container, iommufd)
 	.ours = true,
 };
 
-/* The other backend is not there: what ours lacks cannot come from it */
 FIXTURE_SETUP(container)
 {
-	if (variant->ours) { /* modprobe loads type1 with the VFIO core */
-		ASSERT_EQ(0, module_load(BACKEND_MODULE));
-		ASSERT_EQ(0, module_unload(TYPE1_MODULE));
-	} else {
-		ASSERT_EQ(0, module_unload(BACKEND_MODULE));
-		ASSERT_EQ(0, module_load(TYPE1_MODULE));
-	}
+	ASSERT_EQ(0, load_one_backend(variant->ours));
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
 	ASSERT_EQ(0, pci_bind(NVME, "vfio-pci"));
 	self->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
@@ -419,13 +422,7 @@ FIXTURE_SETUP(emulated)
 	unsigned long i;
 
 	ASSERT_EQ(0, module_load(EMULATED_MODULE)); /* and so type1 */
-	if (variant->ours) { /* modprobe loads type1 with the VFIO core */
-		ASSERT_EQ(0, module_load(BACKEND_MODULE));
-		ASSERT_EQ(0, module_unload(TYPE1_MODULE));
-	} else {
-		ASSERT_EQ(0, module_unload(BACKEND_MODULE));
-		ASSERT_EQ(0, module_load(TYPE1_MODULE));
-	}
+	ASSERT_EQ(0, load_one_backend(variant->ours));
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
 	self->pinned = pinned();
 	self->memory = anon_pages(PAGES);
