@@ -501,19 +501,11 @@ static void *vf_user_thread(void *arg)
 		rc = dev < 0 ? dev : vfio_bind(dev, user->iommu, NULL);
 		if (!rc)
 			rc = get_info(dev);
-		switch (rc) {
-		case 0:
+		if (!rc) {
 			user->bound++;
-			break;
-		case -EACCES:
+		} else if (rc == -EACCES) {
 			user->refused++;
-			break;
-		case -EAGAIN:
-		case -ENODEV:
-		case -ENOENT:
-		case -ENXIO:
-			break;
-		default:
+		} else if (!is_of_going_vf(rc)) {
 			user->other++;
 			user->last_other = rc;
 		}

@@ -48,6 +48,13 @@ static inline bool is(const char *bdf, const char *name, const char *value)
 	return !pci_read(bdf, name, text, sizeof(text)) && !strcmp(text, value);
 }
 
+/* Whether a call may fail like that for a virtual function that is going away */
+static inline bool is_of_going_vf(int rc)
+{
+	/* EAGAIN: the core cannot reset it */
+	return rc == -EAGAIN || rc == -ENODEV || rc == -ENOENT || rc == -ENXIO;
+}
+
 /* Files that a failed test has left open would keep devices and the driver */
 static inline void close_all(void)
 {

@@ -465,17 +465,9 @@ static void *user_thread(void *arg)
 		if (pci_virtfn(user->pf, 0, vf))
 			continue;
 		rc = try_token(vf, TOKEN_BYTES);
-		switch (rc) {
-		case 0:
+		if (!rc) {
 			user->bound++;
-			break;
-		/* EAGAIN: the core cannot reset a VF that is going */
-		case -EAGAIN:
-		case -ENODEV:
-		case -ENOENT:
-		case -ENXIO:
-			break;
-		default:
+		} else if (!is_of_going_vf(rc)) {
 			user->wrong++;
 			user->last_wrong = rc;
 		}
