@@ -11,22 +11,6 @@
 #include "bar.h"
 #include "group.h"
 
-static int pair_open_at(struct pair *pair, const char *port, int bar)
-{
-	int rc = pair_bind_at(pair, port) ?: pair_open_dev(pair);
-
-	if (rc)
-		return rc;
-	pair->target = vfio_open(pair->target_bdf);
-	return vfio_bind(pair->target, pair->iommu, NULL) ?:
-	       pair_map_target(pair, bar);
-}
-
-static int pair_open(struct pair *pair)
-{
-	return pair_open_at(pair, TARGET_PORT, CMB);
-}
-
 FIXTURE(bar)
 {
 	struct pair p;

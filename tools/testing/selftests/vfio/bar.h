@@ -57,6 +57,22 @@ static inline int pair_map_target(struct pair *pair, int bar)
 			    &pair->bar_length);
 }
 
+static inline int pair_open_at(struct pair *pair, const char *port, int bar)
+{
+	int rc = pair_bind_at(pair, port) ?: pair_open_dev(pair);
+
+	if (rc)
+		return rc;
+	pair->target = vfio_open(pair->target_bdf);
+	return vfio_bind(pair->target, pair->iommu, NULL) ?:
+	       pair_map_target(pair, bar);
+}
+
+static inline int pair_open(struct pair *pair)
+{
+	return pair_open_at(pair, TARGET_PORT, CMB);
+}
+
 /* Close all files, those of a failed test, too; then both devices are free. */
 static inline int pair_close(struct pair *pair)
 {

@@ -50,6 +50,12 @@ static int export(int dev, __u32 bar, __u64 offset, __u64 length)
 	return get_feature(dev, &request, VFIO_DEVICE_FEATURE_GET);
 }
 
+/* Two devices, and a dma-buf of the target's BAR: its descriptor, or -errno */
+static int pair_open_buf(struct pair *pair)
+{
+	return pair_open(pair) ?: export(pair->target, CMB, 0, LENGTH);
+}
+
 FIXTURE(dma_buf)
 {
 	struct pair p;
@@ -58,12 +64,7 @@ FIXTURE(dma_buf)
 
 FIXTURE_SETUP(dma_buf)
 {
-	ASSERT_EQ(0, pair_bind_at(&self->p, TARGET_PORT));
-	ASSERT_EQ(0, pair_open_dev(&self->p));
-	self->p.target = vfio_open(self->p.target_bdf);
-	ASSERT_EQ(0, vfio_bind(self->p.target, self->p.iommu, NULL));
-	ASSERT_EQ(0, pair_map_target(&self->p, CMB));
-	self->buf = export(self->p.target, CMB, 0, LENGTH);
+	self->buf = pair_open_buf(&self->p);
 	ASSERT_LE(0, self->buf);
 }
 
@@ -334,12 +335,7 @@ FIXTURE_SETUP(import)
 {
 	ASSERT_EQ(0, module_load("iommufd_mock",
 				 "/sys/module/iommufd_mock/refcnt"));
-	ASSERT_EQ(0, pair_bind_at(&self->p, TARGET_PORT));
-	ASSERT_EQ(0, pair_open_dev(&self->p));
-	self->p.target = vfio_open(self->p.target_bdf);
-	ASSERT_EQ(0, vfio_bind(self->p.target, self->p.iommu, NULL));
-	ASSERT_EQ(0, pair_map_target(&self->p, CMB));
-	self->buf = export(self->p.target, CMB, 0, LENGTH);
+	self->buf = pair_open_buf(&self->p);
 	ASSERT_LE(0, self->buf);
 	ASSERT_EQ(0, pci_release(PAIR_0));
 	ASSERT_EQ(0, pci_release(PAIR_1));
