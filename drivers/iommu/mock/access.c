@@ -15,6 +15,7 @@
 
 #include "../iommufd/ucmd.h"
 #include "access.h"
+#include "file.h"
 #include "iommufd_test.h"
 
 /* The largest number of bytes that one call may pin or copy */
@@ -211,31 +212,12 @@ int mock_access_create(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u32 flags = cmd->create_access.flags;
-	struct file *file;
-	int fd, rc;
 
 	if (flags & ~MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES)
 		return -EOPNOTSUPP;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	file = mock_access_open(ucmd->ictx, cmd->id, flags);
-	if (IS_ERR(file)) {
-		rc = PTR_ERR(file);
-		goto err_put_fd;
-	}
-	cmd->create_access.out_access_fd = fd;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		goto err_put_file;
-	fd_install(fd, file);
-	return 0;
-
-err_put_file:
-	fput(file);
-err_put_fd:
-	put_unused_fd(fd);
-	return rc;
+	return mock_respond_file(ucmd,
+				 mock_access_open(ucmd->ictx, cmd->id, flags),
+				 &cmd->create_access.out_access_fd);
 }
 
 /* Pin a range and add an item for it. */

@@ -17,6 +17,7 @@
 #include <linux/workqueue.h>
 
 #include "../iommufd/ucmd.h"
+#include "file.h"
 #include "import.h"
 #include "iommufd_test.h"
 
@@ -178,31 +179,11 @@ err_free:
 int mock_import_create(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct file *file;
-	int fd, rc;
 
 	if (cmd->import.flags & ~(MOCK_IMPORT_NO_PEER | MOCK_IMPORT_STATIC))
 		return -EOPNOTSUPP;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	file = mock_import_open(cmd);
-	if (IS_ERR(file)) {
-		rc = PTR_ERR(file);
-		goto err_put_fd;
-	}
-	cmd->import.out_fd = fd;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		goto err_put_file;
-	fd_install(fd, file);
-	return 0;
-
-err_put_file:
-	fput(file);
-err_put_fd:
-	put_unused_fd(fd);
-	return rc;
+	return mock_respond_file(ucmd, mock_import_open(cmd),
+				 &cmd->import.out_fd);
 }
 
 static int mock_import_map(struct mock_import *import)

@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 
 #include "../iommufd/ucmd.h"
+#include "file.h"
 #include "iommufd_test.h"
 #include "mmio.h"
 
@@ -144,31 +145,11 @@ int mock_mmio_create(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u64 length = cmd->create_mmio.length;
-	struct file *file;
-	int fd, rc;
 
 	if (!length || !PAGE_ALIGNED(length) || length > MOCK_MMIO_MAX_LENGTH)
 		return -EINVAL;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	file = mock_mmio_open(length);
-	if (IS_ERR(file)) {
-		rc = PTR_ERR(file);
-		goto err_put_fd;
-	}
-	cmd->create_mmio.out_fd = fd;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc)
-		goto err_put_file;
-	fd_install(fd, file);
-	return 0;
-
-err_put_file:
-	fput(file);
-err_put_fd:
-	put_unused_fd(fd);
-	return rc;
+	return mock_respond_file(ucmd, mock_mmio_open(length),
+				 &cmd->create_mmio.out_fd);
 }
 
 /*
