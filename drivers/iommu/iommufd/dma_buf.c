@@ -55,7 +55,7 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
  * iommufd_dma_buf_find() - Find the MMIO region that a dma-buf is of
  * @fd: A file descriptor of the current process.
  * @start: First byte in the dma-buf.
- * @length: Bytes, not 0; @start + @length does not wrap.
+ * @length: Bytes, not 0.
  * @phys: Set to the physical address of the first byte.
  *
  * With AMD's memory encryption no MMIO can be mapped, see
@@ -76,7 +76,7 @@ struct iommufd_mmio *iommufd_dma_buf_find(int fd, u64 start, u64 length,
 
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf) == -EINVAL ? NULL : ERR_CAST(dmabuf);
-	if (start + length > dmabuf->size)
+	if (length > dmabuf->size || start > dmabuf->size - length)
 		mmio = ERR_PTR(-EINVAL);
 	else if (cc_platform_has(CC_ATTR_HOST_MEM_ENCRYPT))
 		mmio = ERR_PTR(-EFAULT);

@@ -177,6 +177,10 @@ TEST_F_TIMEOUT(dma_buf, mapped_in_part, PATIENCE)
 					 PAGE, 4 * PAGE, BAR_IOVA + LENGTH));
 	EXPECT_EQ(-EINVAL, ioas_map_file(self->p.iommu, self->p.ioas, buf,
 					 4 * PAGE, PAGE, BAR_IOVA + LENGTH));
+	/* What is before it, by an end that is 0 */
+	EXPECT_EQ(-EINVAL, ioas_map_file(self->p.iommu, self->p.ioas, buf,
+					 -PAGE, PAGE, BAR_IOVA + LENGTH));
+	EXPECT_FAULTS_AT(BAR_IOVA + LENGTH);
 }
 
 TEST_F_TIMEOUT(dma_buf, mapped_by_another_context, PATIENCE)
