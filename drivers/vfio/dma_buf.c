@@ -43,8 +43,8 @@ MODULE_IMPORT_NS("DMA_BUF");
 /**
  * struct vfio_pci_dma_buf - A dma-buf of some ranges of a BAR
  * @dmabuf: The dma-buf.
- * @bars: The BARs; NULL once the device is closed.  Until then this holds a
- *	registration of the device.
+ * @bars: The BARs, with a registration of the device.  Whoever sets this to
+ *	NULL gives that back: the close of the device, or the release.
  * @item: In vfio_pci_bars.dma_bufs until the device is closed.
  * @mappings: One reference until the dma-buf is revoked, one for each mapping of
  *	an importer.
@@ -55,8 +55,8 @@ MODULE_IMPORT_NS("DMA_BUF");
  * @nranges: Number of @ranges.
  * @ranges: What the dma-buf consists of, constant.
  *
- * @bars changes with vfio_pci_bars.lock and a reference to the file held, so
- * that vfio_pci_dma_buf_release() reads it without a lock.
+ * With vfio_pci_bars.lock held, what is in the list is there, even if its file
+ * is gone: vfio_pci_dma_buf_release(), which frees it, takes it off before.
  */
 struct vfio_pci_dma_buf {
 	struct dma_buf *dmabuf;
@@ -136,12 +136,11 @@ static void vfio_pci_dma_buf_unmap(struct dma_buf_attachment *attach,
 static void vfio_pci_dma_buf_release(struct dma_buf *dmabuf)
 {
 	struct vfio_pci_dma_buf *buf = dmabuf->priv;
-	struct vfio_pci_bars *bars = buf->bars;
+	struct vfio_pci_bars *bars = xchg(&buf->bars, NULL);
 
-	/* Without a reference to the file left, nobody else takes it off. */
 	if (bars) {
 		mutex_lock(&bars->lock);
-		list_del(&buf->item);
+		list_del_init(&buf->item);
 		mutex_unlock(&bars->lock);
 		vfio_device_put_registration(&bars->core->vdev);
 	}
@@ -226,15 +225,12 @@ void vfio_pci_dma_bufs_set(struct vfio_pci_bars *bars, bool reachable)
 	lockdep_assert_held(&bars->lock);
 
 	list_for_each_entry(buf, &bars->dma_bufs, item) {
-		/* One that is being released has no importer. */
-		if (buf->revoked != reachable ||
-		    !get_file_active(&buf->dmabuf->file))
+		if (buf->revoked != reachable)
 			continue;
 		if (reachable)
 			vfio_pci_dma_buf_restore(buf);
 		else
 			vfio_pci_dma_buf_revoke(buf);
-		fput(buf->dmabuf->file);
 	}
 }
 
@@ -251,15 +247,10 @@ void vfio_pci_dma_bufs_close(struct vfio_pci_bars *bars)
 	mutex_lock(&bars->lock);
 	vfio_pci_dma_bufs_set(bars, false);
 	list_for_each_entry_safe(buf, next, &bars->dma_bufs, item) {
-		struct file *file = buf->dmabuf->file;
-
-		/* One that is being released takes itself off. */
-		if (!get_file_active(&buf->dmabuf->file))
-			continue;
-		list_del(&buf->item);
-		buf->bars = NULL;
-		vfio_device_put_registration(&bars->core->vdev);
-		fput(file);
+		list_del_init(&buf->item);
+		/* After this, vfio_pci_dma_buf_release() may free it. */
+		if (xchg(&buf->bars, NULL))
+			vfio_device_put_registration(&bars->core->vdev);
 	}
 	mutex_unlock(&bars->lock);
 }
@@ -352,7 +343,7 @@ static int vfio_pci_dma_buf_export(struct vfio_pci_bars *bars,
 	buf->revoked = !vfio_pci_bars_reachable(bars);
 	if (buf->revoked) {
 		kref_put(&buf->mappings, vfio_pci_dma_buf_unmapped);
-		bars->partial = true;
+		WRITE_ONCE(bars->partial, true);
 	}
 	list_add_tail(&buf->item, &bars->dma_bufs);
 	mutex_unlock(&bars->lock);

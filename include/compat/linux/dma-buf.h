@@ -3,7 +3,6 @@
 #define __COMPAT_LINUX_DMA_BUF_H
 
 #include <linux/dma-buf.h>
-#include <linux/fs.h>
 #include <linux/types.h>
 
 /* Until some version after 6.12, at the latest 7.2, the name was another. */
@@ -23,14 +22,6 @@ struct phys_vec {
 	phys_addr_t paddr;
 	size_t len;
 };
-#endif
-
-/* Before 6.7 no struct file is freed and used again meanwhile. */
-#ifndef HAVE_GET_FILE_ACTIVE
-static inline struct file *get_file_active(struct file **file)
-{
-	return get_file_rcu(*file) ? *file : NULL;
-}
 #endif
 
 #endif

@@ -183,6 +183,27 @@ TEST_F_TIMEOUT(dma_buf, mapped_in_part, PATIENCE)
 	EXPECT_FAULTS_AT(BAR_IOVA + LENGTH);
 }
 
+/* A path keeps the dma-buf from going with its file: nobody may look at that */
+TEST_F_TIMEOUT(dma_buf, without_a_file, PATIENCE)
+{
+	char path[32];
+	int way;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->buf);
+	way = open(path, O_PATH | O_CLOEXEC);
+	ASSERT_LE(0, way);
+	ASSERT_EQ(0, close(self->buf));
+	EXPECT_EQ(0, decoding_off(self->p.target));
+	EXPECT_EQ(0, decoding_on(self->p.target));
+	EXPECT_EQ(0, device_reset(self->p.target));
+	ASSERT_EQ(0, close(self->p.target));
+	EXPECT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
+	/* Nor does it keep the device from its driver */
+	EXPECT_EQ(0, pci_bind(self->p.target_bdf, NULL));
+	EXPECT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
+	EXPECT_EQ(0, close(way));
+}
+
 TEST_F_TIMEOUT(dma_buf, mapped_by_another_context, PATIENCE)
 {
 	__u32 ioas;
