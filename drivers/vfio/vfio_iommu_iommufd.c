@@ -11,15 +11,16 @@
  * ioctls are those that /dev/iommu has for the programs of containers.
  */
 #include <linux/device.h>
-#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 #include <drivers/vfio/vfio.h>
@@ -148,16 +149,31 @@ static void vfio_iommufd_release(void *data)
 	kfree(container);
 }
 
+/*
+ * The VFIO core holds no lock during this, so another thread may take the last
+ * group off the container meanwhile, which releases it and lets go of the
+ * module.
+ */
 static long vfio_iommufd_ioctl(void *data, unsigned int cmd, unsigned long arg)
 {
 	struct vfio_iommufd *container = data;
+	struct iommufd_ctx *ictx;
+	long rc;
 
 #ifdef VFIO_TYPE1_NESTING_IOMMU
 	if (cmd == VFIO_CHECK_EXTENSION && arg == VFIO_TYPE1_NESTING_IOMMU)
 		return 1;
 #endif
 	/* Without a container, VFIO_CHECK_EXTENSION is the only call. */
-	return iommufd_vfio_ioctl(container ? container->ictx : NULL, cmd, arg);
+	if (!container)
+		return iommufd_vfio_ioctl(NULL, cmd, arg);
+	ictx = container->ictx;
+	iommufd_ctx_get(ictx);
+	__module_get(THIS_MODULE);
+	rc = iommufd_vfio_ioctl(ictx, cmd, arg);
+	iommufd_ctx_put(ictx);
+	module_put(THIS_MODULE);
+	return rc;
 }
 
 static struct vfio_iommufd_group *
@@ -193,15 +209,15 @@ static int lock_device(struct device *dev, void *arg)
 #define LOCK_TRIES	100
 #define LOCK_WAIT_MS	10
 
-/* Returns NULL while each device with a driver is being bound or unbound. */
+/* Returns NULL while somebody else holds the lock of each device with a driver. */
 static struct device *lock_device_of_group(struct iommu_group *group)
 {
 	struct device *dev = NULL;
 	int i;
 
-	for (i = 0; i < LOCK_TRIES; i++) {
+	for (i = 0; i < LOCK_TRIES && !fatal_signal_pending(current); i++) {
 		if (i)
-			msleep(LOCK_WAIT_MS);
+			schedule_timeout_killable(msecs_to_jiffies(LOCK_WAIT_MS));
 		iommu_group_for_each_dev(group, &dev, lock_device);
 		if (dev)
 			break;
@@ -336,6 +352,9 @@ static int vfio_iommufd_pin_pages(void *data, struct iommu_group *group,
 
 	if (!container->v2)
 		return -EACCES;
+	/* Linux 6.1 does not look whether the driver can be told of an unmap. */
+	if (npage <= 0 || list_empty_careful(&container->devices))
+		return -EINVAL;
 	for (i = 0; i < npage; i++) {
 		rc = iommufd_access_pin_pages(container->access,
 					      iova + i * PAGE_SIZE, PAGE_SIZE,
