@@ -89,12 +89,21 @@ static int vfio_cdev_feature(struct vfio_device *vdev,
 					 feature.argsz - minsz);
 }
 
-static int vfio_cdev_pm_get(struct vfio_device *vdev)
+/*
+ * vfio-pci-core gives the driver its runtime power management with the first
+ * device that it registers, which a device without an IOMMU is not.
+ */
+static bool vfio_cdev_has_pm(struct vfio_cdev *cdev, struct vfio_device *vdev)
+{
+	return !cdev->noiommu && vdev->dev->driver->pm;
+}
+
+static int vfio_cdev_pm_get(struct vfio_cdev *cdev, struct vfio_device *vdev)
 {
 	struct device *dev = vdev->dev;
 	int rc;
 
-	if (!dev->driver->pm)
+	if (!vfio_cdev_has_pm(cdev, vdev))
 		return 0;
 
 	rc = pm_runtime_resume_and_get(dev);
@@ -106,9 +115,9 @@ static int vfio_cdev_pm_get(struct vfio_device *vdev)
 	return 0;
 }
 
-static void vfio_cdev_pm_put(struct vfio_device *vdev)
+static void vfio_cdev_pm_put(struct vfio_cdev *cdev, struct vfio_device *vdev)
 {
-	if (vdev->dev->driver->pm)
+	if (vfio_cdev_has_pm(cdev, vdev))
 		pm_runtime_put(vdev->dev);
 }
 
@@ -127,7 +136,7 @@ static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 	if (!vdev)
 		return -EINVAL;
 
-	rc = vfio_cdev_pm_get(vdev);
+	rc = vfio_cdev_pm_get(df->cdev, vdev);
 	if (rc)
 		return rc;
 
@@ -150,7 +159,7 @@ static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 	}
 
 	df->cdev->ops->called(vdev);
-	vfio_cdev_pm_put(vdev);
+	vfio_cdev_pm_put(df->cdev, vdev);
 	return rc;
 }
 
