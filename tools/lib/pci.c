@@ -84,6 +84,17 @@ int pci_unbind(const char *bdf)
 	return pci_write(bdf, "driver/unbind", bdf);
 }
 
+/*
+ * Have a device without a driver.  One that probes in the background, as drivers
+ * of new virtual functions may, can give up the device meanwhile.
+ */
+static int pci_bind_none(const char *bdf)
+{
+	int rc = pci_bound_to(bdf, NULL) ? 0 : pci_unbind(bdf);
+
+	return rc == -ENODEV || rc == -ENOENT ? 0 : rc;
+}
+
 int pci_try_bind(const char *bdf, const char *driver)
 {
 	int rc;
@@ -96,30 +107,15 @@ int pci_try_bind(const char *bdf, const char *driver)
 
 int pci_release(const char *bdf)
 {
-	int rc;
-
-	if (!pci_bound_to(bdf, NULL)) {
-		rc = pci_unbind(bdf);
-		if (rc)
-			return rc;
-	}
-	return pci_write(bdf, "driver_override", "\n");
+	return pci_bind_none(bdf) ?: pci_write(bdf, "driver_override", "\n");
 }
 
 int pci_bind(const char *bdf, const char *driver)
 {
-	int rc;
-
 	if (pci_bound_to(bdf, driver))
 		return 0;
-	if (!pci_bound_to(bdf, NULL)) {
-		rc = pci_unbind(bdf);
-		if (rc)
-			return rc;
-	}
-	if (!driver)
-		return pci_write(bdf, "driver_override", "\n");
-	return pci_try_bind(bdf, driver);
+	return driver ? pci_bind_none(bdf) ?: pci_try_bind(bdf, driver) :
+			pci_release(bdf);
 }
 
 int pci_remove(const char *bdf)
