@@ -84,12 +84,10 @@ static int open_device(const char *bdf)
 
 static void tell_isolation(int disk, int edu)
 {
-	int noiommu = must_work(vfio_is_noiommu(disk), "look for an IOMMU");
-
-	if (!noiommu)
-		return;
-	say("   it has NO IOMMU: nothing keeps it from any memory of this machine");
-	must(edu < 0, "do DMA beside what is mapped only where an IOMMU blocks it");
+	if (must_work(vfio_is_noiommu(disk), "look for an IOMMU"))
+		say("   it has NO IOMMU: nothing keeps it from any memory of this machine");
+	must(edu < 0 || !must_work(vfio_is_noiommu(edu), "look for an IOMMU"),
+	     "do DMA beside what is mapped only where an IOMMU blocks it");
 }
 
 static void show_parked(int dev)

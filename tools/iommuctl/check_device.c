@@ -161,6 +161,12 @@ static void check_token(const struct device_list *list, const struct device *dev
 			   xformat(TOKEN_CURE, dev->group));
 }
 
+/* Without an IOMMU each device is on its own. */
+static bool same_group(const struct device *dev, const struct device *other)
+{
+	return other == dev || (dev->group >= 0 && other->group == dev->group);
+}
+
 /*
  * Look for users of the device, or of its group.  A device file that is known
  * not to be bound excludes nobody.
@@ -176,7 +182,7 @@ static void check_user_of(const struct device_list *list, const struct device *d
 		how = "the group interface";
 	} else {
 		for (i = 0; i < list->n && !used; i++)
-			if (list->devices[i].group == dev->group &&
+			if (same_group(dev, &list->devices[i]) &&
 			    list->devices[i].node == file->rdev)
 				used = &list->devices[i];
 		if (!used || vfio_state_read(file) == VFIO_OPEN)

@@ -381,6 +381,19 @@ opened 400 7 dev/vfio/devices/vfio1 vfio-device 0000:00:04.1 vfio-iommufd-device
 	vfio-iommufd-pt 2
 refused "a process has one of its group bound" user \
 	"process 400 (qemu-system-x86) has 0000:00:04.1 of its IOMMU group 3" "kill 400"
+no_iommu
+rm "$pci/devices/0000:00:05.0/iommu_group"
+process 400 qemu-system-x86 7
+opened 400 7 dev/vfio/devices/vfio0 vfio-device $bdf vfio-iommufd-device 3
+expect "without an IOMMU, the user of another device is in nobody's way" 1 \
+	check 0000:00:05.0 <<EOF
+system: Linux 6.12.9-amd64, not ready
+  iommu: there is no IOMMU
+    cure: switch on VT-d or AMD-Vi in the firmware's settings
+0000:00:05.0: cannot be bound
+  driver: the host driver nvme has it
+    cure: driverctl set-override 0000:00:05.0 vfio-pci
+EOF
 good
 device 0000:00:06.0 8086:10d3 020000 5 vfio-pci
 node 0000:00:06.0 1
