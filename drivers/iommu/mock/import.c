@@ -91,11 +91,12 @@ static int mock_import_fops_release(struct inode *inode, struct file *file)
 {
 	struct mock_import *import = file->private_data;
 
-	cancel_delayed_work_sync(&import->work);
 	dma_resv_lock(import->dmabuf->resv, NULL);
 	mock_import_let_go(import);
 	dma_resv_unlock(import->dmabuf->resv);
 	dma_buf_detach(import->dmabuf, import->attach);
+	/* Nothing starts it any more. */
+	cancel_delayed_work_sync(&import->work);
 	dma_buf_put(import->dmabuf);
 	pci_dev_put(import->pdev);
 	kfree(import);
