@@ -147,7 +147,7 @@ static void vfio_pci_bars_turned_on(struct vfio_pci_bars *bars)
 	lockdep_assert_held(&bars->lock);
 
 	if (bars->reset || !pci_channel_offline(bars->core->pdev))
-		bars->lost = false;
+		WRITE_ONCE(bars->lost, false);
 }
 
 /* Whether a range is of one BAR, see struct iommufd_mmio_ops */
@@ -343,7 +343,7 @@ void vfio_pci_bars_lose(struct vfio_pci_bars *bars)
 {
 	mutex_lock(&bars->lock);
 	bars->recovering = false;
-	bars->lost = true;
+	WRITE_ONCE(bars->lost, true);
 	bars->reset = false;
 	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
@@ -381,7 +381,7 @@ void vfio_pci_bars_recovered(struct vfio_pci_bars *bars)
 	if (bars->recovering) {
 		bars->recovering = false;
 		if (!vfio_pci_decodes(bars->core->pdev)) {
-			bars->lost = true;
+			WRITE_ONCE(bars->lost, true);
 			bars->reset = false;
 		}
 		vfio_pci_bars_apply(bars);
