@@ -85,16 +85,34 @@ static int vfio_pci_dma_buf_attach(struct dma_buf *dmabuf,
 }
 
 /*
- * Without CONFIG_DMABUF_MOVE_NOTIFY an importer's mapping is pinned.  It is told
- * of the revocation all the same, as it must when it can be.
+ * A dma-buf that an importer has pinned is revoked like any other, and the
+ * importer is waited for.  Where it need not let go, it gets no mapping: the
+ * device could neither be reset nor closed.  Some kernels pin for each mapping
+ * what they map; the importer's own pins, which are to be told from those, are
+ * counted in dma_buf_attachment.priv.
  */
+static void vfio_pci_dma_buf_count_pin(struct dma_buf_attachment *attach, int n)
+{
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	attach->priv = (void *)((uintptr_t)attach->priv + n);
+}
+
 static int vfio_pci_dma_buf_pin(struct dma_buf_attachment *attach)
 {
+	vfio_pci_dma_buf_count_pin(attach, 1);
 	return 0;
 }
 
 static void vfio_pci_dma_buf_unpin(struct dma_buf_attachment *attach)
 {
+	vfio_pci_dma_buf_count_pin(attach, -1);
+}
+
+/* During an importer's call that maps the dma-buf */
+static bool vfio_pci_dma_buf_is_pinned(struct dma_buf_attachment *attach)
+{
+	return (uintptr_t)attach->priv > dma_buf_mapping_is_pinned();
 }
 
 static struct sg_table *
@@ -108,10 +126,15 @@ vfio_pci_dma_buf_map(struct dma_buf_attachment *attach,
 
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
+	if (!dma_buf_pinned_is_revocable() && vfio_pci_dma_buf_is_pinned(attach))
+		return ERR_PTR(-EOPNOTSUPP);
 	sgt = dma_buf_phys_vec_to_sgt(attach, buf->provider, buf->ranges,
 				      buf->nranges, buf->dmabuf->size, dir);
-	if (!IS_ERR(sgt))
-		kref_get(&buf->mappings);
+	if (IS_ERR(sgt))
+		return sgt;
+	kref_get(&buf->mappings);
+	if (dma_buf_mapping_is_pinned())
+		vfio_pci_dma_buf_count_pin(attach, -1);
 	return sgt;
 }
 
@@ -129,6 +152,8 @@ static void vfio_pci_dma_buf_unmap(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(buf->dmabuf->resv);
 
+	if (dma_buf_mapping_is_pinned())
+		vfio_pci_dma_buf_count_pin(attach, 1);
 	dma_buf_free_sgt(attach, sgt, dir);
 	kref_put(&buf->mappings, vfio_pci_dma_buf_unmapped);
 }

@@ -26,6 +26,7 @@
  * @pdev: The device, a reference.
  * @dmabuf: The dma-buf, a reference.
  * @attach: The attachment.
+ * @pinned: The importer pins what it maps.
  * @delay_ms: When the exporter takes the dma-buf away, the importer lets go
  *	after so long.
  * @work: Lets go.
@@ -39,6 +40,7 @@ struct mock_import {
 	struct pci_dev *pdev;
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attach;
+	bool pinned;
 	unsigned int delay_ms;
 	struct delayed_work work;
 	struct sg_table *sgt;
@@ -54,6 +56,8 @@ static void mock_import_let_go(struct mock_import *import)
 	dma_buf_unmap_attachment(import->attach, import->sgt,
 				 DMA_BIDIRECTIONAL);
 	import->sgt = NULL;
+	if (import->pinned)
+		dma_buf_unpin(import->attach);
 }
 
 static void mock_import_work(struct work_struct *work)
@@ -132,6 +136,7 @@ static struct file *mock_import_open(struct iommu_test_cmd *cmd)
 		return ERR_PTR(-ENOMEM);
 	INIT_DELAYED_WORK(&import->work, mock_import_work);
 	import->delay_ms = cmd->import.delay_ms;
+	import->pinned = cmd->import.flags & MOCK_IMPORT_PINNED;
 	import->dmabuf = dma_buf_get(cmd->id);
 	if (IS_ERR(import->dmabuf)) {
 		file = ERR_CAST(import->dmabuf);
@@ -181,7 +186,8 @@ int mock_import_create(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 
-	if (cmd->import.flags & ~(MOCK_IMPORT_NO_PEER | MOCK_IMPORT_STATIC))
+	if (cmd->import.flags & ~(MOCK_IMPORT_NO_PEER | MOCK_IMPORT_STATIC |
+				  MOCK_IMPORT_PINNED))
 		return -EOPNOTSUPP;
 	return mock_respond_file(ucmd, mock_import_open(cmd),
 				 &cmd->import.out_fd);
@@ -190,12 +196,19 @@ int mock_import_create(struct iommufd_ucmd *ucmd)
 static int mock_import_map(struct mock_import *import)
 {
 	struct sg_table *sgt;
+	int rc;
 
 	if (import->sgt)
 		return -EBUSY;
+	rc = import->pinned ? dma_buf_pin(import->attach) : 0;
+	if (rc)
+		return rc;
 	sgt = dma_buf_map_attachment(import->attach, DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt))
+	if (IS_ERR(sgt)) {
+		if (import->pinned)
+			dma_buf_unpin(import->attach);
 		return PTR_ERR(sgt);
+	}
 	import->sgt = sgt;
 	return 0;
 }

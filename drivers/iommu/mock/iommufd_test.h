@@ -40,10 +40,11 @@ enum {
 /* The largest number of bytes of a region of MMIO */
 #define MOCK_MMIO_MAX_LENGTH	(4UL << 20)
 
-/* iommu_test_cmd.import.flags: what the importer cannot do */
+/* iommu_test_cmd.import.flags: what kind of importer it is */
 enum {
-	MOCK_IMPORT_NO_PEER = 1 << 0,	/* reach other devices */
-	MOCK_IMPORT_STATIC = 1 << 1,	/* let go when it is told to */
+	MOCK_IMPORT_NO_PEER = 1 << 0,	/* cannot reach other devices */
+	MOCK_IMPORT_STATIC = 1 << 1,	/* cannot let go when it is told to */
+	MOCK_IMPORT_PINNED = 1 << 2,	/* pins what it maps */
 };
 
 /* iommu_test_cmd.import_use.how */
@@ -241,7 +242,7 @@ enum {
  * @import: Attach a PCI device to the dma-buf whose file descriptor is @id;
  *	ENODEV if there is no such device, EBUSY if it has a driver
  * @import.bdf: Domain << 16 | bus << 8 | device << 3 | function
- * @import.flags: MOCK_IMPORT_NO_PEER, MOCK_IMPORT_STATIC
+ * @import.flags: MOCK_IMPORT_NO_PEER, MOCK_IMPORT_STATIC, MOCK_IMPORT_PINNED
  * @import.delay_ms: Let go so long after the exporter has taken the dma-buf away
  * @import.out_fd: File descriptor, whose close detaches the device
  * @import_use: Map, unmap or look at the import whose file descriptor is @id,

@@ -3,6 +3,7 @@
 #define __COMPAT_LINUX_DMA_BUF_H
 
 #include <linux/dma-buf.h>
+#include <linux/kconfig.h>
 #include <linux/types.h>
 
 /* Until some version after 6.12, at the latest 7.2, the name was another. */
@@ -13,6 +14,28 @@
 static inline bool dma_buf_attach_revocable(struct dma_buf_attachment *attach)
 {
 	return attach->importer_ops && attach->importer_ops->move_notify;
+}
+
+/* Nor does an importer that has pinned a dma-buf let go of it. */
+static inline bool dma_buf_pinned_is_revocable(void)
+{
+	return false;
+}
+
+/* Without that option, each mapping of an importer is pinned by the core. */
+static inline bool dma_buf_mapping_is_pinned(void)
+{
+	return !IS_ENABLED(CONFIG_DMABUF_MOVE_NOTIFY);
+}
+#else
+static inline bool dma_buf_pinned_is_revocable(void)
+{
+	return true;
+}
+
+static inline bool dma_buf_mapping_is_pinned(void)
+{
+	return false;
 }
 #endif
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <linux/udmabuf.h>
 
+#include "../kernel.h"
 #include "bar.h"
 #include "../../../../drivers/iommu/mock/iommufd_test.h"
 
@@ -196,11 +197,11 @@ TEST_F_TIMEOUT(dma_buf, without_a_file, PATIENCE)
 	EXPECT_EQ(0, decoding_off(self->p.target));
 	EXPECT_EQ(0, decoding_on(self->p.target));
 	EXPECT_EQ(0, device_reset(self->p.target));
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
 	ASSERT_EQ(0, close(self->p.target));
 	EXPECT_EQ(0, pci_write(self->p.target_bdf, "reset", "1"));
-	/* Nor does it keep the device from its driver */
-	EXPECT_EQ(0, pci_bind(self->p.target_bdf, NULL));
-	EXPECT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
+	/* Nor does it keep the driver from the device */
+	EXPECT_EQ(0, bind_anew(self->p.target_bdf));
 	EXPECT_EQ(0, close(way));
 }
 
@@ -414,6 +415,33 @@ TEST_F_TIMEOUT(import, that_cannot_let_go_is_refused, PATIENCE)
 	EXPECT_EQ(-ENODEV, import(0, 0));
 	ASSERT_EQ(0, decoding(self->p.target, true));
 	EXPECT_LE(0, import(0, 0));
+}
+
+/* Only newer kernels ask of an importer that pins to let go all the same */
+TEST_F_TIMEOUT(import, that_pins, PATIENCE)
+{
+	const int rc = kernel_before(7, 2, 0) ? -EOPNOTSUPP : 0;
+	int pinned = import(MOCK_IMPORT_PINNED, 0);
+	int fd = import(0, 0);
+	int i;
+
+	ASSERT_LE(0, pinned);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(rc, use(pinned, MAP));
+		EXPECT_EQ(0, use(fd, MAP));
+		EXPECT_EQ(LENGTH, self->cmd.import_use.out_length);
+		EXPECT_EQ(0, use(pinned, UNMAP));
+		EXPECT_EQ(0, use(fd, UNMAP));
+	}
+	EXPECT_EQ(rc, use(pinned, MAP));
+	EXPECT_EQ(0, decoding(self->p.target, false));
+	EXPECT_EQ(0, use(pinned, LOOK));
+	EXPECT_EQ(0, self->cmd.import_use.out_length);
+	EXPECT_EQ(-ENODEV, use(pinned, MAP));
+	EXPECT_EQ(0, decoding(self->p.target, true));
+	EXPECT_EQ(rc, use(pinned, MAP));
+	EXPECT_EQ(0, device_reset(self->p.target));
 }
 
 TEST_F_TIMEOUT(import, is_told_of_each_change, PATIENCE)
