@@ -700,9 +700,11 @@ struct iommu_ioas_change_process {
  * @out_phys: Physical address of the first byte.
  *
  * Tell the address that a device without an IOMMU has to use for a byte that is
- * mapped.  The memory is pinned until it is unmapped, or the device detached.
- * After that the address is not to be used any more, and nothing else than the
- * program keeps the device from it.
+ * mapped.  The memory is pinned until it is unmapped, or the IOAS has no page
+ * table any more: those that an attach has made go with the last device that is
+ * attached, those of IOMMU_HWPT_ALLOC when they are destroyed.  After that the
+ * address is not to be used any more, and nothing else than the program keeps
+ * the device from it.
  *
  * A program that wants more than is contiguous asks again for the rest.
  *
