@@ -25,6 +25,10 @@
  *  - The removal of a device that the PCI core knows to be lost.
  *  - Close of the device file, as its first step.
  *
+ * The dma-bufs of the BARs, see dma_buf.c, are revoked and restored at the same
+ * events, also for a user of the group interface; at close when the device is
+ * closed, which is after that first step.
+ *
  * The BARs are blocked while such an event is handled.  Afterwards they are
  * reachable if the state of the device allows it.  This state changes at these
  * events only, with one exception: a device may leave low power by an event of

@@ -335,7 +335,6 @@ vfio_pci_dma_buf_alloc(const struct resource *res,
 	}
 	kref_init(&buf->mappings);
 	init_completion(&buf->unmapped);
-	INIT_LIST_HEAD(&buf->item);
 	return buf;
 }
 

@@ -114,7 +114,8 @@ static int vfio_pci_noiommu_init(struct vfio_pci_core_device *core)
  * Context: Process context.  Pairs with vfio_pci_noiommu_unregister().
  *
  * Return: 0; -EINVAL for a bridge; -EBUSY while the function has virtual
- * functions; or an errno of the driver core.
+ * functions; -ENOMEM; or an errno of the driver core, or of the removal of the
+ * drivers that have a VGA device's memory.
  */
 int vfio_pci_noiommu_register(struct vfio_pci_core_device *core)
 {

@@ -19,7 +19,8 @@
 
 /**
  * iommufd_ctx_create() - Make a context
- * @file: The open file that it belongs to.
+ * @file: The open file that it belongs to.  NULL for a container of the VFIO
+ *	core: the caller makes the file and sets iommufd_ctx::file.
  *
  * Context: Process context.
  *

@@ -341,7 +341,9 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_bind_owned, "IOMMUFD_TEST");
  * Claims DMA ownership of the device's IOMMU group for the context and blocks
  * all DMA of the group, unless another device of the group is bound to the
  * context already.  From then on no host driver and no other context can use a
- * device of the group.  The binding holds a reference to the context.
+ * device of the group.  For a context of iommufd_vfio_ctx_create(), the VFIO
+ * core has claimed the group before, and nothing is claimed here.  The binding
+ * holds a reference to the context.
  *
  * Context: Process context.  Pairs with iommufd_device_unbind().
  *
@@ -465,7 +467,7 @@ EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, "IOMMUFD_TEST");
  * @idev: The binding, detached.
  *
  * When no device of its group is bound any more, host drivers can use the group
- * again.
+ * again, unless the VFIO core has claimed it for a container.
  *
  * Context: Process context.  Waits for calls at work on the device.
  */

@@ -14,7 +14,8 @@ struct iommufd_hwpt;
 
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
- * @ictx: The context, which owns the group's DMA.
+ * @ictx: The context, which owns the group's DMA unless it is that of a
+ *	container, see iommufd_ctx::dma_claimed.
  * @backend: The backend of its IOMMU; this holds a reference.
  * @group: The kernel's group; NULL for a device without an IOMMU, which is the
  *	only one of an iommufd_group of its own, see

@@ -26,8 +26,10 @@ struct iommufd_object_type {
 
 /**
  * struct iommufd_ctx - The context of one open file of /dev/iommu
- * @file: The open file.  A reference to the context is a reference to the file,
- *	so that each of them holds off iommufd_ctx_destroy().
+ * @file: The open file; for a container of the VFIO core one that no process has
+ *	open, see iommufd_vfio_ctx_create().  A reference to the context is a
+ *	reference to the file, so that each of them holds off
+ *	iommufd_ctx_destroy().
  * @objects: Objects by ID.  Its xa_lock guards the step from visible to
  *	hidden to gone, see iommufd_object_destroy().
  * @vfio_ioas: The IOAS that VFIO container calls act on, NULL for none.

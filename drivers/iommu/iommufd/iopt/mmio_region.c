@@ -354,7 +354,8 @@ void iopt_mmio_unfill(struct io_pagetable *iopt, struct iopt_area *area)
  * @area: The area, of MMIO; it stays.
  * @phys: Set to the physical address of its first byte.
  *
- * Context: Process context.
+ * Context: Process context.  Takes iommufd_mmio::lock; the caller may hold
+ * io_pagetable::domains_lock.
  *
  * Return: 0, -EINVAL while the region is revoked, or -EINTR when killed.
  */
@@ -438,7 +439,6 @@ void iopt_mmio_split(struct iopt_area *area, struct iopt_area *tail)
 {
 	struct iopt_mmio_area *marea = to_mmio_area(area);
 	struct iopt_mmio_area *mtail = to_mmio_area(tail);
-
 	struct iommufd_mmio *mmio = marea_region(marea);
 	struct io_pagetable *iopt = marea->iopt;
 

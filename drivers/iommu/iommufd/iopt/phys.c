@@ -68,8 +68,9 @@ static int area_phys(struct io_pagetable *iopt, struct iopt_area *area,
  * What is told is true until it is unmapped, or revoked if it is MMIO.  Nothing
  * keeps the caller's device from its use after that.
  *
- * Context: Process context.  Takes io_pagetable::domains_lock and
- * io_pagetable::iova_lock.
+ * Context: Process context.  Takes io_pagetable::domains_lock, and with it
+ * io_pagetable::iova_lock, and then iopt_pages::lock, or iommufd_mmio::lock if
+ * it is MMIO.
  *
  * Return: 0, -ENOENT when nothing is mapped at @iova, -EINVAL when it is MMIO
  * that is revoked, -EOPNOTSUPP unless the first domain is one of devices without

@@ -144,8 +144,9 @@ struct io_pagetable {
  *	False while a call maps or unmaps the area: the IOVA is taken then, and
  *	once @nusers is 0 only that call uses the area.  Guarded by
  *	io_pagetable::iova_lock.
- * @nusers: Number of pins by accesses, and of calls of accesses at work.  The
- *	area stays until it is 0.  Raised only while @ready.
+ * @nusers: Number of pins by accesses, of calls of accesses at work, and of
+ *	iopt_find_phys() at work.  The area stays until it is 0.  Raised only
+ *	while @ready.
  * @item: In the list of areas that a call works on.
  */
 struct iopt_area {
