@@ -74,7 +74,31 @@ reload "installed, a device is bound to the stock one: it stays, iommufd is load
 bind - $bdf
 reload "installed: ours takes its place" "our vfio-pci, iommufd" ""
 reload "installed again: nothing changes" "our vfio-pci, iommufd" ""
+
+# cure STATE: give back the device and do what reload said: STATE is the state then
+cure() {
+	bind - $bdf
+	check "what it says works: ${out##* and: }" sh -c "${out##* and: }"
+	check "the modules are replaced" same "$(state)" "$1"
+}
+
+anew='rmmod vfio_pci vfio_iommu_iommufd iommufd; modprobe -a vfio-pci'
 modprobe vfio_iommu_iommufd
+bind vfio-pci $bdf
+now_removed
+reload "removed, a device is bound, our backend of containers is loaded: all stay" \
+	"our vfio-pci, iommufd" "$anew vfio_iommu_type1"
+check "the backend too" [ -e /sys/module/vfio_iommu_iommufd ]
+cure "stock vfio-pci, no iommufd"
+check "type1 is loaded" [ -e /sys/module/vfio_iommu_type1 ]
+now_installed
+bind vfio-pci $bdf
+modprobe vfio_iommu_iommufd
+reload "installed, a device is bound to the stock one, our backend is loaded: all stay" \
+	"stock vfio-pci, iommufd" "$anew vfio_iommu_iommufd"
+cure "our vfio-pci, iommufd"
+check "our backend is loaded" [ -e /sys/module/vfio_iommu_iommufd ]
+
 now_removed
 reload "removed, our backend of containers is loaded: stock ones are back" \
 	"stock vfio-pci, no iommufd" ""
