@@ -581,6 +581,24 @@ TEST_F(emulated, pin_errors)
 	EXPECT_EQ(513, PINNED());
 }
 
+/* A driver that writes need not be permitted to read, but with type1 */
+TEST_F(emulated, write_only)
+{
+	const int rc = variant->ours ? 0 : -EPERM;
+	char page[PAGE];
+
+	ASSERT_EQ(0, MAP(0, 2, VFIO_DMA_MAP_FLAG_WRITE));
+	EXPECT_EQ(-EPERM, PIN(IOVA, 1, EMULATED_READ));
+	EXPECT_EQ(-EPERM, COPY(IOVA, page, 1, false));
+	EXPECT_EQ(0, PINNED());
+	EXPECT_EQ(rc, PIN(IOVA, 1, EMULATED_READ | EMULATED_WRITE));
+	EXPECT_EQ(0, PIN(IOVA + PAGE, 1, EMULATED_WRITE));
+	EXPECT_EQ(variant->ours ? 2 : 1, PINNED());
+	memset(page, 'w', PAGE);
+	EXPECT_EQ(rc, COPY(IOVA + PAGE, page, PAGE, true));
+	EXPECT_EQ(variant->ours, filled(self->memory + PAGE, 'w', PAGE));
+}
+
 /* VFIO_TYPE1_IOMMU, which may split mappings, does not pin for drivers */
 TEST_F(emulated, pin_needs_v2)
 {
@@ -688,7 +706,7 @@ TEST_F_TIMEOUT(emulated, beside_an_iommu, PATIENCE)
 	EXPECT_EQ(2U, STATE().npinned);
 }
 
-/* The driver goes while the device is open: it waits for the user */
+/* The driver cannot be unloaded while its device is open */
 TEST_F_TIMEOUT(emulated, driver_is_used, PATIENCE)
 {
 	EXPECT_EQ(-EAGAIN, ERR(syscall(SYS_delete_module, "iommufd_emulated",
