@@ -205,7 +205,7 @@ TEST_F_TIMEOUT(exclude, dma_in_turns, PATIENCE)
 	}
 }
 
-TEST_F(exclude, taking_turns)
+TEST_F_TIMEOUT(exclude, taking_turns, PATIENCE)
 {
 	int i, dev;
 
