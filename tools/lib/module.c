@@ -26,6 +26,15 @@ int module_unload(const char *name, const char *path)
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
 }
 
+int vfio_pci_reload(const char *parameters)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+		 "modprobe -r vfio-pci && modprobe vfio-pci %s", parameters);
+	return system(command);
+}
+
 int module_users(const char *name)
 {
 	char path[128];

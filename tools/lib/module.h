@@ -13,6 +13,11 @@
 int module_load(const char *name, const char *path);
 /* Unload it if path exists.  0 or -errno: -EAGAIN when it is used */
 int module_unload(const char *name, const char *path);
+/*
+ * Load vfio-pci anew, with parameters or "".  Unloading it shows that nothing uses it.
+ * 0 or not
+ */
+int vfio_pci_reload(const char *parameters);
 /* The number of its users, by /sys/module; -errno when it is not loaded */
 int module_users(const char *name);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Questions about the version of the running kernel */
+/* Questions about the running kernel */
 #ifndef SELFTESTS_KERNEL_H
 #define SELFTESTS_KERNEL_H
 
@@ -21,6 +21,18 @@ static inline bool kernel_before(int major, int minor, int patch)
 	if (b != minor)
 		return b < minor;
 	return c < patch;
+}
+
+/* Has it a taint, which is one of the bits of /proc/sys/kernel/tainted? */
+static inline bool kernel_is_tainted(unsigned int bit)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "re");
+	unsigned long taints;
+
+	if (!file || fscanf(file, "%lu", &taints) != 1)
+		abort();
+	fclose(file);
+	return taints >> bit & 1;
 }
 
 /*

@@ -73,11 +73,6 @@ static int set_memlock(size_t pages)
 	return ERR(setrlimit(RLIMIT_MEMLOCK, &limit));
 }
 
-static int add_group(int group, int container)
-{
-	return ERR(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container));
-}
-
 /* The group of the emulated device, or -errno */
 static int open_emulated_group(void)
 {

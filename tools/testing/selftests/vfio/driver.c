@@ -67,7 +67,7 @@ FIXTURE_SETUP(driver)
 {
 	ASSERT_EQ(0, pci_behind(RESET_PORT, 0, self->edu));
 	self->iommu = open_iommu(&self->ioas);
-	ASSERT_EQ(0, load(""));
+	ASSERT_EQ(0, vfio_pci_reload(""));
 }
 
 FIXTURE_TEARDOWN(driver)
@@ -76,10 +76,10 @@ FIXTURE_TEARDOWN(driver)
 
 	close_all();
 	/* Without the driver all devices are free, those given by ID as well */
-	EXPECT_EQ(0, load(""));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 	for (i = 0; i < ARRAY_SIZE(devices); i++)
 		EXPECT_EQ(0, pci_release(devices[i]));
-	EXPECT_EQ(0, load(""));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 }
 
 static const struct {
@@ -140,7 +140,7 @@ TEST_F(driver, parameters_are_taken_at_load)
 		strcat(all, parameters[i].name);
 		strcat(all, "=1 ");
 	}
-	ASSERT_EQ(0, load(all));
+	ASSERT_EQ(0, vfio_pci_reload(all));
 	for (i = 0; i < ARRAY_SIZE(parameters); i++) {
 		ASSERT_EQ(0, module_parameter(parameters[i].name, &value));
 		EXPECT_EQ('Y', value) TH_LOG("%s", parameters[i].name);
@@ -149,7 +149,7 @@ TEST_F(driver, parameters_are_taken_at_load)
 
 TEST_F(driver, ids_take_devices_at_load)
 {
-	ASSERT_EQ(0, load("ids=1234:11e8,8086:10d3"));
+	ASSERT_EQ(0, vfio_pci_reload("ids=1234:11e8,8086:10d3"));
 	EXPECT_TRUE(pci_bound_to(EDU, "vfio-pci"));
 	EXPECT_TRUE(pci_bound_to(PAIR_0, "vfio-pci"));
 	EXPECT_TRUE(pci_bound_to(PAIR_1, "vfio-pci"));
@@ -167,7 +167,7 @@ TEST_F(driver, wrong_ids_are_warned_of_and_passed_over)
 	char line[1024];
 
 	ASSERT_LE(0, log);
-	ASSERT_EQ(0, load("ids=zz,,1234,8086:10d3"));
+	ASSERT_EQ(0, vfio_pci_reload("ids=zz,,1234,8086:10d3"));
 	EXPECT_TRUE(kmsg_find(log, "vfio_pci", "\"zz\"", 5000, line));
 	EXPECT_TRUE(kmsg_find(log, "vfio_pci", "\"1234\"", 5000, line));
 	EXPECT_TRUE(pci_bound_to(NIC, "vfio-pci"));
@@ -177,9 +177,9 @@ TEST_F(driver, wrong_ids_are_warned_of_and_passed_over)
 
 TEST_F(driver, ids_can_name_a_subsystem)
 {
-	ASSERT_EQ(0, load("ids=1234:11e8:1af4:1101,1234:11e8:1af5"));
+	ASSERT_EQ(0, vfio_pci_reload("ids=1234:11e8:1af4:1101,1234:11e8:1af5"));
 	EXPECT_TRUE(pci_bound_to(EDU, NULL));
-	ASSERT_EQ(0, load("ids=1234:11e8:1af4:1100"));
+	ASSERT_EQ(0, vfio_pci_reload("ids=1234:11e8:1af4:1100"));
 	EXPECT_TRUE(pci_bound_to(EDU, "vfio-pci"));
 }
 
@@ -187,7 +187,7 @@ TEST_F(driver, ids_can_name_a_subsystem)
 
 TEST_F(driver, ids_can_name_a_class)
 {
-	ASSERT_EQ(0, load("ids=" ANY ":" ANY ":" ANY ":" ANY
+	ASSERT_EQ(0, vfio_pci_reload("ids=" ANY ":" ANY ":" ANY ":" ANY
 			  ":020000:ffff00"));
 	EXPECT_TRUE(pci_bound_to(NIC, "vfio-pci"));
 	EXPECT_TRUE(pci_bound_to(EDU, NULL));
@@ -244,7 +244,7 @@ TEST_F_TIMEOUT(driver, disable_idle_d3, PATIENCE)
 {
 	int dev;
 
-	ASSERT_EQ(0, load("disable_idle_d3=1"));
+	ASSERT_EQ(0, vfio_pci_reload("disable_idle_d3=1"));
 	dev = open_vfio(NIC);
 	sleep(2);
 	EXPECT_TRUE(is(NIC, "power_state", "D0"));
@@ -288,7 +288,7 @@ TEST_F(driver, nointxmask)
 {
 	int dev0, dev1;
 
-	ASSERT_EQ(0, load("nointxmask=1"));
+	ASSERT_EQ(0, vfio_pci_reload("nointxmask=1"));
 	dev0 = open_vfio(PAIR_0);
 	dev1 = open_vfio(PAIR_1);
 	ASSERT_EQ(0, vfio_bind(dev0, self->iommu, NULL));
@@ -316,7 +316,7 @@ TEST_F(driver, disable_vga)
 	struct vfio_region_info info;
 	int dev;
 
-	ASSERT_EQ(0, load("disable_vga=1"));
+	ASSERT_EQ(0, vfio_pci_reload("disable_vga=1"));
 	dev = open_vfio(VGA);
 	ASSERT_EQ(0, vfio_bind(dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, vfio_region(dev, VFIO_PCI_VGA_REGION_INDEX, &info));
@@ -392,7 +392,7 @@ FIXTURE_VARIANT_ADD(sriov, pf_of_another_driver)
 FIXTURE_SETUP(sriov)
 {
 	ASSERT_EQ(0, find_pf(self->pf));
-	ASSERT_EQ(0, load("enable_sriov=1"));
+	ASSERT_EQ(0, vfio_pci_reload("enable_sriov=1"));
 	ASSERT_EQ(0, pci_bind(self->pf, variant->pf_driver));
 	self->iommu = open_iommu(&self->ioas);
 }
@@ -402,7 +402,7 @@ FIXTURE_TEARDOWN(sriov)
 	close_all();
 	EXPECT_EQ(0, no_sriov(self->pf));
 	EXPECT_EQ(-ENOENT, pci_virtfn(self->pf, 0, self->vf));
-	EXPECT_EQ(0, load(""));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 }
 
 /* Two virtual functions; the first one is given to vfio-pci */
@@ -551,7 +551,7 @@ FIXTURE(pf)
 FIXTURE_SETUP(pf)
 {
 	ASSERT_EQ(0, find_pf(self->pf));
-	ASSERT_EQ(0, load(""));
+	ASSERT_EQ(0, vfio_pci_reload(""));
 	self->dev = open_vfio(self->pf);
 	self->iommu = open_iommu(&self->ioas);
 }
@@ -560,7 +560,7 @@ FIXTURE_TEARDOWN(pf)
 {
 	close_all();
 	EXPECT_EQ(0, no_sriov(self->pf));
-	EXPECT_EQ(0, load(""));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 }
 
 TEST_F(pf, has_vfs_if_enable_sriov_says_so)

@@ -3,7 +3,7 @@
  * A device can be used through its group (/dev/vfio/GROUP and a container) or
  * through its device file, never both.
  */
-#include "test.h"
+#include "group.h"
 
 /* The line in the kernel log */
 #define SAYS_WHY "vfio-pci " EDU ": cannot be bound: another user has its IOMMU group"
@@ -19,15 +19,12 @@ FIXTURE(exclude)
 
 FIXTURE_SETUP(exclude)
 {
-	char path[32];
-
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
 	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	self->container = open("/dev/vfio/vfio", O_RDWR);
 	ASSERT_LE(0, self->container);
-	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(EDU));
-	self->group = open(path, O_RDWR);
+	self->group = group_open(EDU);
 	ASSERT_LE(0, self->group);
 }
 
@@ -37,11 +34,6 @@ FIXTURE_TEARDOWN(exclude)
 	close(self->container);
 	close(self->dev);
 	close(self->iommu);
-}
-
-static int set_container(int group, int container)
-{
-	return ERR(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container));
 }
 
 static int unset_container(int group)
@@ -63,7 +55,7 @@ TEST_F(exclude, group_in_a_container)
 {
 	int log = kmsg_open();
 
-	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, add_group(self->group, self->container));
 	EXPECT_EQ(-EPERM, vfio_bind(self->dev, self->iommu, NULL));
 	EXPECT_EQ(-EINVAL, get_info(self->dev));
 	EXPECT_TRUE(log_says(log, EDU, SAYS_WHY));
@@ -77,7 +69,7 @@ TEST_F(exclude, device_in_use_through_its_group)
 {
 	int dev;
 
-	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, add_group(self->group, self->container));
 	ASSERT_EQ(0, set_type1(self->container));
 	dev = get_device(self->group);
 	ASSERT_LE(0, dev);
@@ -96,17 +88,17 @@ TEST_F(exclude, device_in_use_through_its_file)
 	int dev;
 
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
+	EXPECT_EQ(-EPERM, add_group(self->group, self->container));
 	EXPECT_EQ(-EINVAL, get_device(self->group));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
+	EXPECT_EQ(-EPERM, add_group(self->group, self->container));
 	ASSERT_EQ(0, vfio_detach(self->dev));
-	EXPECT_EQ(-EPERM, set_container(self->group, self->container));
+	EXPECT_EQ(-EPERM, add_group(self->group, self->container));
 	EXPECT_EQ(0, get_info(self->dev));
 
 	close(self->dev);
 	self->dev = -1;
-	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, add_group(self->group, self->container));
 	ASSERT_EQ(0, set_type1(self->container));
 	dev = get_device(self->group);
 	ASSERT_LE(0, dev);
@@ -121,8 +113,8 @@ TEST_F(exclude, a_context_is_no_container)
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 	int dev;
 
-	EXPECT_EQ(rc, set_container(self->group, self->iommu));
-	EXPECT_EQ(rc, set_container(self->group, self->dev));
+	EXPECT_EQ(rc, add_group(self->group, self->iommu));
+	EXPECT_EQ(rc, add_group(self->group, self->dev));
 	ASSERT_EQ(0, ERR(ioctl(self->group, VFIO_GROUP_GET_STATUS, &status)));
 	EXPECT_EQ(VFIO_GROUP_FLAGS_VIABLE, status.flags);
 	EXPECT_EQ(-EINVAL, get_device(self->group));
@@ -130,11 +122,11 @@ TEST_F(exclude, a_context_is_no_container)
 
 	/* What to do instead: the device file, or a container of the kernel's */
 	EXPECT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	EXPECT_EQ(rc, set_container(self->group, self->iommu));
+	EXPECT_EQ(rc, add_group(self->group, self->iommu));
 	close(self->dev);
 	self->dev = -1;
-	ASSERT_EQ(0, set_container(self->group, self->container));
-	EXPECT_EQ(-EINVAL, set_container(self->group, self->iommu));
+	ASSERT_EQ(0, add_group(self->group, self->container));
+	EXPECT_EQ(-EINVAL, add_group(self->group, self->iommu));
 	ASSERT_EQ(0, set_type1(self->container));
 	dev = get_device(self->group);
 	EXPECT_LE(0, dev);
@@ -145,7 +137,7 @@ TEST_F(exclude, a_parked_file_excludes_nobody)
 {
 	int dev;
 
-	ASSERT_EQ(0, set_container(self->group, self->container));
+	ASSERT_EQ(0, add_group(self->group, self->container));
 	ASSERT_EQ(0, set_type1(self->container));
 	dev = get_device(self->group);
 	ASSERT_LE(0, dev);
@@ -186,7 +178,7 @@ TEST_F_TIMEOUT(exclude, dma_in_turns, PATIENCE)
 	map.vaddr = (__u64)memory;
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, PAGE, IOVA));
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, set_container(self->group, self->container));
+		ASSERT_EQ(0, add_group(self->group, self->container));
 		ASSERT_EQ(0, set_type1(self->container));
 		ASSERT_EQ(0, ERR(ioctl(self->container, VFIO_IOMMU_MAP_DMA,
 				       &map)));
@@ -210,7 +202,7 @@ TEST_F_TIMEOUT(exclude, taking_turns, PATIENCE)
 	int i, dev;
 
 	for (i = 0; i < 20; i++) {
-		ASSERT_EQ(0, set_container(self->group, self->container));
+		ASSERT_EQ(0, add_group(self->group, self->container));
 		ASSERT_EQ(0, set_type1(self->container));
 		dev = get_device(self->group);
 		ASSERT_LE(0, dev);
@@ -219,7 +211,7 @@ TEST_F_TIMEOUT(exclude, taking_turns, PATIENCE)
 		ASSERT_EQ(0, unset_container(self->group));
 
 		ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-		ASSERT_EQ(-EPERM, set_container(self->group, self->container));
+		ASSERT_EQ(-EPERM, add_group(self->group, self->container));
 		close(self->dev);
 		self->dev = vfio_open(EDU);
 		ASSERT_LE(0, self->dev);

@@ -19,6 +19,11 @@ static inline int group_open(const char *bdf)
 	return ERR(open(path, O_RDWR | O_CLOEXEC));
 }
 
+static inline int add_group(int group, int container)
+{
+	return ERR(ioctl(group, VFIO_GROUP_SET_CONTAINER, &container));
+}
+
 /* Has the DMA of the device's group no owner? */
 static inline bool group_is_viable(const char *bdf)
 {

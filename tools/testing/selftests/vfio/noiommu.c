@@ -11,6 +11,7 @@
 
 #include "disk.h"
 #include "noiommu.h"
+#include "smaps.h"
 
 #define AT	0x100000ULL
 #define PAGES	64
@@ -38,19 +39,17 @@ static bool has_class_device(void)
 	return entries("/sys/class/vfio-dev") > 0;
 }
 
-/* Read the PFNs of pages from /proc/self/pagemap.  Returns 0 or -1 */
-static int read_pfns(const void *memory, __u64 *pfns, size_t pages)
+/* Returns 0, or -1 if a page is not there */
+static int read_pfns(const char *memory, __u64 *pfns, size_t pages)
 {
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	ssize_t size = pages * sizeof(*pfns);
-	ssize_t got = pread(fd, pfns, size,
-			    (unsigned long)memory / PAGE * sizeof(*pfns));
 	size_t i;
 
-	close(fd);
-	for (i = 0; i < pages; i++)
-		pfns[i] &= (1ULL << 55) - 1;
-	return got == size && pfns[0] ? 0 : -1;
+	for (i = 0; i < pages; i++) {
+		pfns[i] = frame_of(memory + i * PAGE);
+		if (!pfns[i])
+			return -1;
+	}
+	return 0;
 }
 
 /* Bytes from an offset on that are contiguous */
@@ -66,7 +65,7 @@ static __u64 contiguous(const __u64 *pfns, size_t pages, size_t offset)
 /* Without the parameter; a taint is of another test, as it stays */
 TEST(no_node_without_the_parameter)
 {
-	bool before = is_tainted();
+	bool before = kernel_is_tainted(TAINT_USER);
 	char value = 0;
 	struct stat st;
 	int fd;
@@ -82,7 +81,7 @@ TEST(no_node_without_the_parameter)
 	EXPECT_FALSE(pci_bound_to(EDU, "vfio-pci"));
 	EXPECT_EQ(-ENODEV, vfio_open(EDU));
 	EXPECT_FALSE(has_class_device());
-	EXPECT_EQ(before, is_tainted());
+	EXPECT_EQ(before, kernel_is_tainted(TAINT_USER));
 	EXPECT_EQ(0, pci_bind(EDU, NULL));
 }
 
@@ -133,7 +132,7 @@ TEST_F(noiommu, the_node_and_the_warning)
 	dev_t dev;
 
 	ASSERT_LE(0, log);
-	EXPECT_TRUE(is_tainted());
+	EXPECT_TRUE(kernel_is_tainted(TAINT_USER));
 	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
 	EXPECT_EQ(0, strncmp(path, "/dev/vfio/devices/noiommu-vfio", 30));
 	ASSERT_EQ(0, stat(path, &st));

@@ -9,25 +9,12 @@
 #include "test.h"
 
 #define PARAMETER	"enable_unsafe_noiommu_mode"
-#define TAINT_USER	64UL	/* "U" */
+#define TAINT_USER	6	/* "U" */
 
 /* Load vfio-pci anew, with the parameter or as by default.  0 if that works */
 static inline int load_vfio_pci(bool noiommu)
 {
-	return system("modprobe -r vfio-pci") ?:
-	       system(noiommu ? "modprobe vfio-pci " PARAMETER "=1" :
-				"modprobe vfio-pci");
-}
-
-static inline bool is_tainted(void)
-{
-	char text[32] = "";
-	int fd = open("/proc/sys/kernel/tainted", O_RDONLY);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		text[0] = 0;
-	close(fd);
-	return strtoul(text, NULL, 10) & TAINT_USER;
+	return vfio_pci_reload(noiommu ? PARAMETER "=1" : "");
 }
 
 /* IOMMU_IOAS_NOIOMMU_GET_PA of one byte */

@@ -18,7 +18,7 @@ FIXTURE(noiommu_off)
 
 FIXTURE_SETUP(noiommu_off)
 {
-	self->tainted = is_tainted();
+	self->tainted = kernel_is_tainted(TAINT_USER);
 	ASSERT_EQ(0, load_vfio_pci(true));
 	self->dev = open_vfio(EDU);
 	self->iommu = open_iommu(&self->ioas);
@@ -29,7 +29,7 @@ FIXTURE_TEARDOWN(noiommu_off)
 	EXPECT_EQ(0, close(self->dev));
 	EXPECT_EQ(0, close(self->iommu));
 	EXPECT_EQ(0, pci_bind(EDU, NULL));
-	EXPECT_EQ(self->tainted, is_tainted());
+	EXPECT_EQ(self->tainted, kernel_is_tainted(TAINT_USER));
 	EXPECT_EQ(0, load_vfio_pci(false));
 }
 

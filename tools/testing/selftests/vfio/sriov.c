@@ -12,8 +12,8 @@
 
 #include "disk.h"
 #include "fault.h"
+#include "sriov.h"
 
-#define STUB	"pci-pf-stub"	/* a driver for the other physical function */
 #define VFS	2
 #define IOVA	0x100000000ULL	/* in all contexts */
 #define CHUNK	(16 * PAGE)	/* number of bytes of one read */

@@ -16,16 +16,6 @@
 #define WRONG_TOKEN "11234567-89ab-cdef-0123-456789abcdef"
 #define TOKEN_BYTES	"\x01\x23\x45\x67\x89\xab\xcd\xef\x01\x23\x45\x67\x89\xab\xcd\xef"
 
-/* Load the driver with parameters; unloading it shows that nothing uses it */
-static inline int load(const char *parameters)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command),
-		 "modprobe -r vfio-pci && modprobe vfio-pci %s", parameters);
-	return system(command);
-}
-
 static inline int set_module_parameter(const char *name, const char *value)
 {
 	char path[PATH_MAX];

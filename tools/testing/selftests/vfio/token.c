@@ -204,7 +204,7 @@ FIXTURE(token)
 FIXTURE_SETUP(token)
 {
 	ASSERT_EQ(0, find_pf(self->pf));
-	ASSERT_EQ(0, load("enable_sriov=1"));
+	ASSERT_EQ(0, vfio_pci_reload("enable_sriov=1"));
 	ASSERT_EQ(0, pci_bind(self->pf, "vfio-pci"));
 	self->iommu = open_iommu(&self->ioas);
 }
@@ -213,7 +213,7 @@ FIXTURE_TEARDOWN(token)
 {
 	close_all();
 	EXPECT_EQ(0, no_sriov(self->pf));
-	EXPECT_EQ(0, load(""));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 }
 
 #define ASSERT_VF_CREATED()						\

@@ -6,6 +6,7 @@
  */
 #include <linux/vfio.h>
 
+#include "../../vfio/group.h"
 #include "failnth.h"
 
 FIXTURE(container)
@@ -13,18 +14,6 @@ FIXTURE(container)
 	struct subject subject;
 	int nvme;	/* a second group */
 };
-
-static int group_open(const char *bdf)
-{
-	char path[32];
-	int group = pci_group(bdf);
-
-	if (group < 0)
-		return group;
-	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
-	group = open(path, O_RDWR | O_CLOEXEC);
-	return group < 0 ? -errno : group;
-}
 
 /* subject->other: the container; subject->target: a group in it */
 FIXTURE_SETUP(container)

@@ -16,8 +16,7 @@ FIXTURE_SETUP(fail)
 {
 	struct subject *subject = &self->subject;
 
-	ASSERT_EQ(0, system("modprobe -r vfio-pci"));
-	ASSERT_EQ(0, system("modprobe vfio-pci enable_unsafe_noiommu_mode=1"));
+	ASSERT_EQ(0, vfio_pci_reload("enable_unsafe_noiommu_mode=1"));
 	ASSERT_EQ(0, allow_all_failures());
 	ASSERT_EQ(0, set_up(subject));
 	subject->dev = vfio_open_bound(EDU, subject->fd, &subject->dev_id);
@@ -28,7 +27,7 @@ FIXTURE_TEARDOWN(fail)
 {
 	tear_down(&self->subject);
 	EXPECT_EQ(0, pci_bind(EDU, NULL));
-	EXPECT_EQ(0, system("modprobe -r vfio-pci && modprobe vfio-pci"));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 }
 
 static int bind(struct subject *self)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The mock IOMMU: its devices, and each operation of IOMMU_TEST_CMD */
+#include "../kernel.h"
 #include "mock.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
@@ -554,22 +555,9 @@ TEST_F(device, scratch_memory_limit)
 
 /* The module */
 
-static int is_tainted(void)
-{
-	unsigned long flags = 0;
-	FILE *f = fopen("/proc/sys/kernel/tainted", "re");
-
-	if (!f)
-		return -1;
-	if (fscanf(f, "%lu", &flags) != 1)
-		flags = 0;
-	fclose(f);
-	return flags >> TAINT_TEST & 1;
-}
-
 TEST_F(device, module_stays_while_it_has_objects)
 {
-	EXPECT_EQ(1, is_tainted());
+	EXPECT_TRUE(kernel_is_tainted(TAINT_TEST));
 	EXPECT_EQ(-EWOULDBLOCK, mock_unload());
 	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
 	EXPECT_EQ(0, mock_unload());

@@ -20,8 +20,7 @@ FIXTURE(noiommu)
 
 FIXTURE_SETUP(noiommu)
 {
-	ASSERT_EQ(0, system("modprobe -r vfio-pci"));
-	ASSERT_EQ(0, system("modprobe vfio-pci enable_unsafe_noiommu_mode=1"));
+	ASSERT_EQ(0, vfio_pci_reload("enable_unsafe_noiommu_mode=1"));
 	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
 	self->memory = small_pages(PAGE);
@@ -40,7 +39,7 @@ FIXTURE_TEARDOWN(noiommu)
 	EXPECT_EQ(0, mock_devices());
 	EXPECT_EQ(0, mock_unload());
 	EXPECT_EQ(0, pci_bind(EDU, NULL));
-	EXPECT_EQ(0, system("modprobe -r vfio-pci && modprobe vfio-pci"));
+	EXPECT_EQ(0, vfio_pci_reload(""));
 }
 
 static int get_pa(struct _test_data_noiommu *self)
