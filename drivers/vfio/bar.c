@@ -2,12 +2,12 @@
 /*
  * Access of other devices to the BARs of a PCI function.
  *
- * User space can mmap() a BAR through the function's device file, and then map
- * that memory for the DMA of other devices, of any context.  While the BARs
- * may be off, vfio-pci-core removes them from the page tables of the CPU; page
- * faults bring them back.  DMA causes no page faults here, so this file removes
- * the BARs from the page tables of the IOMMU (revoke) and maps them again
- * (restore) at these events:
+ * User space can mmap() a BAR through the function's device file or through a
+ * file of the group interface, and then map that memory for the DMA of other
+ * devices, of any context.  While the BARs may be off, vfio-pci-core removes them
+ * from the page tables of the CPU; page faults bring them back.  DMA causes no
+ * page faults here, so this file removes the BARs from the page tables of the
+ * IOMMU (revoke) and maps them again (restore) at these events:
  *
  *  - A reset of the function or of its bus, requested by the function's user,
  *    by the user of a neighbour or through sysfs.  The PCI core announces it
@@ -23,7 +23,7 @@
  *    the power state.
  *  - The power management features of VFIO.
  *  - The removal of a device that the PCI core knows to be lost.
- *  - Close of the device file, as its first step.
+ *  - The last close of the function, as its first step.
  *
  * The dma-bufs of the BARs, see dma_buf.c, are revoked and restored at the same
  * events, also for a user of the group interface; at close when the device is
@@ -32,7 +32,7 @@
  * The BARs are blocked while such an event is handled.  Afterwards they are
  * reachable if the state of the device allows it.  This state changes at these
  * events only, with one exception: a device may leave low power by an event of
- * its own.  Its BARs are reachable again after the next call on its file.
+ * its own.  Its BARs are reachable again after the next call on one of its files.
  *
  * reset_prepare() is called with locks held that page faults take, among them
  * memory_lock of vfio-pci-core.  Therefore vfio_pci_bars.lock is inside all of
@@ -40,7 +40,6 @@
  */
 #include <linux/compiler.h>
 #include <linux/err.h>
-#include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/ioport.h>
 #include <linux/list.h>
@@ -177,13 +176,21 @@ static bool vfio_pci_bars_have(void *data, phys_addr_t start,
 	return false;
 }
 
-/* Find what user space has mapped of a BAR, see struct iommufd_mmio_ops */
+/*
+ * Find what user space has mapped of a BAR, see struct iommufd_mmio_ops.  It is
+ * not the file that tells a mapping of this function, as a group can open many
+ * files of a function, but what vfio-pci-core puts into each mapping of a BAR.
+ * Each mapping holds its file, so the function is open.
+ */
 static int vfio_pci_bars_find(void *data, struct vm_area_struct *vma,
 			      unsigned long uaddr, unsigned long length,
 			      phys_addr_t *phys)
 {
 	struct vfio_pci_bars *bars = data;
 
+	if (!vma->vm_ops || vma->vm_ops != READ_ONCE(bars->vm_ops) ||
+	    vma->vm_private_data != bars->core)
+		return -EFAULT;
 	*phys = vfio_pci_vma_start(bars->core, vma);
 	if (check_add_overflow(*phys, (phys_addr_t)(uaddr - vma->vm_start),
 			       phys) ||
@@ -226,22 +233,9 @@ void vfio_pci_bars_uninit(struct vfio_pci_bars *bars)
 }
 
 /**
- * vfio_pci_bars_enabled() - Let the BARs be used after vfio_pci_core_enable()
- * @bars: The BARs of a device that is being opened.
- *
- * Context: Process context; sleeps.  Takes vfio_pci_bars.lock.
- */
-void vfio_pci_bars_enabled(struct vfio_pci_bars *bars)
-{
-	mutex_lock(&bars->lock);
-	vfio_pci_bars_turned_on(bars);
-	mutex_unlock(&bars->lock);
-}
-
-/**
  * vfio_pci_bars_open() - Allow the BARs to be mapped for other devices
- * @bars: The BARs of an open device.
- * @file: The device file that has the device open.
+ * @bars: The BARs of a device that is being opened, after
+ *	vfio_pci_core_enable().
  *
  * Pairs with vfio_pci_bars_close().
  *
@@ -249,16 +243,17 @@ void vfio_pci_bars_enabled(struct vfio_pci_bars *bars)
  *
  * Return: 0 or -ENOMEM.
  */
-int vfio_pci_bars_open(struct vfio_pci_bars *bars, const struct file *file)
+int vfio_pci_bars_open(struct vfio_pci_bars *bars)
 {
 	struct iommufd_mmio *mmio;
 
-	mmio = iommufd_mmio_create(file, &vfio_pci_bars_ops, bars);
+	mmio = iommufd_mmio_create(&vfio_pci_bars_ops, bars);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 
 	mutex_lock(&bars->lock);
 	bars->mmio = mmio;
+	vfio_pci_bars_turned_on(bars);
 	vfio_pci_bars_apply(bars);
 	mutex_unlock(&bars->lock);
 	return 0;
@@ -284,6 +279,25 @@ void vfio_pci_bars_close(struct vfio_pci_bars *bars)
 	bars->mmio = NULL;
 	mutex_unlock(&bars->lock);
 	iommufd_mmio_destroy(mmio);
+}
+
+/**
+ * vfio_pci_bars_mmap() - Map a region of a function into user space
+ * @bars: The BARs of an open device.
+ * @vma: The mapping.
+ *
+ * Context: Process context; the mmap lock is held.
+ *
+ * Return: As vfio_pci_core_mmap().
+ */
+int vfio_pci_bars_mmap(struct vfio_pci_bars *bars, struct vm_area_struct *vma)
+{
+	int rc = vfio_pci_core_mmap(&bars->core->vdev, vma);
+
+	/* vfio-pci-core has one set of operations for all BARs. */
+	if (!rc && vma->vm_private_data == bars->core)
+		WRITE_ONCE(bars->vm_ops, vma->vm_ops);
+	return rc;
 }
 
 /**

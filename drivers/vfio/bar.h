@@ -9,17 +9,17 @@
 
 #include "bars.h"
 
-struct file;
 struct vfio_pci_core_device;
+struct vm_area_struct;
 
 void vfio_pci_bars_init(struct vfio_pci_bars *bars,
 			struct vfio_pci_core_device *core);
 void vfio_pci_bars_uninit(struct vfio_pci_bars *bars);
 
-int vfio_pci_bars_open(struct vfio_pci_bars *bars, const struct file *file);
+int vfio_pci_bars_open(struct vfio_pci_bars *bars);
 void vfio_pci_bars_close(struct vfio_pci_bars *bars);
+int vfio_pci_bars_mmap(struct vfio_pci_bars *bars, struct vm_area_struct *vma);
 
-void vfio_pci_bars_enabled(struct vfio_pci_bars *bars);
 void vfio_pci_bars_block(struct vfio_pci_bars *bars);
 void vfio_pci_bars_unblock(struct vfio_pci_bars *bars);
 void vfio_pci_bars_reset_done(struct vfio_pci_bars *bars);

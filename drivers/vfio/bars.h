@@ -7,6 +7,7 @@
 #define __VFIO_BARS_H
 
 #include <linux/list.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 
@@ -16,9 +17,11 @@ struct vfio_pci_core_device;
 /**
  * struct vfio_pci_bars - The BARs of a PCI function that other devices reach
  * @core: The function; constant.
+ * @vm_ops: Those of the mappings that user space has of the BARs, known with the
+ *	first mapping and constant then.
  * @lock: Guards the fields below.
- * @mmio: The MMIO region of the BARs, for other devices; NULL unless a device
- *	file has the function open.
+ * @mmio: The MMIO region of the BARs, for other devices; NULL unless the
+ *	function is open.
  * @dma_bufs: struct vfio_pci_dma_buf: those of the BARs.
  * @blocked: Number of calls of vfio_pci_bars_block() that have not been undone.
  * @partial: Not all mappings of @mmio are in the domains, perhaps none, or
@@ -35,6 +38,7 @@ struct vfio_pci_core_device;
  */
 struct vfio_pci_bars {
 	struct vfio_pci_core_device *core;
+	const struct vm_operations_struct *vm_ops;
 	struct mutex lock; /* see above */
 	struct iommufd_mmio *mmio;
 	struct list_head dma_bufs;

@@ -166,29 +166,21 @@ static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 static ssize_t vfio_cdev_fops_read(struct file *file, char __user *buf,
 				   size_t count, loff_t *ppos)
 {
-	struct vfio_cdev_file *df = file->private_data;
 	struct vfio_device *vdev = vfio_cdev_bound(file);
-	ssize_t rc;
 
 	if (!vdev)
 		return -EINVAL;
-	rc = vdev->ops->read(vdev, buf, count, ppos);
-	df->cdev->ops->called(vdev);
-	return rc;
+	return vdev->ops->read(vdev, buf, count, ppos);
 }
 
 static ssize_t vfio_cdev_fops_write(struct file *file, const char __user *buf,
 				    size_t count, loff_t *ppos)
 {
-	struct vfio_cdev_file *df = file->private_data;
 	struct vfio_device *vdev = vfio_cdev_bound(file);
-	ssize_t rc;
 
 	if (!vdev)
 		return -EINVAL;
-	rc = vdev->ops->write(vdev, buf, count, ppos);
-	df->cdev->ops->called(vdev);
-	return rc;
+	return vdev->ops->write(vdev, buf, count, ppos);
 }
 
 /*

@@ -12,8 +12,8 @@
  * The steps of bind and of release are, in this order:
  *
  * bind:    claim the vfio_cdev, registration -> context -> iommufd_device
- *          -> open_device, opened -> publish the vfio_device in the file
- * release: closing, close_device -> detach -> iommufd_device -> context
+ *          -> open_device -> publish the vfio_device in the file
+ * release: close_device -> detach -> iommufd_device -> context
  *          -> registration, claim
  *
  * close_device comes before detach, so that a device which is still busy is
@@ -37,7 +37,6 @@
 
 #include "cdev_bind.h"
 #include "cdev_file.h"
-#include "cdev_ops.h"
 #include "kvm_ref.h"
 #include "trace.h"
 
@@ -198,14 +197,8 @@ static int vfio_cdev_enable(struct vfio_cdev_file *df, struct vfio_device *vdev,
 	rc = vfio_cdev_open_device(df, vdev);
 	if (rc)
 		goto err_unbind;
-
-	rc = df->cdev->ops->opened(vdev, df->file);
-	if (rc)
-		goto err_close;
 	return 0;
 
-err_close:
-	vfio_cdev_close_device(df, vdev);
 err_unbind:
 	iommufd_device_unbind(df->idev);
 err_put_ctx:
@@ -232,7 +225,6 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 {
 	lockdep_assert_held(&df->lock);
 
-	df->cdev->ops->closing(vdev);
 	vfio_cdev_close_device(df, vdev);
 	vfio_cdev_detach_pt(df);
 	iommufd_device_unbind(df->idev);

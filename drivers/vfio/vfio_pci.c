@@ -103,14 +103,22 @@ static bool vfio_pci_is_igd(struct pci_dev *pdev)
 static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 			   unsigned long arg)
 {
+	struct vfio_pci_device *pci = to_vfio_pci(vdev);
+	long rc;
+
 	switch (cmd) {
 	case VFIO_DEVICE_GET_PCI_HOT_RESET_INFO:
-		return vfio_pci_hot_reset_info(to_vfio_pci(vdev), arg);
+		rc = vfio_pci_hot_reset_info(pci, arg);
+		break;
 	case VFIO_DEVICE_PCI_HOT_RESET:
-		return vfio_pci_hot_reset(to_vfio_pci(vdev), arg);
+		rc = vfio_pci_hot_reset(pci, arg);
+		break;
 	default:
-		return vfio_pci_core_ioctl(vdev, cmd, arg);
+		rc = vfio_pci_core_ioctl(vdev, cmd, arg);
+		break;
 	}
+	vfio_pci_bars_retry(&pci->bars);
+	return rc;
 }
 
 /* Is a feature one of runtime power management, which no-IOMMU lacks? */
@@ -126,8 +134,8 @@ static bool vfio_pci_is_low_power(u32 flags)
 	}
 }
 
-static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
-			    void __user *arg, size_t argsz)
+static int vfio_pci_do_feature(struct vfio_device *vdev, u32 flags,
+			       void __user *arg, size_t argsz)
 {
 	struct vfio_pci_device *pci = to_vfio_pci(vdev);
 	int rc;
@@ -148,13 +156,41 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 	return rc;
 }
 
+static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
+			    void __user *arg, size_t argsz)
+{
+	int rc = vfio_pci_do_feature(vdev, flags, arg, argsz);
+
+	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+	return rc;
+}
+
+static ssize_t vfio_pci_read(struct vfio_device *vdev, char __user *buf,
+			     size_t count, loff_t *ppos)
+{
+	ssize_t rc = vfio_pci_core_read(vdev, buf, count, ppos);
+
+	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+	return rc;
+}
+
 static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
 			      size_t count, loff_t *ppos)
 {
+	struct vfio_pci_bars *bars = &to_vfio_pci(vdev)->bars;
+	ssize_t rc;
+
 	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
-		return vfio_pci_bars_write_config(&to_vfio_pci(vdev)->bars,
-						  buf, count, ppos);
-	return vfio_pci_core_write(vdev, buf, count, ppos);
+		rc = vfio_pci_bars_write_config(bars, buf, count, ppos);
+	else
+		rc = vfio_pci_core_write(vdev, buf, count, ppos);
+	vfio_pci_bars_retry(bars);
+	return rc;
+}
+
+static int vfio_pci_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
+{
+	return vfio_pci_bars_mmap(&to_vfio_pci(vdev)->bars, vma);
 }
 
 static int vfio_pci_open_device(struct vfio_device *vdev)
@@ -176,18 +212,24 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 		if (rc && rc != -ENODEV) {
 			pci_warn(core->pdev, "Intel graphics regions: error %d\n",
 				 rc);
-			vfio_pci_core_disable(core);
-			return rc;
+			goto err_disable;
 		}
 	}
 
-	vfio_pci_bars_enabled(&pci->bars);
+	rc = vfio_pci_bars_open(&pci->bars);
+	if (rc)
+		goto err_disable;
 	vfio_pci_core_finish_enable(core);
 	return 0;
+
+err_disable:
+	vfio_pci_core_disable(core);
+	return rc;
 }
 
 static void vfio_pci_close_device(struct vfio_device *vdev)
 {
+	vfio_pci_bars_close(&to_vfio_pci(vdev)->bars);
 	vfio_pci_dma_bufs_close(&to_vfio_pci(vdev)->bars);
 	vfio_pci_core_close_device(vdev);
 }
@@ -217,9 +259,9 @@ const struct vfio_device_ops vfio_pci_ops = {
 	.close_device = vfio_pci_close_device,
 	.ioctl = vfio_pci_ioctl,
 	.device_feature = vfio_pci_feature,
-	.read = vfio_pci_core_read,
+	.read = vfio_pci_read,
 	.write = vfio_pci_write,
-	.mmap = vfio_pci_core_mmap,
+	.mmap = vfio_pci_mmap,
 	.request = vfio_pci_core_request,
 	.match = vfio_pci_core_match,
 #ifdef HAVE_VFIO_MATCH_TOKEN_UUID
@@ -230,24 +272,12 @@ const struct vfio_device_ops vfio_pci_ops = {
 #endif
 };
 
-static int vfio_pci_cdev_opened(struct vfio_device *vdev, struct file *file)
-{
-	return vfio_pci_bars_open(&to_vfio_pci(vdev)->bars, file);
-}
-
-static void vfio_pci_cdev_closing(struct vfio_device *vdev)
-{
-	vfio_pci_bars_close(&to_vfio_pci(vdev)->bars);
-}
-
 static void vfio_pci_cdev_called(struct vfio_device *vdev)
 {
 	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
 }
 
 static const struct vfio_cdev_ops vfio_pci_cdev_ops = {
-	.opened = vfio_pci_cdev_opened,
-	.closing = vfio_pci_cdev_closing,
 	.called = vfio_pci_cdev_called,
 };
 

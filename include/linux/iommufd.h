@@ -18,7 +18,6 @@
 
 struct device;
 struct dma_buf;
-struct file;
 struct iommu_group;
 struct iommufd_access;
 struct iommufd_ctx;
@@ -50,11 +49,11 @@ u32 iommufd_device_to_id(struct iommufd_device *idev);
 
 /**
  * struct iommufd_mmio_ops - Find a device's MMIO
- * @find: Find what is behind a user address.  @vma is a mapping of the file that
- *	was the argument of iommufd_mmio_create(), and has @length bytes from
- *	@uaddr on.  Sets @phys to the physical address of the first byte; the
- *	range is contiguous.  Returns 0, or an errno if the range is not MMIO of
- *	the device.
+ * @find: Find what is behind a user address.  @vma is any mapping with VM_IO or
+ *	VM_PFNMAP, of any driver, and has @length bytes from @uaddr on.  Sets
+ *	@phys to the physical address of the first byte; the range is
+ *	contiguous.  Returns 0, or an errno if @vma was not made by the driver
+ *	for this device, or the range is not MMIO of the device.
  * @has: Whether all of a range of physical addresses, which does not wrap, is
  *	MMIO of the device.
  *
@@ -72,8 +71,7 @@ struct iommufd_mmio_ops {
 /* vfio-pci's, which iommufd asks where a dma-buf is if vfio-pci is loaded */
 int vfio_pci_dma_buf_range(struct dma_buf *dmabuf, struct phys_vec *range);
 
-struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
-					 const struct iommufd_mmio_ops *ops,
+struct iommufd_mmio *iommufd_mmio_create(const struct iommufd_mmio_ops *ops,
 					 void *data);
 void iommufd_mmio_destroy(struct iommufd_mmio *mmio);
 void iommufd_mmio_revoke(struct iommufd_mmio *mmio);

@@ -21,6 +21,7 @@
 /**
  * struct mock_mmio - Memory that stands for the MMIO of a device
  * @mmio: The region; NULL until iommufd_mmio_create() has returned.
+ * @file: The file whose private data this is.
  * @memory: The memory.
  * @length: Number of bytes.
  *
@@ -29,6 +30,7 @@
  */
 struct mock_mmio {
 	struct iommufd_mmio *mmio;
+	const struct file *file;
 	void *memory;
 	size_t length;
 };
@@ -40,6 +42,8 @@ static int mock_mmio_find(void *data, struct vm_area_struct *vma,
 {
 	struct mock_mmio *mock = data;
 
+	if (vma->vm_file != mock->file)
+		return -EFAULT;
 	*phys = virt_to_phys(mock->memory) +
 		((phys_addr_t)vma->vm_pgoff << PAGE_SHIFT) +
 		(uaddr - vma->vm_start);
@@ -124,7 +128,8 @@ static struct file *mock_mmio_open(size_t length)
 		mock_mmio_free(mock);
 		return file;
 	}
-	mmio = iommufd_mmio_create(file, &mock_mmio_ops, mock);
+	mock->file = file;
+	mmio = iommufd_mmio_create(&mock_mmio_ops, mock);
 	if (IS_ERR(mmio)) {
 		fput(file);
 		return ERR_CAST(mmio);

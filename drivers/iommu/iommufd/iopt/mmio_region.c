@@ -8,9 +8,9 @@
  * the reset it restores it: what was mapped is reachable again without a call
  * from user space.
  *
- * A region belongs to no context.  Any process that has mapped it, through the
- * file that the driver names, can have it mapped into an IOAS of any context,
- * so the areas of a region may be in many contexts.  Mappings outlive the
+ * A region belongs to no context.  Any process that has mapped it, by mmap() of
+ * a file of the driver, can have it mapped into an IOAS of any context, so the
+ * areas of a region may be in many contexts.  Mappings outlive the
  * region's driver, and lead nowhere then; each holds the struct iommufd_mmio.
  *
  * The driver revokes while it holds locks of its own, under which page faults
@@ -73,20 +73,17 @@ static struct iommufd_mmio *marea_region(struct iopt_mmio_area *marea)
 
 /**
  * iommufd_mmio_create() - Let a device's MMIO be mapped for other devices
- * @file: The file whose mappings in user space are of the device's MMIO.  Lives
- *	as long as the region.
- * @ops: Called with a mapping of @file, or an address.
+ * @ops: Called with a mapping in user space, or an address.
  * @data: For @ops.
  *
- * The region is revoked at first.  Whoever has mapped it through @file may map
- * it for the devices of any context.
+ * The region is revoked at first.  Whoever has mapped it by mmap() may map it for
+ * the devices of any context.
  *
  * Context: Process context.  Pairs with iommufd_mmio_destroy().
  *
  * Return: the region, or ERR_PTR(-ENOMEM).
  */
-struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
-					 const struct iommufd_mmio_ops *ops,
+struct iommufd_mmio *iommufd_mmio_create(const struct iommufd_mmio_ops *ops,
 					 void *data)
 {
 	struct iommufd_mmio *mmio;
@@ -95,7 +92,6 @@ struct iommufd_mmio *iommufd_mmio_create(const struct file *file,
 	if (!mmio)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&mmio->kref);
-	mmio->file = file;
 	mmio->ops = ops;
 	mmio->data = data;
 	mutex_init(&mmio->lock);
@@ -129,8 +125,7 @@ struct iommufd_mmio *iopt_mmio_find(struct vm_area_struct *vma,
 
 	spin_lock(&mmio_regions_lock);
 	list_for_each_entry(mmio, &mmio_regions, item) {
-		if (vma->vm_file != mmio->file ||
-		    mmio->ops->find(mmio->data, vma, uaddr, length, phys))
+		if (mmio->ops->find(mmio->data, vma, uaddr, length, phys))
 			continue;
 		kref_get(&mmio->kref);
 		goto out_unlock;

@@ -10,16 +10,14 @@
 
 #include "types.h"
 
-struct file;
 struct vm_area_struct;
 
 /**
  * struct iommufd_mmio - Registers or memory of a device, for other devices' DMA
  * @kref: One for the driver of the device, one for each pages object.
  * @item: In the list of all regions, until the driver destroys the region.
- * @file: The file by whose mappings user space names the region.
- * @ops: Find the physical address behind a mapping of @file, and whether an
- *	address is of the region.
+ * @ops: Find the physical address behind a mapping in user space, if it is of
+ *	the region, and whether an address is of the region.
  * @data: Argument of @ops.
  * @lock: Guards the fields below, see mmio_region.c.
  * @open: The driver lets other devices reach the region.
@@ -28,12 +26,11 @@ struct vm_area_struct;
  * @nmappings: Number of times that these areas are in domains while the region
  *	is open: a revoke and a restore take as many steps.
  *
- * @file, @ops and @data are used only while the region is in the list.
+ * @ops and @data are used only while the region is in the list.
  */
 struct iommufd_mmio {
 	struct kref kref;
 	struct list_head item;
-	const struct file *file;
 	const struct iommufd_mmio_ops *ops;
 	void *data;
 	struct mutex lock;	/* of the following */

@@ -6,7 +6,6 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 
 #include "bar.h"
 #include "group.h"
@@ -212,31 +211,42 @@ TEST_F_TIMEOUT(bar, in_place_of_memory, PATIENCE)
 	EXPECT_EQ(0, munmap(memory, LENGTH));
 }
 
-TEST_F_TIMEOUT(bar, other_device_memory_is_refused, PATIENCE)
+TEST_F_TIMEOUT(bar, mapped_through_sysfs_is_refused, PATIENCE)
 {
-	struct group_user user;
-	char port_bdf[BDF_LEN];
 	size_t length;
 	void *bar;
 
-	/* Mapped through sysfs */
 	ASSERT_EQ(0, pci_map_bar0("0000:00:08.0", &bar, &length));
 	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, bar, PAGE,
 				    BAR_IOVA));
 	munmap(bar, length);
-
-	/* Through the group interface */
-	ASSERT_EQ(0, module_load(TYPE1_MODULE));
-	ASSERT_EQ(0, pci_behind(TARGET_PORT, 1, port_bdf));
-	ASSERT_EQ(0, pci_bind(port_bdf, "vfio-pci"));
-	ASSERT_EQ(0, group_user_start(&user, port_bdf));
-	ASSERT_EQ(0, group_user_get_device(&user, port_bdf));
-	ASSERT_EQ(0, vfio_map_bar(user.dev, 0, &bar, &length));
-	EXPECT_EQ(-EFAULT, ioas_map(self->p.iommu, self->p.ioas, bar, PAGE,
-				    BAR_IOVA));
-	munmap(bar, length);
-	group_user_end(&user);
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, PAGE));
+}
+
+/* The target is used through the group interface, in a container of type1 */
+TEST_F_TIMEOUT(bar, of_a_group, PATIENCE)
+{
+	struct group_user user;
+
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
+	ASSERT_EQ(0, group_user_start(&user, self->p.target_bdf));
+	ASSERT_EQ(0, group_user_get_device(&user, self->p.target_bdf));
+	self->p.target = user.dev;
+	ASSERT_EQ(0, pair_map_target(&self->p, CMB));
+	ASSERT_EQ(0, map_bar(self->p.ioas));
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	EXPECT_FAULTS();
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_REACHES(PAGE);
+
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	group_user_end(&user);
+	EXPECT_FAULTS();
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA,
+				LENGTH));
 }
 
 /* An event that takes the BAR away, and one that brings it back */
@@ -273,24 +283,6 @@ static int probe_low_power(int dev)
 		.argsz = sizeof(feature),
 		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
 			 VFIO_DEVICE_FEATURE_LOW_POWER_EXIT,
-	};
-
-	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
-}
-
-/* The device sleeps while no call is made, and the next call wakes it up */
-static int to_sleep(int dev)
-{
-	struct {
-		struct vfio_device_feature header;
-		struct vfio_device_low_power_entry_with_wakeup entry;
-	} feature = {
-		.header = {
-			.argsz = sizeof(feature),
-			.flags = VFIO_DEVICE_FEATURE_SET |
-				 VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
-		},
-		.entry = { .wakeup_eventfd = eventfd(0, EFD_CLOEXEC) },
 	};
 
 	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));

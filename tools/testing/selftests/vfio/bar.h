@@ -8,6 +8,7 @@
 
 #include <linux/pci_regs.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <sys/mount.h>
 
 #include "fault.h"
@@ -171,6 +172,24 @@ static inline int to_d3(int dev)
 static inline int to_d0(int dev)
 {
 	return power_state(dev, 0);
+}
+
+/* The device sleeps while no call is made, and the next call wakes it up */
+static inline int to_sleep(int dev)
+{
+	struct {
+		struct vfio_device_feature header;
+		struct vfio_device_low_power_entry_with_wakeup entry;
+	} feature = {
+		.header = {
+			.argsz = sizeof(feature),
+			.flags = VFIO_DEVICE_FEATURE_SET |
+				 VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+		},
+		.entry = { .wakeup_eventfd = eventfd(0, EFD_CLOEXEC) },
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &feature));
 }
 
 static inline int device_reset(int dev)

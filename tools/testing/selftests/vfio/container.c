@@ -10,40 +10,12 @@
 
 #include "../../emulated/emulated.h"
 #include "../capability.h"
-#include "group.h"
+#include "container.h"
 
 #define IOVA		0x10000000ULL
 #define HUGE		(2UL << 20)
-#define RW		(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
 #define ENTRIES		65535
 #define EMULATED_MODULE	"iommufd_emulated", "/sys/module/iommufd_emulated"
-
-static int dma_map(int fd, const void *va, __u64 iova, size_t size, int flags)
-{
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = flags,
-		.vaddr = (__u64)(uintptr_t)va,
-		.iova = iova,
-		.size = size,
-	};
-
-	return ERR(ioctl(fd, VFIO_IOMMU_MAP_DMA, &arg));
-}
-
-/* Returns the number of bytes that were mapped, or -errno */
-static long dma_unmap(int fd, __u64 iova, size_t size)
-{
-	struct vfio_iommu_type1_dma_unmap arg = {
-		.argsz = sizeof(arg),
-		.flags = size ? 0 : VFIO_DMA_UNMAP_FLAG_ALL,
-		.iova = iova,
-		.size = size,
-	};
-	long rc = ERR(ioctl(fd, VFIO_IOMMU_UNMAP_DMA, &arg));
-
-	return rc ? rc : (long)arg.size;
-}
 
 /* How many more mappings the container can have, or -errno */
 static long dma_avail(int fd)
@@ -83,16 +55,6 @@ static int open_emulated_group(void)
 		return -errno;
 	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(target, '/'));
 	return ERR(open(path, O_RDWR | O_CLOEXEC));
-}
-
-/* The other backend is not there: what ours lacks cannot come from it */
-static int load_one_backend(bool ours)
-{
-	if (!ours)
-		return module_unload(BACKEND_MODULE) ?:
-		       module_load(TYPE1_MODULE);
-	/* modprobe loads type1 with the VFIO core */
-	return module_load(BACKEND_MODULE) ?: module_unload(TYPE1_MODULE);
 }
 
 FIXTURE(container)

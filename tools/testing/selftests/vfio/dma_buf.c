@@ -9,6 +9,7 @@
 
 #include "../kernel.h"
 #include "bar.h"
+#include "group.h"
 #include "../../../../drivers/iommu/mock/iommufd_test.h"
 
 #define E1000E		"0000:00:08.0"	/* its BAR 2 is one of I/O ports */
@@ -217,6 +218,30 @@ TEST_F_TIMEOUT(dma_buf, mapped_by_another_context, PATIENCE)
 	EXPECT_EQ(0, ioas_map_file(iommu, ioas, self->buf, 0, LENGTH,
 				   BAR_IOVA + LENGTH));
 	EXPECT_EQ(0, ioas_unmap(iommu, ioas, BAR_IOVA, 2 * LENGTH));
+}
+
+/* The target is used through the group interface, in a container of type1 */
+TEST_F_TIMEOUT(dma_buf, of_a_group, PATIENCE)
+{
+	struct group_user user;
+
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	ASSERT_EQ(0, module_load(TYPE1_MODULE));
+	ASSERT_EQ(0, group_user_start(&user, self->p.target_bdf));
+	ASSERT_EQ(0, group_user_get_device(&user, self->p.target_bdf));
+	self->p.target = user.dev;
+	ASSERT_EQ(0, pair_map_target(&self->p, CMB));
+	EXPECT_EQ(-ENODEV, map_buf(self->p.ioas));
+	self->buf = export(self->p.target, CMB, 0, LENGTH);
+	ASSERT_LE(0, self->buf);
+	ASSERT_EQ(0, map_buf(self->p.ioas));
+	EXPECT_REACHES(0);
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	group_user_end(&user);
+	EXPECT_FAULTS();
+	EXPECT_EQ(-ENODEV, ioas_map_file(self->p.iommu, self->p.ioas, self->buf,
+					 0, PAGE, BAR_IOVA + LENGTH));
 }
 
 TEST_F_TIMEOUT(dma_buf, of_two_ranges_is_refused, PATIENCE)
