@@ -23,12 +23,24 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
+#include <linux/xarray.h>
 #include <drivers/vfio/vfio.h>
 
 #include "vfio_compat.h"
 
+/*
+ * The containers that are open, by ID, which the VFIO core keeps as their
+ * private data.  The VFIO core holds no lock when it calls ioctl(), so meanwhile
+ * another thread may take the last group off the container, which releases it,
+ * and even have the container opened anew.  A pointer could lead to another
+ * container then, while an ID leads to none.
+ */
+static DEFINE_XARRAY_ALLOC1(containers);
+static u32 next_id;	/* guarded by the lock of the xarray */
+
 /**
  * struct vfio_iommufd - A container
+ * @id: In the xarray of all containers.
  * @ictx: Its context; this holds a reference.
  * @ioas_id: ID of the IOAS.
  * @v2: Its type is VFIO_TYPE1v2_IOMMU.
@@ -40,6 +52,7 @@
  *	vfio_device::iommu_entry.
  */
 struct vfio_iommufd {
+	u32 id;
 	struct iommufd_ctx *ictx;
 	u32 ioas_id;
 	bool v2;
@@ -63,6 +76,12 @@ struct vfio_iommufd_group {
 	struct device *dev;
 	struct iommufd_device *idev;
 };
+
+/* The container of a call during which the VFIO core keeps it from its release */
+static struct vfio_iommufd *to_container(void *data)
+{
+	return xa_load(&containers, (unsigned long)data);
+}
 
 /* An iommufd_access_ops::unmap: have drivers drop their pins of a range. */
 static void access_unmap(void *data, unsigned long iova, unsigned long length)
@@ -126,8 +145,14 @@ static void *vfio_iommufd_open(unsigned long type)
 	rc = container_init(container, type);
 	if (rc)
 		goto err_put;
-	return container;
+	rc = xa_alloc_cyclic(&containers, &container->id, container,
+			     xa_limit_32b, &next_id, GFP_KERNEL_ACCOUNT);
+	if (rc < 0)
+		goto err_destroy;
+	return (void *)(unsigned long)container->id;
 
+err_destroy:
+	iommufd_access_destroy(container->access);
 err_put:
 	iommufd_ctx_put(container->ictx);
 err_free:
@@ -139,7 +164,8 @@ err_free:
 /* The VFIO core has detached all groups, and closed their devices before. */
 static void vfio_iommufd_release(void *data)
 {
-	struct vfio_iommufd *container = data;
+	struct vfio_iommufd *container = xa_erase(&containers,
+						  (unsigned long)data);
 
 	WARN_ON(!list_empty(&container->groups));
 	WARN_ON(!list_empty(&container->devices));
@@ -150,13 +176,32 @@ static void vfio_iommufd_release(void *data)
 }
 
 /*
- * The VFIO core holds no lock during this, so another thread may take the last
- * group off the container meanwhile, which releases it and lets go of the
- * module.
+ * The context of a container that may be released meanwhile, with references to
+ * it and to the module, which the release lets go of; NULL if that has happened.
+ */
+static struct iommufd_ctx *container_get_ctx(void *data)
+{
+	struct vfio_iommufd *container;
+	struct iommufd_ctx *ictx = NULL;
+
+	xa_lock(&containers);
+	container = xa_load(&containers, (unsigned long)data);
+	if (container) {
+		ictx = container->ictx;
+		iommufd_ctx_get(ictx);
+		__module_get(THIS_MODULE);
+	}
+	xa_unlock(&containers);
+	return ictx;
+}
+
+/*
+ * Without a container, VFIO_CHECK_EXTENSION is the only call.  The others find
+ * none when it was released meanwhile; then the errno is that of the VFIO core
+ * for a container that has lost its last group.
  */
 static long vfio_iommufd_ioctl(void *data, unsigned int cmd, unsigned long arg)
 {
-	struct vfio_iommufd *container = data;
 	struct iommufd_ctx *ictx;
 	long rc;
 
@@ -164,12 +209,10 @@ static long vfio_iommufd_ioctl(void *data, unsigned int cmd, unsigned long arg)
 	if (cmd == VFIO_CHECK_EXTENSION && arg == VFIO_TYPE1_NESTING_IOMMU)
 		return 1;
 #endif
-	/* Without a container, VFIO_CHECK_EXTENSION is the only call. */
-	if (!container)
-		return iommufd_vfio_ioctl(NULL, cmd, arg);
-	ictx = container->ictx;
-	iommufd_ctx_get(ictx);
-	__module_get(THIS_MODULE);
+	ictx = container_get_ctx(data);
+	if (!ictx)
+		return cmd == VFIO_CHECK_EXTENSION ?
+			iommufd_vfio_ioctl(NULL, cmd, arg) : -EINVAL;
 	rc = iommufd_vfio_ioctl(ictx, cmd, arg);
 	iommufd_ctx_put(ictx);
 	module_put(THIS_MODULE);
@@ -264,7 +307,7 @@ static int attach_iommu(struct vfio_iommufd *container,
 static int vfio_iommufd_attach_group(void *data, struct iommu_group *group,
 				     enum vfio_group_type type)
 {
-	struct vfio_iommufd *container = data;
+	struct vfio_iommufd *container = to_container(data);
 	struct vfio_iommufd_group *vgroup;
 	int rc = 0;
 
@@ -286,7 +329,8 @@ static int vfio_iommufd_attach_group(void *data, struct iommu_group *group,
 
 static void vfio_iommufd_detach_group(void *data, struct iommu_group *group)
 {
-	struct vfio_iommufd_group *vgroup = container_find_group(data, group);
+	struct vfio_iommufd_group *vgroup =
+		container_find_group(to_container(data), group);
 
 	if (WARN_ON(!vgroup))
 		return;
@@ -301,7 +345,7 @@ static void vfio_iommufd_detach_group(void *data, struct iommu_group *group)
 
 static void vfio_iommufd_register_device(void *data, struct vfio_device *vdev)
 {
-	struct vfio_iommufd *container = data;
+	struct vfio_iommufd *container = to_container(data);
 
 	if (!vdev->ops->dma_unmap)
 		return;
@@ -313,7 +357,7 @@ static void vfio_iommufd_register_device(void *data, struct vfio_device *vdev)
 static void vfio_iommufd_unregister_device(void *data,
 					   struct vfio_device *vdev)
 {
-	struct vfio_iommufd *container = data;
+	struct vfio_iommufd *container = to_container(data);
 
 	if (!vdev->ops->dma_unmap)
 		return;
@@ -347,7 +391,7 @@ static int vfio_iommufd_pin_pages(void *data, struct iommu_group *group,
 	unsigned int flags = prot & IOMMU_WRITE ? IOMMUFD_ACCESS_RW_WRITE :
 						  IOMMUFD_ACCESS_RW_READ;
 	unsigned long iova = ALIGN_DOWN(user_iova, PAGE_SIZE);
-	struct vfio_iommufd *container = data;
+	struct vfio_iommufd *container = to_container(data);
 	int i, rc;
 
 	if (!container->v2)
@@ -370,7 +414,7 @@ static int vfio_iommufd_pin_pages(void *data, struct iommu_group *group,
 static void vfio_iommufd_unpin_pages(void *data, dma_addr_t user_iova,
 				     int npage)
 {
-	unpin_each(data, ALIGN_DOWN(user_iova, PAGE_SIZE), npage);
+	unpin_each(to_container(data), ALIGN_DOWN(user_iova, PAGE_SIZE), npage);
 }
 
 static int vfio_iommufd_dma_rw(void *data, dma_addr_t user_iova, void *buf,
@@ -378,7 +422,7 @@ static int vfio_iommufd_dma_rw(void *data, dma_addr_t user_iova, void *buf,
 {
 	unsigned int flags = write ? IOMMUFD_ACCESS_RW_WRITE :
 				     IOMMUFD_ACCESS_RW_READ;
-	struct vfio_iommufd *container = data;
+	struct vfio_iommufd *container = to_container(data);
 
 	if (!current->mm)
 		flags |= IOMMUFD_ACCESS_RW_KTHREAD;
