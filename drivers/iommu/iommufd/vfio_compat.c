@@ -157,12 +157,10 @@ static struct vfio_caps *vfio_caps_alloc(struct io_pagetable *iopt,
 	caps->migration.max_dirty_bitmap_size =
 		VFIO_BITMAP_BYTES(VFIO_BITMAP_MAX_BITS);
 
-	/* Type1 starts with this number, and programs expect no more. */
 	caps->dma_avail.header.id = VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
 	caps->dma_avail.header.version = 1;
 	caps->dma_avail.header.next = VFIO_CAP_OFFSET(iova);
-	caps->dma_avail.avail = min_t(unsigned long, iopt_mappings_left(iopt),
-				      U16_MAX);
+	caps->dma_avail.avail = iopt_mappings_left(iopt);
 
 	caps->iova.header.id = VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE;
 	caps->iova.header.version = 1;

@@ -51,7 +51,7 @@ int iopt_mappings_charge(struct io_pagetable *iopt, unsigned long n)
  *
  * Return: the number.
  */
-unsigned long iopt_mappings_left(struct io_pagetable *iopt)
+u32 iopt_mappings_left(struct io_pagetable *iopt)
 {
 	unsigned long count = atomic_long_read(iopt->ctx_mappings);
 	unsigned long max = READ_ONCE(max_mappings);

@@ -18,7 +18,7 @@ int iopt_area_map(struct io_pagetable *iopt, struct iopt_area *area,
 		  struct iommu_domain *domain);
 
 int iopt_mappings_charge(struct io_pagetable *iopt, unsigned long n);
-unsigned long iopt_mappings_left(struct io_pagetable *iopt);
+u32 iopt_mappings_left(struct io_pagetable *iopt);
 
 /* Undo iopt_mappings_charge(). */
 static inline void iopt_mappings_uncharge(struct io_pagetable *iopt,

@@ -38,6 +38,20 @@ static long dma_avail(int fd)
 	return -ENOENT;
 }
 
+/*
+ * The most mappings of a container that is opened from now on: a parameter of
+ * type1, or that of /dev/iommu, whose default is another
+ */
+static int set_entries(bool ours, unsigned int n)
+{
+	char value[16];
+
+	snprintf(value, sizeof(value), "%u", n);
+	return write_file(ours ? "/sys/module/iommufd/parameters/max_mappings" :
+			  "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
+			  value);
+}
+
 static int set_memlock(size_t pages)
 {
 	const struct rlimit limit = { pages * PAGE, RLIM_INFINITY };
@@ -90,11 +104,14 @@ FIXTURE_SETUP(container)
 	ASSERT_LE(0, self->container);
 	self->pinned = pinned();
 	ASSERT_LE(0, self->pinned);
+	ASSERT_EQ(0, set_entries(variant->ours, ENTRIES));
 }
 
 FIXTURE_TEARDOWN(container)
 {
 	close(self->container);
+	EXPECT_EQ(0, set_entries(variant->ours,
+				 variant->ours ? 1048576 : ENTRIES));
 	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, module_users(variant->served_by));
 	EXPECT_EQ(0, module_unload(BACKEND_MODULE));
@@ -274,11 +291,51 @@ TEST_F_TIMEOUT(container, many_entries, 2 * PATIENCE)
 				     4 * (1ULL << 30) + i * 2 * PAGE, PAGE,
 				     RW));
 	EXPECT_EQ(ENTRIES, PINNED());
-	if (!variant->ours)	/* ours goes on up to iommufd.max_mappings */
-		EXPECT_EQ(-ENOSPC, dma_map(self->container, memory, IOVA, PAGE,
-					   RW));
+	EXPECT_EQ(0, dma_avail(self->container));
+	EXPECT_EQ(-ENOSPC, dma_map(self->container, memory, IOVA, PAGE, RW));
+	EXPECT_EQ(ENTRIES, PINNED());
 	EXPECT_EQ(ENTRIES * (long)PAGE, dma_unmap(self->container, 0, 0));
 	EXPECT_EQ(ENTRIES, dma_avail(self->container));
+	close(group);
+}
+
+/* The number of mappings that are left is what can be mapped, to the last one */
+TEST_F(container, few_entries)
+{
+	enum { FEW = 8 };
+	char *memory = anon_pages(FEW + 1);
+	int group, i;
+
+	ASSERT_EQ(0, set_entries(variant->ours, FEW));
+	group = start(EDU);
+	for (i = 0; i < FEW; i++) {
+		EXPECT_EQ(FEW - i, dma_avail(self->container));
+		ASSERT_EQ(0, dma_map(self->container, memory + i * PAGE,
+				     IOVA + i * PAGE, PAGE, RW));
+	}
+	EXPECT_EQ(0, dma_avail(self->container));
+	EXPECT_EQ(-ENOSPC, dma_map(self->container, memory + FEW * PAGE,
+				   IOVA + FEW * PAGE, PAGE, RW));
+	EXPECT_EQ(FEW, PINNED());
+	/* What is wrong with the call itself comes first */
+	EXPECT_EQ(-EEXIST, dma_map(self->container, memory, IOVA, PAGE, RW));
+	EXPECT_EQ(-EINVAL, dma_map(self->container, memory, IOVA + FEW * PAGE,
+				   PAGE, 0));
+	EXPECT_EQ(-EINVAL, dma_map(self->container, memory,
+				   IOVA + FEW * PAGE + 1, PAGE, RW));
+
+	/* An unmap gives back as many as it removes */
+	EXPECT_EQ(3 * (long)PAGE, dma_unmap(self->container, IOVA, 3 * PAGE));
+	EXPECT_EQ(3, dma_avail(self->container));
+	ASSERT_EQ(0, dma_map(self->container, memory, IOVA, 3 * PAGE, RW));
+	EXPECT_EQ(2, dma_avail(self->container));
+	EXPECT_EQ(FEW * (long)PAGE, dma_unmap(self->container, 0, 0));
+	EXPECT_EQ(FEW, dma_avail(self->container));
+	/* A map that fails takes none */
+	ASSERT_EQ(0, munmap(memory + FEW * PAGE, PAGE));
+	EXPECT_EQ(-EFAULT, dma_map(self->container, memory + FEW * PAGE, IOVA,
+				   PAGE, RW));
+	EXPECT_EQ(FEW, dma_avail(self->container));
 	close(group);
 }
 
@@ -301,8 +358,7 @@ TEST_F_TIMEOUT(container, starts_with_huge_pages, PATIENCE)
 				     i % PAGES * HUGE, 4 * (1ULL << 30) +
 				     i * HUGE, HUGE, RW));
 	EXPECT_EQ(MAPS * (long)(HUGE / PAGE), PINNED());
-	EXPECT_EQ(ENTRIES - MAPS, dma_avail(self->container) -
-		  (variant->ours ? MAPS : 0));
+	EXPECT_EQ(ENTRIES - MAPS, dma_avail(self->container));
 	for (i = 0; i < MAPS; i++)
 		ASSERT_EQ((long)HUGE, dma_unmap(self->container,
 						4 * (1ULL << 30) + i * HUGE,

@@ -767,6 +767,9 @@ FIXTURE_VARIANT_ADD(type1, v2_backend)
 	.target = BACKEND,
 };
 
+/* The most mappings of a container: as many as in type1, or the default */
+#define MAX_MAPPINGS	"/sys/module/iommufd/parameters/max_mappings"
+
 FIXTURE_SETUP(type1)
 {
 	char *memory = mmap((void *)MEMORY, PAGES * PAGE,
@@ -780,10 +783,12 @@ FIXTURE_SETUP(type1)
 	ASSERT_EQ(0, mprotect(&memory[NO_PAGE * PAGE], PAGE, PROT_NONE));
 	ASSERT_EQ(0, module_load(TYPE1_MODULE));
 	ASSERT_EQ(0, module_unload(BACKEND_MODULE));
+	ASSERT_EQ(0, write_file(MAX_MAPPINGS, "65535"));
 }
 
 FIXTURE_TEARDOWN(type1)
 {
+	EXPECT_EQ(0, write_file(MAX_MAPPINGS, "1048576"));
 	EXPECT_EQ(0, module_unload(BACKEND_MODULE));
 }
 

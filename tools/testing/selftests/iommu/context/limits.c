@@ -133,7 +133,7 @@ TEST_F(limits, mappings)
 	int i, another;
 
 	ASSERT_EQ(0, set_vfio_ioas(self->fd, self->ioas));
-	EXPECT_EQ(65535, dma_avail(self->fd));
+	EXPECT_EQ(1048576, dma_avail(self->fd));
 	ASSERT_EQ(0, set_limit(MAPPINGS, 8));
 	EXPECT_EQ(8, dma_avail(self->fd));
 	for (i = 0; i < 4; i++)
