@@ -8,14 +8,12 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "../../emulated/emulated.h"
 #include "../capability.h"
 #include "container.h"
 
 #define IOVA		0x10000000ULL
 #define HUGE		(2UL << 20)
 #define ENTRIES		65535
-#define EMULATED_MODULE	"iommufd_emulated", "/sys/module/iommufd_emulated"
 
 /* How many more mappings the container can have, or -errno */
 static long dma_avail(int fd)
@@ -57,18 +55,6 @@ static int set_memlock(size_t pages)
 	const struct rlimit limit = { pages * PAGE, RLIM_INFINITY };
 
 	return ERR(setrlimit(RLIMIT_MEMLOCK, &limit));
-}
-
-/* The group of the emulated device, or -errno */
-static int open_emulated_group(void)
-{
-	char target[PATH_MAX], path[PATH_MAX + 16];
-
-	if (!realpath("/sys/bus/platform/devices/" EMULATED_NAME "/iommu_group",
-		      target))
-		return -errno;
-	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(target, '/'));
-	return ERR(open(path, O_RDWR | O_CLOEXEC));
 }
 
 FIXTURE(container)
@@ -444,7 +430,7 @@ FIXTURE_SETUP(emulated)
 		memset(self->memory + i * PAGE, i, PAGE);
 	self->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->container);
-	self->group = open_emulated_group();
+	self->group = emulated_group_open();
 	ASSERT_LE(0, self->group);
 	ASSERT_EQ(0, add_group(self->group, self->container));
 	ASSERT_EQ(0, SET_IOMMU(VFIO_TYPE1v2_IOMMU));

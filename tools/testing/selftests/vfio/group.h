@@ -3,7 +3,10 @@
 #ifndef SELFTESTS_VFIO_GROUP_H
 #define SELFTESTS_VFIO_GROUP_H
 
+#include "../../emulated/emulated.h"
 #include "test.h"
+
+#define EMULATED_MODULE	"iommufd_emulated", "/sys/module/iommufd_emulated"
 
 struct group_user {
 	int container;
@@ -16,6 +19,18 @@ static inline int group_open(const char *bdf)
 	char path[32];
 
 	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_group(bdf));
+	return ERR(open(path, O_RDWR | O_CLOEXEC));
+}
+
+/* The group of the emulated device, or -errno */
+static inline int emulated_group_open(void)
+{
+	char target[PATH_MAX], path[PATH_MAX + 16];
+
+	if (!realpath("/sys/bus/platform/devices/" EMULATED_NAME "/iommu_group",
+		      target))
+		return -errno;
+	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(target, '/'));
 	return ERR(open(path, O_RDWR | O_CLOEXEC));
 }
 
