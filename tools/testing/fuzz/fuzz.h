@@ -61,7 +61,10 @@ enum file {
 	MMIO,		/* of the mock */
 	DMA_BUF,	/* of a BAR */
 	IMPORT,		/* of the mock: of a dma-buf */
-	FILES
+	CONTAINER,	/* /dev/vfio/vfio */
+	GROUP,		/* /dev/vfio/N */
+	FILES,
+	EITHER		/* IOMMU or CONTAINER, which have calls in common */
 };
 
 /* Types of fields, of 32 bits unless the name says otherwise */

@@ -42,6 +42,13 @@ static atomic_int files[FILES][KEPT];
 static atomic_uint nfiles[FILES];
 static int zero;	/* /dev/zero */
 
+/* Devices that `run` has bound to vfio-pci, and the node of the group of each */
+static const char *const devices[] = {
+	"0000:00:04.0", "0000:00:06.0", "0000:00:06.1"
+};
+
+static char group_nodes[ARRAY_LEN(devices)][32];
+
 /* Memory */
 
 static void map_slot(unsigned int slot, unsigned int how)
@@ -151,8 +158,11 @@ static void keep_file(enum file kind, int fd)
 
 static int some_file(enum file kind, __u64 v)
 {
-	unsigned int n = nfiles[kind] < KEPT ? nfiles[kind] : KEPT;
+	unsigned int n;
 
+	if (kind == EITHER)
+		kind = v >> 63 ? IOMMU : CONTAINER;
+	n = nfiles[kind] < KEPT ? nfiles[kind] : KEPT;
 	if (v % 32 == 0)
 		return files[v / 32 % FILES][v / 256 % KEPT];
 	if (v % 32 == 1)
@@ -174,6 +184,72 @@ static void open_vfio(const struct call *call)
 	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u",
 		 (unsigned int)(call->values[0] % 3));
 	keep_file(VFIO, open(path, O_RDWR | O_CLOEXEC));
+}
+
+/* Without an IOMMU, devices have no groups */
+static void find_groups(void)
+{
+	char path[64], target[256];
+	ssize_t length;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(devices); i++) {
+		snprintf(path, sizeof(path),
+			 "/sys/bus/pci/devices/%s/iommu_group", devices[i]);
+		length = readlink(path, target, sizeof(target) - 1);
+		if (length <= 0)
+			continue;
+		target[length] = 0;
+		snprintf(group_nodes[i], sizeof(group_nodes[i]), "/dev/vfio/%.16s",
+			 strrchr(target, '/') + 1);
+	}
+}
+
+static void open_container(const struct call *call)
+{
+	(void)call;
+	keep_file(CONTAINER, open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC));
+}
+
+static void open_group(const struct call *call)
+{
+	unsigned int i = call->values[0] % ARRAY_LEN(devices);
+
+	keep_file(GROUP, open(group_nodes[i], O_RDWR | O_CLOEXEC));
+}
+
+static void set_container(const struct call *call)
+{
+	int container = some_file(CONTAINER, call->values[1]);
+
+	ioctl(some_file(GROUP, call->values[0]), VFIO_GROUP_SET_CONTAINER,
+	      &container);
+}
+
+static void unset_container(const struct call *call)
+{
+	ioctl(some_file(GROUP, call->values[0]), VFIO_GROUP_UNSET_CONTAINER);
+}
+
+/* A device's file by its group, which has the calls of a bound device file */
+static void get_device(const struct call *call)
+{
+	unsigned int i = call->values[1] % ARRAY_LEN(devices);
+
+	keep_file(VFIO, ioctl(some_file(GROUP, call->values[0]),
+			      VFIO_GROUP_GET_DEVICE_FD, devices[i]));
+}
+
+/* What a program does first: a container that can be mapped into */
+static void start_container(const struct call *call)
+{
+	const struct call first_files = { .values = { 4, 4 } };
+
+	open_container(call);
+	open_group(call);
+	set_container(&first_files);
+	ioctl(files[CONTAINER][0], VFIO_SET_IOMMU,
+	      call->values[1] % 4 ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU);
 }
 
 static void file_close(const struct call *call)
@@ -379,6 +455,13 @@ static void process_fork(const struct call *call)
 		.length = some_length(call->values[1]),
 		.iova = 48 * MiB + call->values[2] % 64 * PAGE,
 	};
+	struct vfio_iommu_type1_dma_map dma = {
+		.argsz = sizeof(dma),
+		.flags = VFIO_DMA_MAP_FLAG_READ,
+		.vaddr = map.user_va,
+		.iova = map.iova,
+		.size = map.length,
+	};
 	struct iommu_ioas_change_process change = { .size = sizeof(change) };
 	pid_t child = fork();
 
@@ -386,6 +469,8 @@ static void process_fork(const struct call *call)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (call->values[3] % 2)
 			ioctl(files[IOMMU][0], IOMMU_IOAS_MAP, &map);
+		if (call->values[5] % 2)
+			ioctl(files[CONTAINER][0], VFIO_IOMMU_MAP_DMA, &dma);
 		if (call->values[4] % 4 == 1)
 			process_drop(call);
 		if (call->values[4] % 2)
@@ -750,18 +835,20 @@ const struct op ops[] = {
 		F(IS64, iommu_hwpt_get_dirty_bitmap, page_size, PAGE),
 		F(ADDRESS, iommu_hwpt_get_dirty_bitmap, data) } },
 
-	/* VFIO's container */
-	{ "VFIO_GET_API_VERSION", VFIO_GET_API_VERSION, .size = 0 },
-	{ "VFIO_CHECK_EXTENSION", VFIO_CHECK_EXTENSION, .size = 0 },
-	{ "VFIO_SET_IOMMU", VFIO_SET_IOMMU, .size = 0 },
-	{ "VFIO_IOMMU_GET_INFO", VFIO_IOMMU_GET_INFO, SIZE(type1_info) },
-	{ "VFIO_IOMMU_MAP_DMA", VFIO_IOMMU_MAP_DMA,
+	/* VFIO's container; the kernel needs memory to detach a group */
+	{ "VFIO_GET_API_VERSION", VFIO_GET_API_VERSION, EITHER, .size = 0 },
+	{ "VFIO_CHECK_EXTENSION", VFIO_CHECK_EXTENSION, EITHER, .size = 0 },
+	{ "VFIO_SET_IOMMU", VFIO_SET_IOMMU, EITHER, .size = 0,
+	  .no_failing = true },
+	{ "VFIO_IOMMU_GET_INFO", VFIO_IOMMU_GET_INFO, EITHER,
+	  SIZE(type1_info) },
+	{ "VFIO_IOMMU_MAP_DMA", VFIO_IOMMU_MAP_DMA, EITHER,
 	  SIZE(vfio_iommu_type1_dma_map), .weight = 1, .fields = {
 		F(FLAGS, vfio_iommu_type1_dma_map, flags, 3),
 		F(ADDRESS, vfio_iommu_type1_dma_map, vaddr),
 		F(IOVA, vfio_iommu_type1_dma_map, iova),
 		F(LENGTH, vfio_iommu_type1_dma_map, size) } },
-	{ "VFIO_IOMMU_UNMAP_DMA", VFIO_IOMMU_UNMAP_DMA, SIZE(unmap_dma),
+	{ "VFIO_IOMMU_UNMAP_DMA", VFIO_IOMMU_UNMAP_DMA, EITHER, SIZE(unmap_dma),
 	  .weight = 1, .fields = {
 		F(BELOW, unmap_dma, unmap.flags, 3),
 		F(IOVA, unmap_dma, unmap.iova),
@@ -769,14 +856,14 @@ const struct op ops[] = {
 		F(IS64, unmap_dma, bitmap.pgsize, PAGE),
 		F(BELOW64, unmap_dma, bitmap.size, PAGE),
 		F(ADDRESS, unmap_dma, bitmap.data) } },
-	{ "VFIO_IOMMU_UNMAP_DMA all", VFIO_IOMMU_UNMAP_DMA,
+	{ "VFIO_IOMMU_UNMAP_DMA all", VFIO_IOMMU_UNMAP_DMA, EITHER,
 	  SIZE(vfio_iommu_type1_dma_unmap), .fields = {
 		F(IS, vfio_iommu_type1_dma_unmap, flags,
 		  VFIO_DMA_UNMAP_FLAG_ALL),
 		F(IS64, vfio_iommu_type1_dma_unmap, iova, 0),
 		F(IS64, vfio_iommu_type1_dma_unmap, size, 0) } },
-	{ "VFIO_IOMMU_DIRTY_PAGES", VFIO_IOMMU_DIRTY_PAGES, SIZE(dirty_pages),
-	  .weight = 1, .fields = {
+	{ "VFIO_IOMMU_DIRTY_PAGES", VFIO_IOMMU_DIRTY_PAGES, EITHER,
+	  SIZE(dirty_pages), .weight = 1, .fields = {
 		F(FLAGS, dirty_pages, dirty.flags, 7),
 		F(IOVA, dirty_pages, get.iova),
 		F(LENGTH, dirty_pages, get.size),
@@ -909,6 +996,16 @@ const struct op ops[] = {
 	{ "open /dev/iommu", .run = open_iommu },
 	{ "open /dev/vfio/devices/vfioN", .run = open_vfio, .weight = 1,
 	  .no_failing = true },
+	{ "start a container", .run = start_container, .weight = 1,
+	  .no_failing = true },
+	{ "open /dev/vfio/vfio", .run = open_container },
+	{ "open /dev/vfio/N", .run = open_group },
+	{ "VFIO_GROUP_SET_CONTAINER", .run = set_container,
+	  .no_failing = true },
+	{ "VFIO_GROUP_UNSET_CONTAINER", .run = unset_container,
+	  .no_failing = true },
+	{ "VFIO_GROUP_GET_DEVICE_FD", .run = get_device, .weight = 1,
+	  .no_failing = true },
 	{ "mmap of a BAR", .run = bar_map, .weight = 1 },
 	{ "mmap of the mock's MMIO", .run = mmio_map },
 	{ "memory decoding", .run = bar_decode },
@@ -964,6 +1061,7 @@ void ops_setup(void)
 	unsigned int i, j;
 
 	zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	find_groups();
 	for (i = 0; i < FILES; i++)
 		for (j = 0; j < KEPT; j++)
 			files[i][j] = -1;
