@@ -526,41 +526,4 @@ TEST_F_TIMEOUT(import, is_waited_for, PATIENCE)
 	EXPECT_EQ(0, decoding(self->p.target, false));
 }
 
-/*
- * The calls of OpenVMM and of cloud-hypervisor for each BAR, as the guest puts
- * it somewhere, moves it, and resets the device
- */
-TEST_F_TIMEOUT(dma_buf, calls_of_vmms, PATIENCE)
-{
-	const __u64 at[] = { BAR_IOVA, BAR_IOVA + 16 * LENGTH, BAR_IOVA };
-	const __u32 flags = IOAS_RW | IOMMU_IOAS_MAP_FIXED_IOVA;
-	struct request probe = { .feature.argsz = sizeof(probe.feature) };
-	const __u64 size = self->p.bar_length;
-	struct vfio_region_info info;
-	unsigned int i;
-	__u64 iova;
-	int buf;
-
-	ASSERT_EQ(0, get_feature(self->p.target, &probe,
-				 VFIO_DEVICE_FEATURE_PROBE |
-				 VFIO_DEVICE_FEATURE_GET));
-	ASSERT_EQ(0, vfio_region(self->p.target, CMB, &info));
-	ASSERT_EQ(size, info.size);
-	buf = export(self->p.target, CMB, 0, info.size);
-	ASSERT_LE(0, buf);
-	for (i = 0; i < ARRAY_SIZE(at); i++) {
-		iova = at[i];
-		ASSERT_EQ(0, ioas_map_file_flags(self->p.iommu, self->p.ioas,
-						 flags, buf, 0, size, &iova));
-		if (iova == BAR_IOVA)
-			EXPECT_REACHES(0);
-		ASSERT_EQ(0, device_reset(self->p.target));
-		if (i < ARRAY_SIZE(at) - 1)
-			ASSERT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas,
-						iova, size));
-	}
-	ASSERT_EQ(0, close(buf));
-	EXPECT_REACHES(PAGE);
-}
-
 TEST_HARNESS_MAIN
