@@ -33,7 +33,7 @@ rel=$(cat "$kdir/release")
 factor=${TIME_FACTOR:-1}
 tmp=$(mktemp -d)
 . ../../tap.sh
-qemu= trace= vmm=$cache/vmm
+qemu= trace= emulator= vmm=$cache/vmm
 trap 'kill -9 $qemu 2>/dev/null; wait; rm -rf "$tmp"' EXIT
 trap 'exit 1' TERM
 
@@ -99,7 +99,7 @@ start_qemu() {
 	mkfifo "$tmp/qmp.in" "$tmp/tty.in"
 	chmod 666 "$tmp"/qmp* "$tmp"/tty* "$tmp/console"
 	exec 3<>"$tmp/tty.in" 4<>"$tmp/qmp.in"
-	$trace "$vmm/qemu" -L "$vmm/usr/share/qemu" -L "$vmm/usr/share/seabios" \
+	set -- ${emulator:-"$vmm/qemu" -L "$vmm/usr/share/qemu" -L "$vmm/usr/share/seabios"} \
 		-nodefaults -no-user-config -display none \
 		-machine q35 -accel kvm -cpu host -m 192M,slots=1,maxmem=1G \
 		-kernel "$kdir/vmlinux" -initrd "$initrd" \
@@ -109,7 +109,8 @@ highres=off memhp_default_state=online_movable" \
 		-chardev "file,id=tty,path=$tmp/tty,input-path=$tmp/tty.in" \
 		-chardev "file,id=qmp,path=$tmp/qmp,input-path=$tmp/qmp.in" \
 		-mon chardev=qmp,mode=control \
-		"$@" 2>"$tmp/qemu.err" &
+		"$@"
+	$trace "$@" 2>"$tmp/qemu.err" &
 	qemu=$!
 	echo '{"execute": "qmp_capabilities"}' >&4
 }
@@ -180,6 +181,25 @@ iommu_pages() {
 	echo 1 >/proc/sys/vm/stat_refresh
 	awk '/nr_iommu_pages/ { print $2 }' /proc/vmstat
 }
+
+# with_stock_driver BDF COMMAND...: run it while the kernel's own vfio-pci has the device
+with_stock_driver() {
+	stock=$1; shift
+	"$vm/bind" - "$stock"
+	modprobe -r vfio-pci
+	modprobe vfio-pci-core
+	insmod "/lib/modules/$rel/kernel/drivers/vfio/pci/vfio-pci.ko"
+	"$vm/bind" vfio-pci "$stock"
+	"$@"
+	rc=$?
+	"$vm/bind" - "$stock"
+	rmmod vfio_pci
+	modprobe vfio-pci
+	return $rc
+}
+
+# started: does QEMU answer?
+started() { said 60 qmp 1 '"return"'; }
 
 # documented NAME FILE: FILE, written by strace with $traced, has the calls that
 # Documentation/qemu-calls.md shows below the heading NAME
