@@ -188,6 +188,18 @@ static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
 	return rc;
 }
 
+#ifdef HAVE_VFIO_REGION_INFO_CAPS
+static int vfio_pci_region_info(struct vfio_device *vdev,
+				struct vfio_region_info *info,
+				struct vfio_info_cap *caps)
+{
+	int rc = vfio_pci_ioctl_get_region_info(vdev, info, caps);
+
+	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+	return rc;
+}
+#endif
+
 static int vfio_pci_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
 	return vfio_pci_bars_mmap(&to_vfio_pci(vdev)->bars, vma);
@@ -268,7 +280,7 @@ const struct vfio_device_ops vfio_pci_ops = {
 	.match_token_uuid = vfio_pci_core_match_token_uuid,
 #endif
 #ifdef HAVE_VFIO_REGION_INFO_CAPS
-	.get_region_info_caps = vfio_pci_ioctl_get_region_info,
+	.get_region_info_caps = vfio_pci_region_info,
 #endif
 };
 
