@@ -45,6 +45,9 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
 	} else {
 		*phys = range.paddr + start;
 		mmio = iopt_mmio_find_phys(*phys, length);
+		/* Its device is being closed. */
+		if (IS_ERR(mmio))
+			mmio = ERR_PTR(-ENODEV);
 	}
 	dma_resv_unlock(dmabuf->resv);
 	symbol_put(vfio_pci_dma_buf_range);
@@ -65,8 +68,8 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
  *
  * Return: the region, with a reference; NULL if the file is no dma-buf; or
  * ERR_PTR(): -EBADF, -EINVAL beyond the end of the dma-buf, -ENODEV while it is
- * revoked, -EOPNOTSUPP when another driver has made it, or its device is being
- * closed, or it has more than one range, -EFAULT.
+ * revoked or its device is being closed, -EOPNOTSUPP when another driver has made
+ * it or it has more than one range, -EFAULT.
  */
 struct iommufd_mmio *iommufd_dma_buf_find(int fd, u64 start, u64 length,
 					  phys_addr_t *phys)
