@@ -19,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -454,6 +455,11 @@ module_init(vfio_iommufd_init);
 static void __exit vfio_iommufd_exit(void)
 {
 	vfio_unregister_iommu_driver(&vfio_iommufd_ops);
+	/*
+	 * A task may be preempted in vfio_iommufd_ioctl(), which the VFIO core
+	 * calls without a reference to the module if there is no container.
+	 */
+	synchronize_rcu_tasks();
 }
 module_exit(vfio_iommufd_exit);
 
