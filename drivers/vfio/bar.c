@@ -26,8 +26,7 @@
  *  - The last close of the function, as its first step.
  *
  * The dma-bufs of the BARs, see dma_buf.c, are revoked and restored at the same
- * events, also for a user of the group interface; at close when the device is
- * closed, which is after that first step.
+ * events; at close after the BARs.
  *
  * The BARs are blocked while such an event is handled.  Afterwards they are
  * reachable if the state of the device allows it.  This state changes at these
@@ -426,7 +425,7 @@ void vfio_pci_bars_update(struct vfio_pci_bars *bars)
  * vfio_pci_bars_retry() - Restore what of the BARs is not reachable
  * @bars: The BARs.
  *
- * Called after each call of the user on the device file.  The call may have
+ * Called after each call of the user on a file of the device.  The call may have
  * woken the device up, and a mapping that could not be restored before, for
  * want of memory, may be restored now.
  *

@@ -89,7 +89,9 @@ static int vfio_pci_dma_buf_attach(struct dma_buf *dmabuf,
  * importer is waited for.  Where it need not let go, it gets no mapping: the
  * device could neither be reset nor closed.  Some kernels pin for each mapping
  * what they map; the importer's own pins, which are to be told from those, are
- * counted in dma_buf_attachment.priv.
+ * counted in dma_buf_attachment.priv.  An importer that pins only what it has
+ * mapped already is not noticed: of those that these kernels have, each lets go
+ * then.
  */
 static void vfio_pci_dma_buf_count_pin(struct dma_buf_attachment *attach, int n)
 {
