@@ -196,7 +196,8 @@ build-all:
 
 fuzz:
 	@$(MAKE) --no-print-directory modules KERNEL=$(chosen_debug) KERNELDIR=
-	@$(MAKE) -s -C tools/testing/fuzz
+	@$(vm)/fetch -k $(KERNEL) source
+	@$(old_headers); $(MAKE) -s -C tools/testing/fuzz
 	@KERNEL=$(chosen_debug) tools/testing/fuzz/run $(FUZZ_SECONDS) \
 		$(addprefix -s ,$(FUZZ_SEED))
 
