@@ -466,24 +466,6 @@ void iopt_files_release(struct list_head *files)
 	}
 }
 
-/* Change the account of a pages object; the new account is charged already. */
-static void change_account(struct iopt_file *f,
-			   const struct iopt_account *account, u8 mode)
-{
-	struct iopt_pages *pages = item_to_pages(f);
-	struct iopt_account old = pages->account;
-
-	if (!iopt_account_same(&old, pages->account_mode, account, mode))
-		iopt_account_uncharge(&old, pages->account_mode, f->npinned);
-	iopt_account_count(&old, -f->npinned);
-	iopt_account_count(account, f->npinned);
-
-	pages->account = *account;
-	pages->account_mode = mode;
-	iopt_account_get(&pages->account);
-	iopt_account_put(&old);
-}
-
 /**
  * iopt_files_change_process() - Charge the current process from now on
  * @files: List of pages objects, see iopt_files_collect().
@@ -526,9 +508,11 @@ int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 	if (npages)
 		rc = iopt_account_charge(&account, mode, npages);
 	list_for_each_entry(f, files, item) {
+		pages = item_to_pages(f);
 		if (!rc)
-			change_account(f, &account, mode);
-		mutex_unlock(&item_to_pages(f)->lock);
+			iopt_pages_change_account(pages, f->npinned, &account,
+						  mode);
+		mutex_unlock(&pages->lock);
 		cond_resched();
 	}
 	iopt_account_put(&account);

@@ -195,6 +195,71 @@ unsigned long iopt_pages_npinned(struct iopt_pages *pages)
 	return npinned;
 }
 
+/**
+ * iopt_pages_change_account() - Charge another account from now on
+ * @pages: The object.
+ * @npinned: iopt_pages_npinned() of it.
+ * @account: The other account, which is charged for @npinned pages already,
+ *	unless it is charged on the counter of the old account.
+ * @mode: Its mode.
+ *
+ * Context: Process context, with iopt_pages::lock held.
+ */
+void iopt_pages_change_account(struct iopt_pages *pages, unsigned long npinned,
+			       const struct iopt_account *account, u8 mode)
+{
+	struct iopt_account old = pages->account;
+
+	/* Uncharging may wait for a lock of the old process. */
+	if (npinned &&
+	    !iopt_account_same(&old, pages->account_mode, account, mode))
+		iopt_account_uncharge(&old, pages->account_mode, npinned);
+	iopt_account_count(&old, -npinned);
+	iopt_account_count(account, npinned);
+
+	pages->account = *account;
+	pages->account_mode = mode;
+	iopt_account_get(&pages->account);
+	iopt_account_put(&old);
+}
+
+/**
+ * iopt_pages_change_process() - Charge the current process from now on
+ * @pages: The object.
+ * @account_mode: As for iopt_pages_alloc().
+ *
+ * Nothing happens if the current process is charged already, even if it had
+ * CAP_IPC_LOCK, or another user, when it was charged.
+ *
+ * Context: Process context, with iopt_pages::lock held.
+ *
+ * Return: 0, or, with nothing changed: -ENOMEM when over the limit, -EINTR when
+ * killed.
+ */
+int iopt_pages_change_process(struct iopt_pages *pages,
+			      enum iopt_account_mode account_mode)
+{
+	struct iopt_account account;
+	unsigned long npinned;
+	int rc = 0;
+	u8 mode;
+
+	lockdep_assert_held(&pages->lock);
+
+	if (pages->account.mm == current->mm)
+		return 0;
+	npinned = iopt_pages_npinned(pages);
+	mode = iopt_account_init(&account, account_mode);
+	/* An account is not charged again for what it is charged for already. */
+	if (npinned && !iopt_account_same(&pages->account, pages->account_mode,
+					  &account, mode))
+		rc = iopt_account_charge(&account, mode, npinned);
+	if (!rc)
+		iopt_pages_change_account(pages, npinned, &account, mode);
+	iopt_account_put(&account);
+	return rc;
+}
+
 static void unpin_contiguous(struct iopt_pages *pages, unsigned long pfn,
 			     unsigned long npages)
 {

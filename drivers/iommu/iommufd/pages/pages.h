@@ -119,6 +119,10 @@ void iopt_files_release(struct list_head *files);
 int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 			      enum iopt_account_mode account_mode);
 unsigned long iopt_pages_npinned(struct iopt_pages *pages);
+void iopt_pages_change_account(struct iopt_pages *pages, unsigned long npinned,
+			       const struct iopt_account *account, u8 mode);
+int iopt_pages_change_process(struct iopt_pages *pages,
+			      enum iopt_account_mode account_mode);
 void iopt_pages_put(struct iopt_pages *pages);
 int iopt_pages_pin(struct iopt_pages *pages, unsigned long first,
 		   unsigned long last);
