@@ -68,7 +68,7 @@ struct vfio_iommufd {
  * @item: In vfio_iommufd::groups.
  * @group: The kernel's group.
  * @dev: The device of the group that is bound, referenced; NULL if the group is
- *	one of emulated devices.
+ *	one of emulated devices, which holds user addresses.
  * @idev: Its binding, attached.
  */
 struct vfio_iommufd_group {
@@ -98,6 +98,7 @@ static void access_unmap(void *data, unsigned long iova, unsigned long length)
 
 static const struct iommufd_access_ops access_ops = {
 	.needs_pin_pages = true,
+	.uaddrs_may_change = true,
 	.unmap = access_unmap,
 };
 
@@ -305,12 +306,29 @@ static int attach_iommu(struct vfio_iommufd *container,
 	return rc;
 }
 
+/*
+ * As in type1, no group comes while a user address is invalid, and while there
+ * is one of emulated devices, none becomes invalid.
+ */
+static int attach_group(struct vfio_iommufd *container,
+			struct vfio_iommufd_group *vgroup,
+			enum vfio_group_type type)
+{
+	int rc;
+
+	rc = iommufd_vfio_hold_uaddrs(container->ictx);
+	if (rc || type == VFIO_EMULATED_IOMMU)
+		return rc;
+	iommufd_vfio_release_uaddrs(container->ictx);
+	return attach_iommu(container, vgroup);
+}
+
 static int vfio_iommufd_attach_group(void *data, struct iommu_group *group,
 				     enum vfio_group_type type)
 {
 	struct vfio_iommufd *container = to_container(data);
 	struct vfio_iommufd_group *vgroup;
-	int rc = 0;
+	int rc;
 
 	if (container_find_group(container, group))
 		return -EINVAL;
@@ -318,8 +336,7 @@ static int vfio_iommufd_attach_group(void *data, struct iommu_group *group,
 	if (!vgroup)
 		return -ENOMEM;
 	vgroup->group = group;
-	if (type != VFIO_EMULATED_IOMMU)
-		rc = attach_iommu(container, vgroup);
+	rc = attach_group(container, vgroup, type);
 	if (rc) {
 		kfree(vgroup);
 		return rc;
@@ -330,9 +347,10 @@ static int vfio_iommufd_attach_group(void *data, struct iommu_group *group,
 
 static void vfio_iommufd_detach_group(void *data, struct iommu_group *group)
 {
-	struct vfio_iommufd_group *vgroup =
-		container_find_group(to_container(data), group);
+	struct vfio_iommufd *container = to_container(data);
+	struct vfio_iommufd_group *vgroup;
 
+	vgroup = container_find_group(container, group);
 	if (WARN_ON(!vgroup))
 		return;
 	list_del(&vgroup->item);
@@ -340,6 +358,8 @@ static void vfio_iommufd_detach_group(void *data, struct iommu_group *group)
 		iommufd_device_detach(vgroup->idev);
 		iommufd_device_unbind(vgroup->idev);
 		put_device(vgroup->dev);
+	} else {
+		iommufd_vfio_release_uaddrs(container->ictx);
 	}
 	kfree(vgroup);
 }

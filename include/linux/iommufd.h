@@ -87,6 +87,9 @@ enum {
 /**
  * struct iommufd_access_ops - The operations of the driver of a software device
  * @needs_pin_pages: The driver pins pages.
+ * @uaddrs_may_change: User addresses may change while the access is attached.
+ *	Then a pin and a copy may fail with -EBUSY, until user space gives a new
+ *	address.
  * @unmap: Called before a range of IOVA is unmapped, if @needs_pin_pages.  The
  *	driver drops each pin that overlaps the range, before the function
  *	returns or soon after, by iommufd_access_unpin_pages() with the range
@@ -103,6 +106,7 @@ enum {
  */
 struct iommufd_access_ops {
 	u8 needs_pin_pages;
+	u8 uaddrs_may_change;
 	void (*unmap)(void *data, unsigned long iova, unsigned long length);
 };
 

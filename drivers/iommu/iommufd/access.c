@@ -140,6 +140,8 @@ static void access_enter_ioas(struct iommufd_access *access,
 			      struct iommufd_ioas *ioas)
 {
 	refcount_inc(&ioas->obj.users);
+	if (!access->ops->uaddrs_may_change)
+		atomic_inc(&ioas->iopt.uaddr_holds);
 	if (access->ops->needs_pin_pages)
 		iopt_add_access(&ioas->iopt, &access->iopt_access);
 	access_set_ioas(access, ioas);
@@ -159,6 +161,8 @@ static void access_leave_ioas(struct iommufd_access *access)
 			return;
 		iopt_unwant_pages(&ioas->iopt);
 	}
+	if (!access->ops->uaddrs_may_change)
+		atomic_dec(&ioas->iopt.uaddr_holds);
 	refcount_dec(&ioas->obj.users);
 }
 
@@ -280,7 +284,9 @@ static int check_range(unsigned long iova, unsigned long length,
  * the access does not pin or for another flag, -ENOENT when not attached, or
  * not all of the range is mapped or some of it is being unmapped, -EPERM when a
  * mapping does not permit it, -EFAULT when memory is gone or cannot be accessed
- * as wanted, -ENOMEM also over the limit of locked memory, -EINTR when killed.
+ * as wanted, -EBUSY when it is not pinned and its user address is invalid until
+ * user space gives a new one, -ENOMEM also over the limit of locked memory,
+ * -EINTR when killed.
  */
 int iommufd_access_pin_pages(struct iommufd_access *access, unsigned long iova,
 			     unsigned long length, struct page **out_pages,
@@ -347,7 +353,8 @@ EXPORT_SYMBOL_GPL(iommufd_access_unpin_pages);
  * another flag, -ENOENT when not attached, or not all of the range is mapped or
  * some of it is being unmapped, -EPERM when a mapping does not permit it.
  * Maybe with some copied: -EFAULT when memory is gone or cannot be accessed as
- * wanted, -ENOMEM also over the limit of locked memory, -EINTR when killed.
+ * wanted, -EBUSY as iommufd_access_pin_pages(), -ENOMEM also over the limit of
+ * locked memory, -EINTR when killed.
  */
 int iommufd_access_rw(struct iommufd_access *access, unsigned long iova,
 		      void *data, size_t length, unsigned int flags)

@@ -19,7 +19,8 @@ struct iommufd_ucmd;
  * @hwpts: Page tables made for this IOAS, struct iommufd_hwpt::ioas_item.
  * @vfio_lock: VFIO container calls that map take it for reading, calls that
  *	unmap for writing, so that an unmap never finds a mapping that is being
- *	made.  Guards the fields after it.  Outside the locks of @iopt.
+ *	made.  Calls that change user addresses take it for writing, too.
+ *	Guards the fields after it.  Outside the locks of @iopt.
  * @vfio_type: The type that VFIO_SET_IOMMU has set, 0 before.
  * @vfio_dirty_tracking: VFIO_IOMMU_DIRTY_PAGES has started to track.
  */

@@ -6,8 +6,9 @@
  *
  * Errnos are those of VFIO's type1 driver for the same mistake.  Unlike there,
  * a call that fails changes nothing, and an unmap under VFIO_TYPE1_IOMMU takes
- * out exactly what it is told.  Mappings made by either kind of call are the
- * same to both.
+ * out exactly what it is told.  An exception is VFIO_DMA_UNMAP_FLAG_VADDR: when
+ * the process is killed in it, user addresses may be invalid.  Mappings made by
+ * either kind of call are the same to both.
  */
 #include <linux/bitops.h>
 #include <linux/err.h>
@@ -26,6 +27,7 @@
 #include "iopt/domains.h"
 #include "iopt/iova.h"
 #include "iopt/map.h"
+#include "iopt/uaddr.h"
 #include "iopt/unmap.h"
 #include "iopt/walk.h"
 #include "trace.h"
@@ -66,7 +68,7 @@ static int vfio_ioas_coherent(struct iommufd_ioas *ioas)
 static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 {
 	struct iommufd_ioas *ioas;
-	int coherent;
+	int rc;
 
 	switch (arg) {
 	case VFIO_TYPE1_IOMMU:
@@ -74,12 +76,16 @@ static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 	case VFIO_UNMAP_ALL:
 		return 1;
 	case VFIO_DMA_CC_IOMMU:
+	case VFIO_UPDATE_VADDR:
 		ioas = ictx ? iommufd_vfio_ioas_get(ictx) : NULL;
 		if (IS_ERR_OR_NULL(ioas))
 			return 0;
-		coherent = vfio_ioas_coherent(ioas);
+		if (arg == VFIO_DMA_CC_IOMMU)
+			rc = vfio_ioas_coherent(ioas);
+		else
+			rc = iopt_uaddrs_may_change(&ioas->iopt);
 		iommufd_object_put(&ioas->obj);
-		return coherent;
+		return rc;
 	default:
 		return 0;
 	}
@@ -248,27 +254,47 @@ static int vfio_map_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	return rc;
 }
 
+/* Give a mapping a new user address. */
+static int vfio_update_uaddr(struct iommufd_ctx *ictx,
+			     struct iommufd_ioas *ioas,
+			     const struct vfio_iommu_type1_dma_map *cmd)
+{
+	int rc;
+
+	if (down_write_killable(&ioas->vfio_lock))
+		return -EINTR;
+	rc = iopt_set_uaddr(&ioas->iopt, cmd->iova, cmd->iova + cmd->size - 1,
+			    cmd->vaddr, ictx->account_mode);
+	up_write(&ioas->vfio_lock);
+	return rc;
+}
+
 static int vfio_map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			unsigned long arg)
 {
 	size_t minsz = offsetofend(struct vfio_iommu_type1_dma_map, size);
 	struct vfio_iommu_type1_dma_map cmd;
+	bool update;
 	int prot = 0;
 
 	if (copy_from_user(&cmd, (void __user *)arg, minsz))
 		return -EFAULT;
 	if (cmd.argsz < minsz ||
-	    cmd.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE))
+	    cmd.flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE |
+			  VFIO_DMA_MAP_FLAG_VADDR))
 		return -EINVAL;
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
+	update = cmd.flags & VFIO_DMA_MAP_FLAG_VADDR;
 	if (cmd.flags & VFIO_DMA_MAP_FLAG_READ)
 		prot |= IOMMU_READ;
 	if (cmd.flags & VFIO_DMA_MAP_FLAG_WRITE)
 		prot |= IOMMU_WRITE;
-	if (!prot || !pages_valid(cmd.iova, cmd.size) ||
+	if (update == !!prot || !pages_valid(cmd.iova, cmd.size) ||
 	    !pages_valid(cmd.vaddr, cmd.size))
 		return -EINVAL;
+	if (update)
+		return vfio_update_uaddr(ictx, ioas, &cmd);
 	return vfio_map_pages(ictx, ioas, &cmd, prot | IOMMU_CACHE);
 }
 
@@ -345,7 +371,11 @@ static int vfio_unmap_pages(struct iommufd_ioas *ioas,
 
 	lockdep_assert_held_write(&ioas->vfio_lock);
 
-	if (cmd->flags & VFIO_DMA_UNMAP_FLAG_ALL)
+	if (cmd->flags & VFIO_DMA_UNMAP_FLAG_VADDR)
+		rc = iopt_invalidate_uaddrs(&ioas->iopt, cmd->iova, last,
+					    ioas->vfio_type != VFIO_TYPE1_IOMMU,
+					    unmapped);
+	else if (cmd->flags & VFIO_DMA_UNMAP_FLAG_ALL)
 		rc = iopt_unmap(&ioas->iopt, 0, ULONG_MAX, unmapped);
 	else if (bitmap && !ioas->vfio_dirty_tracking)
 		rc = -EINVAL;
@@ -378,7 +408,8 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 		return -EINTR;
 	rc = vfio_unmap_pages(ioas, cmd, bitmap, &unmapped);
 	up_write(&ioas->vfio_lock);
-	trace_iommufd_unmap(ioas->obj.id, cmd->iova, unmapped, rc);
+	if (!(cmd->flags & VFIO_DMA_UNMAP_FLAG_VADDR))
+		trace_iommufd_unmap(ioas->obj.id, cmd->iova, unmapped, rc);
 	if (rc)
 		return rc;
 	put_user(unmapped, &user->size);
@@ -399,16 +430,19 @@ static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		return -EINVAL;
 
 	switch (cmd.flags) {
+	case VFIO_DMA_UNMAP_FLAG_VADDR:
+	case VFIO_DMA_UNMAP_FLAG_VADDR | VFIO_DMA_UNMAP_FLAG_ALL:
+		/* As in type1, this comes before the range is looked at. */
+		if (!IS_ERR(ioas) && !iopt_uaddrs_may_change(&ioas->iopt))
+			return -EBUSY;
+		fallthrough;
 	case 0:
-		if (IS_ERR(ioas))
-			return PTR_ERR(ioas);
-		if (!pages_valid(cmd.iova, cmd.size))
-			return -EINVAL;
-		return unmap_and_respond(ioas, &cmd, NULL, user);
 	case VFIO_DMA_UNMAP_FLAG_ALL:
 		if (IS_ERR(ioas))
 			return PTR_ERR(ioas);
-		if (cmd.iova || cmd.size)
+		if (cmd.flags & VFIO_DMA_UNMAP_FLAG_ALL ?
+			    cmd.iova || cmd.size :
+			    !pages_valid(cmd.iova, cmd.size))
 			return -EINVAL;
 		return unmap_and_respond(ioas, &cmd, NULL, user);
 	case VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP:
@@ -573,3 +607,44 @@ long iommufd_vfio_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
 	}
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_vfio_ioctl, "IOMMUFD_VFIO");
+
+/**
+ * iommufd_vfio_hold_uaddrs() - Keep user addresses of mappings as they are
+ * @ictx: The context of a container of the VFIO core.
+ *
+ * VFIO_DMA_UNMAP_FLAG_VADDR fails with -EBUSY from now on.
+ *
+ * Context: Process context.  Pairs with iommufd_vfio_release_uaddrs().
+ *
+ * Return: as iopt_hold_uaddrs().
+ */
+int iommufd_vfio_hold_uaddrs(struct iommufd_ctx *ictx)
+{
+	struct iommufd_ioas *ioas = iommufd_vfio_ioas_get(ictx);
+	int rc;
+
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	rc = iopt_hold_uaddrs(&ioas->iopt);
+	iommufd_object_put(&ioas->obj);
+	return rc;
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_vfio_hold_uaddrs, "IOMMUFD_VFIO");
+
+/**
+ * iommufd_vfio_release_uaddrs() - Undo iommufd_vfio_hold_uaddrs()
+ * @ictx: The context.
+ *
+ * Context: Any.
+ */
+void iommufd_vfio_release_uaddrs(struct iommufd_ctx *ictx)
+{
+	struct iommufd_ioas *ioas = iommufd_vfio_ioas_get(ictx);
+
+	/* Nobody can destroy it, as no process has the file of the context. */
+	if (WARN_ON(IS_ERR(ioas)))
+		return;
+	iopt_release_uaddrs(&ioas->iopt);
+	iommufd_object_put(&ioas->obj);
+}
+EXPORT_SYMBOL_NS_GPL(iommufd_vfio_release_uaddrs, "IOMMUFD_VFIO");

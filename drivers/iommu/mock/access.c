@@ -107,11 +107,20 @@ static void mock_access_unmap(void *data, unsigned long iova,
 	mutex_unlock(&mock->lock);
 }
 
-static const struct iommufd_access_ops mock_access_ops = {};
-
-static const struct iommufd_access_ops mock_access_pinning_ops = {
-	.needs_pin_pages = true,
-	.unmap = mock_access_unmap,
+/* For a device that pins or not, and whether user addresses may change */
+static const struct iommufd_access_ops mock_access_ops[2][2] = {
+	[false][true] = {
+		.uaddrs_may_change = true,
+	},
+	[true][false] = {
+		.needs_pin_pages = true,
+		.unmap = mock_access_unmap,
+	},
+	[true][true] = {
+		.needs_pin_pages = true,
+		.uaddrs_may_change = true,
+		.unmap = mock_access_unmap,
+	},
 };
 
 static void mock_access_free(struct mock_access *mock)
@@ -136,6 +145,7 @@ static const struct file_operations mock_access_fops = {
 static struct mock_access *mock_access_alloc(struct iommufd_ctx *ictx,
 					     u32 ioas_id, u32 flags)
 {
+	bool may_change = flags & MOCK_FLAGS_ACCESS_CREATE_UADDRS_MAY_CHANGE;
 	const struct iommufd_access_ops *ops;
 	struct mock_access *mock;
 	u32 id;
@@ -149,7 +159,7 @@ static struct mock_access *mock_access_alloc(struct iommufd_ctx *ictx,
 	mutex_init(&mock->lock);
 	INIT_LIST_HEAD(&mock->items);
 
-	ops = mock->pins ? &mock_access_pinning_ops : &mock_access_ops;
+	ops = &mock_access_ops[mock->pins][may_change];
 	mock->access = iommufd_access_create(ictx, ops, mock, &id);
 	if (IS_ERR(mock->access)) {
 		rc = PTR_ERR(mock->access);
@@ -213,7 +223,8 @@ int mock_access_create(struct iommufd_ucmd *ucmd)
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	u32 flags = cmd->create_access.flags;
 
-	if (flags & ~MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES)
+	if (flags & ~(MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES |
+		      MOCK_FLAGS_ACCESS_CREATE_UADDRS_MAY_CHANGE))
 		return -EOPNOTSUPP;
 	return mock_respond_file(ucmd,
 				 mock_access_open(ucmd->ictx, cmd->id, flags),

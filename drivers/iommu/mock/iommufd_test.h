@@ -142,6 +142,9 @@ enum {
 /* create_access.flags */
 enum {
 	MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES = 1 << 0,
+
+	/* Of this driver only: user addresses may change */
+	MOCK_FLAGS_ACCESS_CREATE_UADDRS_MAY_CHANGE = 1 << 16,
 };
 
 /* access_pages.flags */

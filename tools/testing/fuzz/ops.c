@@ -848,9 +848,16 @@ const struct op ops[] = {
 		F(ADDRESS, vfio_iommu_type1_dma_map, vaddr),
 		F(IOVA, vfio_iommu_type1_dma_map, iova),
 		F(LENGTH, vfio_iommu_type1_dma_map, size) } },
+	{ "VFIO_IOMMU_MAP_DMA, address", VFIO_IOMMU_MAP_DMA, EITHER,
+	  SIZE(vfio_iommu_type1_dma_map), .weight = 1, .fields = {
+		F(IS, vfio_iommu_type1_dma_map, flags,
+		  VFIO_DMA_MAP_FLAG_VADDR),
+		F(ADDRESS, vfio_iommu_type1_dma_map, vaddr),
+		F(IOVA, vfio_iommu_type1_dma_map, iova),
+		F(LENGTH, vfio_iommu_type1_dma_map, size) } },
 	{ "VFIO_IOMMU_UNMAP_DMA", VFIO_IOMMU_UNMAP_DMA, EITHER, SIZE(unmap_dma),
 	  .weight = 1, .fields = {
-		F(BELOW, unmap_dma, unmap.flags, 3),
+		F(BELOW, unmap_dma, unmap.flags, 8),
 		F(IOVA, unmap_dma, unmap.iova),
 		F(LENGTH, unmap_dma, unmap.size),
 		F(IS64, unmap_dma, bitmap.pgsize, PAGE),
@@ -860,6 +867,12 @@ const struct op ops[] = {
 	  SIZE(vfio_iommu_type1_dma_unmap), .fields = {
 		F(IS, vfio_iommu_type1_dma_unmap, flags,
 		  VFIO_DMA_UNMAP_FLAG_ALL),
+		F(IS64, vfio_iommu_type1_dma_unmap, iova, 0),
+		F(IS64, vfio_iommu_type1_dma_unmap, size, 0) } },
+	{ "VFIO_IOMMU_UNMAP_DMA all addresses", VFIO_IOMMU_UNMAP_DMA, EITHER,
+	  SIZE(vfio_iommu_type1_dma_unmap), .fields = {
+		F(IS, vfio_iommu_type1_dma_unmap, flags,
+		  (VFIO_DMA_UNMAP_FLAG_VADDR | VFIO_DMA_UNMAP_FLAG_ALL)),
 		F(IS64, vfio_iommu_type1_dma_unmap, iova, 0),
 		F(IS64, vfio_iommu_type1_dma_unmap, size, 0) } },
 	{ "VFIO_IOMMU_DIRTY_PAGES", VFIO_IOMMU_DIRTY_PAGES, EITHER,
@@ -907,7 +920,9 @@ const struct op ops[] = {
 
 	{ "CREATE_ACCESS", TEST_OP(IOMMU_TEST_OP_CREATE_ACCESS,
 		T(ID, id, IOAS),
-		T(FLAGS, create_access.flags, 1),
+		T(FLAGS, create_access.flags,
+		  (MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES |
+		   MOCK_FLAGS_ACCESS_CREATE_UADDRS_MAY_CHANGE)),
 		T(OUT_FILE, create_access.out_access_fd, ACCESS)),
 	  .weight = 1 },
 	{ "ACCESS_PAGES", TEST_OP(IOMMU_TEST_OP_ACCESS_PAGES,

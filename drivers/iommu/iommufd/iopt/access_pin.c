@@ -56,7 +56,7 @@ static int parts_add(struct iopt_area *area, unsigned long start,
 	part = kzalloc(sizeof(*part), GFP_KERNEL_ACCOUNT);
 	if (!part)
 		return -ENOMEM;
-	atomic_inc(&area->nusers);
+	iopt_area_get(area);
 	part->area = area;
 	iopt_slice_init(&part->slice, area->slice.pages,
 			iopt_slice_start(&area->slice) + start -

@@ -340,6 +340,7 @@ void iopt_area_split(struct io_pagetable *iopt, struct iopt_area *area,
 					npages,
 				&iopt->stats.pinned);
 	tail->prot = area->prot;
+	tail->uaddr_invalid = area->uaddr_invalid;
 	tail->node.start = iova;
 	tail->node.last = area->node.last;
 	if (filled && mmio)

@@ -71,8 +71,19 @@ static inline void iopt_area_init(struct iopt_area *area,
 }
 
 /**
- * iopt_area_put() - Use an area no more
- * @area: The area, of which the caller has raised nusers.
+ * iopt_area_get() - Keep an area from being unmapped
+ * @area: The area, ready.
+ *
+ * Context: Any, with io_pagetable::iova_lock held.
+ */
+static inline void iopt_area_get(struct iopt_area *area)
+{
+	atomic_inc(&area->nusers);
+}
+
+/**
+ * iopt_area_put() - Undo iopt_area_get()
+ * @area: The area.
  *
  * Context: Any.
  */

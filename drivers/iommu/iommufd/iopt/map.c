@@ -193,12 +193,12 @@ static int map_choose_iova(struct iopt_map *map)
 	struct iopt_area *first = list_first_entry(&map->areas,
 						   struct iopt_area, item);
 	struct iopt_slice *slice = &first->slice;
+	unsigned long base = READ_ONCE(slice->pages->base);
 
 	if (!map_fits_alignment(map))
 		return -EINVAL;
 	return iopt_iova_choose(map->iopt, map->length,
-				slice->pages->base + iopt_slice_start(slice),
-				&map->iova);
+				base + iopt_slice_start(slice), &map->iova);
 }
 
 static int map_check_iova(struct iopt_map *map, unsigned long iova)

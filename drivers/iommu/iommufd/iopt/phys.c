@@ -2,7 +2,6 @@
 /*
  * The physical addresses behind IOVAs, for devices without an IOMMU
  */
-#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -20,7 +19,7 @@ static int area_get(struct iopt_area *area, unsigned long start,
 {
 	struct iopt_area **found = arg;
 
-	atomic_inc(&area->nusers);
+	iopt_area_get(area);
 	*found = area;
 	return 0;
 }

@@ -97,6 +97,8 @@ struct iopt_stats {
  *	IOVAs from them only.
  * @iova_alignment: Every IOVA and length is a multiple of this.
  * @npinning: Number of accesses that pin; they take whole pages.
+ * @uaddr_holds: Number of reasons why user addresses cannot become invalid, see
+ *	uaddr.c.
  * @hints: For the search for a free IOVA.
  * @stats: Figures for user space.
  * @mmio_lock: Guards which areas of MMIO are in the domains, see mmio_region.c.
@@ -127,6 +129,7 @@ struct io_pagetable {
 	struct rb_root_cached allowed;
 	unsigned long iova_alignment;
 	unsigned int npinning;
+	atomic_t uaddr_holds;
 	struct iopt_iova_hints hints;
 	struct iopt_stats stats;
 
@@ -144,8 +147,10 @@ struct io_pagetable {
  *	False while a call maps or unmaps the area: the IOVA is taken then, and
  *	once @nusers is 0 only that call uses the area.  Guarded by
  *	io_pagetable::iova_lock.
+ * @uaddr_invalid: A new user address is to be given for the area.  Guarded by
+ *	io_pagetable::iova_lock.
  * @nusers: Number of pins by accesses, of calls of accesses at work, and of
- *	iopt_find_phys() at work.  The area stays until it is 0.  Raised only
+ *	iopt_find_phys() and iopt_set_uaddr() at work.  The area stays until it is 0.  Raised only
  *	while @ready.
  * @item: In the list of areas that a call works on.
  */
@@ -154,6 +159,7 @@ struct iopt_area {
 	struct iopt_slice slice;
 	u16 prot;
 	bool ready;
+	bool uaddr_invalid;
 	atomic_t nusers;
 	struct list_head item;
 };

@@ -217,7 +217,10 @@ void iopt_pages_change_account(struct iopt_pages *pages, unsigned long npinned,
 	iopt_account_count(&old, -npinned);
 	iopt_account_count(account, npinned);
 
-	pages->account = *account;
+	/* user_copy_begin() reads this without the lock. */
+	WRITE_ONCE(pages->account.mm, account->mm);
+	pages->account.task = account->task;
+	pages->account.cred = account->cred;
 	pages->account_mode = mode;
 	iopt_account_get(&pages->account);
 	iopt_account_put(&old);
@@ -444,6 +447,8 @@ static int pin_hole(struct iopt_pages *pages, unsigned long first,
 	int rc;
 
 	*stop = first;
+	if (READ_ONCE(pages->uaddr_invalid))
+		return -EBUSY;
 	rc = pages_charge(pages, npages);
 	if (rc)
 		return rc;

@@ -2,6 +2,7 @@
 #ifndef __IOPT_PAGES_H
 #define __IOPT_PAGES_H
 
+#include <linux/atomic.h>
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/kref.h>
@@ -62,6 +63,9 @@ extern const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS];
  * @account_mode: enum iopt_account_mode: which limit pinned pages count
  *	against.
  * @writeable: Pinned such that devices may write.
+ * @uaddr_invalid: The memory has no user address for now: what is not pinned
+ *	cannot be.  Set without @lock, see iopt_pages_invalidate_uaddr();
+ *	cleared with @lock held.
  * @lock: Guards @pfns and @users.  Held while pinning, so page faults may
  *	happen under it.
  * @pfns: The PFNs of the pages pinned now.
@@ -71,10 +75,15 @@ extern const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS];
  *	address, for that of a file the offset, for MMIO the physical address.
  *	If the memory is large enough for huge pages, @base is aligned to them,
  *	so that each huge page is one chunk of @pfns.  Indexes before the start
- *	of the memory have no user.
+ *	of the memory have no user.  The address of memory of a process can
+ *	change, with @lock held; then it is aligned to a page only, and index 0
+ *	need not be a user address: @base may even wrap.  Read without @lock
+ *	where only the alignment of an IOVA depends on it.
  * @account: The process that is charged for pinned pages, and whose memory this
- *	is if it is of kind IOPT_USER. @account and @account_mode are guarded by
- *	@lock where they can change.
+ *	is if it is of kind IOPT_USER.  @account and @account_mode are guarded
+ *	by @lock where they can change; @account.mm is read without it as well.
+ * @ncopying: Number of calls that copy by user address.  Raised with @lock
+ *	held.
  * @private: Private data of the kind, and after that of the caller that has
  *	made this object.
  *
@@ -86,11 +95,13 @@ struct iopt_pages {
 	u8 kind;
 	u8 account_mode;
 	bool writeable;
+	bool uaddr_invalid;
 	struct mutex lock;	/* of the following */
 	struct iopt_pfns pfns;
 	struct rb_root_cached users;
 	unsigned long base;
 	struct iopt_account account;
+	atomic_t ncopying;
 	long private[];
 };
 
@@ -134,6 +145,13 @@ iopt_pages_ops(const struct iopt_pages *pages)
 {
 	return iopt_kinds[pages->kind];
 }
+
+bool iopt_pages_uaddr_is_shared(const struct iopt_pages *pages);
+void iopt_pages_invalidate_uaddr(struct iopt_pages *pages);
+int iopt_pages_wait_uaddr_unused(struct iopt_pages *pages);
+int iopt_pages_set_uaddr(struct iopt_pages *pages, unsigned long start,
+			 unsigned long uaddr,
+			 enum iopt_account_mode account_mode);
 
 /* Private data of the kind, zeroed at first */
 static inline void *iopt_pages_kind_private(struct iopt_pages *pages)

@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <linux/wait_bit.h>
 
 #include "backend/map.h"
 #include "slice.h"
@@ -52,8 +53,9 @@ void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
  * Context: Process context.  Takes iopt_pages::lock.  May fault in user memory.
  *
  * Return: 0, or, with nothing changed: -EFAULT when the memory cannot be
- * accessed as wanted or is gone, -ENOMEM also over the limit of locked memory,
- * -EINTR when killed, or what else iopt_pages_ops::pin() returns.
+ * accessed as wanted or is gone, -EBUSY when its user address is invalid and
+ * not all of it is pinned, -ENOMEM also over the limit of locked memory, -EINTR
+ * when killed, or what else iopt_pages_ops::pin() returns.
  */
 int iopt_slice_pin(struct iopt_slice *slice)
 {
@@ -321,31 +323,54 @@ static void slice_rw_ranges(struct iopt_slice *slice, void *data, bool write)
 	}
 }
 
+/*
+ * Get the user address of a slice if the current process is to copy by it, and
+ * keep it valid until user_copy_end().  Returns 1 or 0, or -EINTR when killed.
+ */
+static int user_copy_begin(struct iopt_slice *slice, void __user **uaddr)
+{
+	struct iopt_pages *pages = slice->pages;
+	bool may;
+
+	if (pages->kind != IOPT_USER ||
+	    READ_ONCE(pages->account.mm) != current->mm)
+		return 0;
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
+	may = pages->account.mm == current->mm &&
+	      !READ_ONCE(pages->uaddr_invalid) &&
+	      !interval_tree_iter_first(&pages->users, slice->user.start,
+					slice->user.last);
+	if (may) {
+		*uaddr = (void __user *)(pages->base + iopt_slice_start(slice));
+		atomic_inc(&pages->ncopying);
+	}
+	mutex_unlock(&pages->lock);
+	return may;
+}
+
+static void user_copy_end(struct iopt_slice *slice)
+{
+	if (atomic_dec_and_test(&slice->pages->ncopying))
+		wake_up_var(&slice->pages->ncopying);
+}
+
+/* Returns 1 if another way to copy is to be taken, else as iopt_slice_rw(). */
 static int slice_rw_user(struct iopt_slice *slice, void *data, bool write)
 {
-	void __user *uaddr = (void __user *)(slice->pages->base +
-					     iopt_slice_start(slice));
+	void __user *uaddr;
 	unsigned long left;
+	int rc;
 
+	rc = user_copy_begin(slice, &uaddr);
+	if (rc <= 0)
+		return rc ?: 1;
 	if (write)
 		left = copy_to_user(uaddr, data, slice->length);
 	else
 		left = copy_from_user(data, uaddr, slice->length);
+	user_copy_end(slice);
 	return left ? -EFAULT : 0;
-}
-
-/* Returns 1 or 0, or -EINTR when killed. */
-static int slice_has_users(struct iopt_slice *slice)
-{
-	struct iopt_pages *pages = slice->pages;
-	bool has;
-
-	if (mutex_lock_killable(&pages->lock))
-		return -EINTR;
-	has = interval_tree_iter_first(&pages->users, slice->user.start,
-				       slice->user.last);
-	mutex_unlock(&pages->lock);
-	return has;
 }
 
 /**
@@ -372,13 +397,10 @@ int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
 {
 	int rc;
 
-	if (!remote && slice->pages->kind == IOPT_USER &&
-	    slice->pages->account.mm == current->mm) {
-		rc = slice_has_users(slice);
-		if (rc < 0)
+	if (!remote) {
+		rc = slice_rw_user(slice, data, write);
+		if (rc <= 0)
 			return rc;
-		if (!rc)
-			return slice_rw_user(slice, data, write);
 	}
 
 	rc = iopt_slice_pin(slice);

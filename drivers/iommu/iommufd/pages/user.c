@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Memory of a process, by user address
+ *
+ * The address can change, and the process too, when a program hands a device on
+ * to its successor.  In the meantime the address is invalid: what is pinned
+ * stays, and devices go on to use it, but nothing more can be pinned.
  */
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/wait_bit.h>
 
 #include "huge.h"
 #include "pages.h"
@@ -73,3 +78,98 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 const struct iopt_pages_ops iopt_user_ops = {
 	.pin = user_pin,
 };
+
+/**
+ * iopt_pages_uaddr_is_shared() - Tell whether areas share a user address
+ * @pages: The object, one area of which keeps it.
+ *
+ * The address may change only if that area is the only one: another one may map
+ * more of the memory, and whoever gives the address of what one area maps does
+ * not mean to give away the rest.
+ *
+ * Context: Any.  False stays true as long as the area is neither split nor
+ * copied.  True may be out of date, and may be due to a call that is at work on
+ * the object.
+ *
+ * Return: whether they do; false for memory that has no user address.
+ */
+bool iopt_pages_uaddr_is_shared(const struct iopt_pages *pages)
+{
+	return pages->kind == IOPT_USER && kref_read(&pages->kref) > 1;
+}
+
+/**
+ * iopt_pages_invalidate_uaddr() - Forget where memory of a process is
+ * @pages: The object; nothing happens if its memory is of another kind.
+ *
+ * Context: Any.
+ */
+void iopt_pages_invalidate_uaddr(struct iopt_pages *pages)
+{
+	if (pages->kind == IOPT_USER)
+		WRITE_ONCE(pages->uaddr_invalid, true);
+}
+
+/**
+ * iopt_pages_wait_uaddr_unused() - Wait for calls that use an invalid address
+ * @pages: The object, after iopt_pages_invalidate_uaddr(); nothing happens if
+ *	its memory is of another kind.
+ *
+ * When this function returns 0, no call accesses memory at the old address.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or -EINTR when killed.
+ */
+int iopt_pages_wait_uaddr_unused(struct iopt_pages *pages)
+{
+	if (pages->kind != IOPT_USER)
+		return 0;
+	/* Whoever locks it after this finds the address invalid. */
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
+	mutex_unlock(&pages->lock);
+	return wait_var_event_killable(&pages->ncopying,
+				       !atomic_read_acquire(&pages->ncopying)) ?
+		       -EINTR : 0;
+}
+
+/**
+ * iopt_pages_set_uaddr() - Tell where memory of a process is now
+ * @pages: The object.
+ * @start: A byte of it.
+ * @uaddr: The address of that byte in the current process.
+ * @account_mode: As for iopt_pages_alloc().
+ *
+ * The current process is charged from now on.  It is for user space to have the
+ * same memory there.
+ *
+ * Memory of another kind has no user address, and @uaddr is not looked at.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or, with nothing changed: -EINVAL when the address is valid, or
+ * @uaddr is another number of bytes into a page, -ENOMEM when over the limit,
+ * -EINTR when killed.
+ */
+int iopt_pages_set_uaddr(struct iopt_pages *pages, unsigned long start,
+			 unsigned long uaddr,
+			 enum iopt_account_mode account_mode)
+{
+	unsigned long base = uaddr - start;
+	int rc = 0;
+
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
+	if (pages->kind == IOPT_USER &&
+	    (!PAGE_ALIGNED(base) || !READ_ONCE(pages->uaddr_invalid)))
+		rc = -EINVAL;
+	else
+		rc = iopt_pages_change_process(pages, account_mode);
+	if (!rc && pages->kind == IOPT_USER) {
+		WRITE_ONCE(pages->base, base);
+		WRITE_ONCE(pages->uaddr_invalid, false);
+	}
+	mutex_unlock(&pages->lock);
+	return rc;
+}

@@ -81,24 +81,6 @@ static int ask(struct worker *w, enum operation op, __u32 ioas_id,
 	return worker_ask(w, &r, sizeof(r));
 }
 
-/* The pages that the kernel counts for a process, limited or not */
-static long vm_pin(struct worker *w)
-{
-	char path[64], line[128];
-	long kb = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", w->pid);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "VmPin: %ld kB", &kb) == 1)
-			break;
-	fclose(f);
-	return kb * 1024 / (long)PAGE;
-}
-
 /*
  * One context, opened by root, with two IOAS that have a mock device each, and
  * two workers that have it: of two users, or of one.

@@ -61,6 +61,24 @@ static inline bool worker_answer(struct worker *w, int rc)
 	return write(w->sock, &rc, sizeof(rc)) == sizeof(rc);
 }
 
+/* The pages that the kernel counts for a process, limited or not */
+static inline long vm_pin(const struct worker *w)
+{
+	char path[64], line[128];
+	long kb = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", w->pid);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmPin: %ld kB", &kb) == 1)
+			break;
+	fclose(f);
+	return kb * 1024 / (long)PAGE;
+}
+
 static inline void worker_stop(struct worker *w)
 {
 	if (w->pid <= 0)

@@ -581,6 +581,25 @@ static int vfio_unmap_report(struct subject *self)
 				PAGES * PAGE);
 }
 
+static int vfio_forget(struct subject *self)
+{
+	return vfio_unmap_range(self, VFIO_DMA_UNMAP_FLAG_VADDR, AT,
+				PAGES * PAGE);
+}
+
+static int vfio_update(struct subject *self)
+{
+	struct vfio_iommu_type1_dma_map arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DMA_MAP_FLAG_VADDR,
+		.vaddr = addr(self->memory),
+		.iova = AT,
+		.size = PAGES * PAGE,
+	};
+
+	return call(self->fd, VFIO_IOMMU_MAP_DMA, &arg);
+}
+
 /* Map as the user; root undoes it */
 static int vfio_map_by_user(struct subject *self)
 {
@@ -693,6 +712,12 @@ TEST_F_TIMEOUT(fail, vfio_map_and_unmap, 300)
 	walk(_metadata, subject, "VFIO_IOMMU_MAP_DMA", USER, vfio_map,
 	     vfio_unmap);
 	ASSERT_EQ(0, vfio_map_by_user(subject));
+	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA, addresses", USER,
+	     vfio_forget, vfio_update);
+	ASSERT_EQ(0, vfio_forget(subject));
+	walk(_metadata, subject, "VFIO_IOMMU_MAP_DMA, address", USER,
+	     vfio_update, vfio_forget);
+	ASSERT_EQ(0, vfio_update(subject));
 	walk(_metadata, subject, "VFIO_IOMMU_UNMAP_DMA", USER, vfio_unmap,
 	     vfio_map_by_user);
 	walk(_metadata, subject, "VFIO_IOMMU_DIRTY_PAGES, start", USER,
