@@ -5,7 +5,6 @@
  * test runs with both.  The calls and their errnos are in
  * ../iommu/container/type1.c.
  */
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "../capability.h"
@@ -48,13 +47,6 @@ static int set_entries(bool ours, unsigned int n)
 	return write_file(ours ? "/sys/module/iommufd/parameters/max_mappings" :
 			  "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
 			  value);
-}
-
-static int set_memlock(size_t pages)
-{
-	const struct rlimit limit = { pages * PAGE, RLIM_INFINITY };
-
-	return ERR(setrlimit(RLIMIT_MEMLOCK, &limit));
 }
 
 FIXTURE(container)
