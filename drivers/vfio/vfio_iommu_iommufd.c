@@ -319,8 +319,9 @@ static int attach_group(struct vfio_iommufd *container,
 	rc = iommufd_vfio_hold_uaddrs(container->ictx);
 	if (rc || type == VFIO_EMULATED_IOMMU)
 		return rc;
+	rc = attach_iommu(container, vgroup);
 	iommufd_vfio_release_uaddrs(container->ictx);
-	return attach_iommu(container, vgroup);
+	return rc;
 }
 
 static int vfio_iommufd_attach_group(void *data, struct iommu_group *group,
