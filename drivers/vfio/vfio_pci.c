@@ -100,6 +100,12 @@ static bool vfio_pci_is_igd(struct pci_dev *pdev)
 	       pdev->class >> 16 == PCI_BASE_CLASS_DISPLAY;
 }
 
+/* After a call of the user on a file of the device, of either interface */
+static void vfio_pci_called(struct vfio_device *vdev)
+{
+	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+}
+
 static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 			   unsigned long arg)
 {
@@ -117,7 +123,7 @@ static long vfio_pci_ioctl(struct vfio_device *vdev, unsigned int cmd,
 		rc = vfio_pci_core_ioctl(vdev, cmd, arg);
 		break;
 	}
-	vfio_pci_bars_retry(&pci->bars);
+	vfio_pci_called(vdev);
 	return rc;
 }
 
@@ -161,7 +167,7 @@ static int vfio_pci_feature(struct vfio_device *vdev, u32 flags,
 {
 	int rc = vfio_pci_do_feature(vdev, flags, arg, argsz);
 
-	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+	vfio_pci_called(vdev);
 	return rc;
 }
 
@@ -170,21 +176,21 @@ static ssize_t vfio_pci_read(struct vfio_device *vdev, char __user *buf,
 {
 	ssize_t rc = vfio_pci_core_read(vdev, buf, count, ppos);
 
-	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+	vfio_pci_called(vdev);
 	return rc;
 }
 
 static ssize_t vfio_pci_write(struct vfio_device *vdev, const char __user *buf,
 			      size_t count, loff_t *ppos)
 {
-	struct vfio_pci_bars *bars = &to_vfio_pci(vdev)->bars;
 	ssize_t rc;
 
 	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) == VFIO_PCI_CONFIG_REGION_INDEX)
-		rc = vfio_pci_bars_write_config(bars, buf, count, ppos);
+		rc = vfio_pci_bars_write_config(&to_vfio_pci(vdev)->bars,
+						buf, count, ppos);
 	else
 		rc = vfio_pci_core_write(vdev, buf, count, ppos);
-	vfio_pci_bars_retry(bars);
+	vfio_pci_called(vdev);
 	return rc;
 }
 
@@ -195,7 +201,7 @@ static int vfio_pci_region_info(struct vfio_device *vdev,
 {
 	int rc = vfio_pci_ioctl_get_region_info(vdev, info, caps);
 
-	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
+	vfio_pci_called(vdev);
 	return rc;
 }
 #endif
@@ -284,13 +290,8 @@ const struct vfio_device_ops vfio_pci_ops = {
 #endif
 };
 
-static void vfio_pci_cdev_called(struct vfio_device *vdev)
-{
-	vfio_pci_bars_retry(&to_vfio_pci(vdev)->bars);
-}
-
 static const struct vfio_cdev_ops vfio_pci_cdev_ops = {
-	.called = vfio_pci_cdev_called,
+	.called = vfio_pci_called,
 };
 
 static int vfio_pci_add_cdev(struct vfio_pci_device *pci)
