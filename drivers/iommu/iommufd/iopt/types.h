@@ -150,8 +150,8 @@ struct io_pagetable {
  * @uaddr_invalid: A new user address is to be given for the area.  Guarded by
  *	io_pagetable::iova_lock.
  * @nusers: Number of pins by accesses, of calls of accesses at work, and of
- *	iopt_find_phys() and iopt_set_uaddr() at work.  The area stays until it is 0.  Raised only
- *	while @ready.
+ *	iopt_find_phys() and iopt_set_uaddr() at work.  The area stays until it is
+ *	0.  Raised only while @ready.
  * @item: In the list of areas that a call works on.
  */
 struct iopt_area {

@@ -22,9 +22,9 @@
  * As in type1, no address becomes invalid while an access is attached: what is
  * not pinned it could not reach in the meantime.  An access that is attached
  * later, or that reaches a copy that is made later in another I/O page table,
- * gets -EBUSY for that.
- * A container of the VFIO core, whose access is always attached, counts its
- * groups of emulated devices instead, of which none comes later.
+ * gets -EBUSY for that.  A container of the VFIO core, whose access is always
+ * attached, counts its groups of emulated devices instead, of which none comes
+ * later.
  *
  * In every range "last" is inclusive.
  */
