@@ -20,6 +20,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -41,7 +42,10 @@ static u32 next_id;	/* guarded by the lock of the xarray */
 
 /**
  * struct vfio_iommufd - A container
- * @id: In the xarray of all containers.
+ * @id: In the xarray of all containers, until it is released.
+ * @refs: References: that of the VFIO core, and those of calls that may go on
+ *	after the release.  See container_put().
+ * @rcu: Frees it.
  * @ictx: Its context; this holds a reference.
  * @ioas_id: ID of the IOAS.
  * @v2: Its type is VFIO_TYPE1v2_IOMMU.
@@ -54,6 +58,8 @@ static u32 next_id;	/* guarded by the lock of the xarray */
  */
 struct vfio_iommufd {
 	u32 id;
+	refcount_t refs;
+	struct rcu_head rcu;
 	struct iommufd_ctx *ictx;
 	u32 ioas_id;
 	bool v2;
@@ -136,6 +142,7 @@ static void *vfio_iommufd_open(unsigned long type)
 	container = kzalloc(sizeof(*container), GFP_KERNEL_ACCOUNT);
 	if (!container)
 		return ERR_PTR(-ENOMEM);
+	refcount_set(&container->refs, 1);
 	INIT_LIST_HEAD(&container->groups);
 	mutex_init(&container->devices_lock);
 	INIT_LIST_HEAD(&container->devices);
@@ -163,6 +170,36 @@ err_free:
 	return ERR_PTR(rc);
 }
 
+/*
+ * The container of a call, which may be released meanwhile, with a reference;
+ * NULL if it has been released.
+ */
+static struct vfio_iommufd *container_get(void *data)
+{
+	struct vfio_iommufd *container;
+
+	rcu_read_lock();
+	container = xa_load(&containers, (unsigned long)data);
+	if (container && !refcount_inc_not_zero(&container->refs))
+		container = NULL;
+	rcu_read_unlock();
+	return container;
+}
+
+/*
+ * The VFIO core's reference to the module ends with the release; the container
+ * has one of its own from then on.
+ */
+static void container_put(struct vfio_iommufd *container)
+{
+	if (!refcount_dec_and_test(&container->refs))
+		return;
+	iommufd_ctx_put(container->ictx);
+	mutex_destroy(&container->devices_lock);
+	kfree_rcu(container, rcu);
+	module_put(THIS_MODULE);
+}
+
 /* The VFIO core has detached all groups, and closed their devices before. */
 static void vfio_iommufd_release(void *data)
 {
@@ -172,29 +209,8 @@ static void vfio_iommufd_release(void *data)
 	WARN_ON(!list_empty(&container->groups));
 	WARN_ON(!list_empty(&container->devices));
 	iommufd_access_destroy(container->access);
-	iommufd_ctx_put(container->ictx);
-	mutex_destroy(&container->devices_lock);
-	kfree(container);
-}
-
-/*
- * The context of a container that may be released meanwhile, with references to
- * it and to the module, which the release lets go of; NULL if that has happened.
- */
-static struct iommufd_ctx *container_get_ctx(void *data)
-{
-	struct vfio_iommufd *container;
-	struct iommufd_ctx *ictx = NULL;
-
-	xa_lock(&containers);
-	container = xa_load(&containers, (unsigned long)data);
-	if (container) {
-		ictx = container->ictx;
-		iommufd_ctx_get(ictx);
-		__module_get(THIS_MODULE);
-	}
-	xa_unlock(&containers);
-	return ictx;
+	__module_get(THIS_MODULE);
+	container_put(container);
 }
 
 /*
@@ -204,20 +220,19 @@ static struct iommufd_ctx *container_get_ctx(void *data)
  */
 static long vfio_iommufd_ioctl(void *data, unsigned int cmd, unsigned long arg)
 {
-	struct iommufd_ctx *ictx;
+	struct vfio_iommufd *container;
 	long rc;
 
 #ifdef VFIO_TYPE1_NESTING_IOMMU
 	if (cmd == VFIO_CHECK_EXTENSION && arg == VFIO_TYPE1_NESTING_IOMMU)
 		return 1;
 #endif
-	ictx = container_get_ctx(data);
-	if (!ictx)
+	container = container_get(data);
+	if (!container)
 		return cmd == VFIO_CHECK_EXTENSION ?
 			iommufd_vfio_ioctl(NULL, cmd, arg) : -EINVAL;
-	rc = iommufd_vfio_ioctl(ictx, cmd, arg);
-	iommufd_ctx_put(ictx);
-	module_put(THIS_MODULE);
+	rc = iommufd_vfio_ioctl(container->ictx, cmd, arg);
+	container_put(container);
 	return rc;
 }
 
@@ -478,7 +493,8 @@ static void __exit vfio_iommufd_exit(void)
 	vfio_unregister_iommu_driver(&vfio_iommufd_ops);
 	/*
 	 * A task may be preempted in vfio_iommufd_ioctl(), which the VFIO core
-	 * calls without a reference to the module if there is no container.
+	 * calls without a reference to the module if there is no container, and
+	 * which ends after container_put() has dropped the last one.
 	 */
 	synchronize_rcu_tasks();
 }
