@@ -401,7 +401,7 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 	/*
 	 * See whether the answer can be written, as iommufd_ioas_unmap() does.
 	 */
-	if (copy_to_user(user, cmd, sizeof(*cmd)))
+	if (put_user(cmd->size, &user->size))
 		return -EFAULT;
 
 	if (down_write_killable(&ioas->vfio_lock))
@@ -412,7 +412,8 @@ static int unmap_and_respond(struct iommufd_ioas *ioas,
 		trace_iommufd_unmap(ioas->obj.id, cmd->iova, unmapped, rc);
 	if (rc)
 		return rc;
-	put_user(unmapped, &user->size);
+	if (unmapped != cmd->size)
+		put_user(unmapped, &user->size);
 	return 0;
 }
 
