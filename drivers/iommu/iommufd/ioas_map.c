@@ -177,13 +177,20 @@ static int map_and_respond(struct iopt_map *map, u32 flags, u64 iova,
 	return rc ?: respond_and_commit(map, out_iova);
 }
 
+/* Not inline, so that a map that is not traced takes no registers for this. */
+static noinline void trace_map(const struct iopt_map *map, u32 ioas_id,
+			       u64 iova, u64 length, int rc)
+{
+	trace_iommufd_map(ioas_id, rc ? iova : map->iova, length, rc);
+}
+
 /* End a call that maps and whose result is @rc; its caller gave @iova. */
-static int map_end(struct iopt_map *map, u32 ioas_id, u64 iova, u64 length,
-		   int rc)
+static __always_inline int map_end(struct iopt_map *map, u32 ioas_id, u64 iova,
+				   u64 length, int rc)
 {
 	iopt_map_destroy(map);
 	if (trace_iommufd_map_enabled())
-		trace_iommufd_map(ioas_id, rc ? iova : map->iova, length, rc);
+		trace_map(map, ioas_id, iova, length, rc);
 	return rc;
 }
 
