@@ -17,21 +17,18 @@
  * type1 in any case, or than it may be: see print_findings().
  */
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <linux/vfio.h>
 #include <sys/ioctl.h>
 
 #include "baseline/baseline.h"
 #include "common.h"
-#include "module.h"
+#include "container.h"
 
 #define BUFFER	(256 * MIB)
 
@@ -218,105 +215,34 @@ static void undo_baseline_unmap(__u64 iova, size_t length)
 		err(1, "UNDO_BASELINE_UNMAP");
 }
 
-/* VFIO type1 */
+/* VFIO's containers */
 
-static struct {
-	int container, group, dev;
-} type1;
-
-/* Path of the device's group */
-static void type1_find(const char *bdf, char path[PATH_MAX])
-{
-	char link[PATH_MAX], group[PATH_MAX];
-
-	snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s/iommu_group",
-		 bdf);
-	if (!realpath(link, group))
-		err(1, "%s", link);
-	snprintf(path, PATH_MAX, "/dev/vfio%.100s", strrchr(group, '/'));
-}
+static struct container container;
 
 static void type1_open(const char *bdf)
 {
-	char path[PATH_MAX];
-
-	type1_find(bdf, path);
-	type1.container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (type1.container < 0)
-		err(1, "/dev/vfio/vfio");
-	type1.group = open(path, O_RDWR | O_CLOEXEC);
-	if (type1.group < 0)
-		err(1, "%s", path);
-	if (ioctl(type1.group, VFIO_GROUP_SET_CONTAINER, &type1.container))
-		err(1, "VFIO_GROUP_SET_CONTAINER");
-	if (ioctl(type1.container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
-		err(1, "VFIO_SET_IOMMU");
-	type1.dev = ioctl(type1.group, VFIO_GROUP_GET_DEVICE_FD, bdf);
-	if (type1.dev < 0)
-		err(1, "VFIO_GROUP_GET_DEVICE_FD");
+	container_open(&container, bdf, false);
 }
 
-static void type1_map(const struct memory *memory, size_t offset,
+static void backend_open(const char *bdf)
+{
+	container_open(&container, bdf, true);
+}
+
+static void vfio_map(const struct memory *memory, size_t offset,
 		      size_t length, __u64 iova)
 {
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = (__u64)memory->va + offset,
-		.iova = iova,
-		.size = length,
-	};
-
-	if (ioctl(type1.container, VFIO_IOMMU_MAP_DMA, &map))
-		err(1, "VFIO_IOMMU_MAP_DMA");
+	container_map(&container, memory->va + offset, length, iova);
 }
 
-static void type1_unmap(__u64 iova, size_t length)
+static void vfio_unmap(__u64 iova, size_t length)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = sizeof(unmap),
-		.iova = iova,
-		.size = length,
-	};
-
-	if (ioctl(type1.container, VFIO_IOMMU_UNMAP_DMA, &unmap))
-		err(1, "VFIO_IOMMU_UNMAP_DMA");
-	if (unmap.size != length)
-		errx(1, "VFIO_IOMMU_UNMAP_DMA: %llu bytes, expected %zu",
-		     unmap.size, length);
+	container_unmap(&container, iova, length);
 }
 
-static void type1_close(void)
+static void vfio_close(void)
 {
-	close(type1.dev);
-	close(type1.group);
-	close(type1.container);
-}
-
-/*
- * A container with our backend: the VFIO core asks the backend that was loaded
- * last first.
- */
-
-static void container_open(const char *bdf)
-{
-	int rc = module_load(BACKEND_MODULE);
-
-	if (rc)
-		errx(1, "vfio_iommu_iommufd: %s", strerror(-rc));
-	type1_open(bdf);
-	if (module_users("vfio_iommu_iommufd") != 1)
-		errx(1, "vfio_iommu_iommufd does not serve the container");
-}
-
-static void container_close(void)
-{
-	int rc;
-
-	type1_close();
-	rc = module_unload(BACKEND_MODULE);
-	if (rc)
-		errx(1, "vfio_iommu_iommufd: %s", strerror(-rc));
+	container_close(&container);
 }
 
 /* /dev/iommu */
@@ -362,15 +288,15 @@ static const struct way_ops ways[NR_WAYS] = {
 	},
 	[TYPE1] = {
 		.open = type1_open,
-		.map = type1_map,
-		.unmap = type1_unmap,
-		.close = type1_close,
+		.map = vfio_map,
+		.unmap = vfio_unmap,
+		.close = vfio_close,
 	},
 	[CONTAINER] = {
-		.open = container_open,
-		.map = type1_map,
-		.unmap = type1_unmap,
-		.close = container_close,
+		.open = backend_open,
+		.map = vfio_map,
+		.unmap = vfio_unmap,
+		.close = vfio_close,
 	},
 	[OURS] = {
 		.open = ours_open,
