@@ -229,3 +229,27 @@ int hwpt_alloc(int fd, __u32 devid, __u32 pt, __u32 flags, __u32 *hwpt)
 	*hwpt = cmd.out_hwpt_id;
 	return rc;
 }
+
+int hwpt_alloc_faults(int fd, __u32 devid, __u32 pt, __u32 queue, __u32 *hwpt)
+{
+	struct iommu_hwpt_alloc cmd = {
+		.size = sizeof(cmd),
+		.flags = IOMMU_HWPT_FAULT_ID_VALID,
+		.dev_id = devid,
+		.pt_id = pt,
+		.fault_id = queue,
+	};
+	int rc = call(fd, IOMMU_HWPT_ALLOC, &cmd);
+
+	*hwpt = cmd.out_hwpt_id;
+	return rc;
+}
+
+int fault_queue_alloc(int fd, __u32 *queue)
+{
+	struct iommu_fault_alloc cmd = { .size = sizeof(cmd) };
+	int rc = call(fd, IOMMU_FAULT_QUEUE_ALLOC, &cmd);
+
+	*queue = cmd.out_fault_id;
+	return rc ? rc : (int)cmd.out_fault_fd;
+}

@@ -74,5 +74,10 @@ int ioas_allow(int fd, __u32 ioas, const struct iommu_iova_range *ranges,
 
 /* An HWPT is a page table of the hardware; pt: the IOAS that it is of */
 int hwpt_alloc(int fd, __u32 devid, __u32 pt, __u32 flags, __u32 *hwpt);
+/* Page faults of devices that use the HWPT go to a queue */
+int hwpt_alloc_faults(int fd, __u32 devid, __u32 pt, __u32 queue, __u32 *hwpt);
+
+/* A queue of page faults.  Returns its file, or -errno; queue: out, its ID */
+int fault_queue_alloc(int fd, __u32 *queue);
 
 #endif

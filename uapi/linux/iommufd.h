@@ -400,12 +400,15 @@ struct iommu_vfio_ioas {
  * @IOMMU_HWPT_ALLOC_DIRTY_TRACKING: A page table that can tell which pages
  *	devices have written.  A device whose IOMMU cannot do that cannot be
  *	attached to it.
- * @IOMMU_HWPT_FAULT_ID_VALID: Page faults go to @fault_id.
+ * @IOMMU_HWPT_FAULT_ID_VALID: Page faults of devices go to the fault queue that
+ *	the caller names.
  * @IOMMU_HWPT_ALLOC_PASID: A page table for devices that use PASIDs.
  *
  * EOPNOTSUPP is the answer to a flag that the IOMMU of the device does not
- * have.  So far that is all of them, but for IOMMU_HWPT_ALLOC_DIRTY_TRACKING if
- * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING.
+ * have, and to IOMMU_HWPT_FAULT_ID_VALID with IOMMU_HWPT_ALLOC_NEST_PARENT.  So
+ * far that is all of them, but for IOMMU_HWPT_ALLOC_DIRTY_TRACKING if
+ * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING, and for
+ * IOMMU_HWPT_FAULT_ID_VALID with the mock IOMMU of the tests.
  */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,
@@ -441,8 +444,9 @@ enum iommu_hwpt_data_type {
  * @data_type: One of enum iommu_hwpt_data_type.
  * @data_len: Bytes at @data_uptr; 0 with IOMMU_HWPT_DATA_NONE.
  * @data_uptr: User address of a struct that @data_type says.
- * @fault_id: With IOMMU_HWPT_FAULT_ID_VALID: where faults go.
- * @__reserved2: Must be 0.
+ * @fault_id: With IOMMU_HWPT_FAULT_ID_VALID: the fault queue that page faults
+ *	go to; else not looked at.
+ * @__reserved2: Not looked at.
  *
  * Make a page table (HWPT) that holds what the IOAS maps, now and later.  It
  * is used by devices that are attached to it by its ID, and by no others: to
@@ -451,9 +455,10 @@ enum iommu_hwpt_data_type {
  *
  * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have;
  * EINVAL when @pt_id is not an IOAS, or @data_len wrong; ENOENT when @dev_id is
- * not a device, or there is no @pt_id; EADDRINUSE when something is mapped, or
- * to be kept usable, that the IOMMU cannot map; EFAULT, also for memory that is
- * mapped and cannot be pinned; ENOMEM.
+ * not a device, there is no @pt_id, or @fault_id is not a fault queue;
+ * EADDRINUSE when something is mapped, or to be kept usable, that the IOMMU
+ * cannot map; EFAULT, also for memory that is mapped and cannot be pinned;
+ * ENOMEM.
  */
 struct iommu_hwpt_alloc {
 	__u32 size;
@@ -725,5 +730,115 @@ struct iommu_ioas_noiommu_get_pa {
 
 #define IOMMU_IOAS_NOIOMMU_GET_PA \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA)
+
+/**
+ * enum iommu_hwpt_pgfault_flags - Flags of struct iommu_hwpt_pgfault
+ * @IOMMU_PGFAULT_FLAGS_PASID_VALID: The fault bears a PASID.
+ * @IOMMU_PGFAULT_FLAGS_LAST_PAGE: It is the last one of its group.
+ */
+enum iommu_hwpt_pgfault_flags {
+	IOMMU_PGFAULT_FLAGS_PASID_VALID = 1 << 0,
+	IOMMU_PGFAULT_FLAGS_LAST_PAGE = 1 << 1
+};
+
+/**
+ * enum iommu_hwpt_pgfault_perm - What a device wants to do with a page
+ * @IOMMU_PGFAULT_PERM_READ: Read it.
+ * @IOMMU_PGFAULT_PERM_WRITE: Write it.
+ * @IOMMU_PGFAULT_PERM_EXEC: Execute it; only with a PASID.
+ * @IOMMU_PGFAULT_PERM_PRIV: Do so in privileged mode; only with a PASID.
+ */
+enum iommu_hwpt_pgfault_perm {
+	IOMMU_PGFAULT_PERM_READ = 1 << 0,
+	IOMMU_PGFAULT_PERM_WRITE = 1 << 1,
+	IOMMU_PGFAULT_PERM_EXEC = 1 << 2,
+	IOMMU_PGFAULT_PERM_PRIV = 1 << 3
+};
+
+/**
+ * struct iommu_hwpt_pgfault - A page fault of a device, as read() returns it
+ * @flags: Of enum iommu_hwpt_pgfault_flags.
+ * @dev_id: The device whose attach was that of its IOMMU group.
+ * @pasid: With IOMMU_PGFAULT_FLAGS_PASID_VALID: the PASID, else 0.
+ * @grpid: Number of the group, as the device has given it.
+ * @perm: Of enum iommu_hwpt_pgfault_perm.
+ * @__reserved: 0.
+ * @addr: Address of the page.
+ * @length: 0.
+ * @cookie: By what the answer names the group; the same for all its faults.
+ */
+struct iommu_hwpt_pgfault {
+	__u32 flags;
+	__u32 dev_id;
+	__u32 pasid;
+	__u32 grpid;
+	__u32 perm;
+	__u32 __reserved;
+	__aligned_u64 addr;
+	__u32 length;
+	__u32 cookie;
+};
+
+/**
+ * enum iommufd_page_response_code - Answers to a group of page faults
+ * @IOMMUFD_PAGE_RESP_SUCCESS: All its pages are there: the device tries again.
+ * @IOMMUFD_PAGE_RESP_INVALID: They will not be there: the device gives up.
+ */
+enum iommufd_page_response_code {
+	IOMMUFD_PAGE_RESP_SUCCESS = 0,
+	IOMMUFD_PAGE_RESP_INVALID = 1
+};
+
+/**
+ * struct iommu_hwpt_page_response - An answer, as write() takes it
+ * @cookie: The group, as read() has returned it.
+ * @code: Of enum iommufd_page_response_code.
+ */
+struct iommu_hwpt_page_response {
+	__u32 cookie;
+	__u32 code;
+};
+
+/**
+ * struct iommu_fault_alloc - ioctl(IOMMU_FAULT_QUEUE_ALLOC)
+ * @size: sizeof(struct iommu_fault_alloc)
+ * @flags: Must be 0.
+ * @out_fault_id: ID of the new fault queue.
+ * @out_fault_fd: Its file descriptor, close-on-exec.
+ *
+ * Make a queue of page faults.  Page tables are told by
+ * IOMMU_HWPT_FAULT_ID_VALID to have the page faults of their devices go there.
+ * The queue cannot be destroyed while a page table uses it or its file is open.
+ * The file keeps the context alive.  When it is closed nothing is answered, and
+ * it cannot be opened again.
+ *
+ * read() returns as many groups of struct iommu_hwpt_pgfault as fit, each as a
+ * whole, and 0 if there is none: it does not block.  Errors: ESPIPE when the
+ * size is not a multiple of that of the struct, EINVAL when the first group does
+ * not fit, EFAULT and ENOMEM when nothing could be delivered.
+ *
+ * write() takes structs iommu_hwpt_page_response in turn, and returns the size
+ * of those it has taken.  Errors, if it has taken none: ESPIPE when the size is
+ * not a multiple of that of the struct, EINVAL for a code or a cookie that is
+ * not known, EFAULT.
+ *
+ * poll() reports POLLOUT always, and POLLIN when there is something to read.
+ *
+ * When a device, the last one of its IOMMU group, is detached, or moved to
+ * another page table, all faults of the group without an answer are answered
+ * IOMMUFD_PAGE_RESP_INVALID, and their cookies are not known any more.  So is a
+ * fault that finds no memory, or more faults without an answer than a context
+ * may have.
+ *
+ * Errors: EOPNOTSUPP; EMFILE; ENFILE; EFAULT; ENOMEM.
+ */
+struct iommu_fault_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 out_fault_id;
+	__u32 out_fault_fd;
+};
+
+#define IOMMU_FAULT_QUEUE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_FAULT_QUEUE_ALLOC)
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "backend/backend.h"
 #include "device.h"
+#include "fault.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "iopt/domains.h"
@@ -292,6 +293,23 @@ static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
 	return hwpt;
 }
 
+/* Returns the handle for page faults through the target, NULL for none. */
+static struct iommufd_fault_handle *
+target_fault_handle(struct iommufd_device *idev, struct attach_target *target)
+{
+	if (!target->hwpt)
+		return NULL;
+	return iommufd_fault_handle_alloc(target->hwpt->fault_queue,
+					  target->hwpt->backend, idev->obj.id);
+}
+
+static void group_set_fault_handle(struct iommufd_group *igroup,
+				   struct iommufd_fault_handle *handle)
+{
+	iommufd_fault_handle_switch(&igroup->fault_handle, handle,
+				    igroup->group, IOMMU_NO_PASID);
+}
+
 /*
  * Move a group from what it is attached to, if anything, to the target.  In
  * between it is blocked, unless the IOMMU can replace domains.  On error it is
@@ -306,26 +324,37 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	struct iommufd_hwpt *old = igroup->hwpt, *hwpt;
 	bool reserve = !old || old->ioas != target->ioas;
 	bool at_once = old && igroup->backend->replace;
+	struct iommufd_fault_handle *fault_handle;
 	int rc;
 
+	fault_handle = target_fault_handle(idev, target);
+	if (IS_ERR(fault_handle))
+		return PTR_ERR(fault_handle);
 	if (reserve) {
 		rc = group_reserve(idev, &target->ioas->iopt);
 		if (rc)
-			return rc;
+			goto err_free_handle;
 	}
 
 	hwpt = attach_to_target(idev, target, old, at_once);
 	if (IS_ERR(hwpt)) {
-		if (reserve)
-			iopt_unreserve(&target->ioas->iopt, igroup);
-		return PTR_ERR(hwpt);
+		rc = PTR_ERR(hwpt);
+		goto err_unreserve;
 	}
 
 	if (old && reserve)
 		iopt_unreserve(&old->ioas->iopt, igroup);
 	igroup->hwpt = hwpt;
+	group_set_fault_handle(igroup, fault_handle);
 	*unused = old;
 	return 0;
+
+err_unreserve:
+	if (reserve)
+		iopt_unreserve(&target->ioas->iopt, igroup);
+err_free_handle:
+	iommufd_fault_handle_free(fault_handle);
+	return rc;
 }
 
 static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
@@ -470,6 +499,7 @@ void iommufd_device_detach(struct iommufd_device *idev)
 			unused = igroup->hwpt;
 			igroup->hwpt = NULL;
 			group_detach_hwpt(igroup, unused, false);
+			group_set_fault_handle(igroup, NULL);
 			iopt_unreserve(&unused->ioas->iopt, igroup);
 		}
 	}

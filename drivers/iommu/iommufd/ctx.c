@@ -54,6 +54,7 @@ void iommufd_ctx_destroy(struct iommufd_ctx *ictx)
 	WARN_ON(!xa_empty(&ictx->objects));
 	WARN_ON(!xa_empty(&ictx->groups));
 	WARN_ON(atomic_long_read(&ictx->nmappings));
+	WARN_ON(atomic_read(&ictx->nfaults));
 	mutex_destroy(&ictx->groups_lock);
 	mutex_destroy(&ictx->change_lock);
 	kfree(ictx);

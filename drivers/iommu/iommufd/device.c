@@ -279,6 +279,7 @@ static void idev_destroy(struct iommufd_ctx *ictx,
 const struct iommufd_object_type iommufd_device_type = {
 	.destroy = idev_destroy,
 };
+EXPORT_SYMBOL_NS_GPL(iommufd_device_type, "IOMMUFD_TEST");
 
 /* Make the object of a device; takes over what @igroup counts for it. */
 static struct iommufd_device *idev_create(struct iommufd_ctx *ictx,

@@ -10,6 +10,7 @@
 
 struct device;
 struct iommu_group;
+struct iommufd_fault_handle;
 struct iommufd_hwpt;
 
 /**
@@ -34,6 +35,8 @@ struct iommufd_hwpt;
  *	The group is one of its users, has its domain attached exactly as long
  *	as this is set and @blocked is not, and has its reserved regions in the
  *	I/O page table of the IOAS.
+ * @fault_handle: Where page faults of the group go, without a PASID; NULL if
+ *	@hwpt has no fault queue.
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
@@ -47,6 +50,7 @@ struct iommufd_group {
 	unsigned int nattached;
 	bool blocked;
 	struct iommufd_hwpt *hwpt;
+	struct iommufd_fault_handle *fault_handle;
 };
 
 /**

@@ -9,6 +9,7 @@
 
 #include "backend/backend.h"
 #include "device.h"
+#include "fault.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "iopt/domains.h"
@@ -35,6 +36,8 @@ static void hwpt_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
 	hwpt->backend->domain_free(hwpt->domain);
 	iommu_backend_put(hwpt->backend);
+	if (hwpt->fault_queue)
+		refcount_dec(&hwpt->fault_queue->obj.users);
 	refcount_dec(&hwpt->ioas->obj.users);
 	atomic_dec(&ictx->nhwpts);
 }
@@ -274,6 +277,27 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	return hwpt;
 }
 
+/*
+ * Have the page faults of a page table that is not published go to the queue
+ * that the caller of IOMMU_HWPT_ALLOC names, if the flags say that one does.
+ */
+static int hwpt_set_fault_queue(struct iommufd_ucmd *ucmd,
+				struct iommufd_hwpt *hwpt)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_fault_queue *queue;
+
+	if (!(cmd->flags & IOMMU_HWPT_FAULT_ID_VALID))
+		return 0;
+	queue = iommufd_fault_queue_get(ucmd->ictx, cmd->fault_id);
+	if (IS_ERR(queue))
+		return PTR_ERR(queue);
+	refcount_inc(&queue->obj.users);
+	hwpt->fault_queue = queue;
+	iommufd_object_put(&queue->obj);
+	return 0;
+}
+
 static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 				  struct iommufd_device *idev,
 				  struct iommufd_ioas *ioas,
@@ -287,7 +311,8 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 	cmd->out_hwpt_id = hwpt->obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = hwpt_set_fault_queue(ucmd, hwpt) ?:
+	     iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (!rc && mutex_lock_killable(&ioas->hwpts_lock))
 		rc = -EINTR;
 	if (rc) {
@@ -312,8 +337,8 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	struct iommufd_object *pt;
 	int rc;
 
-	if (cmd->flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || cmd->__reserved ||
-	    cmd->__reserved2)
+	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+			   IOMMU_HWPT_FAULT_ID_VALID) || cmd->__reserved)
 		return -EOPNOTSUPP;
 	if (none && data.length)
 		return -EINVAL;

@@ -11,6 +11,7 @@
 #include "object.h"
 
 struct iommufd_device;
+struct iommufd_fault_queue;
 struct iommufd_ioas;
 struct iommufd_ucmd;
 
@@ -27,6 +28,8 @@ struct iommufd_ucmd;
  *	@domain, see iommufd_group::msi_window.
  * @flags: The flags of enum iommufd_hwpt_alloc_flags that @domain was allocated
  *	with.
+ * @fault_queue: Where page faults go, of which this is a user; NULL without
+ *	IOMMU_HWPT_FAULT_ID_VALID.  Set before it is published.
  * @iopt_domain: The entry of @domain in the I/O page table of the IOAS, see
  *	iommufd_hwpt_filled().
  * @sharing: Whose page tables an IOMMU can walk that can walk this one.  Does
@@ -44,6 +47,7 @@ struct iommufd_hwpt {
 	struct iommu_domain *domain;
 	phys_addr_t msi_window;
 	u32 flags;
+	struct iommufd_fault_queue *fault_queue;
 	struct iopt_domain iopt_domain;
 	struct iommu_backend_sharing sharing;
 	bool coherent;

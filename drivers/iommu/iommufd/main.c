@@ -14,6 +14,7 @@
 
 #include "ctx.h"
 #include "dirty.h"
+#include "fault.h"
 #include "fdinfo.h"
 #include "hw_info.h"
 #include "hw_pagetable.h"
@@ -34,6 +35,7 @@ static int iommufd_destroy(struct iommufd_ucmd *ucmd)
 
 union iommufd_cmds {
 	struct iommu_destroy destroy;
+	struct iommu_fault_alloc fault_alloc;
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
@@ -75,6 +77,8 @@ struct iommufd_ioctl {
 
 static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_DESTROY, iommufd_destroy, struct iommu_destroy, id),
+	IOCTL(IOMMU_FAULT_QUEUE_ALLOC, iommufd_fault_queue_alloc,
+	      struct iommu_fault_alloc, out_fault_fd),
 	IOCTL(IOMMU_GET_HW_INFO, iommufd_get_hw_info, struct iommu_hw_info,
 	      __reserved),
 	IOCTL(IOMMU_HWPT_ALLOC, iommufd_hwpt_alloc_ioctl,

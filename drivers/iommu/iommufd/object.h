@@ -40,6 +40,7 @@ struct iommufd_object_type {
  *	objects of the context: only one call at a time does so.
  * @nmappings: Number of mappings in all IOAS.
  * @nhwpts: Number of page tables (HWPTs), those being made included.
+ * @nfaults: Number of page faults in all fault queues, delivered or not.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -55,6 +56,7 @@ struct iommufd_ctx {
 	struct mutex change_lock;
 	atomic_long_t nmappings;
 	atomic_t nhwpts;
+	atomic_t nfaults;
 	u8 account_mode;
 	bool dma_claimed;
 };

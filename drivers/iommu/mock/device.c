@@ -51,11 +51,6 @@ static struct bus_type mock_bus = {
 
 static DEFINE_IDA(mock_ids);
 
-static struct mock_device *mock_group_to_device(struct iommu_group *group)
-{
-	return iommu_group_get_iommudata(group);
-}
-
 static bool mock_is_coherent(struct device *dev)
 {
 	return !(to_mock_device(dev)->flags & MOCK_FLAGS_DEVICE_INCOHERENT);
@@ -183,7 +178,8 @@ mock_backend_domain_alloc(struct device *dev, u32 flags,
 	struct mock_domain *mock;
 	int rc;
 
-	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING ||
+	if (flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		      IOMMU_HWPT_FAULT_ID_VALID) ||
 	    (dirty && !mock_tracks_dirty(to_mock_device(dev))))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (data) {
@@ -316,6 +312,15 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
+static void mock_set_fault_handle(struct iommu_group *group, u32 pasid,
+				  struct iommu_backend_fault_handle *handle)
+{
+	struct mock_device *mdev = mock_group_to_device(group);
+
+	if (!WARN_ON(pasid != IOMMU_NO_PASID))
+		mock_faults_set_handle(&mdev->faults, handle);
+}
+
 struct iommu_backend_ops mock_backend __ro_after_init = {
 	.owner = THIS_MODULE,
 	.bus = &mock_bus,
@@ -339,6 +344,8 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.replace = mock_replace,
 	.set_dirty_tracking = mock_set_dirty_tracking,
 	.read_dirty = mock_read_dirty,
+	.set_fault_handle = mock_set_fault_handle,
+	.respond_fault = mock_respond_fault,
 };
 
 static void mock_device_release(struct device *dev)
@@ -346,6 +353,7 @@ static void mock_device_release(struct device *dev)
 	struct mock_device *mdev = to_mock_device(dev);
 
 	ida_free(&mock_ids, mdev->id);
+	mock_faults_destroy(&mdev->faults);
 	kfree(mdev);
 }
 
@@ -382,6 +390,7 @@ struct mock_device *mock_device_create(u32 flags)
 	if (!mdev)
 		return ERR_PTR(-ENOMEM);
 	mdev->flags = flags;
+	mock_faults_init(&mdev->faults);
 	mdev->id = ida_alloc(&mock_ids, GFP_KERNEL);
 	if (mdev->id < 0) {
 		rc = mdev->id;

@@ -3,9 +3,11 @@
 #define __IOMMUFD_MOCK_DEVICE_H
 
 #include <linux/device.h>
+#include <linux/iommu.h>
 
 #include "../iommufd/backend/backend.h"
 #include "../iommufd/backend/registry.h"
+#include "fault.h"
 #include "iommufd_test.h"
 
 struct mock_domain;
@@ -34,6 +36,7 @@ struct mock_domain;
  * @owner: The owner of the group, NULL if the group is not claimed.
  * @domain: The domain that the group is attached to, NULL while it is blocked.
  * @blocked: Number of times that the group was detached.
+ * @faults: Where page faults of the group go.
  *
  * IOMMU_TEST_CMD makes a mock device for one context.  Only this context
  * changes @owner, @domain and @blocked, and iommufd.ko serializes the changes.
@@ -45,6 +48,7 @@ struct mock_device {
 	void *owner;
 	struct mock_domain *domain;
 	unsigned int blocked;
+	struct mock_faults faults;
 };
 
 /**
@@ -58,6 +62,20 @@ struct mock_device {
 static inline struct mock_device *to_mock_device(struct device *dev)
 {
 	return container_of(dev, struct mock_device, dev);
+}
+
+/**
+ * mock_group_to_device() - The mock device of a group
+ * @group: The group of a mock device.
+ *
+ * Context: Any.
+ *
+ * Return: The mock device.
+ */
+static inline struct mock_device *
+mock_group_to_device(struct iommu_group *group)
+{
+	return iommu_group_get_iommudata(group);
 }
 
 extern struct iommu_backend_ops mock_backend;

@@ -27,6 +27,7 @@ enum {
 	IOMMU_TEST_OP_ACCESS_REPLACE_IOAS = 11,
 	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS = 12,
 	IOMMU_TEST_OP_DIRTY = 13,
+	IOMMU_TEST_OP_TRIGGER_IOPF = 15,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -35,10 +36,14 @@ enum {
 	IOMMU_TEST_OP_ACCESS_ATTACH = 67,
 	IOMMU_TEST_OP_IMPORT = 68,
 	IOMMU_TEST_OP_IMPORT_USE = 69,
+	IOMMU_TEST_OP_TRIGGER_FAULTS = 70,
 };
 
 /* The largest number of bytes of a region of MMIO */
 #define MOCK_MMIO_MAX_LENGTH	(4UL << 20)
+
+/* The largest number of pages of a group of page faults */
+#define MOCK_MAX_FAULTS		512
 
 /* iommu_test_cmd.import.flags: what kind of importer it is */
 enum {
@@ -224,6 +229,13 @@ enum {
  *	MOCK_PAGE_SIZE
  * @dirty.uptr: User address of a bitmap of the pages to mark
  * @dirty.out_nr_dirty: Number of bits that are set and where a page is mapped
+ * @trigger_iopf: Raise a page fault, which is queued before this returns.  The
+ *	mock answers it INVALID if nobody gets it, as is that of any PASID
+ * @trigger_iopf.dev_id: ID of the device, which is a mock device, else EINVAL
+ * @trigger_iopf.pasid: PASID, 0 for none
+ * @trigger_iopf.grpid: Number of the group
+ * @trigger_iopf.perm: Of enum iommu_hwpt_pgfault_perm
+ * @trigger_iopf.addr: Address of the page
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -254,6 +266,11 @@ enum {
  * @import_use.out_notified: How often the exporter has told of a change
  * @import_use.out_addr: DMA address of the first byte
  * @import_use.out_length: Number of bytes mapped, 0 if it is not mapped
+ * @trigger_faults: As @trigger_iopf, for a group of several pages to be read
+ * @trigger_faults.dev_id: As @trigger_iopf.dev_id
+ * @trigger_faults.grpid: As @trigger_iopf.grpid
+ * @trigger_faults.npages: Number of pages, 1 to MOCK_MAX_FAULTS
+ * @trigger_faults.addr: Address of the first page
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -325,6 +342,13 @@ struct iommu_test_cmd {
 			__aligned_u64 out_nr_dirty;
 		} dirty;
 		struct {
+			__u32 dev_id;
+			__u32 pasid;
+			__u32 grpid;
+			__u32 perm;
+			__aligned_u64 addr;
+		} trigger_iopf;
+		struct {
 			__aligned_u64 length;
 			__u32 out_fd;
 		} create_mmio;
@@ -354,6 +378,13 @@ struct iommu_test_cmd {
 			__aligned_u64 out_addr;
 			__aligned_u64 out_length;
 		} import_use;
+		struct {
+			__u32 dev_id;
+			__u32 grpid;
+			__u32 npages;
+			__u32 __pad;
+			__aligned_u64 addr;
+		} trigger_faults;
 		__aligned_u64 __pad[6];
 	};
 	__u32 last;

@@ -379,6 +379,54 @@ static int mock_test_dirty(struct iommufd_ucmd *ucmd)
 	return rc ?: mock_respond(ucmd);
 }
 
+static int mock_raise_faults(struct iommufd_ctx *ictx, u32 dev_id,
+			     const struct iommu_backend_fault *first,
+			     unsigned int n)
+{
+	struct iommufd_device *idev = iommufd_device_get(ictx, dev_id);
+	struct mock_device *mdev;
+	int rc = -EINVAL;
+
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	if (idev->igroup->backend == &mock_backend) {
+		mdev = mock_group_to_device(idev->igroup->group);
+		rc = mock_faults_raise(&mdev->faults, first, n);
+	}
+	iommufd_object_put(&idev->obj);
+	return rc;
+}
+
+static int mock_test_trigger_iopf(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	const struct iommu_backend_fault fault = {
+		.pasid = cmd->trigger_iopf.pasid,
+		.grpid = cmd->trigger_iopf.grpid,
+		.perm = cmd->trigger_iopf.perm,
+		.addr = cmd->trigger_iopf.addr,
+	};
+
+	return mock_raise_faults(ucmd->ictx, cmd->trigger_iopf.dev_id, &fault,
+				 1);
+}
+
+static int mock_test_trigger_faults(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	const struct iommu_backend_fault fault = {
+		.grpid = cmd->trigger_faults.grpid,
+		.perm = IOMMU_PGFAULT_PERM_READ,
+		.addr = cmd->trigger_faults.addr,
+	};
+	u32 npages = cmd->trigger_faults.npages;
+
+	if (!npages || npages > MOCK_MAX_FAULTS)
+		return -EINVAL;
+	return mock_raise_faults(ucmd->ictx, cmd->trigger_faults.dev_id, &fault,
+				 npages);
+}
+
 typedef int (*mock_test_fn)(struct iommufd_ucmd *ucmd);
 
 static const mock_test_fn mock_test_ops[] = {
@@ -395,12 +443,14 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_ACCESS_REPLACE_IOAS] = mock_access_replace_ioas,
 	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = mock_test_domain_flags,
 	[IOMMU_TEST_OP_DIRTY] = mock_test_dirty,
+	[IOMMU_TEST_OP_TRIGGER_IOPF] = mock_test_trigger_iopf,
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,
 	[IOMMU_TEST_OP_ACCESS_ATTACH] = mock_access_attach,
 	[IOMMU_TEST_OP_IMPORT] = mock_import_create,
 	[IOMMU_TEST_OP_IMPORT_USE] = mock_import_use,
+	[IOMMU_TEST_OP_TRIGGER_FAULTS] = mock_test_trigger_faults,
 };
 
 static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,

@@ -5,6 +5,7 @@
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/types.h>
+#include <uapi/linux/iommufd.h>
 
 struct bus_type;
 struct device;
@@ -54,6 +55,37 @@ struct iommu_backend_dirty {
 struct iommu_backend_sharing {
 	const void *iommu;
 	u64 features;
+};
+
+/**
+ * struct iommu_backend_fault - A page that a device wants to reach
+ * @flags: Of enum iommu_hwpt_pgfault_flags.
+ * @pasid: With IOMMU_PGFAULT_FLAGS_PASID_VALID: the PASID, else 0.
+ * @grpid: Number of the group, by which the device knows the answer.
+ * @perm: Of enum iommu_hwpt_pgfault_perm.
+ * @addr: Address of the page.
+ */
+struct iommu_backend_fault {
+	u32 flags;
+	u32 pasid;
+	u32 grpid;
+	u32 perm;
+	u64 addr;
+};
+
+/**
+ * struct iommu_backend_fault_handle - Who handles page faults of an attachment
+ * @report: Report a group of faults, @n of them, which are copied.  @request is
+ *	the backend's name for the group: iommu_backend_ops::respond_fault() is
+ *	called with it exactly once, maybe before this returns.  May sleep,
+ *	cannot fail: what cannot be queued is answered INVALID.
+ *
+ * See iommu_backend_ops::set_fault_handle().
+ */
+struct iommu_backend_fault_handle {
+	void (*report)(struct iommu_backend_fault_handle *handle,
+		       const struct iommu_backend_fault *faults,
+		       unsigned int n, void *request);
 };
 
 typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
@@ -124,6 +156,16 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	page is dirty again only when it is written again.  A page that reaches
  *	over the end of the range is reported as a whole.  Returns 0, or what
  *	the IOMMU driver says.
+ * @set_fault_handle: Have page faults of a group that bear a PASID, or none if
+ *	it is IOMMU_NO_PASID, go to a handle, or answer them INVALID if the
+ *	handle is NULL.  Called after an attach to a domain that was allocated
+ *	with IOMMU_HWPT_FAULT_ID_VALID, or after a detach or replace of one.
+ *	When this returns, no report to another handle is under way, and none
+ *	begins.  Cannot fail.  NULL where no domain has that flag.
+ * @respond_fault: Give a device the answer to a group of faults, of enum
+ *	iommufd_page_response_code.  Called with a lock held that
+ *	iommu_backend_fault_handle::report() takes.  Cannot fail.  NULL where
+ *	@set_fault_handle is.
  *
  * All of them may sleep.  A group that is claimed and has no domain attached is
  * blocked from DMA, so that a detach never lets a device reach anything.  The
@@ -159,6 +201,10 @@ struct iommu_backend_ops {
 	int (*read_dirty)(struct iommu_domain *domain, unsigned long iova,
 			  size_t length, bool clear,
 			  struct iommu_backend_dirty *dirty);
+	void (*set_fault_handle)(struct iommu_group *group, u32 pasid,
+				 struct iommu_backend_fault_handle *handle);
+	void (*respond_fault)(void *request,
+			      enum iommufd_page_response_code code);
 };
 
 static inline void iommu_backend_ref(const struct iommu_backend_ops *backend)

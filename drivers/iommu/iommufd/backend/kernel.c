@@ -156,6 +156,10 @@ generic_domain_alloc(struct device *dev, u32 flags,
 /*
  * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty,
  * but iommu_dirty_bitmap_record(), by which it would report that, does nothing.
+ *
+ * Intel's driver also takes domains with page faults.  But that of 6.12 refuses
+ * all requests of devices that bear no PASID, and in 7.3 a detach does not wait
+ * for the function that the driver reports faults to.
  */
 static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
@@ -163,7 +167,8 @@ paging_domain_alloc(struct device *dev, u32 flags,
 {
 	int rc;
 
-	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
+	if (flags & (IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		     IOMMU_HWPT_FAULT_ID_VALID) || data)
 		return ERR_PTR(-EOPNOTSUPP);
 	rc = limit_flushes(dev);
 	if (rc)

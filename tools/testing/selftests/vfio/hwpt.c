@@ -247,11 +247,18 @@ TEST_F(hwpt, what_the_iommu_cannot_do)
 		.page_size = PAGE,
 		.data = (uintptr_t)self->memory,
 	};
-	__u32 flag;
+	__u32 flag, queue;
+	int file;
 
 	for (flag = 1; flag; flag <<= 1)
 		EXPECT_EQ(-EOPNOTSUPP, hwpt_alloc(self->iommu, self->dev_id,
 						  self->ioas, flag, &self->id));
+	file = fault_queue_alloc(self->iommu, &queue);
+	ASSERT_LE(0, file);
+	EXPECT_EQ(-EOPNOTSUPP, hwpt_alloc_faults(self->iommu, self->dev_id,
+						 self->ioas, queue, &self->id));
+	close(file);
+	EXPECT_EQ(0, iommu_destroy(self->iommu, queue));
 	EXPECT_EQ(-EOPNOTSUPP, ERR(ioctl(self->iommu, IOMMU_HWPT_ALLOC, &arg)));
 	arg.data_type = IOMMU_HWPT_DATA_VTD_S1;
 	EXPECT_EQ(-EOPNOTSUPP, ERR(ioctl(self->iommu, IOMMU_HWPT_ALLOC, &arg)));

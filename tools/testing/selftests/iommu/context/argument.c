@@ -15,6 +15,7 @@ union argument {
 	struct iommu_vfio_ioas vfio_ioas;
 	struct iommu_ioas_map_file map_file;
 	struct iommu_ioas_change_process change;
+	struct iommu_fault_alloc fault;
 	unsigned char bytes[2 * PAGE];
 };
 
@@ -39,6 +40,7 @@ static const struct {
 	{ IOMMU_IOAS_MAP_FILE, 40, sizeof(struct iommu_ioas_map_file) },
 	{ IOMMU_IOAS_CHANGE_PROCESS, 8,
 	  sizeof(struct iommu_ioas_change_process) },
+	{ IOMMU_FAULT_QUEUE_ALLOC, 16, sizeof(struct iommu_fault_alloc) },
 };
 
 static struct iommu_iova_range ranges[64];
@@ -62,6 +64,7 @@ static int prepare_fields(__u32 ioas_id, unsigned int request)
 {
 	switch (request) {
 	case IOMMU_IOAS_ALLOC:
+	case IOMMU_FAULT_QUEUE_ALLOC:
 		return 0;
 	case IOMMU_IOAS_IOVA_RANGES:
 		arg.ranges.ioas_id = ioas_id;
@@ -375,6 +378,15 @@ TEST_F(iommufd, unknown_flags_are_not_supported)
 		arg.alloc.flags = 1U << bit;
 		EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_IOAS_ALLOC, &arg));
 		EXPECT_EQ(0, arg.alloc.out_ioas_id);
+
+		ASSERT_EQ(0, prepare(self->fd, self->ioas_id,
+				     IOMMU_FAULT_QUEUE_ALLOC));
+		arg.size = sizeof(arg.fault);
+		arg.fault.flags = 1U << bit;
+		EXPECT_EQ(-EOPNOTSUPP,
+			  call(self->fd, IOMMU_FAULT_QUEUE_ALLOC, &arg));
+		EXPECT_EQ(0, arg.fault.out_fault_id);
+		EXPECT_EQ(0, arg.fault.out_fault_fd);
 		if (bit < 3)
 			continue;
 
@@ -431,6 +443,7 @@ static void name_ioas(unsigned int request, __u32 id, bool src)
 static bool names_nothing(unsigned int request)
 {
 	return request == IOMMU_IOAS_ALLOC ||
+	       request == IOMMU_FAULT_QUEUE_ALLOC ||
 	       request == IOMMU_IOAS_CHANGE_PROCESS;
 }
 

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Limits of a context, by module parameters: mappings, page tables, mappings of
- * a device's BARs.  At the limit a call fails and changes nothing, one below it
- * works, and what is given back can be used again.
+ * a device's BARs, page faults.  At the limit a call fails and changes nothing,
+ * one below it works, and what is given back can be used again.  Page faults at
+ * the limit are answered.
  */
 #include <linux/vfio.h>
 #include <sys/syscall.h>
 
-#include "hwpt.h"
+#include "fault.h"
 
 #define AT		(64 * MiB)
 #define PARAMETERS	"/sys/module/iommufd/parameters/"
 #define MAPPINGS	PARAMETERS "max_mappings"
 #define HWPTS		PARAMETERS "max_hwpts"
 #define BAR_MAPPINGS	PARAMETERS "max_bar_mappings"
+#define FAULTS		PARAMETERS "max_faults"
 
 static int set_limit(const char *path, unsigned int n)
 {
@@ -26,7 +28,7 @@ static int set_limit(const char *path, unsigned int n)
 static int set_defaults(void)
 {
 	return set_limit(MAPPINGS, 1048576) ?: set_limit(HWPTS, 128) ?:
-	       set_limit(BAR_MAPPINGS, 16384);
+	       set_limit(BAR_MAPPINGS, 16384) ?: set_limit(FAULTS, 16384);
 }
 
 FIXTURE(limits)
@@ -479,6 +481,88 @@ TEST_F(bars, mappings_that_are_split)
 	EXPECT_EQ(0, map_bar(self->ioas, 0, 0));
 	EXPECT_EQ(0, map_bar(self->ioas, 0, 1));
 	EXPECT_EQ(-ENOSPC, map_bar(self->ioas, 0, 2));
+}
+
+/* Faults that are queued or delivered count, those of all queues together. */
+TEST_F(fault, limit_of_faults)
+{
+	__u32 queue, hwpt;
+	int file = fault_queue_alloc(self->fd, &queue);
+	struct mock_dev dev;
+
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, set_limit(FAULTS, 4));
+	ASSERT_EQ(0, hwpt_alloc_faults(self->fd, self->dev.dev_id, self->ioas,
+				       queue, &hwpt));
+	ASSERT_EQ(0, mock_attach(self->fd, hwpt, &dev));
+	ASSERT_EQ(0, RAISE(1));
+	ASSERT_EQ(1, queue_take(self->file));
+	ASSERT_EQ(0, mock_fault_pages(self->fd, dev.dev_id, 2, 2));
+	EXPECT_ANSWERS(self->since, 2, 0, 0);
+	/* A group is refused as a whole. */
+	EXPECT_EQ(0, RAISE_PAGES(3, 2));
+	EXPECT_ANSWERS(self->since, 2, 0, 1);
+	EXPECT_EQ(3, mock_answers().last);
+	EXPECT_EQ(POLLOUT, queue_events(self->file));
+	EXPECT_EQ(0, RAISE(4));
+	EXPECT_ANSWERS(self->since, 3, 0, 1);
+	EXPECT_EQ(0, RAISE(5));
+	EXPECT_ANSWERS(self->since, 3, 0, 2);
+	EXPECT_EQ(0, mock_fault(self->fd, dev.dev_id, 6));
+	EXPECT_ANSWERS(self->since, 3, 0, 3);
+
+	/* An answer, and the end of an attachment, make room. */
+	EXPECT_EQ(1, queue_answer(self->file, 1, SUCCESS));
+	EXPECT_EQ(0, RAISE(7));
+	EXPECT_ANSWERS(self->since, 3, 1, 3);
+	EXPECT_EQ(0, RAISE(8));
+	EXPECT_ANSWERS(self->since, 3, 1, 4);
+	ASSERT_EQ(0, iommu_destroy(self->fd, dev.id));
+	EXPECT_ANSWERS(self->since, 2, 1, 5);
+	EXPECT_EQ(0, RAISE_PAGES(9, 2));
+	EXPECT_EQ(0, RAISE(10));
+	EXPECT_ANSWERS(self->since, 3, 1, 6);
+
+	/* A lower limit takes nothing away. */
+	ASSERT_EQ(0, set_limit(FAULTS, 0));
+	EXPECT_ANSWERS(self->since, 3, 1, 6);
+	EXPECT_EQ(0, RAISE(11));
+	EXPECT_ANSWERS(self->since, 3, 1, 7);
+	close(file);
+	ASSERT_EQ(0, set_defaults());
+}
+
+TEST_F(fault, limit_of_faults_by_default)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, set_defaults());
+	for (i = 0; i < 32; i++)
+		ASSERT_EQ(0, RAISE_PAGES(i, MOCK_MAX_FAULTS));
+	EXPECT_ANSWERS(self->since, 32, 0, 0);
+	EXPECT_EQ(0, RAISE(32));
+	EXPECT_ANSWERS(self->since, 32, 0, 1);
+}
+
+TEST_F(fault, limit_of_faults_of_each_context)
+{
+	__u32 ioas, queue, hwpt;
+	int fd = mock_open(&ioas), file;
+	struct mock_dev dev;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, set_limit(FAULTS, 1));
+	ASSERT_EQ(0, mock_attach(fd, ioas, &dev));
+	file = fault_queue_alloc(fd, &queue);
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, hwpt_alloc_faults(fd, dev.dev_id, ioas, queue, &hwpt));
+	ASSERT_EQ(0, mock_replace(fd, &dev, hwpt));
+	ASSERT_EQ(0, RAISE(1));
+	ASSERT_EQ(0, mock_fault(fd, dev.dev_id, 2));
+	EXPECT_ANSWERS(self->since, 2, 0, 0);
+	close(file);
+	close(fd);
+	ASSERT_EQ(0, set_defaults());
 }
 
 TEST_HARNESS_MAIN

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page faults of mock devices, which IOMMU_TEST_CMD raises.
+ */
+#include <linux/atomic.h>
+#include <linux/mm.h>
+#include <linux/moduleparam.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <uapi/linux/iommufd.h>
+
+#include "fault.h"
+
+/**
+ * struct mock_request - A group of faults that has no answer yet
+ * @grpid: The number of the group.
+ */
+struct mock_request {
+	u32 grpid;
+};
+
+/* Of all devices, also of those that are gone */
+static atomic_t mock_pending, mock_answers[2], mock_last_grpid;
+
+static int answers_get(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%d %d %d %u\n", atomic_read(&mock_pending),
+			  atomic_read(&mock_answers[IOMMUFD_PAGE_RESP_SUCCESS]),
+			  atomic_read(&mock_answers[IOMMUFD_PAGE_RESP_INVALID]),
+			  (u32)atomic_read(&mock_last_grpid));
+}
+
+static const struct kernel_param_ops answers_ops = {
+	.get = answers_get,
+};
+
+module_param_cb(answers, &answers_ops, NULL, 0444);
+MODULE_PARM_DESC(answers, "Groups of page faults without an answer, answered SUCCESS, answered INVALID, and the number of the one answered last");
+
+/**
+ * mock_respond_fault() - See iommu_backend_ops::respond_fault
+ * @request: The struct mock_request.
+ * @code: The answer.
+ *
+ * Context: Process context.
+ */
+void mock_respond_fault(void *request, enum iommufd_page_response_code code)
+{
+	struct mock_request *mreq = request;
+
+	WARN_ON(atomic_dec_return(&mock_pending) < 0);
+	atomic_set(&mock_last_grpid, mreq->grpid);
+	if (!WARN_ON(code > IOMMUFD_PAGE_RESP_INVALID))
+		atomic_inc(&mock_answers[code]);
+	kfree(mreq);
+}
+
+/**
+ * mock_faults_init() - Set up where faults of a device go: nowhere
+ * @faults: Of the device.  Pairs with mock_faults_destroy().
+ *
+ * Context: Any.
+ */
+void mock_faults_init(struct mock_faults *faults)
+{
+	mutex_init(&faults->lock);
+	faults->handle = NULL;
+}
+
+/**
+ * mock_faults_destroy() - Undo mock_faults_init()
+ * @faults: Of a device that is not attached.
+ *
+ * Context: Any.
+ */
+void mock_faults_destroy(struct mock_faults *faults)
+{
+	WARN_ON(faults->handle);
+	mutex_destroy(&faults->lock);
+}
+
+/**
+ * mock_faults_set_handle() - See iommu_backend_ops::set_fault_handle
+ * @faults: Of the device.
+ * @handle: The handle, or NULL.
+ *
+ * Context: Process context.
+ */
+void mock_faults_set_handle(struct mock_faults *faults,
+			    struct iommu_backend_fault_handle *handle)
+{
+	mutex_lock(&faults->lock);
+	faults->handle = handle;
+	mutex_unlock(&faults->lock);
+}
+
+/*
+ * Report a group of faults.  Nobody handles those of a PASID, as no PASID can be
+ * attached.
+ */
+static void mock_faults_report(struct mock_faults *faults,
+			       const struct iommu_backend_fault *group,
+			       unsigned int n, struct mock_request *mreq)
+{
+	struct iommu_backend_fault_handle *handle;
+
+	mutex_lock(&faults->lock);
+	handle = group->pasid ? NULL : faults->handle;
+	atomic_inc(&mock_pending);
+	if (handle)
+		handle->report(handle, group, n, mreq);
+	else
+		mock_respond_fault(mreq, IOMMUFD_PAGE_RESP_INVALID);
+	mutex_unlock(&faults->lock);
+}
+
+/**
+ * mock_faults_raise() - Raise a group of page faults
+ * @faults: Of the device.
+ * @first: The fault of the first page; its flags are ignored.
+ * @n: Number of pages, which follow each other, not 0.
+ *
+ * Context: Process context; sleeps.
+ *
+ * Return: 0, also if nobody gets the faults, or -ENOMEM.
+ */
+int mock_faults_raise(struct mock_faults *faults,
+		      const struct iommu_backend_fault *first, unsigned int n)
+{
+	struct iommu_backend_fault *group;
+	struct mock_request *mreq;
+	unsigned int i;
+
+	mreq = kzalloc(sizeof(*mreq), GFP_KERNEL_ACCOUNT);
+	if (!mreq)
+		return -ENOMEM;
+	mreq->grpid = first->grpid;
+	group = kcalloc(n, sizeof(*group), GFP_KERNEL_ACCOUNT);
+	if (!group) {
+		kfree(mreq);
+		return -ENOMEM;
+	}
+	for (i = 0; i < n; i++) {
+		group[i] = *first;
+		group[i].addr += i * PAGE_SIZE;
+		group[i].flags = first->pasid ?
+				 IOMMU_PGFAULT_FLAGS_PASID_VALID : 0;
+	}
+	group[n - 1].flags |= IOMMU_PGFAULT_FLAGS_LAST_PAGE;
+	mock_faults_report(faults, group, n, mreq);
+	kfree(group);
+	return 0;
+}
