@@ -352,19 +352,40 @@ static void mock_device_release(struct device *dev)
 {
 	struct mock_device *mdev = to_mock_device(dev);
 
+	WARN_ON(mdev->owner);
 	ida_free(&mock_ids, mdev->id);
 	mock_faults_destroy(&mdev->faults);
 	kfree(mdev);
 }
 
-static int mock_device_add_group(struct mock_device *mdev)
+static void mock_put_first(void *data)
+{
+	struct mock_device *mdev = data;
+
+	put_device(&mdev->dev);
+}
+
+/* Make a group, which keeps the memory of its first device, @mdev. */
+static struct iommu_group *mock_group_alloc(struct mock_device *mdev)
 {
 	struct iommu_group *group = iommu_group_alloc();
-	int rc;
 
 	if (IS_ERR(group))
+		return group;
+	get_device(&mdev->dev);
+	iommu_group_set_iommudata(group, mdev, mock_put_first);
+	return group;
+}
+
+static int mock_device_add_group(struct mock_device *mdev,
+				 struct mock_device *mate)
+{
+	struct iommu_group *group;
+	int rc;
+
+	group = mate ? iommu_group_get(&mate->dev) : mock_group_alloc(mdev);
+	if (IS_ERR(group))
 		return PTR_ERR(group);
-	iommu_group_set_iommudata(group, mdev, NULL);
 	rc = iommu_group_add_device(group, &mdev->dev);
 	/* The device holds the group now. */
 	iommu_group_put(group);
@@ -372,8 +393,10 @@ static int mock_device_add_group(struct mock_device *mdev)
 }
 
 /**
- * mock_device_create() - Make a mock device, in a group of its own
+ * mock_device_create() - Make a mock device
  * @flags: MOCK_FLAGS_DEVICE_*.
+ * @mate: Another device, which has the same flags and in whose group the new
+ *	one is to be; NULL for a group of its own.
  *
  * Pairs with mock_device_destroy().
  *
@@ -381,7 +404,7 @@ static int mock_device_add_group(struct mock_device *mdev)
  *
  * Return: The device, ERR_PTR(-ENOMEM), or another errno of the driver model.
  */
-struct mock_device *mock_device_create(u32 flags)
+struct mock_device *mock_device_create(u32 flags, struct mock_device *mate)
 {
 	struct mock_device *mdev;
 	int rc;
@@ -407,7 +430,7 @@ struct mock_device *mock_device_create(u32 flags)
 	rc = device_add(&mdev->dev);
 	if (rc)
 		goto err_put;
-	rc = mock_device_add_group(mdev);
+	rc = mock_device_add_group(mdev, mate);
 	if (rc)
 		goto err_del;
 	return mdev;
@@ -427,7 +450,6 @@ err_put:
  */
 void mock_device_destroy(struct mock_device *mdev)
 {
-	WARN_ON(mdev->owner);
 	iommu_group_remove_device(&mdev->dev);
 	device_unregister(&mdev->dev);
 }

@@ -29,7 +29,7 @@ struct mock_domain;
 				 MOCK_FLAGS_DEVICE_SLOW_UNMAP)
 
 /**
- * struct mock_device - A device behind the mock IOMMU, in a group of its own
+ * struct mock_device - A device behind the mock IOMMU
  * @dev: The device of the driver model.
  * @id: The number in the name of the device.
  * @flags: MOCK_FLAGS_DEVICE_*.
@@ -37,6 +37,9 @@ struct mock_domain;
  * @domain: The domain that the group is attached to, NULL while it is blocked.
  * @blocked: Number of times that the group was detached.
  * @faults: Where page faults of the group go.
+ *
+ * The first device of a group has the state of the group, and lasts as long as
+ * it, even when it is destroyed before the others.
  *
  * IOMMU_TEST_CMD makes a mock device for one context.  Only this context
  * changes @owner, @domain and @blocked, and iommufd.ko serializes the changes.
@@ -65,12 +68,12 @@ static inline struct mock_device *to_mock_device(struct device *dev)
 }
 
 /**
- * mock_group_to_device() - The mock device of a group
+ * mock_group_to_device() - The mock device that has the state of a group
  * @group: The group of a mock device.
  *
  * Context: Any.
  *
- * Return: The mock device.
+ * Return: The first device of the group.
  */
 static inline struct mock_device *
 mock_group_to_device(struct iommu_group *group)
@@ -80,7 +83,7 @@ mock_group_to_device(struct iommu_group *group)
 
 extern struct iommu_backend_ops mock_backend;
 
-struct mock_device *mock_device_create(u32 flags);
+struct mock_device *mock_device_create(u32 flags, struct mock_device *mate);
 void mock_device_destroy(struct mock_device *mdev);
 
 int mock_bus_init(void);

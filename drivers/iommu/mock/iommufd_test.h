@@ -37,6 +37,7 @@ enum {
 	IOMMU_TEST_OP_IMPORT = 68,
 	IOMMU_TEST_OP_IMPORT_USE = 69,
 	IOMMU_TEST_OP_TRIGGER_FAULTS = 70,
+	IOMMU_TEST_OP_MOCK_MATE = 71,
 };
 
 /* The largest number of bytes of a region of MMIO */
@@ -271,6 +272,12 @@ enum {
  * @trigger_faults.grpid: As @trigger_iopf.grpid
  * @trigger_faults.npages: Number of pages, 1 to MOCK_MAX_FAULTS
  * @trigger_faults.addr: Address of the first page
+ * @mock_mate: As @mock_domain, for a device in the IOMMU group of that of test
+ *	object @id, with the same flags
+ * @mock_mate.out_stdev_id: As @mock_domain.out_stdev_id
+ * @mock_mate.out_hwpt_id: As @mock_domain.out_hwpt_id
+ * @mock_mate.out_idev_id: As @mock_domain.out_idev_id
+ * @mock_mate.pt_id: What it is attached to: an IOAS or a HWPT
  * @last: Unused
  */
 struct iommu_test_cmd {
@@ -385,6 +392,12 @@ struct iommu_test_cmd {
 			__u32 __pad;
 			__aligned_u64 addr;
 		} trigger_faults;
+		struct {
+			__u32 out_stdev_id;
+			__u32 out_hwpt_id;
+			__u32 out_idev_id;
+			__u32 pt_id;
+		} mock_mate;
 		__aligned_u64 __pad[6];
 	};
 	__u32 last;

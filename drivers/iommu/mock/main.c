@@ -111,14 +111,17 @@ static void mock_object_unbind(struct mock_object *mobj)
 	mock_device_destroy(mobj->mdev);
 }
 
-/* Make a device, bind it, and attach it to *@pt_id. */
+/*
+ * Make a device, in the group of @mate if that is not NULL, bind it, and attach
+ * it to *@pt_id.
+ */
 static int mock_object_bind(struct iommufd_ucmd *ucmd, struct mock_object *mobj,
-			    u32 flags, u32 *pt_id)
+			    u32 flags, struct mock_device *mate, u32 *pt_id)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	int rc;
 
-	mobj->mdev = mock_device_create(flags);
+	mobj->mdev = mock_device_create(flags, mate);
 	if (IS_ERR(mobj->mdev))
 		return PTR_ERR(mobj->mdev);
 
@@ -140,18 +143,18 @@ err_destroy:
 	return rc;
 }
 
-static int mock_object_create(struct iommufd_ucmd *ucmd, u32 flags)
+static int mock_object_create(struct iommufd_ucmd *ucmd, u32 flags,
+			      struct mock_device *mate, u32 pt_id)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct mock_object *mobj;
-	u32 pt_id = cmd->id;
 	int rc;
 
 	mobj = iommufd_object_alloc(ucmd->ictx, struct mock_object,
 				    &iommufd_test_type);
 	if (IS_ERR(mobj))
 		return PTR_ERR(mobj);
-	rc = mock_object_bind(ucmd, mobj, flags, &pt_id);
+	rc = mock_object_bind(ucmd, mobj, flags, mate, &pt_id);
 	if (rc)
 		goto err_abort;
 
@@ -172,7 +175,9 @@ err_abort:
 
 static int mock_test_domain(struct iommufd_ucmd *ucmd)
 {
-	return mock_object_create(ucmd, 0);
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	return mock_object_create(ucmd, 0, NULL, cmd->id);
 }
 
 static int mock_test_domain_flags(struct iommufd_ucmd *ucmd)
@@ -182,7 +187,23 @@ static int mock_test_domain_flags(struct iommufd_ucmd *ucmd)
 
 	if (flags & ~MOCK_DEVICE_FLAGS)
 		return -EOPNOTSUPP;
-	return mock_object_create(ucmd, flags);
+	return mock_object_create(ucmd, flags, NULL, cmd->id);
+}
+
+static int mock_test_mate(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct iommufd_object *obj;
+	struct mock_device *mate;
+	int rc;
+
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_test_type);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	mate = container_of(obj, struct mock_object, obj)->mdev;
+	rc = mock_object_create(ucmd, mate->flags, mate, cmd->mock_mate.pt_id);
+	iommufd_object_put(obj);
+	return rc;
 }
 
 static int mock_test_domain_replace(struct iommufd_ucmd *ucmd)
@@ -451,6 +472,7 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_IMPORT] = mock_import_create,
 	[IOMMU_TEST_OP_IMPORT_USE] = mock_import_use,
 	[IOMMU_TEST_OP_TRIGGER_FAULTS] = mock_test_trigger_faults,
+	[IOMMU_TEST_OP_MOCK_MATE] = mock_test_mate,
 };
 
 static int mock_ioctl(struct iommufd_ctx *ictx, unsigned int nr,

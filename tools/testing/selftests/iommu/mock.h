@@ -77,6 +77,22 @@ static inline int mock_attach_flags(int fd, __u32 pt_id, __u32 flags,
 	return rc;
 }
 
+/* Make a device in the group of another one, and attach it. */
+static inline int mock_mate(int fd, const struct mock_dev *of, __u32 pt_id,
+			    struct mock_dev *dev)
+{
+	struct iommu_test_cmd cmd = {
+		.id = of->id,
+		.mock_mate.pt_id = pt_id,
+	};
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_MOCK_MATE, &cmd);
+
+	dev->id = cmd.mock_mate.out_stdev_id;
+	dev->hwpt_id = cmd.mock_mate.out_hwpt_id;
+	dev->dev_id = cmd.mock_mate.out_idev_id;
+	return rc;
+}
+
 /* Updates dev->hwpt_id. */
 static inline int mock_replace(int fd, struct mock_dev *dev, __u32 pt_id)
 {

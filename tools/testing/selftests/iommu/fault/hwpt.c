@@ -307,6 +307,72 @@ TEST_F(fault, replace_answers_all)
 	close(other);
 }
 
+/* Groups of two devices: what is attached is the group. */
+
+TEST_F(fault, faults_of_a_group_bear_the_device_that_attached_it)
+{
+	struct iommu_hwpt_pgfault faults[2];
+	struct mock_dev mate;
+	__u32 ioas;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &ioas));
+	EXPECT_EQ(-EINVAL, mock_mate(self->fd, &self->dev, ioas, &mate));
+	EXPECT_EQ(1, mock_devices());
+	ASSERT_EQ(0, mock_mate(self->fd, &self->dev, self->hwpt, &mate));
+	EXPECT_EQ(self->hwpt, mate.hwpt_id);
+	EXPECT_NE(self->dev.dev_id, mate.dev_id);
+	ASSERT_EQ(0, mock_fault(self->fd, mate.dev_id, 1));
+	ASSERT_EQ(0, RAISE(2));
+	ASSERT_EQ(2, queue_read(self->file, faults, 2));
+	EXPECT_EQ(1, faults[0].grpid);
+	EXPECT_EQ(self->dev.dev_id, faults[0].dev_id);
+	EXPECT_EQ(2, faults[1].grpid);
+	EXPECT_EQ(self->dev.dev_id, faults[1].dev_id);
+	/* While there are two, none of them can move. */
+	EXPECT_EQ(-EINVAL, mock_replace(self->fd, &mate, self->ioas));
+	EXPECT_ANSWERS(self->since, 2, 0, 0);
+	ASSERT_EQ(0, iommu_destroy(self->fd, mate.id));
+}
+
+TEST_F(fault, last_detach_of_a_group_answers_all)
+{
+	struct mock_dev mate;
+
+	ASSERT_EQ(0, mock_mate(self->fd, &self->dev, self->hwpt, &mate));
+	raise_two(_metadata, self->fd, &self->dev, self->file);
+	/* The first one goes, which has attached the group. */
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	EXPECT_ANSWERS(self->since, 2, 0, 0);
+	ASSERT_EQ(0, mock_fault(self->fd, mate.dev_id, 3));
+	EXPECT_EQ(1, queue_answer(self->file, 1, SUCCESS));
+	EXPECT_ANSWERS(self->since, 2, 1, 0);
+	ASSERT_EQ(0, iommu_destroy(self->fd, mate.id));
+	EXPECT_ANSWERS(self->since, 0, 1, 2);
+	EXPECT_EQ(POLLOUT, queue_events(self->file));
+	EXPECT_EQ(0, mock_devices());
+}
+
+TEST_F(fault, replace_of_a_group_by_who_is_left)
+{
+	struct iommu_hwpt_pgfault fault;
+	struct mock_dev mate;
+	__u32 other;
+
+	ASSERT_EQ(0, hwpt_alloc_faults(self->fd, self->dev.dev_id, self->ioas,
+				       self->queue, &other));
+	ASSERT_EQ(0, mock_mate(self->fd, &self->dev, self->hwpt, &mate));
+	raise_two(_metadata, self->fd, &mate, self->file);
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	EXPECT_ANSWERS(self->since, 2, 0, 0);
+	ASSERT_EQ(0, mock_replace(self->fd, &mate, other));
+	EXPECT_ANSWERS(self->since, 0, 0, 2);
+	EXPECT_EQ(-EINVAL, queue_answer(self->file, 1, SUCCESS));
+	ASSERT_EQ(0, mock_fault(self->fd, mate.dev_id, 3));
+	ASSERT_EQ(1, queue_read(self->file, &fault, 1));
+	EXPECT_EQ(mate.dev_id, fault.dev_id);
+	ASSERT_EQ(0, iommu_destroy(self->fd, mate.id));
+}
+
 TEST_F(fault, replace_by_the_same_answers_nothing)
 {
 	raise_two(_metadata, self->fd, &self->dev, self->file);
