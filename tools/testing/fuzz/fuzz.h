@@ -49,6 +49,7 @@ enum kind {
 	DEVICE,
 	TEST,
 	PINS,
+	QUEUE,
 	KINDS
 };
 
@@ -63,6 +64,7 @@ enum file {
 	IMPORT,		/* of the mock: of a dma-buf */
 	CONTAINER,	/* /dev/vfio/vfio */
 	GROUP,		/* /dev/vfio/N */
+	FAULT,		/* a fault queue */
 	FILES,
 	EITHER		/* IOMMU or CONTAINER, which have calls in common */
 };

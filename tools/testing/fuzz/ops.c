@@ -694,6 +694,31 @@ static void run_number(const struct op *op, const struct call *call)
 	      v % 16 ? v / 16 % 16 : v / 16);
 }
 
+/* Deliver groups of page faults */
+static void fault_read(const struct call *call)
+{
+	if (read(some_file(FAULT, call->values[0] | 2),
+		 (void *)(uintptr_t)some_pointer(call->values[1]),
+		 call->values[2] % 16 * sizeof(struct iommu_hwpt_pgfault) +
+		 !(call->values[3] % 16)) < 0)
+		return;
+}
+
+/* Answer some, by low cookies, of which the second may be one that is wrong */
+static void fault_write(const struct call *call)
+{
+	struct iommu_hwpt_page_response responses[2] = {
+		{ 1 + call->values[1] % 4, call->values[2] % 2 },
+		{ call->values[3] % 8, call->values[4] % 4 },
+	};
+	void *from = call->values[5] % 8 ? responses :
+		     (void *)(uintptr_t)some_pointer(call->values[5] / 8);
+
+	if (write(some_file(FAULT, call->values[0] | 2), from,
+		  (1 + call->values[6] % 2) * sizeof(responses[0])) < 0)
+		return;
+}
+
 /* Arguments of the container, with the structs that follow them */
 struct unmap_dma {
 	struct vfio_iommu_type1_dma_unmap unmap;
@@ -817,6 +842,18 @@ const struct op ops[] = {
 		  sizeof(struct iommu_hwpt_selftest)),
 		F(ADDRESS, iommu_hwpt_alloc, data_uptr),
 		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
+	{ "HWPT_ALLOC with a queue", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc),
+	  .weight = 1, .fields = {
+		F(IS, iommu_hwpt_alloc, flags, IOMMU_HWPT_FAULT_ID_VALID),
+		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
+		F(ID, iommu_hwpt_alloc, pt_id, IOAS),
+		F(ID, iommu_hwpt_alloc, fault_id, QUEUE),
+		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
+	{ "FAULT_QUEUE_ALLOC", IOMMU_FAULT_QUEUE_ALLOC,
+	  SIZE(iommu_fault_alloc), .fields = {
+		F(IS, iommu_fault_alloc, flags, 0),
+		F(OUT_ID, iommu_fault_alloc, out_fault_id, QUEUE),
+		F(OUT_FILE, iommu_fault_alloc, out_fault_fd, FAULT) } },
 	{ "GET_HW_INFO", IOMMU_GET_HW_INFO, SIZE(iommu_hw_info), .fields = {
 		F(FLAGS, iommu_hw_info, flags, 1),
 		F(ID, iommu_hw_info, dev_id, DEVICE),
@@ -971,6 +1008,18 @@ const struct op ops[] = {
 		T(FILE_NO, check_mmio.fd, MMIO),
 		T(BELOW, check_mmio.write, 2)) },
 
+	{ "TRIGGER_IOPF", TEST_OP(IOMMU_TEST_OP_TRIGGER_IOPF,
+		T(ID, trigger_iopf.dev_id, DEVICE),
+		T(BELOW, trigger_iopf.pasid, 2),
+		T(BELOW, trigger_iopf.grpid, 512),
+		T(FLAGS, trigger_iopf.perm, 15),
+		T(IOVA, trigger_iopf.addr)), .weight = 1 },
+	{ "TRIGGER_FAULTS", TEST_OP(IOMMU_TEST_OP_TRIGGER_FAULTS,
+		T(ID, trigger_faults.dev_id, DEVICE),
+		T(BELOW, trigger_faults.grpid, 512),
+		T(BELOW, trigger_faults.npages, 8),
+		T(IOVA, trigger_faults.addr)) },
+
 	{ "IMPORT", TEST_OP(IOMMU_TEST_OP_IMPORT,
 		T(FILE_NO, id, DMA_BUF),
 		T(BELOW, import.flags, 4),
@@ -1022,6 +1071,8 @@ const struct op ops[] = {
 	{ "VFIO_GROUP_GET_DEVICE_FD", .run = get_device, .weight = 1,
 	  .no_failing = true },
 	{ "mmap of a BAR", .run = bar_map, .weight = 1 },
+	{ "read of faults", .run = fault_read, .weight = 1 },
+	{ "write of answers", .run = fault_write, .weight = 1 },
 	{ "mmap of the mock's MMIO", .run = mmio_map },
 	{ "memory decoding", .run = bar_decode },
 	{ "dma-buf of a BAR", .run = bar_export, .weight = 1 },
