@@ -500,7 +500,8 @@ enum iommu_hw_info_type {
  *	IOMMU_HWPT_ALLOC_DIRTY_TRACKING.
  * @IOMMU_HW_CAP_PCI_PASID_EXEC: The device's PASIDs can ask for execution.
  * @IOMMU_HW_CAP_PCI_PASID_PRIV: The device's PASIDs can be privileged.
- * @IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: The device cannot use ATS.
+ * @IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED: The device cannot use ATS; without it,
+ *	the device may use ATS.
  */
 enum iommufd_hw_capabilities {
 	IOMMU_HW_CAP_DIRTY_TRACKING = 1 << 0,
@@ -528,8 +529,8 @@ enum iommufd_hw_info_flags {
  * @in_data_type: With IOMMU_HW_INFO_FLAG_INPUT_TYPE: the type wanted, of enum
  *	iommu_hw_info_type; else not looked at.
  * @out_data_type: The type, of enum iommu_hw_info_type.
- * @out_max_pasid_log2: Bits that a PASID of the device can have, 0 when it
- *	cannot use any.
+ * @out_max_pasid_log2: Bits that a PASID of the device can have, 0 when no page
+ *	table can be attached to any.
  * @__reserved: Must be 0.
  * @out_capabilities: Of enum iommufd_hw_capabilities.
  *

@@ -149,9 +149,11 @@ static u8 mock_pasid_bits(struct device *dev)
 
 static u64 mock_capabilities(struct device *dev)
 {
-	if (!mock_tracks_dirty(to_mock_device(dev)))
-		return 0;
-	return IOMMU_HW_CAP_DIRTY_TRACKING;
+	u64 capabilities = IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
+
+	if (mock_tracks_dirty(to_mock_device(dev)))
+		capabilities |= IOMMU_HW_CAP_DIRTY_TRACKING;
+	return capabilities;
 }
 
 static int mock_copy_data(const struct iommu_backend_data *data,

@@ -11,8 +11,8 @@ enum iommu_viommu_type;
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
 #include <linux/kernel.h>
-#include <linux/log2.h>
 #include <linux/pci.h>
+#include <linux/pci-ats.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/version.h>
@@ -362,13 +362,6 @@ static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 	*type = hw_type;
 	return info;
 }
-
-static inline u8 iommu_pasid_bits(struct device *dev)
-{
-	u32 pasids = dev->iommu->max_pasids;
-
-	return pasids ? ilog2(pasids) : 0;
-}
 #else
 #define IOMMU_NO_PASID	0
 
@@ -417,12 +410,22 @@ static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 {
 	return NULL;
 }
-
-static inline u8 iommu_pasid_bits(struct device *dev)
-{
-	return 0;
-}
 #endif
+
+/*
+ * Whether a device may use ATS.  From some version after 6.12 on, at the latest
+ * 7.3, the IOMMU driver tells; before, only what depends on the device and the
+ * kernel's trust in it is known, so the answer may be true although the IOMMU
+ * has no ATS.
+ */
+static inline bool iommu_may_use_ats(struct device *dev)
+{
+#ifdef HAVE_IOMMU_CAP_PCI_ATS
+	return device_iommu_capable(dev, IOMMU_CAP_PCI_ATS_SUPPORTED);
+#else
+	return dev_is_pci(dev) && pci_ats_supported(to_pci_dev(dev));
+#endif
+}
 
 /*
  * Whether each flush has to begin at a multiple of its length rounded up to a

@@ -108,6 +108,11 @@ static void generic_release(struct iommu_group *group)
 	iommu_group_release_dma_owner(group);
 }
 
+static u64 generic_capabilities(struct device *dev)
+{
+	return iommu_may_use_ats(dev) ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
+}
+
 /*
  * If the domains of this host can be flushed in aligned ranges only, see to it.
  * IOMMUs do not come and go, but it is only known when there is a device.
@@ -297,7 +302,7 @@ const struct iommu_backend_ops iommu_generic_backend = {
 	.claim = generic_claim,
 	.release = generic_release,
 	.hw_info = iommu_hw_info,
-	.pasid_bits = iommu_pasid_bits,
+	.capabilities = generic_capabilities,
 	.domain_alloc = generic_domain_alloc,
 	.finalize = generic_finalize,
 	.domain_free = generic_domain_free,
@@ -317,7 +322,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.claim = generic_claim,
 	.release = generic_release,
 	.hw_info = iommu_hw_info,
-	.pasid_bits = iommu_pasid_bits,
+	.capabilities = generic_capabilities,
 	.domain_alloc = paging_domain_alloc,
 	.finalize = paging_finalize,
 	.domain_free = generic_domain_free,

@@ -91,7 +91,7 @@ TEST_F_TIMEOUT(hwpt, as_qemu_does, PATIENCE)
 		  info.out_data_type);
 	EXPECT_EQ(has_hw_info(EDU) ? VTD_INFO_BYTES : 0, info.data_len);
 	EXPECT_EQ(0, info.out_max_pasid_log2);
-	EXPECT_EQ(0, info.out_capabilities);
+	EXPECT_EQ(IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED, info.out_capabilities);
 	EXPECT_EQ(!has_hw_info(EDU), filled(data, 0, VTD_INFO_BYTES));
 	EXPECT_TRUE(filled(data + VTD_INFO_BYTES, 0,
 			   sizeof(data) - VTD_INFO_BYTES));

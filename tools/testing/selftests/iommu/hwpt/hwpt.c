@@ -5,6 +5,7 @@
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #define MEMORY		(16 * PAGE)
+#define NO_ATS		IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED
 
 /*
  * One mock device, attached to an IOAS of its own; another IOAS without any
@@ -429,7 +430,8 @@ TEST_F(hwpt, info_of_the_mock)
 		ASSERT_EQ(0, call(self->fd, IOMMU_GET_HW_INFO, &arg));
 		EXPECT_EQ(sizeof(want), arg.data_len);
 		EXPECT_EQ(IOMMU_HW_INFO_TYPE_SELFTEST, arg.out_data_type);
-		EXPECT_EQ(IOMMU_HW_CAP_DIRTY_TRACKING, arg.out_capabilities);
+		EXPECT_EQ(IOMMU_HW_CAP_DIRTY_TRACKING | NO_ATS,
+			  arg.out_capabilities);
 		EXPECT_EQ(0, arg.out_max_pasid_log2);
 		fits = length < sizeof(want) ? length : sizeof(want);
 		EXPECT_EQ(0, memcmp(data, &want, fits));
@@ -448,7 +450,7 @@ TEST_F(hwpt, info_of_a_device_that_cannot_track)
 	arg.dev_id = dev.dev_id;
 	arg.out_capabilities = ALL;
 	ASSERT_EQ(0, call(self->fd, IOMMU_GET_HW_INFO, &arg));
-	EXPECT_EQ(0, arg.out_capabilities);
+	EXPECT_EQ(NO_ATS, arg.out_capabilities);
 	EXPECT_EQ(8, arg.data_len);
 }
 
@@ -462,7 +464,7 @@ TEST_F(hwpt, info_of_a_device_that_can_have_pasids)
 	arg.dev_id = dev.dev_id;
 	ASSERT_EQ(0, call(self->fd, IOMMU_GET_HW_INFO, &arg));
 	EXPECT_EQ(MOCK_PASID_WIDTH, arg.out_max_pasid_log2);
-	EXPECT_EQ(IOMMU_HW_CAP_DIRTY_TRACKING, arg.out_capabilities);
+	EXPECT_EQ(IOMMU_HW_CAP_DIRTY_TRACKING | NO_ATS, arg.out_capabilities);
 }
 
 TEST_F(hwpt, info_of_a_type)
