@@ -13,6 +13,7 @@
 #include <linux/ioport.h>
 #include <linux/mutex.h>
 
+#include "attach.h"
 #include "backend/backend.h"
 #include "device.h"
 #include "fault.h"
@@ -154,13 +155,11 @@ static bool has_automatic(struct iommufd_ioas *ioas)
 	return false;
 }
 
-static int probe_limits(struct iommufd_device *idev, struct iommufd_hwpt *old,
-			struct iommu_backend_limits *limits)
+/* Returns NULL for a group that has a domain attached: see group_move(). */
+static struct iommu_group *blocked_group(struct iommufd_device *idev,
+					 struct iommufd_hwpt *old)
 {
-	struct iommufd_group *igroup = idev->igroup;
-
-	return iommu_backend_probe(igroup->backend, idev->dev,
-				   old ? NULL : igroup->group, limits);
+	return old ? NULL : idev->igroup->group;
 }
 
 /*
@@ -177,7 +176,8 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 
 	if (!has_automatic(ioas))
 		return NULL;
-	rc = probe_limits(idev, old, &limits);
+	rc = iommu_backend_probe(idev->igroup->backend, idev->dev,
+				 blocked_group(idev, old), &limits);
 	if (rc)
 		return ERR_PTR(rc);
 
@@ -220,22 +220,45 @@ static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 	return hwpt;
 }
 
-static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
-					    struct iommufd_hwpt *hwpt,
-					    struct iommufd_hwpt *old)
+/**
+ * iommufd_hwpt_check_suits() - Check that a page table can serve a device
+ * @hwpt: The page table, filled or not.
+ * @idev: The device.
+ * @group: Its group, without a domain attached; NULL while it has one.
+ *
+ * Context: Process context, under iommufd_ioas::hwpts_lock.
+ *
+ * Return: 0, -EINVAL when it cannot, -ENOMEM, or what the IOMMU driver says.
+ */
+int iommufd_hwpt_check_suits(struct iommufd_hwpt *hwpt,
+			     struct iommufd_device *idev,
+			     struct iommu_group *group)
 {
 	struct iommu_backend_limits limits;
 	int rc;
 
+	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
+
 	if (!hwpt_is_for_group(hwpt, idev->igroup))
-		return ERR_PTR(-EINVAL);
-	if (iommufd_hwpt_filled(hwpt)) {
-		rc = probe_limits(idev, old, &limits);
-		if (rc)
-			return ERR_PTR(rc);
-		if (!hwpt_suits(hwpt, idev, &limits))
-			return ERR_PTR(-EINVAL);
-	}
+		return -EINVAL;
+	if (!iommufd_hwpt_filled(hwpt))
+		return 0;
+	rc = iommu_backend_probe(idev->igroup->backend, idev->dev, group,
+				 &limits);
+	if (rc)
+		return rc;
+	return hwpt_suits(hwpt, idev, &limits) ? 0 : -EINVAL;
+}
+
+static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
+					    struct iommufd_hwpt *hwpt,
+					    struct iommufd_hwpt *old)
+{
+	int rc;
+
+	rc = iommufd_hwpt_check_suits(hwpt, idev, blocked_group(idev, old));
+	if (rc)
+		return ERR_PTR(rc);
 	rc = iommufd_hwpt_attach_group(hwpt, old, idev);
 	if (rc)
 		return ERR_PTR(rc);
