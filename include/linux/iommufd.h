@@ -5,7 +5,8 @@
  *
  * The order of calls is bind, attach, [replace ...,] detach, unbind.  Between
  * bind and attach, and between detach and unbind, the device's whole IOMMU
- * group is blocked from DMA.
+ * group is blocked from DMA.  DMA with a PASID is attached and detached on its
+ * own, any time between bind and unbind.
  *
  * An access is a software device, which reaches mapped memory with the CPU.
  * The order of calls is create, attach, [replace ...,] detach, destroy.
@@ -43,6 +44,13 @@ void iommufd_device_unbind(struct iommufd_device *idev);
 int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id);
 int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id);
 void iommufd_device_detach(struct iommufd_device *idev);
+
+int iommufd_device_pasid_attach(struct iommufd_device *idev, u32 pasid,
+				u32 pt_id);
+int iommufd_device_pasid_replace(struct iommufd_device *idev, u32 pasid,
+				 u32 pt_id);
+void iommufd_device_pasid_detach(struct iommufd_device *idev, u32 pasid);
+void iommufd_device_pasid_detach_all(struct iommufd_device *idev);
 
 struct iommufd_ctx *iommufd_device_to_ictx(struct iommufd_device *idev);
 u32 iommufd_device_to_id(struct iommufd_device *idev);

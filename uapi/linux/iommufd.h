@@ -402,13 +402,17 @@ struct iommu_vfio_ioas {
  *	attached to it.
  * @IOMMU_HWPT_FAULT_ID_VALID: Page faults of devices go to the fault queue that
  *	the caller names.
- * @IOMMU_HWPT_ALLOC_PASID: A page table for devices that use PASIDs.
+ * @IOMMU_HWPT_ALLOC_PASID: A page table for devices that use PASIDs.  Only such
+ *	a page table can be attached to a PASID, and while a PASID of a device
+ *	is attached, only such a page table can be attached to the device.  It
+ *	does for devices without PASIDs, too.
  *
  * EOPNOTSUPP is the answer to a flag that the IOMMU of the device does not
  * have, and to IOMMU_HWPT_FAULT_ID_VALID with IOMMU_HWPT_ALLOC_NEST_PARENT.  So
- * far that is all of them, but for IOMMU_HWPT_ALLOC_DIRTY_TRACKING if
- * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING, and for
- * IOMMU_HWPT_FAULT_ID_VALID with the mock IOMMU of the tests.
+ * far that is all of them with each IOMMU driver of the kernel; the mock IOMMU of
+ * the tests has IOMMU_HWPT_FAULT_ID_VALID, IOMMU_HWPT_ALLOC_PASID, and, if
+ * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING,
+ * IOMMU_HWPT_ALLOC_DIRTY_TRACKING.
  */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,

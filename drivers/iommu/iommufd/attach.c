@@ -12,6 +12,7 @@
 #include <linux/iommufd.h>
 #include <linux/ioport.h>
 #include <linux/mutex.h>
+#include <linux/xarray.h>
 
 #include "attach.h"
 #include "backend/backend.h"
@@ -404,6 +405,9 @@ static int idev_attach_locked(struct iommufd_device *idev,
 		/* Other devices of the group stay where they are. */
 		if (igroup->nattached > idev->attached)
 			return -EINVAL;
+		if (!xa_empty(&igroup->pasids) &&
+		    !iommufd_hwpt_is_for_pasids(target->hwpt))
+			return -EINVAL;
 		rc = group_move(idev, target, unused);
 		if (rc)
 			return rc;
@@ -470,8 +474,9 @@ out_put:
  * iommufd_device_detach().
  *
  * Return: 0, or, with nothing changed: -EINVAL when attached already, when
- * another device of the group is attached elsewhere, or when the IOMMU cannot,
- * -ENOENT without such an object, -EADDRINUSE when something is mapped, or to
+ * another device of the group is attached elsewhere, when a PASID is attached
+ * and @pt_id is no page table for devices that use PASIDs, or when the IOMMU
+ * cannot, -ENOENT without such an object, -EADDRINUSE when something is mapped, or to
  * be kept usable, where the device or its IOMMU has a reserved region, -EFAULT
  * when memory that is mapped is gone, -EINTR when killed, -ENOMEM.
  */

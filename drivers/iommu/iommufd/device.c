@@ -138,6 +138,7 @@ group_alloc(struct iommufd_ctx *ictx, const struct iommu_backend_ops *backend,
 	igroup->group = group;
 	igroup->msi_window = PHYS_ADDR_MAX;
 	mutex_init(&igroup->lock);
+	xa_init_flags(&igroup->pasids, XA_FLAGS_ACCOUNT);
 	return igroup;
 }
 
@@ -452,20 +453,20 @@ EXPORT_SYMBOL_GPL(iommufd_device_check);
 
 /**
  * iommufd_device_unbind_owned() - Undo iommufd_device_bind_owned()
- * @idev: The binding, detached.
+ * @idev: The binding, detached, its PASIDs, too.
  *
  * Context: Process context.  Waits for calls at work on the device.
  */
 void iommufd_device_unbind_owned(struct iommufd_device *idev)
 {
-	WARN_ON(idev->attached);
+	WARN_ON(idev->attached || idev->npasids);
 	iommufd_object_destroy_last(idev->ictx, &idev->obj);
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_device_unbind_owned, "IOMMUFD_TEST");
 
 /**
  * iommufd_device_unbind() - Undo iommufd_device_bind()
- * @idev: The binding, detached.
+ * @idev: The binding, detached, its PASIDs, too.
  *
  * When no device of its group is bound any more, host drivers can use the group
  * again, unless the VFIO core has claimed it for a container.

@@ -4,6 +4,7 @@
 
 #include <linux/mutex.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 #include "backend/backend.h"
 #include "object.h"
@@ -26,8 +27,9 @@ struct iommufd_hwpt;
  * @sharing: Whose page tables its IOMMU can walk.
  * @ndevices: Number of devices bound.  Guarded by iommufd_ctx::groups_lock;
  *	when it becomes 0, the group is released.
- * @lock: Guards what follows, and iommufd_device::attached.  Outside
- *	iommufd_ioas::hwpts_lock and all locks of an IOAS.
+ * @lock: Guards what follows, iommufd_device::attached and
+ *	iommufd_device::npasids.  Outside iommufd_ioas::hwpts_lock and all locks
+ *	of an IOAS.
  * @nattached: Number of devices attached.
  * @blocked: A replace has failed, and so has the attempt to attach the group to
  *	@hwpt again: it is attached to nothing.
@@ -37,6 +39,7 @@ struct iommufd_hwpt;
  *	I/O page table of the IOAS.
  * @fault_handle: Where page faults of the group go, without a PASID; NULL if
  *	@hwpt has no fault queue.
+ * @pasids: struct iommufd_pasid by PASID, for each that is attached.
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
@@ -51,6 +54,7 @@ struct iommufd_group {
 	bool blocked;
 	struct iommufd_hwpt *hwpt;
 	struct iommufd_fault_handle *fault_handle;
+	struct xarray pasids;
 };
 
 /**
@@ -62,6 +66,7 @@ struct iommufd_group {
  * @igroup: Its group.
  * @dev: The kernel's device.
  * @attached: The device is attached, and counted in iommufd_group::nattached.
+ * @npasids: Number of entries of iommufd_group::pasids that are the device's.
  */
 struct iommufd_device {
 	struct iommufd_object obj;
@@ -69,6 +74,7 @@ struct iommufd_device {
 	struct iommufd_group *igroup;
 	struct device *dev;
 	bool attached;
+	unsigned int npasids;
 };
 
 /* Has the group no IOMMU?  Then it has one device. */

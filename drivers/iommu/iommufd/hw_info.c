@@ -74,8 +74,7 @@ static int get_info(struct iommu_hw_info *cmd, struct device *dev,
 
 	cmd->data_len = length;
 	cmd->out_data_type = type;
-	cmd->out_max_pasid_log2 =
-		backend->pasid_bits ? backend->pasid_bits(dev) : 0;
+	cmd->out_max_pasid_log2 = iommu_backend_pasid_bits(backend, dev);
 	cmd->out_capabilities =
 		backend->capabilities ? backend->capabilities(dev) : 0;
 	return 0;

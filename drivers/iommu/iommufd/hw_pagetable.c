@@ -338,7 +338,8 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	int rc;
 
 	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-			   IOMMU_HWPT_FAULT_ID_VALID) || cmd->__reserved)
+			   IOMMU_HWPT_FAULT_ID_VALID |
+			   IOMMU_HWPT_ALLOC_PASID) || cmd->__reserved)
 		return -EOPNOTSUPP;
 	if (none && data.length)
 		return -EINVAL;

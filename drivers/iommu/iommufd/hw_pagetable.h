@@ -5,6 +5,7 @@
 #include <linux/err.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
+#include <uapi/linux/iommufd.h>
 
 #include "backend/backend.h"
 #include "iopt/io_pagetable.h"
@@ -17,9 +18,9 @@ struct iommufd_ucmd;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
- * @obj: The object.  Each group that is attached is one of its users.  A page
- *	table that was made for an attach is automatic: it is destroyed when the
- *	last group is detached.
+ * @obj: The object.  Each group, and each PASID, that is attached is one of its
+ *	users.  A page table that was made for an attach is automatic: it is
+ *	destroyed when the last group is detached.
  * @ioas: The IOAS that it maps, of which this is a user.
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
  * @backend: The backend that has allocated @domain; this holds a reference.
@@ -63,6 +64,15 @@ struct iommufd_hwpt {
 static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
 {
 	return hwpt->iopt_domain.domain;
+}
+
+/*
+ * Can devices use the page table while they use PASIDs?  @hwpt may be NULL,
+ * which stands for one that an attach finds or makes.
+ */
+static inline bool iommufd_hwpt_is_for_pasids(const struct iommufd_hwpt *hwpt)
+{
+	return hwpt && hwpt->flags & IOMMU_HWPT_ALLOC_PASID;
 }
 
 extern const struct iommufd_object_type iommufd_hwpt_type;

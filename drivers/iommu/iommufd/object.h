@@ -41,6 +41,7 @@ struct iommufd_object_type {
  * @nmappings: Number of mappings in all IOAS.
  * @nhwpts: Number of page tables (HWPTs), those being made included.
  * @nfaults: Number of page faults in all fault queues, delivered or not.
+ * @npasids: Number of PASIDs that are attached, those being attached included.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -57,6 +58,7 @@ struct iommufd_ctx {
 	atomic_long_t nmappings;
 	atomic_t nhwpts;
 	atomic_t nfaults;
+	atomic_t npasids;
 	u8 account_mode;
 	bool dma_claimed;
 };

@@ -120,7 +120,7 @@ static void mock_release(struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
-	WARN_ON(!mdev->owner || mdev->domain);
+	WARN_ON(!mdev->owner || mdev->domain || !xa_empty(&mdev->pasids));
 	mdev->owner = NULL;
 }
 
@@ -181,7 +181,7 @@ mock_backend_domain_alloc(struct device *dev, u32 flags,
 	int rc;
 
 	if (flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-		      IOMMU_HWPT_FAULT_ID_VALID) ||
+		      IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID) ||
 	    (dirty && !mock_tracks_dirty(to_mock_device(dev))))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (data) {
@@ -191,7 +191,10 @@ mock_backend_domain_alloc(struct device *dev, u32 flags,
 	}
 	mock = mock_domain_alloc(to_mock_device(dev)->flags, dirty,
 				 selftest.pagetable_type);
-	return mock ? &mock->domain : ERR_PTR(-ENOMEM);
+	if (!mock)
+		return ERR_PTR(-ENOMEM);
+	mock->pasid = flags & IOMMU_HWPT_ALLOC_PASID;
+	return &mock->domain;
 }
 
 static void mock_backend_domain_free(struct iommu_domain *domain)
@@ -241,6 +244,7 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 		return -EINVAL;
 	WARN_ON(mock->msi_window != mock_msi_window(mdev));
 	WARN_ON(different & MOCK_FLAGS_DEVICE_INCOHERENT_WALK);
+	WARN_ON(!xa_empty(&mdev->pasids) && !mock->pasid);
 	WARN_ON(mock->domain.pgsize_bitmap & ~mock_page_sizes(mdev->flags));
 	return 0;
 }
@@ -294,6 +298,51 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 	return rc;
 }
 
+static int mock_set_pasid(struct device *dev, u32 pasid,
+			  struct iommu_domain *old, struct iommu_domain *domain)
+{
+	struct mock_device *mdev = to_mock_device(dev);
+	struct mock_domain *mock = to_mock_domain(domain);
+	struct mock_domain *was = xa_load(&mdev->pasids, pasid);
+	int rc = mock_check_attach(mdev, mock);
+
+	WARN_ON(!mdev->owner || was != (old ? to_mock_domain(old) : NULL));
+	WARN_ON(!pasid || pasid >> mock_pasid_bits(dev));
+	WARN_ON(!mock->pasid || (mdev->domain && !mdev->domain->pasid));
+	if (READ_ONCE(fail_attach)) {
+		fail_attach--;
+		rc = -(int)READ_ONCE(fail_errno);
+	}
+	if (!rc && pasid == IOMMU_TEST_PASID_RESERVED && mdev->set_fails) {
+		mdev->set_fails = false;
+		rc = -ENOMEM;
+	}
+	if (!rc)
+		rc = xa_err(xa_store(&mdev->pasids, pasid, mock,
+				     GFP_KERNEL_ACCOUNT));
+	if (rc)
+		return rc;
+	mock->ndevices++;
+	if (was)
+		was->ndevices--;
+	if (pasid == IOMMU_TEST_PASID_RESERVED)
+		mdev->set_fails = true;
+	return 0;
+}
+
+static void mock_clear_pasid(struct device *dev, u32 pasid,
+			     struct iommu_domain *domain)
+{
+	struct mock_device *mdev = to_mock_device(dev);
+	struct mock_domain *mock = to_mock_domain(domain);
+
+	if (WARN_ON(xa_erase(&mdev->pasids, pasid) != mock))
+		return;
+	mock->ndevices--;
+	if (pasid == IOMMU_TEST_PASID_RESERVED)
+		mdev->set_fails = false;
+}
+
 static int mock_set_dirty_tracking(struct iommu_domain *domain, bool enable)
 {
 	struct mock_domain *mock = to_mock_domain(domain);
@@ -344,6 +393,8 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.attach = mock_attach,
 	.detach = mock_detach,
 	.replace = mock_replace,
+	.set_pasid = mock_set_pasid,
+	.clear_pasid = mock_clear_pasid,
 	.set_dirty_tracking = mock_set_dirty_tracking,
 	.read_dirty = mock_read_dirty,
 	.set_fault_handle = mock_set_fault_handle,
@@ -395,6 +446,23 @@ static int mock_device_add_group(struct mock_device *mdev,
 }
 
 /**
+ * mock_device_has_pasid() - Tell whether a page table is attached to a PASID
+ * @mdev: The device.
+ * @pasid: The PASID.
+ * @mock: The page table, NULL for none.
+ *
+ * Context: Process context.
+ *
+ * Return: whether DMA with the PASID goes through @mock, or, if that is NULL,
+ * nowhere.
+ */
+bool mock_device_has_pasid(struct mock_device *mdev, u32 pasid,
+			   struct mock_domain *mock)
+{
+	return xa_load(&mdev->pasids, pasid) == mock;
+}
+
+/**
  * mock_device_create() - Make a mock device
  * @flags: MOCK_FLAGS_DEVICE_*.
  * @mate: Another device, which has the same flags and in whose group the new
@@ -416,6 +484,7 @@ struct mock_device *mock_device_create(u32 flags, struct mock_device *mate)
 		return ERR_PTR(-ENOMEM);
 	mdev->flags = flags;
 	mock_faults_init(&mdev->faults);
+	xa_init_flags(&mdev->pasids, XA_FLAGS_ACCOUNT);
 	mdev->id = ida_alloc(&mock_ids, GFP_KERNEL);
 	if (mdev->id < 0) {
 		rc = mdev->id;

@@ -4,6 +4,7 @@
 
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/xarray.h>
 
 #include "../iommufd/backend/backend.h"
 #include "../iommufd/backend/registry.h"
@@ -37,12 +38,15 @@ struct mock_domain;
  * @domain: The domain that the group is attached to, NULL while it is blocked.
  * @blocked: Number of times that the group was detached.
  * @faults: Where page faults of the group go.
+ * @pasids: The domain of each PASID that is attached.
+ * @set_fails: The next attach of IOMMU_TEST_PASID_RESERVED fails.
  *
  * The first device of a group has the state of the group, and lasts as long as
- * it, even when it is destroyed before the others.
+ * it, even when it is destroyed before the others.  @pasids and @set_fails are
+ * of each device.
  *
  * IOMMU_TEST_CMD makes a mock device for one context.  Only this context
- * changes @owner, @domain and @blocked, and iommufd.ko serializes the changes.
+ * changes the fields from @owner on, and iommufd.ko serializes the changes.
  */
 struct mock_device {
 	struct device dev;
@@ -52,6 +56,8 @@ struct mock_device {
 	struct mock_domain *domain;
 	unsigned int blocked;
 	struct mock_faults faults;
+	struct xarray pasids;
+	bool set_fails;
 };
 
 /**
@@ -85,6 +91,8 @@ extern struct iommu_backend_ops mock_backend;
 
 struct mock_device *mock_device_create(u32 flags, struct mock_device *mate);
 void mock_device_destroy(struct mock_device *mdev);
+bool mock_device_has_pasid(struct mock_device *mdev, u32 pasid,
+			   struct mock_domain *mock);
 
 int mock_bus_init(void);
 void mock_bus_exit(void);

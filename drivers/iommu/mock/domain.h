@@ -21,10 +21,11 @@ struct iommu_backend_dirty;
  * @dirty: The domain was made with dirty tracking.
  * @huge_dirty: A huge page is dirty as a whole.
  * @tracking: Dirty tracking is on.
+ * @pasid: The domain was made for devices that use PASIDs.
  * @device_flags: MOCK_FLAGS_DEVICE_* of the device that the domain was made for.
  * @snoop: The domain snoops all DMA.
  * @msi_window: First IOVA of the window for MSI doorbells, 0 for none.
- * @ndevices: Number of devices attached.
+ * @ndevices: Number of devices and PASIDs attached.
  *
  * The xarray has a lock of its own.  iommufd.ko serializes attach and detach,
  * which change @ndevices, and the changes of @tracking.  @snoop and @msi_window
@@ -36,6 +37,7 @@ struct mock_domain {
 	bool dirty;
 	bool huge_dirty;
 	bool tracking;
+	bool pasid;
 	u32 device_flags;
 	bool snoop;
 	phys_addr_t msi_window;

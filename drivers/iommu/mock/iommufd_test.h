@@ -28,6 +28,10 @@ enum {
 	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS = 12,
 	IOMMU_TEST_OP_DIRTY = 13,
 	IOMMU_TEST_OP_TRIGGER_IOPF = 15,
+	IOMMU_TEST_OP_PASID_ATTACH = 18,
+	IOMMU_TEST_OP_PASID_REPLACE = 19,
+	IOMMU_TEST_OP_PASID_DETACH = 20,
+	IOMMU_TEST_OP_PASID_CHECK_HWPT = 21,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -145,6 +149,12 @@ enum {
 /* Number of bits of a PASID, for a device with MOCK_FLAGS_DEVICE_PASID */
 #define MOCK_PASID_WIDTH 20
 
+/*
+ * If a page table is attached to this PASID twice, without a detach in between,
+ * the second time fails with ENOMEM.
+ */
+#define IOMMU_TEST_PASID_RESERVED 1024
+
 /* create_access.flags */
 enum {
 	MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES = 1 << 0,
@@ -237,6 +247,22 @@ enum {
  * @trigger_iopf.grpid: Number of the group
  * @trigger_iopf.perm: Of enum iommu_hwpt_pgfault_perm
  * @trigger_iopf.addr: Address of the page
+ * @pasid_attach: Attach a PASID of the device of test object @id, which has
+ *	MOCK_FLAGS_DEVICE_PASID
+ * @pasid_attach.pasid: The PASID
+ * @pasid_attach.pt_id: ID of a HWPT made with IOMMU_HWPT_ALLOC_PASID; set to
+ *	the ID of the HWPT
+ * @pasid_replace: Replace the page table of a PASID of the device of test object
+ *	@id
+ * @pasid_replace.pasid: The PASID
+ * @pasid_replace.pt_id: As @pasid_attach.pt_id
+ * @pasid_detach: Detach a PASID of the device of test object @id, if it is
+ *	attached
+ * @pasid_detach.pasid: The PASID
+ * @pasid_check: Check which page table a PASID of the device of test object @id
+ *	is attached to, else EINVAL
+ * @pasid_check.pasid: The PASID
+ * @pasid_check.hwpt_id: ID of the HWPT, 0 for none
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -355,6 +381,21 @@ struct iommu_test_cmd {
 			__u32 perm;
 			__aligned_u64 addr;
 		} trigger_iopf;
+		struct {
+			__u32 pasid;
+			__u32 pt_id;
+		} pasid_attach;
+		struct {
+			__u32 pasid;
+			__u32 pt_id;
+		} pasid_replace;
+		struct {
+			__u32 pasid;
+		} pasid_detach;
+		struct {
+			__u32 pasid;
+			__u32 hwpt_id;
+		} pasid_check;
 		struct {
 			__aligned_u64 length;
 			__u32 out_fd;

@@ -106,6 +106,7 @@ static int mock_test_add_reserved(struct iommufd_ucmd *ucmd)
 
 static void mock_object_unbind(struct mock_object *mobj)
 {
+	iommufd_device_pasid_detach_all(mobj->idev);
 	iommufd_device_detach(mobj->idev);
 	iommufd_device_unbind_owned(mobj->idev);
 	mock_device_destroy(mobj->mdev);
@@ -229,6 +230,98 @@ static int mock_test_domain_replace(struct iommufd_ucmd *ucmd)
 	iommufd_object_put(obj);
 	return rc ?: put_user(cmd->mock_domain_replace.pt_id,
 			      &user->mock_domain_replace.pt_id);
+}
+
+static struct mock_object *mock_object_get(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	return container_of(iommufd_object_get(ucmd->ictx, cmd->id,
+					       &iommufd_test_type),
+			    struct mock_object, obj);
+}
+
+/*
+ * The answer has the ID that the call was given: find out whether it can be
+ * given before anything is done.
+ */
+static int mock_test_pasid_attach(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_object *mobj;
+	int rc;
+
+	rc = mock_respond(ucmd);
+	if (rc)
+		return rc;
+	mobj = mock_object_get(ucmd);
+	if (IS_ERR(mobj))
+		return PTR_ERR(mobj);
+	rc = iommufd_device_pasid_attach(mobj->idev, cmd->pasid_attach.pasid,
+					 cmd->pasid_attach.pt_id);
+	iommufd_object_put(&mobj->obj);
+	return rc;
+}
+
+static int mock_test_pasid_replace(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_object *mobj;
+	int rc;
+
+	rc = mock_respond(ucmd);
+	if (rc)
+		return rc;
+	mobj = mock_object_get(ucmd);
+	if (IS_ERR(mobj))
+		return PTR_ERR(mobj);
+	rc = iommufd_device_pasid_replace(mobj->idev, cmd->pasid_replace.pasid,
+					  cmd->pasid_replace.pt_id);
+	iommufd_object_put(&mobj->obj);
+	return rc;
+}
+
+static int mock_test_pasid_detach(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_object *mobj = mock_object_get(ucmd);
+
+	if (IS_ERR(mobj))
+		return PTR_ERR(mobj);
+	iommufd_device_pasid_detach(mobj->idev, cmd->pasid_detach.pasid);
+	iommufd_object_put(&mobj->obj);
+	return 0;
+}
+
+static int mock_check_pasid(struct iommufd_ucmd *ucmd, struct mock_object *mobj)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct mock_domain *mock = NULL;
+	struct iommufd_hwpt *hwpt = NULL;
+	bool ok;
+
+	if (cmd->pasid_check.hwpt_id) {
+		hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->pasid_check.hwpt_id);
+		if (IS_ERR(hwpt))
+			return -EINVAL;
+		mock = to_mock_domain(hwpt->domain);
+	}
+	ok = mock_device_has_pasid(mobj->mdev, cmd->pasid_check.pasid, mock);
+	if (hwpt)
+		iommufd_object_put(&hwpt->obj);
+	return ok ? 0 : -EINVAL;
+}
+
+static int mock_test_pasid_check(struct iommufd_ucmd *ucmd)
+{
+	struct mock_object *mobj = mock_object_get(ucmd);
+	int rc;
+
+	if (IS_ERR(mobj))
+		return PTR_ERR(mobj);
+	rc = mock_check_pasid(ucmd, mobj);
+	iommufd_object_put(&mobj->obj);
+	return rc;
 }
 
 static int mock_test_check_map(struct iommufd_ucmd *ucmd)
@@ -465,6 +558,10 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS] = mock_test_domain_flags,
 	[IOMMU_TEST_OP_DIRTY] = mock_test_dirty,
 	[IOMMU_TEST_OP_TRIGGER_IOPF] = mock_test_trigger_iopf,
+	[IOMMU_TEST_OP_PASID_ATTACH] = mock_test_pasid_attach,
+	[IOMMU_TEST_OP_PASID_REPLACE] = mock_test_pasid_replace,
+	[IOMMU_TEST_OP_PASID_DETACH] = mock_test_pasid_detach,
+	[IOMMU_TEST_OP_PASID_CHECK_HWPT] = mock_test_pasid_check,
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,

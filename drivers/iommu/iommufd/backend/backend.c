@@ -152,6 +152,26 @@ int iommu_backend_replace(const struct iommu_backend_ops *backend,
 }
 
 /**
+ * iommu_backend_set_pasid() - Let DMA of a device with a PASID through a domain
+ * @backend: The backend of @old, @domain and @dev, whose devices have PASIDs.
+ * @dev: The device.
+ * @pasid: The PASID.
+ * @old: The domain that the PASID is attached to, NULL for none.
+ * @domain: The domain that it is to be attached to.
+ *
+ * Context: Process context.
+ *
+ * Return: as iommu_backend_attach(), on error with nothing changed.
+ */
+int iommu_backend_set_pasid(const struct iommu_backend_ops *backend,
+			    struct device *dev, u32 pasid,
+			    struct iommu_domain *old,
+			    struct iommu_domain *domain)
+{
+	return attach_error(backend->set_pasid(dev, pasid, old, domain));
+}
+
+/**
  * iommu_backend_copy_data() - Copy what user space says of a domain
  * @data: The struct of user space.
  * @to: The struct of the backend, zeroed beyond the bytes that user space

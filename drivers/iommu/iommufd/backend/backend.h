@@ -120,7 +120,9 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  * @capabilities: Return the flags of enum iommufd_hw_capabilities that a device
  *	has.  NULL where it has none.
  * @pasid_bits: Return the width of PASIDs of a device in bits, 0 if it has
- *	none.  NULL where no device has.
+ *	none.  NULL where no device has, and then @set_pasid and @clear_pasid
+ *	are, too.  Where a device has, domains are final when they are
+ *	allocated.
  * @domain_alloc: Allocate a domain for a device that is to be attached to it,
  *	with flags of enum iommufd_hwpt_alloc_flags, and with data unless NULL.
  *	The domain has the ops of an IOMMU driver.  Returns the domain or
@@ -148,6 +150,13 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	attached, blocked in between no longer than the IOMMU driver has to.
  *	Returns 0, or what the IOMMU driver says, and then nothing has changed.
  *	NULL where it cannot be done.  See iommu_backend_replace().
+ * @set_pasid: Let DMA of a device with a PASID, not 0 and of no more than
+ *	@pasid_bits, through @domain.  It went through @old, and at no time
+ *	through anything else; if @old is NULL, it was blocked.  @domain was
+ *	allocated with IOMMU_HWPT_ALLOC_PASID, and so was that of the group, if
+ *	it has one attached.  Returns 0, or what the IOMMU driver says, and then
+ *	nothing has changed.  See iommu_backend_set_pasid().
+ * @clear_pasid: Block DMA of a device with a PASID, which went through @domain.
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
  *	what the IOMMU driver says.  NULL where no domain can.
@@ -197,6 +206,10 @@ struct iommu_backend_ops {
 	void (*detach)(struct iommu_domain *domain, struct iommu_group *group);
 	int (*replace)(struct iommu_domain *old, struct iommu_domain *domain,
 		       struct iommu_group *group);
+	int (*set_pasid)(struct device *dev, u32 pasid,
+			 struct iommu_domain *old, struct iommu_domain *domain);
+	void (*clear_pasid)(struct device *dev, u32 pasid,
+			    struct iommu_domain *domain);
 	int (*set_dirty_tracking)(struct iommu_domain *domain, bool enable);
 	int (*read_dirty)(struct iommu_domain *domain, unsigned long iova,
 			  size_t length, bool clear,
@@ -215,6 +228,20 @@ static inline void iommu_backend_ref(const struct iommu_backend_ops *backend)
 static inline void iommu_backend_put(const struct iommu_backend_ops *backend)
 {
 	module_put(backend->owner);
+}
+
+/**
+ * iommu_backend_pasid_bits() - Tell the width of the PASIDs of a device
+ * @backend: The backend of @dev.
+ * @dev: The device.
+ *
+ * Return: the width in bits, 0 if page tables cannot be attached to PASIDs.
+ */
+static inline u8
+iommu_backend_pasid_bits(const struct iommu_backend_ops *backend,
+			 struct device *dev)
+{
+	return backend->pasid_bits ? backend->pasid_bits(dev) : 0;
 }
 
 /**
@@ -275,6 +302,10 @@ int iommu_backend_attach(const struct iommu_backend_ops *backend,
 int iommu_backend_replace(const struct iommu_backend_ops *backend,
 			  struct iommu_domain *old, struct iommu_domain *domain,
 			  struct iommu_group *group);
+int iommu_backend_set_pasid(const struct iommu_backend_ops *backend,
+			    struct device *dev, u32 pasid,
+			    struct iommu_domain *old,
+			    struct iommu_domain *domain);
 
 /* Functions for backends */
 int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,

@@ -161,6 +161,7 @@ generic_domain_alloc(struct device *dev, u32 flags,
 /*
  * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty,
  * but iommu_dirty_bitmap_record(), by which it would report that, does nothing.
+ * It may also attach domains to PASIDs, but see Documentation/devices.md.
  *
  * Intel's driver also takes domains with page faults.  But that of 6.12 refuses
  * all requests of devices that bear no PASID, and in 7.3 a detach does not wait
@@ -172,13 +173,12 @@ paging_domain_alloc(struct device *dev, u32 flags,
 {
 	int rc;
 
-	if (flags & (IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-		     IOMMU_HWPT_FAULT_ID_VALID) || data)
+	if (flags || data)
 		return ERR_PTR(-EOPNOTSUPP);
 	rc = limit_flushes(dev);
 	if (rc)
 		return ERR_PTR(rc);
-	return iommu_paging_domain_alloc_flags(dev, flags);
+	return iommu_paging_domain_alloc_flags(dev, 0);
 }
 
 static void generic_domain_free(struct iommu_domain *domain)

@@ -361,6 +361,56 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
 }
 
 /**
+ * iopt_domain_set_pasid() - Let DMA with a PASID through a filled domain
+ * @old_iopt: The I/O page table of @old; @iopt if @old is NULL.
+ * @iopt: The I/O page table of @domain; may be @old_iopt.
+ * @backend: The backend of @old, @domain and @dev.
+ * @old: The domain that the PASID is attached to, NULL for none.
+ * @domain: The domain that it is to be attached to.
+ * @dev: The device.
+ * @pasid: The PASID.
+ *
+ * Context: Process context.  Takes io_pagetable::domains_lock of both.
+ *
+ * Return: as iommu_backend_set_pasid(), or -EINTR when killed.
+ */
+int iopt_domain_set_pasid(struct io_pagetable *old_iopt,
+			  struct io_pagetable *iopt,
+			  const struct iommu_backend_ops *backend,
+			  struct iommu_domain *old, struct iommu_domain *domain,
+			  struct device *dev, u32 pasid)
+{
+	int rc;
+
+	rc = lock_for_replace(old_iopt, iopt);
+	if (rc)
+		return rc;
+	rc = iommu_backend_set_pasid(backend, dev, pasid, old, domain);
+	unlock_for_replace(old_iopt, iopt);
+	return rc;
+}
+
+/**
+ * iopt_domain_clear_pasid() - Block DMA with a PASID
+ * @iopt: The I/O page table of @domain.
+ * @backend: The backend of @domain and @dev.
+ * @domain: The domain that the PASID is attached to.
+ * @dev: The device.
+ * @pasid: The PASID.
+ *
+ * Context: Process context.  Takes io_pagetable::domains_lock.  Cannot fail.
+ */
+void iopt_domain_clear_pasid(struct io_pagetable *iopt,
+			     const struct iommu_backend_ops *backend,
+			     struct iommu_domain *domain, struct device *dev,
+			     u32 pasid)
+{
+	lock_for_attach(iopt, false);
+	backend->clear_pasid(dev, pasid, domain);
+	unlock_for_attach(iopt);
+}
+
+/**
  * iopt_set_huge_pages() - Choose whether domains may use huge pages
  * @iopt: The I/O page table.
  * @enable: Whether domains may use pages larger than the CPU's smallest.  If

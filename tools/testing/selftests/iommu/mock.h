@@ -107,6 +107,54 @@ static inline int mock_replace(int fd, struct mock_dev *dev, __u32 pt_id)
 	return rc;
 }
 
+/* PASIDs of the device of test object id */
+
+static inline int mock_pasid_attach(int fd, __u32 id, __u32 pasid, __u32 pt_id)
+{
+	struct iommu_test_cmd cmd = {
+		.id = id,
+		.pasid_attach.pasid = pasid,
+		.pasid_attach.pt_id = pt_id,
+	};
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_PASID_ATTACH, &cmd);
+
+	return rc ?: cmd.pasid_attach.pt_id == pt_id ? 0 : -EBADE;
+}
+
+static inline int mock_pasid_replace(int fd, __u32 id, __u32 pasid, __u32 pt_id)
+{
+	struct iommu_test_cmd cmd = {
+		.id = id,
+		.pasid_replace.pasid = pasid,
+		.pasid_replace.pt_id = pt_id,
+	};
+	int rc = mock_cmd(fd, IOMMU_TEST_OP_PASID_REPLACE, &cmd);
+
+	return rc ?: cmd.pasid_replace.pt_id == pt_id ? 0 : -EBADE;
+}
+
+static inline int mock_pasid_detach(int fd, __u32 id, __u32 pasid)
+{
+	struct iommu_test_cmd cmd = {
+		.id = id,
+		.pasid_detach.pasid = pasid,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_PASID_DETACH, &cmd);
+}
+
+/* hwpt_id: 0 to check that nothing is attached */
+static inline int mock_pasid_check(int fd, __u32 id, __u32 pasid, __u32 hwpt_id)
+{
+	struct iommu_test_cmd cmd = {
+		.id = id,
+		.pasid_check.pasid = pasid,
+		.pasid_check.hwpt_id = hwpt_id,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_PASID_CHECK_HWPT, &cmd);
+}
+
 static inline int mock_check_map(int fd, __u32 hwpt_id, const void *va,
 				 __u64 length, __u64 iova)
 {

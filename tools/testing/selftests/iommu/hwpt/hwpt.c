@@ -188,8 +188,7 @@ TEST_F(hwpt, bad_memory_is_in_none_of_several)
 TEST_F(hwpt, flags)
 {
 	static const __u32 bad[] = {
-		IOMMU_HWPT_ALLOC_NEST_PARENT, IOMMU_HWPT_ALLOC_PASID, 1 << 4,
-		1U << 31, ~0U,
+		IOMMU_HWPT_ALLOC_NEST_PARENT, 1 << 4, 1U << 31, ~0U,
 	};
 	struct mock_dev no_dirty;
 	unsigned int i;
