@@ -13,7 +13,7 @@
  *
  * bind:    claim the vfio_cdev, registration -> context -> iommufd_device
  *          -> open_device -> publish the vfio_device in the file
- * release: close_device -> detach -> iommufd_device -> context
+ * release: close_device -> detach, PASIDs first -> iommufd_device -> context
  *          -> registration, claim
  *
  * close_device comes before detach, so that a device which is still busy is
@@ -226,6 +226,7 @@ static void vfio_cdev_disable(struct vfio_cdev_file *df,
 	lockdep_assert_held(&df->lock);
 
 	vfio_cdev_close_device(df, vdev);
+	iommufd_device_pasid_detach_all(df->idev);
 	vfio_cdev_detach_pt(df);
 	iommufd_device_unbind(df->idev);
 	df->idev = NULL;
@@ -355,6 +356,30 @@ static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 *pt_id,
 	return 0;
 }
 
+/*
+ * The answer is the ID that the user gave, so that it can be written before
+ * anything is done.  The device's driver, this one, is the only one that
+ * attaches its PASIDs, so one that is attached already is the file's, unless
+ * another device of the group has it; then a replace fails.
+ */
+static int vfio_cdev_attach_pasid(struct vfio_cdev_file *df, u32 pt_id,
+				  struct vfio_device_attach_pasid __user *arg)
+{
+	u32 pasid;
+	int rc;
+
+	if (get_user(pasid, &arg->pasid) || put_user(pt_id, &arg->pt_id))
+		return -EFAULT;
+
+	if (mutex_lock_killable(&df->lock))
+		return -EINTR;
+	rc = iommufd_device_pasid_attach(df->idev, pasid, pt_id);
+	if (rc == -EBUSY)
+		rc = iommufd_device_pasid_replace(df->idev, pasid, pt_id);
+	mutex_unlock(&df->lock);
+	return rc;
+}
+
 /**
  * vfio_cdev_attach() - VFIO_DEVICE_ATTACH_IOMMUFD_PT
  * @df: The file, bound.
@@ -363,21 +388,27 @@ static int vfio_cdev_attach_locked(struct vfio_cdev_file *df, u32 *pt_id,
  * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
  *
  * Return: 0; -EFAULT; -EINVAL if the argument is wrong; -EINTR when killed; or
- * an errno of iommufd_device_attach() or iommufd_device_replace().
+ * an errno of iommufd_device_attach() or iommufd_device_replace(), or of
+ * iommufd_device_pasid_attach() or iommufd_device_pasid_replace().
  */
 int vfio_cdev_attach(struct vfio_cdev_file *df,
 		     struct vfio_device_attach_iommufd_pt __user *arg)
 {
-	const size_t minsz =
-		offsetofend(struct vfio_device_attach_iommufd_pt, pt_id);
-	struct vfio_device_attach_iommufd_pt attach;
+	const size_t minsz = offsetofend(struct vfio_device_attach_pasid, pt_id);
+	struct vfio_device_attach_pasid attach;
 	u32 pt_id;
 	int rc;
 
 	if (copy_from_user(&attach, arg, minsz))
 		return -EFAULT;
-	if (attach.argsz < minsz || attach.flags)
+	if (attach.argsz < minsz || attach.flags & ~VFIO_DEVICE_ATTACH_PASID)
 		return -EINVAL;
+	if (attach.flags & VFIO_DEVICE_ATTACH_PASID) {
+		if (attach.argsz < sizeof(attach))
+			return -EINVAL;
+		return vfio_cdev_attach_pasid(df, attach.pt_id,
+					      (void __user *)arg);
+	}
 
 	/*
 	 * A replace cannot be undone if the ID of the new page table cannot be
@@ -404,24 +435,34 @@ int vfio_cdev_attach(struct vfio_cdev_file *df,
  *
  * Context: Process context; sleeps.  Takes vfio_cdev_file.lock.
  *
- * Return: 0, also if the device is not attached; -EFAULT; -EINVAL if the
+ * Return: 0, also if the device, or the PASID, is not attached; -EFAULT; -EINVAL if the
  * argument is wrong; -EINTR when killed.
  */
 int vfio_cdev_detach(struct vfio_cdev_file *df,
 		     struct vfio_device_detach_iommufd_pt __user *arg)
 {
-	const size_t minsz =
-		offsetofend(struct vfio_device_detach_iommufd_pt, flags);
-	struct vfio_device_detach_iommufd_pt detach;
+	const size_t minsz = offsetofend(struct vfio_device_detach_pasid, flags);
+	struct vfio_device_detach_pasid detach;
+	bool has_pasid;
 
 	if (copy_from_user(&detach, arg, minsz))
 		return -EFAULT;
-	if (detach.argsz < minsz || detach.flags)
+	if (detach.argsz < minsz || detach.flags & ~VFIO_DEVICE_DETACH_PASID)
 		return -EINVAL;
+	has_pasid = detach.flags & VFIO_DEVICE_DETACH_PASID;
+	if (has_pasid) {
+		if (detach.argsz < sizeof(detach))
+			return -EINVAL;
+		if (copy_from_user(&detach, arg, sizeof(detach)))
+			return -EFAULT;
+	}
 
 	if (mutex_lock_killable(&df->lock))
 		return -EINTR;
-	vfio_cdev_detach_pt(df);
+	if (has_pasid)
+		iommufd_device_pasid_detach(df->idev, detach.pasid);
+	else
+		vfio_cdev_detach_pt(df);
 	mutex_unlock(&df->lock);
 	return 0;
 }

@@ -34,8 +34,8 @@ TRACE_EVENT(vfio_cdev_bind,
 );
 
 /*
- * VFIO_DEVICE_ATTACH_IOMMUFD_PT is over; @pt_id is the page table if @rc is 0,
- * else the ID that the user gave.
+ * VFIO_DEVICE_ATTACH_IOMMUFD_PT, without a PASID, is over; @pt_id is the page
+ * table if @rc is 0, else the ID that the user gave.
  */
 TRACE_EVENT(vfio_cdev_attach,
 	    TP_PROTO(const char *device, u32 pt_id, int rc),

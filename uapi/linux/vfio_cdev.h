@@ -132,14 +132,19 @@ struct vfio_device_bind_iommufd {
  * @flags: 0, or VFIO_DEVICE_ATTACH_PASID.
  * @pt_id: The ID of an IOAS or of a HWPT of the context that the device is
  *	bound to.  Filled in: the ID of the HWPT that was attached.
- * @pasid: With VFIO_DEVICE_ATTACH_PASID, which this driver does not know yet and
- *	refuses with EINVAL, the PASID whose DMA is meant; all
- *	other DMA of the device is not concerned.
+ * @pasid: With VFIO_DEVICE_ATTACH_PASID the PASID whose DMA is meant; all other
+ *	DMA of the device is not concerned.  Without it, not looked at.
  *
  * Puts the page table behind @pt_id into effect for the device's DMA.  For an
  * IOAS a page table is found or made.  A device that is attached already is
  * moved to the new one, or stays where it is if that fails.  All devices of a
  * group have the same page table.
+ *
+ * A PASID is attached to a HWPT that was made with IOMMU_HWPT_ALLOC_PASID, or
+ * moved to another one if it is attached; then @argsz is at least 16.  EINVAL if
+ * @pt_id is anything else, if the device is attached to another HWPT than such a
+ * one, or if it has no such PASID.  No device behind an IOMMU driver of the
+ * kernel has any, see IOMMU_GET_HW_INFO.
  *
  * Errors: EINVAL @flags has a bit that is not known; the group is attached
  * elsewhere by another device; the page table does not suit the device.
@@ -166,10 +171,11 @@ struct vfio_device_attach_iommufd_pt {
  * struct vfio_device_detach_iommufd_pt - ioctl(VFIO_DEVICE_DETACH_IOMMUFD_PT)
  * @argsz: sizeof(struct vfio_device_detach_iommufd_pt); at least 8.
  * @flags: 0, or VFIO_DEVICE_DETACH_PASID.
- * @pasid: With VFIO_DEVICE_DETACH_PASID the PASID to be detached.
+ * @pasid: With VFIO_DEVICE_DETACH_PASID the PASID to be detached; then @argsz is
+ *	at least 12.  Without it, not looked at.
  *
- * From its return on DMA of the device reaches nothing.  A device that is not
- * attached stays so: that is no error.
+ * From its return on DMA of the device, or with the PASID, reaches nothing.  A
+ * device or a PASID that is not attached stays so: that is no error.
  *
  * Errors: EINVAL @flags has a bit that is not known.
  */

@@ -72,6 +72,24 @@ struct vfio_device_bind_token {
 };
 
 /*
+ * struct vfio_device_attach_iommufd_pt and struct vfio_device_detach_iommufd_pt.
+ * From 6.6 on <linux/vfio.h> has them, but without the PASID up to some version
+ * after 6.12, at the latest 7.2.
+ */
+struct vfio_device_attach_pasid {
+	__u32 argsz;
+	__u32 flags;
+	__u32 pt_id;
+	__u32 pasid;
+};
+
+struct vfio_device_detach_pasid {
+	__u32 argsz;
+	__u32 flags;
+	__u32 pasid;
+};
+
+/*
  * Whether a user who shows a VF token, or none if @token is NULL, may open a
  * device: 0, -EACCES or another errno; -EINVAL if the device takes no token.  A
  * physical function without users of its virtual functions takes @token as its

@@ -1075,6 +1075,17 @@ const struct op ops[] = {
 		F(ID, vfio_device_attach_iommufd_pt, pt_id, HWPT) } },
 	{ "DETACH_IOMMUFD_PT", VFIO_DEVICE_DETACH_IOMMUFD_PT, VFIO,
 	  SIZE(vfio_device_detach_iommufd_pt), .no_failing = true },
+	{ "ATTACH_IOMMUFD_PT of a PASID", VFIO_DEVICE_ATTACH_IOMMUFD_PT, VFIO,
+	  SIZE(vfio_device_attach_iommufd_pt), .no_failing = true, .fields = {
+		F(IS, vfio_device_attach_iommufd_pt, flags,
+		  VFIO_DEVICE_ATTACH_PASID),
+		F(ID, vfio_device_attach_iommufd_pt, pt_id, HWPT),
+		F(BELOW, vfio_device_attach_iommufd_pt, pasid, 4) } },
+	{ "DETACH_IOMMUFD_PT of a PASID", VFIO_DEVICE_DETACH_IOMMUFD_PT, VFIO,
+	  SIZE(vfio_device_detach_iommufd_pt), .no_failing = true, .fields = {
+		F(IS, vfio_device_detach_iommufd_pt, flags,
+		  VFIO_DEVICE_DETACH_PASID),
+		F(BELOW, vfio_device_detach_iommufd_pt, pasid, 4) } },
 
 	/* Calls other than ioctls */
 	{ "mmap", .run = memory_map },

@@ -479,6 +479,169 @@ TEST_F(attach, two_groups_share_the_page_table)
 	close(nvme);
 }
 
+/*
+ * PASIDs, which no device here has.  The order of the checks shows in the errno
+ * of calls with more than one mistake: ENOENT is looked for late.
+ */
+
+#define ATTACH_ALL	sizeof(struct vfio_device_attach_iommufd_pt)
+#define DETACH_ALL	sizeof(struct vfio_device_detach_iommufd_pt)
+#define NO_ID		0x7fffffffu
+
+static int attach_pasid(int dev, __u32 argsz, __u32 flags, __u32 pt,
+			__u32 pasid)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = argsz,
+		.flags = flags,
+		.pt_id = pt,
+		.pasid = pasid,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach));
+}
+
+static int detach_pasid(int dev, __u32 argsz, __u32 flags, __u32 pasid)
+{
+	struct vfio_device_detach_iommufd_pt detach = {
+		.argsz = argsz,
+		.flags = flags,
+		.pasid = pasid,
+	};
+
+	return ERR(ioctl(dev, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
+}
+
+TEST_F(attach, pasid_argsz)
+{
+	const __u32 flag = VFIO_DEVICE_ATTACH_PASID;
+	__u32 argsz;
+
+	for (argsz = 0; argsz < ATTACH_ALL; argsz++)
+		EXPECT_EQ(-EINVAL, attach_pasid(self->dev, argsz, flag, NO_ID,
+						1));
+	EXPECT_EQ(-ENOENT, attach_pasid(self->dev, ATTACH_ALL, flag, NO_ID, 1));
+	/* What is beyond is not looked at. */
+	EXPECT_EQ(-ENOENT, attach_pasid(self->dev, ~0U, flag, NO_ID, 1));
+
+	for (argsz = 0; argsz < DETACH_ALL; argsz++)
+		EXPECT_EQ(-EINVAL, detach_pasid(self->dev, argsz,
+						VFIO_DEVICE_DETACH_PASID, 1));
+	EXPECT_EQ(0, detach_pasid(self->dev, DETACH_ALL,
+				  VFIO_DEVICE_DETACH_PASID, 1));
+}
+
+TEST_F(attach, pasid_with_unknown_flags)
+{
+	EXPECT_EQ(-EINVAL, attach_pasid(self->dev, ATTACH_ALL,
+					VFIO_DEVICE_ATTACH_PASID | 2, NO_ID,
+					1));
+	EXPECT_EQ(-EINVAL, attach_pasid(self->dev, ATTACH_ALL,
+					VFIO_DEVICE_ATTACH_PASID | OTHER_FLAG,
+					NO_ID, 1));
+	EXPECT_EQ(-EINVAL, detach_pasid(self->dev, DETACH_ALL,
+					VFIO_DEVICE_DETACH_PASID | 2, 1));
+	EXPECT_EQ(-EINVAL, detach_pasid(self->dev, DETACH_ALL,
+					VFIO_DEVICE_DETACH_PASID | OTHER_FLAG,
+					1));
+}
+
+/* Without the flag the PASID is not read, and means nothing. */
+TEST_F(attach, pasid_without_the_flag)
+{
+	struct vfio_device_attach_iommufd_pt *attach;
+	struct vfio_device_detach_iommufd_pt *detach;
+	char *pages = anon_pages(2);
+
+	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_EQ(0, mprotect(pages + PAGE, PAGE, PROT_NONE));
+	attach = (void *)(pages + PAGE - ATTACH_MIN);
+	attach->argsz = ATTACH_ALL;
+	attach->flags = 0;
+	attach->pt_id = self->ioas;
+	EXPECT_EQ(0, ERR(ioctl(self->dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+			       attach)));
+	attach->flags = VFIO_DEVICE_ATTACH_PASID;
+	attach->pt_id = NO_ID;
+	EXPECT_EQ(-EFAULT, ERR(ioctl(self->dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+				     attach)));
+	EXPECT_EQ(NO_ID, attach->pt_id);
+
+	detach = (void *)(pages + PAGE - DETACH_MIN);
+	detach->argsz = DETACH_ALL;
+	detach->flags = VFIO_DEVICE_DETACH_PASID;
+	EXPECT_EQ(-EFAULT, ERR(ioctl(self->dev, VFIO_DEVICE_DETACH_IOMMUFD_PT,
+				     detach)));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, self->ioas));
+	detach->flags = 0;
+	EXPECT_EQ(0, ERR(ioctl(self->dev, VFIO_DEVICE_DETACH_IOMMUFD_PT,
+			       detach)));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
+
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &self->ioas));
+	EXPECT_EQ(0, attach_pasid(self->dev, ATTACH_ALL, 0, self->ioas, ~0U));
+	EXPECT_EQ(0, detach_pasid(self->dev, DETACH_ALL, 0, ~0U));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
+}
+
+TEST_F(attach, pasid_of_an_argument_that_cannot_be_written)
+{
+	struct vfio_device_attach_iommufd_pt *attach = anon_pages(1);
+
+	ASSERT_NE(MAP_FAILED, attach);
+	attach->argsz = sizeof(*attach);
+	attach->flags = VFIO_DEVICE_ATTACH_PASID;
+	attach->pt_id = NO_ID;
+	attach->pasid = 1;
+	ASSERT_EQ(0, mprotect(attach, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, ERR(ioctl(self->dev, VFIO_DEVICE_ATTACH_IOMMUFD_PT,
+				     attach)));
+}
+
+TEST_F(attach, pasid_of_a_device_that_has_none)
+{
+	const __u32 pasids[] = { 0, 1, 1U << 19, 1U << 20, ~0U };
+	__u32 pt, automatic;
+	unsigned int i;
+
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->devid, self->ioas, 0, &pt));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, &automatic));
+	for (i = 0; i < ARRAY_SIZE(pasids); i++) {
+		const __u32 targets[] = { self->ioas, pt, automatic,
+					  self->devid };
+		unsigned int j;
+
+		for (j = 0; j < ARRAY_SIZE(targets); j++)
+			EXPECT_EQ(-EINVAL,
+				  attach_pasid(self->dev, ATTACH_ALL,
+					       VFIO_DEVICE_ATTACH_PASID,
+					       targets[j], pasids[i]));
+		EXPECT_EQ(-ENOENT, attach_pasid(self->dev, ATTACH_ALL,
+						VFIO_DEVICE_ATTACH_PASID, NO_ID,
+						pasids[i]));
+		/* Never attached, so this is no error, and does nothing. */
+		EXPECT_EQ(0, detach_pasid(self->dev, DETACH_ALL,
+					  VFIO_DEVICE_DETACH_PASID,
+					  pasids[i]));
+	}
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->iommu, automatic));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, pt));
+	EXPECT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(-ENOENT, iommu_destroy(self->iommu, automatic));
+	EXPECT_EQ(0, iommu_destroy(self->iommu, self->ioas));
+}
+
+TEST_F(attach, pasid_of_a_file_that_is_not_bound)
+{
+	int parked = open_vfio(NVME);
+
+	EXPECT_EQ(-EINVAL, attach_pasid(parked, ATTACH_ALL,
+					VFIO_DEVICE_ATTACH_PASID, NO_ID, 1));
+	EXPECT_EQ(-EINVAL, detach_pasid(parked, DETACH_ALL,
+					VFIO_DEVICE_DETACH_PASID, 1));
+	close(parked);
+}
+
 #define REFUSED		"cannot be attached"
 #ifdef __aarch64__
 #define MSI_WINDOW	"[mem 0x08000000-0x080fffff]"
