@@ -327,11 +327,11 @@ target_fault_handle(struct iommufd_device *idev, struct attach_target *target)
 					  target->hwpt->backend, idev->obj.id);
 }
 
-static void group_set_fault_handle(struct iommufd_group *igroup,
+static void group_set_fault_handle(struct iommufd_device *idev,
 				   struct iommufd_fault_handle *handle)
 {
-	iommufd_fault_handle_switch(&igroup->fault_handle, handle,
-				    igroup->group, IOMMU_NO_PASID);
+	iommufd_fault_handle_switch(&idev->igroup->fault_handle, handle,
+				    idev->dev, IOMMU_NO_PASID);
 }
 
 /*
@@ -369,7 +369,7 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	if (old && reserve)
 		iopt_unreserve(&old->ioas->iopt, igroup);
 	igroup->hwpt = hwpt;
-	group_set_fault_handle(igroup, fault_handle);
+	group_set_fault_handle(idev, fault_handle);
 	*unused = old;
 	return 0;
 
@@ -527,7 +527,7 @@ void iommufd_device_detach(struct iommufd_device *idev)
 			unused = igroup->hwpt;
 			igroup->hwpt = NULL;
 			group_detach_hwpt(igroup, unused, false);
-			group_set_fault_handle(igroup, NULL);
+			group_set_fault_handle(idev, NULL);
 			iopt_unreserve(&unused->ioas->iopt, igroup);
 		}
 	}

@@ -222,8 +222,8 @@ void iommufd_fault_handle_free(struct iommufd_fault_handle *handle)
  * iommufd_fault_handle_switch() - Take note of another attachment
  * @slot: Where the handle of the attachment is kept, NULL for none.  Replaced.
  * @handle: The handle of the page table that is attached now, or NULL.
- * @group: The group that is attached, or was.
- * @pasid: The PASID that is attached, or IOMMU_NO_PASID.
+ * @dev: The device that is attached, or was.
+ * @pasid: Its PASID that is attached, or was, or IOMMU_NO_PASID.
  *
  * From now on faults go to @handle.  All that have come by the handle before
  * it are answered INVALID.
@@ -232,13 +232,13 @@ void iommufd_fault_handle_free(struct iommufd_fault_handle *handle)
  */
 void iommufd_fault_handle_switch(struct iommufd_fault_handle **slot,
 				 struct iommufd_fault_handle *handle,
-				 struct iommu_group *group, u32 pasid)
+				 struct device *dev, u32 pasid)
 {
 	struct iommufd_fault_handle *old = *slot, *any = handle ?: old;
 
 	if (!any)
 		return;
-	any->backend->set_fault_handle(group, pasid,
+	any->backend->set_fault_handle(dev, pasid,
 				       handle ? &handle->base : NULL);
 	*slot = handle;
 	iommufd_fault_handle_free(old);

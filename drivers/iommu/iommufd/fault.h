@@ -11,7 +11,7 @@
 #include "backend/backend.h"
 #include "object.h"
 
-struct iommu_group;
+struct device;
 struct iommufd_ucmd;
 
 /**
@@ -72,6 +72,6 @@ iommufd_fault_handle_alloc(struct iommufd_fault_queue *queue,
 void iommufd_fault_handle_free(struct iommufd_fault_handle *handle);
 void iommufd_fault_handle_switch(struct iommufd_fault_handle **slot,
 				 struct iommufd_fault_handle *handle,
-				 struct iommu_group *group, u32 pasid);
+				 struct device *dev, u32 pasid);
 
 #endif

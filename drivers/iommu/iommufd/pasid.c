@@ -27,6 +27,7 @@
 #include "attach.h"
 #include "backend/backend.h"
 #include "device.h"
+#include "fault.h"
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "iopt/domains.h"
@@ -36,12 +37,15 @@
  * struct iommufd_pasid - A PASID that a page table is attached to
  * @idev: The device, of the group that has this in iommufd_group::pasids.
  * @hwpt: The page table, of which this is a user.
+ * @fault_handle: Where page faults with the PASID go; NULL if @hwpt has no fault
+ *	queue.
  *
  * Guarded by iommufd_group::lock.
  */
 struct iommufd_pasid {
 	struct iommufd_device *idev;
 	struct iommufd_hwpt *hwpt;
+	struct iommufd_fault_handle *fault_handle;
 };
 
 /* Each takes an entry of a table that the IOMMU driver makes for the device. */
@@ -74,13 +78,8 @@ static int pasid_check(struct iommufd_device *idev, u32 pasid,
 	return 0;
 }
 
-/*
- * Let DMA with a PASID through a page table, which has one more user then, and
- * no longer through @old, if that is not NULL.  No such page table is automatic,
- * so whoever takes this use away need not look whether it was the last.
- */
-static int pasid_set_hwpt(struct iommufd_device *idev, u32 pasid,
-			  struct iommufd_hwpt *old, struct iommufd_hwpt *hwpt)
+static int pasid_set_domain(struct iommufd_device *idev, u32 pasid,
+			    struct iommufd_hwpt *old, struct iommufd_hwpt *hwpt)
 {
 	struct iommufd_ioas *ioas = hwpt->ioas;
 	int rc;
@@ -96,9 +95,39 @@ static int pasid_set_hwpt(struct iommufd_device *idev, u32 pasid,
 					   old ? old->domain : NULL,
 					   hwpt->domain, idev->dev, pasid);
 	mutex_unlock(&ioas->hwpts_lock);
-	if (!rc)
-		refcount_inc(&hwpt->obj.users);
 	return rc;
+}
+
+/*
+ * Let DMA with a PASID through a page table, which has one more user then, and
+ * no longer through that of the entry, if it has one.  No such page table is
+ * automatic, so whoever takes this use away need not look whether it was the
+ * last.
+ */
+static int pasid_set_hwpt(struct iommufd_pasid *entry, u32 pasid,
+			  struct iommufd_hwpt *hwpt)
+{
+	struct iommufd_device *idev = entry->idev;
+	struct iommufd_hwpt *old = entry->hwpt;
+	struct iommufd_fault_handle *handle;
+	int rc;
+
+	handle = iommufd_fault_handle_alloc(hwpt->fault_queue, hwpt->backend,
+					    idev->obj.id);
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	rc = pasid_set_domain(idev, pasid, old, hwpt);
+	if (rc) {
+		iommufd_fault_handle_free(handle);
+		return rc;
+	}
+	entry->hwpt = hwpt;
+	iommufd_fault_handle_switch(&entry->fault_handle, handle, idev->dev,
+				    pasid);
+	refcount_inc(&hwpt->obj.users);
+	if (old)
+		refcount_dec(&old->obj.users);
+	return 0;
 }
 
 static int pasid_attach_locked(struct iommufd_device *idev, u32 pasid,
@@ -124,12 +153,11 @@ static int pasid_attach_locked(struct iommufd_device *idev, u32 pasid,
 		goto err_uncharge;
 	}
 	entry->idev = idev;
-	entry->hwpt = hwpt;
 	rc = xa_err(xa_store(&igroup->pasids, pasid, entry,
 			     GFP_KERNEL_ACCOUNT));
 	if (rc)
 		goto err_free;
-	rc = pasid_set_hwpt(idev, pasid, NULL, hwpt);
+	rc = pasid_set_hwpt(entry, pasid, hwpt);
 	if (rc)
 		goto err_erase;
 	idev->npasids++;
@@ -148,25 +176,17 @@ static int pasid_replace_locked(struct iommufd_device *idev, u32 pasid,
 				struct iommufd_hwpt *hwpt)
 {
 	struct iommufd_group *igroup = idev->igroup;
-	struct iommufd_hwpt *old;
 	struct iommufd_pasid *entry;
-	int rc;
 
 	lockdep_assert_held(&igroup->lock);
 
 	entry = xa_load(&igroup->pasids, pasid);
 	if (!entry || entry->idev != idev)
 		return -EINVAL;
-	old = entry->hwpt;
-	if (old == hwpt)
+	if (entry->hwpt == hwpt)
 		return 0;
-	rc = pasid_check(idev, pasid, hwpt) ?:
-	     pasid_set_hwpt(idev, pasid, old, hwpt);
-	if (rc)
-		return rc;
-	entry->hwpt = hwpt;
-	refcount_dec(&old->obj.users);
-	return 0;
+	return pasid_check(idev, pasid, hwpt) ?:
+	       pasid_set_hwpt(entry, pasid, hwpt);
 }
 
 static int idev_pasid_attach(struct iommufd_device *idev, u32 pasid, u32 pt_id,
@@ -257,6 +277,8 @@ static void pasid_detach_locked(struct iommufd_pasid *entry, u32 pasid)
 
 	iopt_domain_clear_pasid(&hwpt->ioas->iopt, igroup->backend,
 				hwpt->domain, idev->dev, pasid);
+	iommufd_fault_handle_switch(&entry->fault_handle, NULL, idev->dev,
+				    pasid);
 	xa_erase(&igroup->pasids, pasid);
 	kfree(entry);
 	idev->npasids--;

@@ -318,10 +318,14 @@ static int mock_set_pasid(struct device *dev, u32 pasid,
 		rc = -ENOMEM;
 	}
 	if (!rc)
-		rc = xa_err(xa_store(&mdev->pasids, pasid, mock,
-				     GFP_KERNEL_ACCOUNT));
+		rc = mock_faults_add_pasid(&mdev->faults, pasid);
 	if (rc)
 		return rc;
+	rc = xa_err(xa_store(&mdev->pasids, pasid, mock, GFP_KERNEL_ACCOUNT));
+	if (rc) {
+		mock_faults_remove_pasid(&mdev->faults, pasid);
+		return rc;
+	}
 	mock->ndevices++;
 	if (was)
 		was->ndevices--;
@@ -338,6 +342,7 @@ static void mock_clear_pasid(struct device *dev, u32 pasid,
 
 	if (WARN_ON(xa_erase(&mdev->pasids, pasid) != mock))
 		return;
+	mock_faults_remove_pasid(&mdev->faults, pasid);
 	mock->ndevices--;
 	if (pasid == IOMMU_TEST_PASID_RESERVED)
 		mdev->set_fails = false;
@@ -363,13 +368,10 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
-static void mock_set_fault_handle(struct iommu_group *group, u32 pasid,
+static void mock_set_fault_handle(struct device *dev, u32 pasid,
 				  struct iommu_backend_fault_handle *handle)
 {
-	struct mock_device *mdev = mock_group_to_device(group);
-
-	if (!WARN_ON(pasid != IOMMU_NO_PASID))
-		mock_faults_set_handle(&mdev->faults, handle);
+	mock_faults_set_handle(mock_device_faults(dev, pasid), pasid, handle);
 }
 
 struct iommu_backend_ops mock_backend __ro_after_init = {
@@ -460,6 +462,24 @@ bool mock_device_has_pasid(struct mock_device *mdev, u32 pasid,
 			   struct mock_domain *mock)
 {
 	return xa_load(&mdev->pasids, pasid) == mock;
+}
+
+/**
+ * mock_device_faults() - Tell where page faults of a mock device go
+ * @dev: The device.
+ * @pasid: The PASID that the faults bear, or IOMMU_NO_PASID.
+ *
+ * Context: Any.
+ *
+ * Return: What @dev has for its PASIDs, or its group for faults without one.
+ */
+struct mock_faults *mock_device_faults(struct device *dev, u32 pasid)
+{
+	struct mock_device *mdev = pasid == IOMMU_NO_PASID ?
+					   mock_group_to_device(dev->iommu_group) :
+					   to_mock_device(dev);
+
+	return &mdev->faults;
 }
 
 /**

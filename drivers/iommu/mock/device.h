@@ -91,6 +91,7 @@ extern struct iommu_backend_ops mock_backend;
 
 struct mock_device *mock_device_create(u32 flags, struct mock_device *mate);
 void mock_device_destroy(struct mock_device *mdev);
+struct mock_faults *mock_device_faults(struct device *dev, u32 pasid);
 bool mock_device_has_pasid(struct mock_device *mdev, u32 pasid,
 			   struct mock_domain *mock);
 

@@ -65,6 +65,7 @@ void mock_faults_init(struct mock_faults *faults)
 {
 	mutex_init(&faults->lock);
 	faults->handle = NULL;
+	xa_init_flags(&faults->pasids, XA_FLAGS_ACCOUNT);
 }
 
 /**
@@ -75,29 +76,60 @@ void mock_faults_init(struct mock_faults *faults)
  */
 void mock_faults_destroy(struct mock_faults *faults)
 {
-	WARN_ON(faults->handle);
+	WARN_ON(faults->handle || !xa_empty(&faults->pasids));
 	mutex_destroy(&faults->lock);
 }
 
 /**
- * mock_faults_set_handle() - See iommu_backend_ops::set_fault_handle
+ * mock_faults_add_pasid() - Prepare that faults with a PASID have a handle
  * @faults: Of the device.
+ * @pasid: The PASID, about to be attached, or attached.
+ *
+ * Context: Process context.  Pairs with mock_faults_remove_pasid().
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mock_faults_add_pasid(struct mock_faults *faults, u32 pasid)
+{
+	return xa_reserve(&faults->pasids, pasid, GFP_KERNEL_ACCOUNT);
+}
+
+/**
+ * mock_faults_remove_pasid() - Undo mock_faults_add_pasid()
+ * @faults: Of the device.
+ * @pasid: The PASID.  A handle that it still has stays until
+ *	mock_faults_set_handle() takes it away.
+ *
+ * Context: Process context.
+ */
+void mock_faults_remove_pasid(struct mock_faults *faults, u32 pasid)
+{
+	xa_release(&faults->pasids, pasid);
+}
+
+/**
+ * mock_faults_set_handle() - See iommu_backend_ops::set_fault_handle
+ * @faults: Of the device, or for IOMMU_NO_PASID of the first one of its group.
+ * @pasid: The PASID, or IOMMU_NO_PASID.
  * @handle: The handle, or NULL.
  *
  * Context: Process context.
  */
-void mock_faults_set_handle(struct mock_faults *faults,
+void mock_faults_set_handle(struct mock_faults *faults, u32 pasid,
 			    struct iommu_backend_fault_handle *handle)
 {
 	mutex_lock(&faults->lock);
-	faults->handle = handle;
+	if (pasid == IOMMU_NO_PASID)
+		faults->handle = handle;
+	else if (handle) /* The entry is reserved, so this takes no memory. */
+		WARN_ON(xa_err(xa_store(&faults->pasids, pasid, handle,
+					GFP_KERNEL_ACCOUNT)));
+	else
+		xa_erase(&faults->pasids, pasid);
 	mutex_unlock(&faults->lock);
 }
 
-/*
- * Report a group of faults.  Nobody handles those of a PASID, as no PASID can be
- * attached.
- */
+/* Report a group of faults, which nobody gets if there is no handle. */
 static void mock_faults_report(struct mock_faults *faults,
 			       const struct iommu_backend_fault *group,
 			       unsigned int n, struct mock_request *mreq)
@@ -105,7 +137,8 @@ static void mock_faults_report(struct mock_faults *faults,
 	struct iommu_backend_fault_handle *handle;
 
 	mutex_lock(&faults->lock);
-	handle = group->pasid ? NULL : faults->handle;
+	handle = group->pasid ? xa_load(&faults->pasids, group->pasid) :
+				faults->handle;
 	atomic_inc(&mock_pending);
 	if (handle)
 		handle->report(handle, group, n, mreq);

@@ -241,7 +241,7 @@ enum {
  * @dirty.uptr: User address of a bitmap of the pages to mark
  * @dirty.out_nr_dirty: Number of bits that are set and where a page is mapped
  * @trigger_iopf: Raise a page fault, which is queued before this returns.  The
- *	mock answers it INVALID if nobody gets it, as is that of any PASID
+ *	mock answers it INVALID if nobody gets it
  * @trigger_iopf.dev_id: ID of the device, which is a mock device, else EINVAL
  * @trigger_iopf.pasid: PASID, 0 for none
  * @trigger_iopf.grpid: Number of the group

@@ -498,15 +498,14 @@ static int mock_raise_faults(struct iommufd_ctx *ictx, u32 dev_id,
 			     unsigned int n)
 {
 	struct iommufd_device *idev = iommufd_device_get(ictx, dev_id);
-	struct mock_device *mdev;
 	int rc = -EINVAL;
 
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
-	if (idev->igroup->backend == &mock_backend) {
-		mdev = mock_group_to_device(idev->igroup->group);
-		rc = mock_faults_raise(&mdev->faults, first, n);
-	}
+	if (idev->igroup->backend == &mock_backend)
+		rc = mock_faults_raise(mock_device_faults(idev->dev,
+							  first->pasid),
+				       first, n);
 	iommufd_object_put(&idev->obj);
 	return rc;
 }

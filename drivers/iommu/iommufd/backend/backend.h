@@ -165,12 +165,13 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	page is dirty again only when it is written again.  A page that reaches
  *	over the end of the range is reported as a whole.  Returns 0, or what
  *	the IOMMU driver says.
- * @set_fault_handle: Have page faults of a group that bear a PASID, or none if
- *	it is IOMMU_NO_PASID, go to a handle, or answer them INVALID if the
- *	handle is NULL.  Called after an attach to a domain that was allocated
- *	with IOMMU_HWPT_FAULT_ID_VALID, or after a detach or replace of one.
- *	When this returns, no report to another handle is under way, and none
- *	begins.  Cannot fail.  NULL where no domain has that flag.
+ * @set_fault_handle: Have page faults that bear a PASID of a device, or none, of
+ *	any device of its group, if it is IOMMU_NO_PASID, go to a handle, or
+ *	answer them INVALID if the handle is NULL.  Called after an attach to a
+ *	domain that was allocated with IOMMU_HWPT_FAULT_ID_VALID, or after a
+ *	detach or replace of one.  When this returns, no report to another
+ *	handle is under way, and none begins.  Cannot fail.  NULL where no
+ *	domain has that flag.
  * @respond_fault: Give a device the answer to a group of faults, of enum
  *	iommufd_page_response_code.  Called with a lock held that
  *	iommu_backend_fault_handle::report() takes.  Cannot fail.  NULL where
@@ -214,7 +215,7 @@ struct iommu_backend_ops {
 	int (*read_dirty)(struct iommu_domain *domain, unsigned long iova,
 			  size_t length, bool clear,
 			  struct iommu_backend_dirty *dirty);
-	void (*set_fault_handle)(struct iommu_group *group, u32 pasid,
+	void (*set_fault_handle)(struct device *dev, u32 pasid,
 				 struct iommu_backend_fault_handle *handle);
 	void (*respond_fault)(void *request,
 			      enum iommufd_page_response_code code);

@@ -8,7 +8,7 @@
 #include <linux/vfio.h>
 #include <sys/syscall.h>
 
-#include "fault.h"
+#include "fault_fixture.h"
 
 #define AT		(64 * MiB)
 #define PARAMETERS	"/sys/module/iommufd/parameters/"

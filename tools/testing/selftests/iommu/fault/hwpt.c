@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "fault.h"
+#include "fault_fixture.h"
 #include "../userfault.h"
 
 #define FAULTS		IOMMU_HWPT_FAULT_ID_VALID
@@ -188,7 +188,7 @@ TEST_F(fault, unknown_device)
 	EXPECT_ANSWERS(self->since, 1, 0, 0);
 }
 
-TEST_F(fault, nobody_gets_faults_of_a_pasid)
+TEST_F(fault, nobody_gets_faults_of_a_pasid_that_is_not_attached)
 {
 	struct iommu_test_cmd cmd = {
 		.trigger_iopf.dev_id = self->dev.dev_id,

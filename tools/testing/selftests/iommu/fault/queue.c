@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <sys/resource.h>
 
-#include "fault.h"
+#include "fault_fixture.h"
 
 #define NOWHERE		cut_off("", 0)	/* an address without memory */
 #define READABLE_EVENTS	(POLLIN | POLLRDNORM | POLLOUT)
