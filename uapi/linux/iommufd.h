@@ -396,7 +396,8 @@ struct iommu_vfio_ioas {
 
 /**
  * enum iommufd_hwpt_alloc_flags - Flags of IOMMU_HWPT_ALLOC
- * @IOMMU_HWPT_ALLOC_NEST_PARENT: A page table that others can be nested in.
+ * @IOMMU_HWPT_ALLOC_NEST_PARENT: A page table that others can be nested in: the
+ *	IOMMU translates by the other one first, and what that gives by this one.
  * @IOMMU_HWPT_ALLOC_DIRTY_TRACKING: A page table that can tell which pages
  *	devices have written.  A device whose IOMMU cannot do that cannot be
  *	attached to it.
@@ -404,8 +405,7 @@ struct iommu_vfio_ioas {
  * @IOMMU_HWPT_ALLOC_PASID: A page table for devices that use PASIDs.
  *
  * EOPNOTSUPP is the answer to a flag that the IOMMU of the device does not
- * have.  So far that is all of them, but for IOMMU_HWPT_ALLOC_DIRTY_TRACKING if
- * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING.
+ * have.  With the kernel's IOMMU drivers that is all of them so far.
  */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,
@@ -421,7 +421,7 @@ enum iommufd_hwpt_alloc_flags {
  * @IOMMU_HWPT_DATA_ARM_SMMUV3: First stage of the ARM SMMUv3.
  * @IOMMU_HWPT_DATA_AMD_GUEST: First stage of the AMD IOMMU.
  *
- * All but IOMMU_HWPT_DATA_NONE are EOPNOTSUPP so far.
+ * All but IOMMU_HWPT_DATA_NONE are EOPNOTSUPP with the kernel's IOMMU drivers.
  */
 enum iommu_hwpt_data_type {
 	IOMMU_HWPT_DATA_NONE = 0,
@@ -435,25 +435,36 @@ enum iommu_hwpt_data_type {
  * @size: sizeof(struct iommu_hwpt_alloc)
  * @flags: Of enum iommufd_hwpt_alloc_flags.
  * @dev_id: A bound device, for whose IOMMU the page table is made.
- * @pt_id: The IOAS that it is to map.
+ * @pt_id: The IOAS that it is to map, or the page table that it is to be nested
+ *	in, made with IOMMU_HWPT_ALLOC_NEST_PARENT.
  * @out_hwpt_id: ID of the new page table.
  * @__reserved: Must be 0.
- * @data_type: One of enum iommu_hwpt_data_type.
- * @data_len: Bytes at @data_uptr; 0 with IOMMU_HWPT_DATA_NONE.
+ * @data_type: One of enum iommu_hwpt_data_type; not IOMMU_HWPT_DATA_NONE to
+ *	nest.
+ * @data_len: Bytes at @data_uptr; 0 with IOMMU_HWPT_DATA_NONE, and only then.
  * @data_uptr: User address of a struct that @data_type says.
  * @fault_id: With IOMMU_HWPT_FAULT_ID_VALID: where faults go.
- * @__reserved2: Must be 0.
+ * @__reserved2: Not looked at.
  *
  * Make a page table (HWPT) that holds what the IOAS maps, now and later.  It
  * is used by devices that are attached to it by its ID, and by no others: to
  * attach a device to the IOAS finds or makes another one.  It stays until it is
  * destroyed, and while it does the memory that the IOAS maps is pinned.
  *
- * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have;
- * EINVAL when @pt_id is not an IOAS, or @data_len wrong; ENOENT when @dev_id is
- * not a device, or there is no @pt_id; EADDRINUSE when something is mapped, or
+ * A nested page table is kept by user space in memory that @pt_id maps.  What it
+ * translates to are addresses of @pt_id, so its devices reach no more than what
+ * the IOAS maps, in which the regions are reserved that they need reserved.  It
+ * holds @pt_id, which cannot be destroyed before.  When user space changes it,
+ * IOMMU_HWPT_INVALIDATE has the IOMMU forget what it has cached.
+ *
+ * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have, and
+ * for any flag, or no data, to nest; EINVAL when @pt_id is neither an IOAS nor
+ * a page table to nest in, or is one of an IOMMU of another kind, or @data_len
+ * is wrong; E2BIG when the data has bytes set that the kernel does not know;
+ * ENOENT when @dev_id is not a device; EADDRINUSE when something is mapped, or
  * to be kept usable, that the IOMMU cannot map; EFAULT, also for memory that is
- * mapped and cannot be pinned; ENOMEM.
+ * mapped and cannot be pinned; ENOSPC when the context would have more page
+ * tables than the parameter max_hwpts; ENOMEM.
  */
 struct iommu_hwpt_alloc {
 	__u32 size;
@@ -470,6 +481,50 @@ struct iommu_hwpt_alloc {
 };
 
 #define IOMMU_HWPT_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_ALLOC)
+
+/**
+ * enum iommu_hwpt_invalidate_data_type - What tells which entries are stale
+ * @IOMMU_HWPT_INVALIDATE_DATA_VTD_S1: A nested page table of Intel VT-d.
+ * @IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3: A command of the ARM SMMUv3.
+ */
+enum iommu_hwpt_invalidate_data_type {
+	IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 = 0,
+	IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 = 1
+};
+
+/**
+ * struct iommu_hwpt_invalidate - ioctl(IOMMU_HWPT_INVALIDATE)
+ * @size: sizeof(struct iommu_hwpt_invalidate)
+ * @hwpt_id: A nested page table.
+ * @data_uptr: User address of an array of structs that @data_type says.
+ * @data_type: Of enum iommu_hwpt_invalidate_data_type.
+ * @entry_len: Bytes of each struct, at most the page size.
+ * @entry_num: In: number of structs, at most 2^19.  Out, also with an error:
+ *	how many of them, from the first one on, have taken effect.
+ * @__reserved: Must be 0.
+ *
+ * Have the IOMMU forget what it has cached of a page table that user space
+ * keeps.  The first struct that fails ends the call, and those after it are not
+ * looked at.  With an @entry_num of 0 the call only tells whether @data_type is
+ * known; @data_uptr and @entry_len are not looked at.
+ *
+ * Errors: EOPNOTSUPP when the IOMMU needs no such calls, and for a flag in a
+ * struct that it does not know; EINVAL for a @data_type, a length, a number or
+ * a content that it does not know, and for an object of another kind; ENOENT;
+ * E2BIG when a struct has bytes set that the kernel does not know; EFAULT; EINTR
+ * when killed.
+ */
+struct iommu_hwpt_invalidate {
+	__u32 size;
+	__u32 hwpt_id;
+	__aligned_u64 data_uptr;
+	__u32 data_type;
+	__u32 entry_len;
+	__u32 entry_num;
+	__u32 __reserved;
+};
+
+#define IOMMU_HWPT_INVALIDATE _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_INVALIDATE)
 
 /**
  * enum iommu_hw_info_type - What an IOMMU tells of itself

@@ -12,6 +12,7 @@
 #include <linux/iommufd.h>
 #include <linux/ioport.h>
 #include <linux/mutex.h>
+#include <uapi/linux/iommufd.h>
 
 #include "backend/backend.h"
 #include "device.h"
@@ -19,6 +20,7 @@
 #include "ioas.h"
 #include "iopt/domains.h"
 #include "iopt/iova.h"
+#include "nested.h"
 
 /**
  * struct group_reserve_arg - Argument of group_reserve_region()
@@ -153,12 +155,18 @@ static bool has_automatic(struct iommufd_ioas *ioas)
 	return false;
 }
 
-static int probe_limits(struct iommufd_device *idev, struct iommufd_hwpt *old,
+/* The flags of a page table that its limits may depend on */
+#define FORMAT_FLAGS	(IOMMU_HWPT_ALLOC_NEST_PARENT | \
+			 IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+
+static int probe_limits(struct iommufd_device *idev, u32 flags,
+			struct iommufd_hwpt *old,
 			struct iommu_backend_limits *limits)
 {
 	struct iommufd_group *igroup = idev->igroup;
 
 	return iommu_backend_probe(igroup->backend, idev->dev,
+				   flags & FORMAT_FLAGS,
 				   old ? NULL : igroup->group, limits);
 }
 
@@ -176,7 +184,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 
 	if (!has_automatic(ioas))
 		return NULL;
-	rc = probe_limits(idev, old, &limits);
+	rc = probe_limits(idev, 0, old, &limits);
 	if (rc)
 		return ERR_PTR(rc);
 
@@ -223,16 +231,17 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 					    struct iommufd_hwpt *hwpt,
 					    struct iommufd_hwpt *old)
 {
+	struct iommufd_hwpt *paging = iommufd_hwpt_paging(hwpt);
 	struct iommu_backend_limits limits;
 	int rc;
 
-	if (!hwpt_is_for_group(hwpt, idev->igroup))
+	if (!hwpt_is_for_group(paging, idev->igroup))
 		return ERR_PTR(-EINVAL);
-	if (iommufd_hwpt_filled(hwpt)) {
-		rc = probe_limits(idev, old, &limits);
+	if (iommufd_hwpt_filled(paging)) {
+		rc = probe_limits(idev, paging->flags, old, &limits);
 		if (rc)
 			return ERR_PTR(rc);
-		if (!hwpt_suits(hwpt, idev, &limits))
+		if (!hwpt_suits(paging, idev, &limits))
 			return ERR_PTR(-EINVAL);
 	}
 	rc = iommufd_hwpt_attach_group(hwpt, old, idev);
@@ -245,7 +254,8 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 /**
  * struct attach_target - What user space wants a device to be attached to
  * @ioas: The IOAS to be reached.
- * @hwpt: The page table, which maps @ioas; NULL for any that does.
+ * @hwpt: The page table, which maps @ioas or is nested in one that does; NULL
+ *	for any that does.
  */
 struct attach_target {
 	struct iommufd_ioas *ioas;
@@ -370,7 +380,8 @@ static int target_init(struct attach_target *target, struct iommufd_object *obj)
 		target->ioas = container_of(obj, struct iommufd_ioas, obj);
 		return 0;
 	}
-	if (obj->type == &iommufd_hwpt_type) {
+	if (obj->type == &iommufd_hwpt_type ||
+	    obj->type == &iommufd_nested_type) {
 		target->hwpt = container_of(obj, struct iommufd_hwpt, obj);
 		target->ioas = target->hwpt->ioas;
 		return 0;

@@ -12,6 +12,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "iopt/domains.h"
+#include "nested.h"
 #include "ucmd.h"
 
 /* Each takes one of the domain IDs or ASIDs that the IOMMUs of the host have. */
@@ -19,7 +20,15 @@ static unsigned int max_hwpts = 128;
 module_param(max_hwpts, uint, 0644);
 MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an open file of /dev/iommu (default: 128)");
 
-static int hwpts_charge(struct iommufd_ctx *ictx)
+/**
+ * iommufd_hwpts_charge() - Count a page table that is about to be made
+ * @ictx: The context.
+ *
+ * Pairs with iommufd_hwpts_uncharge().
+ *
+ * Return: 0, or -ENOSPC when the context would have too many.
+ */
+int iommufd_hwpts_charge(struct iommufd_ctx *ictx)
 {
 	unsigned int count = atomic_inc_return(&ictx->nhwpts);
 
@@ -29,6 +38,15 @@ static int hwpts_charge(struct iommufd_ctx *ictx)
 	return -ENOSPC;
 }
 
+/**
+ * iommufd_hwpts_uncharge() - Undo iommufd_hwpts_charge()
+ * @ictx: The context.
+ */
+void iommufd_hwpts_uncharge(struct iommufd_ctx *ictx)
+{
+	atomic_dec(&ictx->nhwpts);
+}
+
 static void hwpt_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
 	if (iommufd_hwpt_filled(hwpt))
@@ -36,7 +54,7 @@ static void hwpt_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	hwpt->backend->domain_free(hwpt->domain);
 	iommu_backend_put(hwpt->backend);
 	refcount_dec(&hwpt->ioas->obj.users);
-	atomic_dec(&ictx->nhwpts);
+	iommufd_hwpts_uncharge(ictx);
 }
 
 /*
@@ -107,7 +125,7 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	rc = hwpts_charge(ictx);
+	rc = iommufd_hwpts_charge(ictx);
 	if (rc)
 		return ERR_PTR(rc);
 	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt,
@@ -132,7 +150,7 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 err_abort:
 	iommufd_object_abort(ictx, &hwpt->obj);
 err_uncharge:
-	atomic_dec(&ictx->nhwpts);
+	iommufd_hwpts_uncharge(ictx);
 	return ERR_PTR(rc);
 }
 
@@ -283,6 +301,9 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
+	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT |
+			   IOMMU_HWPT_ALLOC_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
 	hwpt = hwpt_alloc_for_device(idev, ioas, cmd->flags, data);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
@@ -299,6 +320,25 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 	return 0;
 }
 
+/* The kinds of object that a page table can be made of */
+static int hwpt_alloc_by_kind(struct iommufd_ucmd *ucmd,
+			      struct iommufd_device *idev,
+			      struct iommufd_object *pt,
+			      const struct iommu_backend_data *data)
+{
+	if (pt->type == &iommufd_ioas_type)
+		return hwpt_alloc_and_respond(ucmd, idev,
+					      container_of(pt,
+							   struct iommufd_ioas,
+							   obj), data);
+	if (pt->type == &iommufd_hwpt_type)
+		return iommufd_nested_alloc(ucmd, idev,
+					    container_of(pt,
+							 struct iommufd_hwpt,
+							 obj), data);
+	return -EINVAL;
+}
+
 int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
@@ -312,10 +352,9 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 	struct iommufd_object *pt;
 	int rc;
 
-	if (cmd->flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || cmd->__reserved ||
-	    cmd->__reserved2)
+	if (cmd->__reserved)
 		return -EOPNOTSUPP;
-	if (none && data.length)
+	if (none != !data.length)
 		return -EINVAL;
 
 	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
@@ -323,17 +362,10 @@ int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(idev);
 	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, NULL);
 	if (IS_ERR(pt)) {
-		rc = PTR_ERR(pt);
+		rc = -EINVAL;
 		goto out_put_idev;
 	}
-	if (pt->type == &iommufd_ioas_type)
-		rc = hwpt_alloc_and_respond(ucmd, idev,
-					    container_of(pt,
-							 struct iommufd_ioas,
-							 obj),
-					    none ? NULL : &data);
-	else
-		rc = -EINVAL;
+	rc = hwpt_alloc_by_kind(ucmd, idev, pt, none ? NULL : &data);
 	iommufd_object_put(pt);
 out_put_idev:
 	iommufd_object_put(&idev->obj);

@@ -19,7 +19,10 @@ struct iommufd_ucmd;
  * @obj: The object.  Each group that is attached is one of its users.  A page
  *	table that was made for an attach is automatic: it is destroyed when the
  *	last group is detached.
- * @ioas: The IOAS that it maps, of which this is a user.
+ * @parent: For a nested page table, the one that its addresses are translated
+ *	by in turn, of which this is a user; else NULL.  See nested.c.
+ * @ioas: The IOAS that it maps, of which this is a user.  That of a nested page
+ *	table is its parent's, which is the user.
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
  * @backend: The backend that has allocated @domain; this holds a reference.
  * @domain: The kernel's domain.
@@ -38,6 +41,7 @@ struct iommufd_ucmd;
  */
 struct iommufd_hwpt {
 	struct iommufd_object obj;
+	struct iommufd_hwpt *parent;
 	struct iommufd_ioas *ioas;
 	struct list_head ioas_item;
 	const struct iommu_backend_ops *backend;
@@ -50,15 +54,22 @@ struct iommufd_hwpt {
 	bool dirty_tracking;
 };
 
+/* The page table that holds what the IOAS maps: @hwpt, or what it is nested in */
+static inline struct iommufd_hwpt *
+iommufd_hwpt_paging(struct iommufd_hwpt *hwpt)
+{
+	return hwpt->parent ?: hwpt;
+}
+
 /*
  * Does the domain hold what the IOAS maps?  It does not, and is empty and
  * without devices, until its backend has made final what it can map: see
  * iommufd_hwpt_attach_group().  Guarded by iommufd_ioas::hwpts_lock, and by
- * io_pagetable::domains_lock.
+ * io_pagetable::domains_lock.  What others are nested in always is.
  */
 static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
 {
-	return hwpt->iopt_domain.domain;
+	return iommufd_hwpt_paging(hwpt)->iopt_domain.domain;
 }
 
 extern const struct iommufd_object_type iommufd_hwpt_type;
@@ -70,6 +81,8 @@ iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
 			    struct iommufd_hwpt, obj);
 }
 
+int iommufd_hwpts_charge(struct iommufd_ctx *ictx);
+void iommufd_hwpts_uncharge(struct iommufd_ctx *ictx);
 struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 		   u32 flags, const struct iommu_backend_data *data);

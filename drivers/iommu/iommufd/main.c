@@ -19,6 +19,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "ioas_map.h"
+#include "nested.h"
 #include "noiommu.h"
 #include "object.h"
 #include "test_hook.h"
@@ -37,6 +38,7 @@ union iommufd_cmds {
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_invalidate hwpt_invalidate;
 	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
@@ -81,6 +83,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      struct iommu_hwpt_alloc, __reserved),
 	IOCTL(IOMMU_HWPT_GET_DIRTY_BITMAP, iommufd_hwpt_get_dirty_bitmap,
 	      struct iommu_hwpt_get_dirty_bitmap, data),
+	IOCTL(IOMMU_HWPT_INVALIDATE, iommufd_hwpt_invalidate,
+	      struct iommu_hwpt_invalidate, __reserved),
 	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING, iommufd_hwpt_set_dirty_tracking,
 	      struct iommu_hwpt_set_dirty_tracking, __reserved),
 	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,

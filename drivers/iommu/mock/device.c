@@ -17,6 +17,7 @@
 #include "device.h"
 #include "domain.h"
 #include "iommufd_test.h"
+#include "nested.h"
 
 static bool replaces = true;
 module_param(replaces, bool, 0444);
@@ -183,7 +184,8 @@ mock_backend_domain_alloc(struct device *dev, u32 flags,
 	struct mock_domain *mock;
 	int rc;
 
-	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING ||
+	if (flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		      IOMMU_HWPT_ALLOC_NEST_PARENT) ||
 	    (dirty && !mock_tracks_dirty(to_mock_device(dev))))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (data) {
@@ -247,21 +249,41 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 	return 0;
 }
 
-/* Attach the device to a domain, or to none if @mock is NULL. */
-static void mock_set_domain(struct mock_device *mdev, struct mock_domain *mock)
+/* The page table that IOVA end in: that of the domain, or of its parent */
+static struct mock_domain *mock_paging(struct iommu_domain *domain)
+{
+	struct mock_nested *nested = to_mock_nested(domain);
+
+	return nested ? nested->parent : to_mock_domain(domain);
+}
+
+static bool mock_is_attached(struct mock_device *mdev,
+			     struct iommu_domain *domain)
+{
+	return mdev->domain == mock_paging(domain) &&
+	       mdev->nested == to_mock_nested(domain);
+}
+
+/* Attach the device to a domain, or to none if @domain is NULL. */
+static void mock_set_domain(struct mock_device *mdev,
+			    struct iommu_domain *domain)
 {
 	if (mdev->domain)
 		mdev->domain->ndevices--;
-	if (mock)
-		mock->ndevices++;
-	mdev->domain = mock;
+	if (mdev->nested)
+		mdev->nested->ndevices--;
+	mdev->domain = domain ? mock_paging(domain) : NULL;
+	mdev->nested = domain ? to_mock_nested(domain) : NULL;
+	if (mdev->domain)
+		mdev->domain->ndevices++;
+	if (mdev->nested)
+		mdev->nested->ndevices++;
 }
 
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
-	struct mock_domain *mock = to_mock_domain(domain);
-	int rc = mock_check_attach(mdev, mock);
+	int rc = mock_check_attach(mdev, mock_paging(domain));
 
 	WARN_ON(!mdev->owner || mdev->domain);
 	if (READ_ONCE(fail_attach)) {
@@ -269,7 +291,7 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 		rc = -(int)READ_ONCE(fail_errno);
 	}
 	if (!rc)
-		mock_set_domain(mdev, mock);
+		mock_set_domain(mdev, domain);
 	return rc;
 }
 
@@ -277,7 +299,7 @@ static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
-	if (WARN_ON(mdev->domain != to_mock_domain(domain)))
+	if (WARN_ON(!mock_is_attached(mdev, domain)))
 		return;
 	mock_set_domain(mdev, NULL);
 	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
@@ -287,12 +309,11 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
-	struct mock_domain *mock = to_mock_domain(domain);
-	int rc = mock_check_attach(mdev, mock);
+	int rc = mock_check_attach(mdev, mock_paging(domain));
 
-	WARN_ON(!mdev->owner || mdev->domain != to_mock_domain(old));
+	WARN_ON(!mdev->owner || !mock_is_attached(mdev, old));
 	if (!rc)
-		mock_set_domain(mdev, mock);
+		mock_set_domain(mdev, domain);
 	return rc;
 }
 
@@ -332,6 +353,9 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.pasid_bits = mock_pasid_bits,
 	.domain_alloc = mock_backend_domain_alloc,
 	.finalize = mock_finalize,
+	.nested_alloc = mock_nested_alloc,
+	.nested_free = mock_nested_free,
+	.nested_invalidate = mock_nested_invalidate,
 	.domain_free = mock_backend_domain_free,
 	.map_msi = mock_map_msi,
 	.attach = mock_attach,

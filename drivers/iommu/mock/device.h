@@ -9,6 +9,7 @@
 #include "iommufd_test.h"
 
 struct mock_domain;
+struct mock_nested;
 
 /* All flags of a mock device */
 #define MOCK_DEVICE_FLAGS	(MOCK_FLAGS_DEVICE_NO_DIRTY | \
@@ -33,10 +34,13 @@ struct mock_domain;
  * @flags: MOCK_FLAGS_DEVICE_*.
  * @owner: The owner of the group, NULL if the group is not claimed.
  * @domain: The domain that the group is attached to, NULL while it is blocked.
+ * @nested: The nested domain that the group is attached to, of which @domain is
+ *	the parent, or NULL.
  * @blocked: Number of times that the group was detached.
  *
  * IOMMU_TEST_CMD makes a mock device for one context.  Only this context
- * changes @owner, @domain and @blocked, and iommufd.ko serializes the changes.
+ * changes @owner, @domain, @nested and @blocked, and iommufd.ko serializes the
+ * changes.
  */
 struct mock_device {
 	struct device dev;
@@ -44,6 +48,7 @@ struct mock_device {
 	u32 flags;
 	void *owner;
 	struct mock_domain *domain;
+	struct mock_nested *nested;
 	unsigned int blocked;
 };
 

@@ -27,6 +27,7 @@ enum {
 	IOMMU_TEST_OP_ACCESS_REPLACE_IOAS = 11,
 	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS = 12,
 	IOMMU_TEST_OP_DIRTY = 13,
+	IOMMU_TEST_OP_MD_CHECK_IOTLB = 14,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -75,13 +76,44 @@ enum {
 
 /**
  * struct iommu_hwpt_selftest - The kind of a page table of the mock IOMMU
- * @iotlb: Ignored; it is for nested page tables.
+ * @iotlb: Value of all entries of the IOTLB of a nested page table; else
+ *	ignored.
  * @pagetable_type: MOCK_IOMMUPT_DEFAULT: each page of MOCK_PAGE_SIZE is dirty
- *	by itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.
+ *	by itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.  Ignored
+ *	for a nested page table.
  */
 struct iommu_hwpt_selftest {
 	__u32 iotlb;
 	__u32 pagetable_type;
+};
+
+/* Entries of the IOTLB of a nested page table */
+enum {
+	MOCK_NESTED_DOMAIN_IOTLB_ID_MAX = 3,
+	MOCK_NESTED_DOMAIN_IOTLB_NUM = 4,
+};
+
+/* What tests have in the IOTLB of a nested page table */
+#define IOMMU_TEST_IOTLB_DEFAULT 0xbadbeef
+
+/*
+ * IOMMU_HWPT_INVALIDATE of a nested page table with the first data type takes
+ * struct iommu_hwpt_invalidate_selftest; the second one is never known.
+ */
+#define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST 0xdeadbeef
+#define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID 0xdadbeef
+
+/* iommu_hwpt_invalidate_selftest.flags */
+#define IOMMU_TEST_INVALIDATE_FLAG_ALL (1 << 0)
+
+/**
+ * struct iommu_hwpt_invalidate_selftest - Set entries of an IOTLB to 0
+ * @flags: IOMMU_TEST_INVALIDATE_FLAG_ALL: all entries; EOPNOTSUPP for any other
+ * @iotlb_id: The entry, at most MOCK_NESTED_DOMAIN_IOTLB_ID_MAX
+ */
+struct iommu_hwpt_invalidate_selftest {
+	__u32 flags;
+	__u32 iotlb_id;
 };
 
 /* The type that IOMMU_GET_HW_INFO returns for a mock device */
@@ -224,6 +256,9 @@ enum {
  *	MOCK_PAGE_SIZE
  * @dirty.uptr: User address of a bitmap of the pages to mark
  * @dirty.out_nr_dirty: Number of bits that are set and where a page is mapped
+ * @check_iotlb: Check an entry of the IOTLB of the nested HWPT @id, else EINVAL
+ * @check_iotlb.id: The entry
+ * @check_iotlb.iotlb: The value that it has to have
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -324,6 +359,10 @@ struct iommu_test_cmd {
 			__aligned_u64 uptr;
 			__aligned_u64 out_nr_dirty;
 		} dirty;
+		struct {
+			__u32 id;
+			__u32 iotlb;
+		} check_iotlb;
 		struct {
 			__aligned_u64 length;
 			__u32 out_fd;

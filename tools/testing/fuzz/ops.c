@@ -802,7 +802,8 @@ const struct op ops[] = {
 	{ "HWPT_ALLOC", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc), .weight = 1,
 	  .fields = {
 		F(FLAGS, iommu_hwpt_alloc, flags,
-		  IOMMU_HWPT_ALLOC_DIRTY_TRACKING),
+		  (IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		   IOMMU_HWPT_ALLOC_NEST_PARENT)),
 		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
 		F(ID, iommu_hwpt_alloc, pt_id, IOAS),
 		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
@@ -817,6 +818,24 @@ const struct op ops[] = {
 		  sizeof(struct iommu_hwpt_selftest)),
 		F(ADDRESS, iommu_hwpt_alloc, data_uptr),
 		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
+	{ "HWPT_ALLOC, nested", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc),
+	  .weight = 1, .fields = {
+		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
+		F(ID, iommu_hwpt_alloc, pt_id, HWPT),
+		F(IS, iommu_hwpt_alloc, data_type, IOMMU_HWPT_DATA_SELFTEST),
+		F(IS, iommu_hwpt_alloc, data_len,
+		  sizeof(__u32)),
+		F(ADDRESS, iommu_hwpt_alloc, data_uptr),
+		F(OUT_ID, iommu_hwpt_alloc, out_hwpt_id, HWPT) } },
+	{ "HWPT_INVALIDATE", IOMMU_HWPT_INVALIDATE,
+	  SIZE(iommu_hwpt_invalidate), .fields = {
+		F(ID, iommu_hwpt_invalidate, hwpt_id, HWPT),
+		F(ADDRESS, iommu_hwpt_invalidate, data_uptr),
+		F(IS, iommu_hwpt_invalidate, data_type,
+		  IOMMU_HWPT_INVALIDATE_DATA_SELFTEST),
+		F(IS, iommu_hwpt_invalidate, entry_len,
+		  sizeof(struct iommu_hwpt_invalidate_selftest)),
+		F(BELOW, iommu_hwpt_invalidate, entry_num, 300) } },
 	{ "GET_HW_INFO", IOMMU_GET_HW_INFO, SIZE(iommu_hw_info), .fields = {
 		F(FLAGS, iommu_hw_info, flags, 1),
 		F(ID, iommu_hw_info, dev_id, DEVICE),
@@ -956,6 +975,10 @@ const struct op ops[] = {
 		{ IS64, offsetof(struct iommu_test_cmd, dirty.page_size),
 		  2048 },
 		T(ADDRESS, dirty.uptr)) },
+
+	{ "MD_CHECK_IOTLB", TEST_OP(IOMMU_TEST_OP_MD_CHECK_IOTLB,
+		T(ID, id, HWPT),
+		T(BELOW, check_iotlb.id, 5)) },
 
 	{ "CREATE_MMIO", TEST_OP(IOMMU_TEST_OP_CREATE_MMIO,
 		T(LENGTH, create_mmio.length),

@@ -22,6 +22,21 @@ struct iommu_backend_data {
 };
 
 /**
+ * struct iommu_backend_array - Invalidations that user space asks for
+ * @type: Of enum iommu_hwpt_invalidate_data_type.
+ * @uptr: User address of an array of structs of that type.
+ * @entry_len: Bytes of each struct as user space knows it.
+ * @entry_num: Number of structs.  0 asks whether @type is known, and nothing
+ *	else.  Set to how many have taken effect, on success and on failure.
+ */
+struct iommu_backend_array {
+	u32 type;
+	void __user *uptr;
+	u32 entry_len;
+	u32 entry_num;
+};
+
+/**
  * struct iommu_backend_dirty - A bitmap of what devices have written
  * @bits: The bitmap.
  * @first: The bit that stands for @start.
@@ -103,6 +118,21 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	when @group is attached now, -EBUSY when that takes an attach and @group
  *	is NULL, or what the IOMMU driver says.  NULL where domains are final
  *	when they are allocated, and do not snoop all DMA.
+ * @nested_alloc: Allocate a nested domain for a device: user space keeps its
+ *	page table in memory, and what that translates to is translated again by
+ *	the parent, a domain of this backend that was allocated with
+ *	IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the nested domain is freed.
+ *	The domain is for @attach, @detach and @replace only, in which it stands
+ *	for its parent as well.  Returns the domain or ERR_PTR(), as for
+ *	@domain_alloc.  NULL where no domain can be nested.  Where one can,
+ *	@finalize never needs an attach.
+ * @nested_free: Free a nested domain that has no devices.
+ * @nested_invalidate: Forget what the IOMMU has cached of the user's page table
+ *	of a nested domain, entry by entry until one fails, see
+ *	iommu_backend_copy_entry().  At most 64 entries come in a call.  Returns
+ *	0, -EINVAL for a type or a content that it does not know, -EOPNOTSUPP
+ *	for such a flag, or what iommu_backend_copy_entry() returns.  NULL where
+ *	nothing has to be forgotten by order of user space.
  * @domain_free: Free a domain that is empty and has no devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
  *	reserved for it.  Called once for a domain, before a group is attached.
@@ -149,6 +179,12 @@ struct iommu_backend_ops {
 					     const struct iommu_backend_data *data);
 	int (*finalize)(struct iommu_domain *domain, struct device *dev,
 			struct iommu_group *group, bool *coherent);
+	struct iommu_domain *(*nested_alloc)(struct device *dev,
+					     struct iommu_domain *parent,
+					     const struct iommu_backend_data *data);
+	void (*nested_free)(struct iommu_domain *domain);
+	int (*nested_invalidate)(struct iommu_domain *domain,
+				 struct iommu_backend_array *array);
 	void (*domain_free)(struct iommu_domain *domain);
 	int (*map_msi)(struct iommu_domain *domain, phys_addr_t iova);
 	int (*attach)(struct iommu_domain *domain, struct iommu_group *group);
@@ -214,7 +250,8 @@ struct iommu_backend_limits {
 };
 
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
-			struct device *dev, struct iommu_group *group,
+			struct device *dev, u32 flags,
+			struct iommu_group *group,
 			struct iommu_backend_limits *limits);
 
 bool iommu_backend_within(struct iommu_domain *domain,
@@ -233,6 +270,8 @@ int iommu_backend_replace(const struct iommu_backend_ops *backend,
 /* Functions for backends */
 int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 			    size_t size, size_t min_size);
+int iommu_backend_copy_entry(const struct iommu_backend_array *array, u32 index,
+			     void *to, size_t size, size_t min_size);
 void iommu_backend_set_dirty(struct iommu_backend_dirty *dirty,
 			     unsigned long iova, size_t length);
 

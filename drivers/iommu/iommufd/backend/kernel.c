@@ -156,6 +156,7 @@ generic_domain_alloc(struct device *dev, u32 flags,
 /*
  * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty,
  * but iommu_dirty_bitmap_record(), by which it would report that, does nothing.
+ * Its nested page tables are not offered, so neither is what they need.
  */
 static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
@@ -163,7 +164,8 @@ paging_domain_alloc(struct device *dev, u32 flags,
 {
 	int rc;
 
-	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
+	if (flags & (IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+		     IOMMU_HWPT_ALLOC_NEST_PARENT) || data)
 		return ERR_PTR(-EOPNOTSUPP);
 	rc = limit_flushes(dev);
 	if (rc)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls on nested page tables whose allocations, or copies of user memory, fail:
+ * see failnth.h
+ */
+#include "failnth.h"
+#include "../nested.h"
+
+FIXTURE(nested)
+{
+	struct subject subject;
+};
+
+/* The mock is attached to an IOAS, and hwpt_id is a page table to nest in */
+FIXTURE_SETUP(nested)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, allow_all_failures());
+	ASSERT_EQ(0, set_up(subject));
+	ASSERT_EQ(0, attach_mock(subject));
+	ASSERT_EQ(0, hwpt_alloc(subject->fd, subject->mock.dev_id,
+				subject->ioas_id, NEST_PARENT,
+				&subject->hwpt_id));
+}
+
+FIXTURE_TEARDOWN(nested)
+{
+	tear_down(&self->subject);
+}
+
+static int nest(struct subject *self)
+{
+	return nested_alloc(self->fd, self->mock.dev_id, self->hwpt_id,
+			    &self->other_hwpt_id);
+}
+
+static int unnest(struct subject *self)
+{
+	return iommu_destroy(self->fd, self->other_hwpt_id);
+}
+
+TEST_F_TIMEOUT(nested, page_table, 300)
+{
+	struct subject *subject = &self->subject;
+
+	walk(_metadata, subject, "HWPT_ALLOC, nested", ROOT, nest, unnest);
+	ASSERT_EQ(0, nest(subject));
+	walk_teardown(_metadata, subject, "DESTROY of a nested page table",
+		      ROOT, unnest, nest);
+}
+
+static int attach_nested(struct subject *self)
+{
+	struct mock_dev mock = self->mock;
+
+	return mock_replace(self->fd, &mock, self->other_hwpt_id);
+}
+
+static int attach_back(struct subject *self)
+{
+	return mock_replace(self->fd, &self->mock, self->ioas_id);
+}
+
+TEST_F_TIMEOUT(nested, replace, 300)
+{
+	ASSERT_EQ(0, nest(&self->subject));
+	walk(_metadata, &self->subject, "MOCK_DOMAIN_REPLACE, to a nested one",
+	     ROOT, attach_nested, attach_back);
+}
+
+static int invalidate_some(struct subject *self)
+{
+	struct iommu_hwpt_invalidate_selftest e[3] = {};
+	__u32 n = ARRAY_LEN(e);
+
+	return nested_invalidate(self->fd, self->other_hwpt_id, e, &n);
+}
+
+TEST_F_TIMEOUT(nested, invalidation, 300)
+{
+	ASSERT_EQ(0, nest(&self->subject));
+	walk(_metadata, &self->subject, "HWPT_INVALIDATE", ROOT,
+	     invalidate_some, nothing);
+}
+
+TEST_HARNESS_MAIN
