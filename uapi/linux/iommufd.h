@@ -436,7 +436,7 @@ enum iommu_hwpt_data_type {
  * @flags: Of enum iommufd_hwpt_alloc_flags.
  * @dev_id: A bound device, for whose IOMMU the page table is made.
  * @pt_id: The IOAS that it is to map, or the page table that it is to be nested
- *	in, made with IOMMU_HWPT_ALLOC_NEST_PARENT.
+ *	in, made with IOMMU_HWPT_ALLOC_NEST_PARENT, or a vIOMMU for one of these.
  * @out_hwpt_id: ID of the new page table.
  * @__reserved: Must be 0.
  * @data_type: One of enum iommu_hwpt_data_type; not IOMMU_HWPT_DATA_NONE to
@@ -459,8 +459,8 @@ enum iommu_hwpt_data_type {
  *
  * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have, and
  * for any flag, or no data, to nest; EINVAL when @pt_id is neither an IOAS nor
- * a page table to nest in, or is one of an IOMMU of another kind, or @data_len
- * is wrong; E2BIG when the data has bytes set that the kernel does not know;
+ * a page table to nest in nor a vIOMMU, or is one of an IOMMU of another kind,
+ * or @data_len is wrong; E2BIG when the data has bytes set that the kernel does not know;
  * ENOENT when @dev_id is not a device; EADDRINUSE when something is mapped, or
  * to be kept usable, that the IOMMU cannot map; EFAULT, also for memory that is
  * mapped and cannot be pinned; ENOSPC when the context would have more page
@@ -485,7 +485,8 @@ struct iommu_hwpt_alloc {
 /**
  * enum iommu_hwpt_invalidate_data_type - What tells which entries are stale
  * @IOMMU_HWPT_INVALIDATE_DATA_VTD_S1: A nested page table of Intel VT-d.
- * @IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3: A command of the ARM SMMUv3.
+ * @IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3: A command of the ARM SMMUv3, for a
+ *	vIOMMU.
  */
 enum iommu_hwpt_invalidate_data_type {
 	IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 = 0,
@@ -495,7 +496,7 @@ enum iommu_hwpt_invalidate_data_type {
 /**
  * struct iommu_hwpt_invalidate - ioctl(IOMMU_HWPT_INVALIDATE)
  * @size: sizeof(struct iommu_hwpt_invalidate)
- * @hwpt_id: A nested page table.
+ * @hwpt_id: A nested page table, or a vIOMMU.
  * @data_uptr: User address of an array of structs that @data_type says.
  * @data_type: Of enum iommu_hwpt_invalidate_data_type.
  * @entry_len: Bytes of each struct, at most the page size.
@@ -780,5 +781,87 @@ struct iommu_ioas_noiommu_get_pa {
 
 #define IOMMU_IOAS_NOIOMMU_GET_PA \
 	_IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA)
+
+/**
+ * enum iommu_viommu_type - Kinds of virtual IOMMUs
+ * @IOMMU_VIOMMU_TYPE_DEFAULT: None.
+ * @IOMMU_VIOMMU_TYPE_ARM_SMMUV3: Of the ARM SMMUv3.
+ * @IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV: Of the CMDQV of Tegra241.
+ *
+ * All are EOPNOTSUPP with the kernel's IOMMU drivers so far.
+ */
+enum iommu_viommu_type {
+	IOMMU_VIOMMU_TYPE_DEFAULT = 0,
+	IOMMU_VIOMMU_TYPE_ARM_SMMUV3 = 1,
+	IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV = 2
+};
+
+/**
+ * struct iommu_viommu_alloc - ioctl(IOMMU_VIOMMU_ALLOC)
+ * @size: sizeof(struct iommu_viommu_alloc)
+ * @flags: Must be 0.
+ * @type: Of enum iommu_viommu_type, not IOMMU_VIOMMU_TYPE_DEFAULT.
+ * @dev_id: A bound device, behind the IOMMU that is meant.
+ * @hwpt_id: A page table made with IOMMU_HWPT_ALLOC_NEST_PARENT.
+ * @out_viommu_id: ID of the new vIOMMU.
+ * @data_len: Bytes at @data_uptr, may be 0.
+ * @__reserved: Not looked at.
+ * @data_uptr: User address of a struct that @type says, which may have fields
+ *	that are written.
+ *
+ * Make a virtual IOMMU (vIOMMU), the part of one IOMMU that a guest is given: in
+ * @hwpt_id the guest's page tables are nested, IOMMU_VDEVICE_ALLOC tells by
+ * which IDs it knows its devices, and IOMMU_HWPT_INVALIDATE takes what it
+ * invalidates.  It holds @hwpt_id, which cannot be destroyed before, but not the
+ * device.
+ *
+ * Errors: EOPNOTSUPP for flags, and for a @type that the IOMMU does not have;
+ * ENOENT when @dev_id is not a device, or @hwpt_id not a page table that is not
+ * nested; EINVAL when nothing can be nested in it, it is of an IOMMU of another
+ * kind, or the data is too short; E2BIG when the data has bytes set that the
+ * kernel does not know; EFAULT; ENOSPC when the context would have more vIOMMUs
+ * than the parameter max_viommus; ENOMEM.
+ */
+struct iommu_viommu_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 type;
+	__u32 dev_id;
+	__u32 hwpt_id;
+	__u32 out_viommu_id;
+	__u32 data_len;
+	__u32 __reserved;
+	__aligned_u64 data_uptr;
+};
+
+#define IOMMU_VIOMMU_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VIOMMU_ALLOC)
+
+/**
+ * struct iommu_vdevice_alloc - ioctl(IOMMU_VDEVICE_ALLOC)
+ * @size: sizeof(struct iommu_vdevice_alloc)
+ * @viommu_id: The vIOMMU.
+ * @dev_id: A bound device behind the same IOMMU.
+ * @out_vdevice_id: ID of the new vDEVICE.
+ * @virt_id: What the guest calls the device on its virtual IOMMU: its stream ID,
+ *	for instance.
+ *
+ * Tell by which ID a guest knows a device (vDEVICE).  It holds the vIOMMU, which
+ * cannot be destroyed before, but not the device: when the device is unbound the
+ * vDEVICE ends.  Nothing has its ID then until the context ends.
+ *
+ * Errors: ENOENT when @viommu_id is not a vIOMMU, or @dev_id not a device; EINVAL
+ * when they are of different IOMMUs; EEXIST when the device has a vDEVICE, or
+ * the vIOMMU has another device with this ID; ENOSPC when the context would have
+ * more vDEVICEs than the parameter max_vdevices; EFAULT; ENOMEM.
+ */
+struct iommu_vdevice_alloc {
+	__u32 size;
+	__u32 viommu_id;
+	__u32 dev_id;
+	__u32 out_vdevice_id;
+	__aligned_u64 virt_id;
+};
+
+#define IOMMU_VDEVICE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VDEVICE_ALLOC)
 
 #endif

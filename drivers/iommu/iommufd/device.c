@@ -21,6 +21,7 @@
 #include "backend/noiommu.h"
 #include "backend/registry.h"
 #include "device.h"
+#include "vdevice.h"
 
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
@@ -273,12 +274,14 @@ static void idev_destroy(struct iommufd_ctx *ictx,
 	struct iommufd_device *idev =
 		container_of(obj, struct iommufd_device, obj);
 
+	iommufd_vdevice_unbind(idev);
 	group_put(idev->igroup);
 }
 
 const struct iommufd_object_type iommufd_device_type = {
 	.destroy = idev_destroy,
 };
+EXPORT_SYMBOL_NS_GPL(iommufd_device_type, "IOMMUFD_TEST");
 
 /* Make the object of a device; takes over what @igroup counts for it. */
 static struct iommufd_device *idev_create(struct iommufd_ctx *ictx,

@@ -11,6 +11,7 @@
 struct device;
 struct iommu_group;
 struct iommufd_hwpt;
+struct iommufd_vdevice;
 
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
@@ -57,6 +58,8 @@ struct iommufd_group {
  *	iommufd_device_bind_owned().
  * @igroup: Its group.
  * @dev: The kernel's device.
+ * @vdevice: What a guest knows it by, or is about to, or NULL.  Guarded by a
+ *	lock of vdevice.c.
  * @attached: The device is attached, and counted in iommufd_group::nattached.
  */
 struct iommufd_device {
@@ -64,6 +67,7 @@ struct iommufd_device {
 	struct iommufd_ctx *ictx;
 	struct iommufd_group *igroup;
 	struct device *dev;
+	struct iommufd_vdevice *vdevice;
 	bool attached;
 };
 

@@ -14,6 +14,7 @@
 #include "iopt/domains.h"
 #include "nested.h"
 #include "ucmd.h"
+#include "viommu.h"
 
 /* Each takes one of the domain IDs or ASIDs that the IOMMUs of the host have. */
 static unsigned int max_hwpts = 128;
@@ -336,6 +337,11 @@ static int hwpt_alloc_by_kind(struct iommufd_ucmd *ucmd,
 					    container_of(pt,
 							 struct iommufd_hwpt,
 							 obj), data);
+	if (pt->type == &iommufd_viommu_type)
+		return iommufd_nested_alloc_of_viommu(ucmd, idev,
+						      container_of(pt,
+								   struct iommufd_viommu,
+								   obj), data);
 	return -EINVAL;
 }
 

@@ -13,6 +13,7 @@
 struct iommufd_device;
 struct iommufd_ioas;
 struct iommufd_ucmd;
+struct iommufd_viommu;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
@@ -21,6 +22,8 @@ struct iommufd_ucmd;
  *	last group is detached.
  * @parent: For a nested page table, the one that its addresses are translated
  *	by in turn, of which this is a user; else NULL.  See nested.c.
+ * @viommu: For a nested page table that was made of a vIOMMU, that one, of which
+ *	this is a user instead of @parent; else NULL.
  * @ioas: The IOAS that it maps, of which this is a user.  That of a nested page
  *	table is its parent's, which is the user.
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
@@ -42,6 +45,7 @@ struct iommufd_ucmd;
 struct iommufd_hwpt {
 	struct iommufd_object obj;
 	struct iommufd_hwpt *parent;
+	struct iommufd_viommu *viommu;
 	struct iommufd_ioas *ioas;
 	struct list_head ioas_item;
 	const struct iommu_backend_ops *backend;

@@ -24,7 +24,9 @@
 #include "object.h"
 #include "test_hook.h"
 #include "ucmd.h"
+#include "vdevice.h"
 #include "vfio_compat.h"
+#include "viommu.h"
 
 static int iommufd_destroy(struct iommufd_ucmd *ucmd)
 {
@@ -50,7 +52,9 @@ union iommufd_cmds {
 	struct iommu_ioas_noiommu_get_pa get_pa;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vdevice_alloc vdevice_alloc;
 	struct iommu_vfio_ioas vfio_ioas;
+	struct iommu_viommu_alloc viommu_alloc;
 };
 
 /**
@@ -105,8 +109,12 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
 	      length),
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),
+	IOCTL(IOMMU_VDEVICE_ALLOC, iommufd_vdevice_alloc,
+	      struct iommu_vdevice_alloc, virt_id),
 	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas,
 	      __reserved),
+	IOCTL(IOMMU_VIOMMU_ALLOC, iommufd_viommu_alloc,
+	      struct iommu_viommu_alloc, out_viommu_id),
 };
 
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,

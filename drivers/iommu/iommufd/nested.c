@@ -23,6 +23,7 @@
 #include "hw_pagetable.h"
 #include "nested.h"
 #include "ucmd.h"
+#include "viommu.h"
 
 /* Of one IOMMU_HWPT_INVALIDATE, as in mainline */
 #define MAX_INVALIDATIONS	(1U << 19)
@@ -33,7 +34,8 @@ static void nested_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
 	hwpt->backend->nested_free(hwpt->domain);
 	iommu_backend_put(hwpt->backend);
-	refcount_dec(&hwpt->parent->obj.users);
+	refcount_dec(hwpt->viommu ? &hwpt->viommu->obj.users :
+				    &hwpt->parent->obj.users);
 	iommufd_hwpts_uncharge(ictx);
 }
 
@@ -48,8 +50,21 @@ const struct iommufd_object_type iommufd_nested_type = {
 };
 EXPORT_SYMBOL_NS_GPL(iommufd_nested_type, "IOMMUFD_TEST");
 
+static struct iommu_domain *
+domain_alloc(struct iommufd_device *idev, struct iommufd_hwpt *parent,
+	     struct iommufd_viommu *viommu,
+	     const struct iommu_backend_data *data)
+{
+	if (viommu)
+		return viommu->viommu->ops->nested_alloc(viommu->viommu,
+							 idev->dev, data);
+	return parent->backend->nested_alloc(idev->dev, parent->domain, data);
+}
+
+/* @viommu may be NULL, else @parent is its page table. */
 static struct iommufd_hwpt *
 nested_create(struct iommufd_device *idev, struct iommufd_hwpt *parent,
+	      struct iommufd_viommu *viommu,
 	      const struct iommu_backend_data *data)
 {
 	struct iommufd_ctx *ictx = idev->ictx;
@@ -65,8 +80,7 @@ nested_create(struct iommufd_device *idev, struct iommufd_hwpt *parent,
 		rc = PTR_ERR(hwpt);
 		goto err_uncharge;
 	}
-	hwpt->domain = parent->backend->nested_alloc(idev->dev, parent->domain,
-						     data);
+	hwpt->domain = domain_alloc(idev, parent, viommu, data);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
 		goto err_abort;
@@ -75,7 +89,8 @@ nested_create(struct iommufd_device *idev, struct iommufd_hwpt *parent,
 	iommu_backend_ref(hwpt->backend);
 	hwpt->ioas = parent->ioas;
 	hwpt->parent = parent;
-	refcount_inc(&parent->obj.users);
+	hwpt->viommu = viommu;
+	refcount_inc(viommu ? &viommu->obj.users : &parent->obj.users);
 	return hwpt;
 
 err_abort:
@@ -83,6 +98,30 @@ err_abort:
 err_uncharge:
 	iommufd_hwpts_uncharge(ictx);
 	return ERR_PTR(rc);
+}
+
+static int alloc_and_respond(struct iommufd_ucmd *ucmd,
+			     struct iommufd_device *idev,
+			     struct iommufd_hwpt *parent,
+			     struct iommufd_viommu *viommu,
+			     const struct iommu_backend_data *data)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	struct iommufd_hwpt *hwpt;
+	int rc;
+
+	hwpt = nested_create(idev, parent, viommu, data);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	cmd->out_hwpt_id = hwpt->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc) {
+		nested_release(ucmd->ictx, hwpt);
+		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
+		return rc;
+	}
+	iommufd_object_publish(ucmd->ictx, &hwpt->obj);
+	return 0;
 }
 
 /**
@@ -105,27 +144,40 @@ int iommufd_nested_alloc(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
 {
 	const struct iommu_backend_ops *backend = idev->igroup->backend;
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	struct iommufd_hwpt *hwpt;
-	int rc;
 
 	if (cmd->flags || !data || !backend->nested_alloc)
 		return -EOPNOTSUPP;
 	if (parent->obj.automatic || parent->backend != backend ||
 	    !(parent->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
 		return -EINVAL;
+	return alloc_and_respond(ucmd, idev, parent, NULL, data);
+}
 
-	hwpt = nested_create(idev, parent, data);
-	if (IS_ERR(hwpt))
-		return PTR_ERR(hwpt);
-	cmd->out_hwpt_id = hwpt->obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
-	if (rc) {
-		nested_release(ucmd->ictx, hwpt);
-		iommufd_object_abort(ucmd->ictx, &hwpt->obj);
-		return rc;
-	}
-	iommufd_object_publish(ucmd->ictx, &hwpt->obj);
-	return 0;
+/**
+ * iommufd_nested_alloc_of_viommu() - IOMMU_HWPT_ALLOC of a vIOMMU
+ * @ucmd: The ioctl.
+ * @idev: The bound device, for which the nested page table is made.
+ * @viommu: The vIOMMU.
+ * @data: Data of user space for the backend, or NULL.
+ *
+ * Context: Process context.
+ *
+ * Return: 0, -EINVAL when the device is behind another IOMMU, -EOPNOTSUPP for
+ * flags, without data, or when the vIOMMU cannot nest page tables, -ENOSPC,
+ * -ENOMEM, -EFAULT, or what its nested_alloc() returns.
+ */
+int iommufd_nested_alloc_of_viommu(struct iommufd_ucmd *ucmd,
+				   struct iommufd_device *idev,
+				   struct iommufd_viommu *viommu,
+				   const struct iommu_backend_data *data)
+{
+	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+
+	if (!iommufd_viommu_serves(viommu, idev))
+		return -EINVAL;
+	if (cmd->flags || !data || !viommu->viommu->ops->nested_alloc)
+		return -EOPNOTSUPP;
+	return alloc_and_respond(ucmd, idev, viommu->hwpt, viommu, data);
 }
 
 typedef int (*invalidate_fn)(struct iommufd_object *obj,
@@ -140,13 +192,30 @@ static int invalidate_nested(struct iommufd_object *obj,
 	return hwpt->backend->nested_invalidate(hwpt->domain, array);
 }
 
-/* Returns NULL where the backend has no such function. */
+static int invalidate_viommu(struct iommufd_object *obj,
+			     struct iommu_backend_array *array)
+{
+	struct iommufd_viommu *viommu =
+		container_of(obj, struct iommufd_viommu, obj);
+
+	return viommu->viommu->ops->invalidate(viommu->viommu, array);
+}
+
+/*
+ * Returns ERR_PTR(): -EINVAL for an object of another kind, -EOPNOTSUPP where
+ * the backend has no such function.
+ */
 static invalidate_fn find_invalidate(struct iommufd_object *obj)
 {
-	struct iommufd_hwpt *hwpt =
-		container_of(obj, struct iommufd_hwpt, obj);
-
-	return hwpt->backend->nested_invalidate ? invalidate_nested : NULL;
+	if (obj->type == &iommufd_nested_type)
+		return container_of(obj, struct iommufd_hwpt, obj)
+			       ->backend->nested_invalidate ?
+			       invalidate_nested : ERR_PTR(-EOPNOTSUPP);
+	if (obj->type == &iommufd_viommu_type)
+		return container_of(obj, struct iommufd_viommu, obj)
+			       ->viommu->ops->invalidate ?
+			       invalidate_viommu : ERR_PTR(-EOPNOTSUPP);
+	return ERR_PTR(-EINVAL);
 }
 
 /* Adds to *@done what has taken effect, also when it fails. */
@@ -173,15 +242,13 @@ static int invalidate_object(struct iommufd_ctx *ictx, u32 id,
 {
 	struct iommufd_object *obj;
 	invalidate_fn fn;
-	int rc = -EINVAL;
+	int rc;
 
 	obj = iommufd_object_get(ictx, id, NULL);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
-	if (obj->type == &iommufd_nested_type) {
-		fn = find_invalidate(obj);
-		rc = fn ? invalidate_all(obj, fn, all, done) : -EOPNOTSUPP;
-	}
+	fn = find_invalidate(obj);
+	rc = IS_ERR(fn) ? PTR_ERR(fn) : invalidate_all(obj, fn, all, done);
 	iommufd_object_put(obj);
 	return rc;
 }

@@ -3,6 +3,7 @@
 #define __IOMMUFD_OBJECT_H
 
 #include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -40,6 +41,8 @@ struct iommufd_object_type {
  *	objects of the context: only one call at a time does so.
  * @nmappings: Number of mappings in all IOAS.
  * @nhwpts: Number of page tables (HWPTs), those being made included.
+ * @nviommus: Number of vIOMMUs, those being made included.
+ * @nvdevices: Number of vDEVICEs, likewise, those that have ended included.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -55,6 +58,8 @@ struct iommufd_ctx {
 	struct mutex change_lock;
 	atomic_long_t nmappings;
 	atomic_t nhwpts;
+	atomic_t nviommus;
+	atomic_t nvdevices;
 	u8 account_mode;
 	bool dma_claimed;
 };
@@ -69,6 +74,8 @@ struct iommufd_ctx {
  *	destroy it.  Set before the object is published.
  * @calls: 1 for the ID unless it is hidden, and 1 for each call that found the
  *	object by ID and is still at work.  Destruction waits until it is 0.
+ * @ended: What it stood for is gone: lookups do not find it, and user space
+ *	cannot destroy it.  Guarded by the xa_lock of iommufd_ctx::objects.
  */
 struct iommufd_object {
 	const struct iommufd_object_type *type;
@@ -76,6 +83,7 @@ struct iommufd_object {
 	refcount_t users;
 	atomic_t calls;
 	bool automatic;
+	bool ended;
 };
 
 struct iommufd_object *
@@ -90,12 +98,25 @@ iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 bool __iommufd_object_hold(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_object *obj);
+void iommufd_object_end(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_drop_user(struct iommufd_ctx *ictx,
 			      struct iommufd_object *obj);
 void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj);
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
+
+/*
+ * Count one more thing of which a context may have so many.  Pairs with
+ * atomic_dec().  Returns 0 or -ENOSPC.
+ */
+static inline int iommufd_charge(atomic_t *count, unsigned int max)
+{
+	if ((unsigned int)atomic_inc_return(count) <= max)
+		return 0;
+	atomic_dec(count);
+	return -ENOSPC;
+}
 
 /*
  * A new object of kind @kind, a @type whose first member is its struct

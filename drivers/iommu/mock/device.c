@@ -18,6 +18,7 @@
 #include "domain.h"
 #include "iommufd_test.h"
 #include "nested.h"
+#include "viommu.h"
 
 static bool replaces = true;
 module_param(replaces, bool, 0444);
@@ -264,6 +265,19 @@ static bool mock_is_attached(struct mock_device *mdev,
 	       mdev->nested == to_mock_nested(domain);
 }
 
+/* Returns 0, or -ENOENT when a virtual IOMMU does not know the device. */
+static int mock_check_vdevice(struct mock_device *mdev,
+			      struct iommu_domain *domain)
+{
+	struct mock_nested *nested = to_mock_nested(domain);
+	u64 virt_id;
+
+	if (!nested || !nested->viommu)
+		return 0;
+	return iommu_backend_find_virt_id(&nested->viommu->viommu, &mdev->dev,
+					  &virt_id);
+}
+
 /* Attach the device to a domain, or to none if @domain is NULL. */
 static void mock_set_domain(struct mock_device *mdev,
 			    struct iommu_domain *domain)
@@ -283,7 +297,8 @@ static void mock_set_domain(struct mock_device *mdev,
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
-	int rc = mock_check_attach(mdev, mock_paging(domain));
+	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
+		 mock_check_vdevice(mdev, domain);
 
 	WARN_ON(!mdev->owner || mdev->domain);
 	if (READ_ONCE(fail_attach)) {
@@ -309,7 +324,8 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
-	int rc = mock_check_attach(mdev, mock_paging(domain));
+	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
+		 mock_check_vdevice(mdev, domain);
 
 	WARN_ON(!mdev->owner || !mock_is_attached(mdev, old));
 	if (!rc)
@@ -356,6 +372,9 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.nested_alloc = mock_nested_alloc,
 	.nested_free = mock_nested_free,
 	.nested_invalidate = mock_nested_invalidate,
+	.instance = mock_instance,
+	.has_viommu = mock_has_viommu,
+	.viommu_alloc = mock_viommu_alloc,
 	.domain_free = mock_backend_domain_free,
 	.map_msi = mock_map_msi,
 	.attach = mock_attach,
@@ -400,12 +419,15 @@ static int mock_device_add_group(struct mock_device *mdev)
 struct mock_device *mock_device_create(u32 flags)
 {
 	struct mock_device *mdev;
+	unsigned int i;
 	int rc;
 
 	mdev = kzalloc(sizeof(*mdev), GFP_KERNEL_ACCOUNT);
 	if (!mdev)
 		return ERR_PTR(-ENOMEM);
 	mdev->flags = flags;
+	for (i = 0; i < ARRAY_SIZE(mdev->cache); i++)
+		mdev->cache[i] = IOMMU_TEST_DEV_CACHE_DEFAULT;
 	mdev->id = ida_alloc(&mock_ids, GFP_KERNEL);
 	if (mdev->id < 0) {
 		rc = mdev->id;

@@ -36,6 +36,7 @@ struct mock_nested;
  * @domain: The domain that the group is attached to, NULL while it is blocked.
  * @nested: The nested domain that the group is attached to, of which @domain is
  *	the parent, or NULL.
+ * @cache: The entries of its cache.  Written and read without a lock.
  * @blocked: Number of times that the group was detached.
  *
  * IOMMU_TEST_CMD makes a mock device for one context.  Only this context
@@ -49,6 +50,7 @@ struct mock_device {
 	void *owner;
 	struct mock_domain *domain;
 	struct mock_nested *nested;
+	u32 cache[MOCK_DEV_CACHE_NUM];
 	unsigned int blocked;
 };
 

@@ -28,6 +28,7 @@ enum {
 	IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS = 12,
 	IOMMU_TEST_OP_DIRTY = 13,
 	IOMMU_TEST_OP_MD_CHECK_IOTLB = 14,
+	IOMMU_TEST_OP_DEV_CHECK_CACHE = 16,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -114,6 +115,50 @@ enum {
 struct iommu_hwpt_invalidate_selftest {
 	__u32 flags;
 	__u32 iotlb_id;
+};
+
+/* Entries of the cache of a mock device, and what each is at first */
+enum {
+	MOCK_DEV_CACHE_ID_MAX = 3,
+	MOCK_DEV_CACHE_NUM = 4,
+};
+
+#define IOMMU_TEST_DEV_CACHE_DEFAULT 0xbaddad
+
+/* IOMMU_VIOMMU_ALLOC of this type may take struct iommu_viommu_selftest */
+#define IOMMU_VIOMMU_TYPE_SELFTEST 0xdeadbeef
+
+/**
+ * struct iommu_viommu_selftest - A virtual IOMMU of the mock IOMMU
+ * @in_data: Any number
+ * @out_data: Set to @in_data
+ * @out_mmap_offset: Not set
+ * @out_mmap_length: Not set
+ */
+struct iommu_viommu_selftest {
+	__u32 in_data;
+	__u32 out_data;
+	__aligned_u64 out_mmap_offset;
+	__aligned_u64 out_mmap_length;
+};
+
+/*
+ * IOMMU_HWPT_INVALIDATE of a virtual IOMMU with the first data type takes struct
+ * iommu_viommu_invalidate_selftest; the second one is never known.
+ */
+#define IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST 0xdeadbeef
+#define IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST_INVALID 0xdadbeef
+
+/**
+ * struct iommu_viommu_invalidate_selftest - Set entries of a cache to 0
+ * @flags: IOMMU_TEST_INVALIDATE_FLAG_ALL: all entries; EOPNOTSUPP for any other
+ * @vdev_id: Virtual ID of the device that has the cache
+ * @cache_id: The entry, at most MOCK_DEV_CACHE_ID_MAX
+ */
+struct iommu_viommu_invalidate_selftest {
+	__u32 flags;
+	__u32 vdev_id;
+	__u32 cache_id;
 };
 
 /* The type that IOMMU_GET_HW_INFO returns for a mock device */
@@ -259,6 +304,9 @@ enum {
  * @check_iotlb: Check an entry of the IOTLB of the nested HWPT @id, else EINVAL
  * @check_iotlb.id: The entry
  * @check_iotlb.iotlb: The value that it has to have
+ * @check_dev_cache: Check an entry of the cache of mock device @id, else EINVAL
+ * @check_dev_cache.id: The entry
+ * @check_dev_cache.cache: The value that it has to have
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -363,6 +411,10 @@ struct iommu_test_cmd {
 			__u32 id;
 			__u32 iotlb;
 		} check_iotlb;
+		struct {
+			__u32 id;
+			__u32 cache;
+		} check_dev_cache;
 		struct {
 			__aligned_u64 length;
 			__u32 out_fd;

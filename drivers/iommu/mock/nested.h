@@ -10,17 +10,21 @@ struct iommu_backend_array;
 struct iommu_backend_data;
 struct iommufd_ucmd;
 struct mock_domain;
+struct mock_viommu;
 
 /**
  * struct mock_nested - A nested page table of the mock IOMMU
  * @domain: The domain that iommufd.ko attaches.
  * @parent: The page table that it is nested in.
+ * @viommu: The virtual IOMMU that it was made of, or NULL.  A device is attached
+ *	only if it has a vDEVICE there.
  * @iotlb: The entries of its IOTLB.  Written and read without a lock.
  * @ndevices: Number of devices attached.  iommufd.ko serializes the changes.
  */
 struct mock_nested {
 	struct iommu_domain domain;
 	struct mock_domain *parent;
+	struct mock_viommu *viommu;
 	u32 iotlb[MOCK_NESTED_DOMAIN_IOTLB_NUM];
 	unsigned int ndevices;
 };

@@ -48,6 +48,8 @@ enum kind {
 	HWPT,
 	DEVICE,
 	TEST,
+	VIOMMU,
+	VDEVICE,
 	PINS,
 	KINDS
 };

@@ -178,6 +178,24 @@ int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_data, "IOMMUFD_TEST");
 
 /**
+ * iommu_backend_write_data() - Write back data of user space
+ * @data: The struct of user space.
+ * @from: The struct of the backend, of which as much is written as fits.
+ * @size: Bytes of @from.
+ *
+ * Context: Process context.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int iommu_backend_write_data(const struct iommu_backend_data *data,
+			     const void *from, size_t size)
+{
+	return copy_to_user(data->uptr, from, min_t(size_t, data->length, size)) ?
+		       -EFAULT : 0;
+}
+EXPORT_SYMBOL_NS_GPL(iommu_backend_write_data, "IOMMUFD_TEST");
+
+/**
  * iommu_backend_copy_entry() - Copy an invalidation that user space asks for
  * @array: The invalidations.
  * @index: Which of them.

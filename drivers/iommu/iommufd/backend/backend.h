@@ -8,6 +8,7 @@
 
 struct bus_type;
 struct device;
+struct iommu_backend_viommu;
 
 /**
  * struct iommu_backend_data - Data of user space for the allocation of a domain
@@ -133,6 +134,15 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	0, -EINVAL for a type or a content that it does not know, -EOPNOTSUPP
  *	for such a flag, or what iommu_backend_copy_entry() returns.  NULL where
  *	nothing has to be forgotten by order of user space.
+ * @instance: Tell the IOMMU of a device from others.  NULL where @has_viommu
+ *	is.
+ * @has_viommu: Tell whether the IOMMU of a device has virtual ones of a type, of
+ *	enum iommu_viommu_type.  NULL where no IOMMU has any.
+ * @viommu_alloc: Allocate a virtual IOMMU of such a type, for the IOMMU of a
+ *	device, with data of user space unless NULL, which it may also write.
+ *	What it nests is nested in the parent, a domain of this backend that was
+ *	allocated with IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the virtual
+ *	IOMMU is freed.  Returns it or ERR_PTR(), as for @domain_alloc.
  * @domain_free: Free a domain that is empty and has no devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
  *	reserved for it.  Called once for a domain, before a group is attached.
@@ -185,6 +195,12 @@ struct iommu_backend_ops {
 	void (*nested_free)(struct iommu_domain *domain);
 	int (*nested_invalidate)(struct iommu_domain *domain,
 				 struct iommu_backend_array *array);
+	const void *(*instance)(struct device *dev);
+	bool (*has_viommu)(struct device *dev, u32 type);
+	struct iommu_backend_viommu *
+		(*viommu_alloc)(struct device *dev, u32 type,
+				struct iommu_domain *parent,
+				const struct iommu_backend_data *data);
 	void (*domain_free)(struct iommu_domain *domain);
 	int (*map_msi)(struct iommu_domain *domain, phys_addr_t iova);
 	int (*attach)(struct iommu_domain *domain, struct iommu_group *group);
@@ -272,6 +288,8 @@ int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 			    size_t size, size_t min_size);
 int iommu_backend_copy_entry(const struct iommu_backend_array *array, u32 index,
 			     void *to, size_t size, size_t min_size);
+int iommu_backend_write_data(const struct iommu_backend_data *data,
+			     const void *from, size_t size);
 void iommu_backend_set_dirty(struct iommu_backend_dirty *dirty,
 			     unsigned long iova, size_t length);
 

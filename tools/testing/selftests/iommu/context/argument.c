@@ -248,7 +248,7 @@ static bool vfio_call(unsigned int request)
 	return false;
 }
 
-/* Calls that need a device, see hwpt/, nested/ and ../vfio/noiommu.c */
+/* Calls that need a device, see hwpt/, nested/, viommu/, ../vfio/noiommu.c */
 static bool device_call(unsigned int request)
 {
 	switch (request) {
@@ -258,6 +258,8 @@ static bool device_call(unsigned int request)
 	case IOMMU_HWPT_INVALIDATE:
 	case IOMMU_HWPT_SET_DIRTY_TRACKING:
 	case IOMMU_IOAS_NOIOMMU_GET_PA:
+	case IOMMU_VIOMMU_ALLOC:
+	case IOMMU_VDEVICE_ALLOC:
 		return true;
 	}
 	return false;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls on nested page tables whose allocations, or copies of user memory, fail:
- * see failnth.h
+ * Calls on nested page tables and virtual IOMMUs whose allocations, or copies of
+ * user memory, fail: see failnth.h
  */
 #include "failnth.h"
-#include "../nested.h"
+#include "../viommu.h"
 
 FIXTURE(nested)
 {
@@ -83,6 +83,69 @@ TEST_F_TIMEOUT(nested, invalidation, 300)
 	ASSERT_EQ(0, nest(&self->subject));
 	walk(_metadata, &self->subject, "HWPT_INVALIDATE", ROOT,
 	     invalidate_some, nothing);
+}
+
+static int make_viommu(struct subject *self)
+{
+	struct iommu_viommu_selftest data = {};
+
+	return viommu_alloc_data(self->fd, self->mock.dev_id, self->hwpt_id,
+				 VIOMMU_TYPE, &data, sizeof(data),
+				 &self->spare_id);
+}
+
+static int unmake_viommu(struct subject *self)
+{
+	return iommu_destroy(self->fd, self->spare_id);
+}
+
+static int make_vdevice(struct subject *self)
+{
+	return vdevice_alloc(self->fd, self->spare_id, self->mock.dev_id, 1,
+			     &self->item_id);
+}
+
+static int unmake_vdevice(struct subject *self)
+{
+	return iommu_destroy(self->fd, self->item_id);
+}
+
+static int nest_in_viommu(struct subject *self)
+{
+	return nested_alloc(self->fd, self->mock.dev_id, self->spare_id,
+			    &self->other_hwpt_id);
+}
+
+static int invalidate_caches(struct subject *self)
+{
+	struct iommu_viommu_invalidate_selftest e[3] = {
+		{ .vdev_id = 1 }, { .vdev_id = 1 }, { .vdev_id = 1 }
+	};
+	__u32 n = ARRAY_LEN(e);
+
+	return viommu_invalidate(self->fd, self->spare_id, e, &n);
+}
+
+TEST_F_TIMEOUT(nested, virtual_iommu, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, iommu_destroy(subject->fd, subject->spare_id));
+	walk(_metadata, subject, "VIOMMU_ALLOC", ROOT, make_viommu,
+	     unmake_viommu);
+	ASSERT_EQ(0, make_viommu(subject));
+	walk(_metadata, subject, "VDEVICE_ALLOC", ROOT, make_vdevice,
+	     unmake_vdevice);
+	ASSERT_EQ(0, make_vdevice(subject));
+	walk_teardown(_metadata, subject, "DESTROY of a vDEVICE", ROOT,
+		      unmake_vdevice, make_vdevice);
+	walk(_metadata, subject, "HWPT_ALLOC of a vIOMMU", ROOT, nest_in_viommu,
+	     unnest);
+	walk(_metadata, subject, "HWPT_INVALIDATE of a vIOMMU", ROOT,
+	     invalidate_caches, nothing);
+	ASSERT_EQ(0, unmake_vdevice(subject));
+	walk_teardown(_metadata, subject, "DESTROY of a vIOMMU", ROOT,
+		      unmake_viommu, make_viommu);
 }
 
 TEST_HARNESS_MAIN
