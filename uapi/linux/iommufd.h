@@ -864,4 +864,73 @@ struct iommu_vdevice_alloc {
 
 #define IOMMU_VDEVICE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VDEVICE_ALLOC)
 
+/**
+ * enum iommu_veventq_flag - Flags of struct iommufd_vevent_header
+ * @IOMMU_VEVENTQ_FLAG_LOST_EVENTS: Events were lost, for want of room.
+ */
+enum iommu_veventq_flag {
+	IOMMU_VEVENTQ_FLAG_LOST_EVENTS = 1U << 0
+};
+
+/**
+ * struct iommufd_vevent_header - What is read before the data of an event
+ * @flags: Of enum iommu_veventq_flag.  With IOMMU_VEVENTQ_FLAG_LOST_EVENTS no
+ *	data follows.
+ * @sequence: Number of the event, from 0 on; 0 follows on 2^31 - 1.  A number
+ *	that is left out is an event that was lost.  With
+ *	IOMMU_VEVENTQ_FLAG_LOST_EVENTS: the last one that was.
+ */
+struct iommufd_vevent_header {
+	__u32 flags;
+	__u32 sequence;
+};
+
+/**
+ * enum iommu_veventq_type - Kinds of events of vIOMMUs
+ * @IOMMU_VEVENTQ_TYPE_DEFAULT: None.
+ * @IOMMU_VEVENTQ_TYPE_ARM_SMMUV3: Of the ARM SMMUv3.
+ * @IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV: Of the CMDQV of Tegra241.
+ */
+enum iommu_veventq_type {
+	IOMMU_VEVENTQ_TYPE_DEFAULT = 0,
+	IOMMU_VEVENTQ_TYPE_ARM_SMMUV3 = 1,
+	IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV = 2
+};
+
+/**
+ * struct iommu_veventq_alloc - ioctl(IOMMU_VEVENTQ_ALLOC)
+ * @size: sizeof(struct iommu_veventq_alloc)
+ * @flags: Must be 0.
+ * @viommu_id: The vIOMMU.
+ * @type: Of enum iommu_veventq_type, not IOMMU_VEVENTQ_TYPE_DEFAULT.  A queue of
+ *	a type that the vIOMMU does not have stays empty.
+ * @veventq_depth: Number of events to have room for, 1 to 2^19.
+ * @out_veventq_id: ID of the new queue.
+ * @out_veventq_fd: A file descriptor to read events from.
+ * @__reserved: Must be 0.
+ *
+ * Make a queue of the events of one type of a vIOMMU.  read() gives as many
+ * whole events as fit, each a struct iommufd_vevent_header and data that @type
+ * says, and 0 when there is none: it never waits, poll() does.  The queue holds
+ * the vIOMMU, which cannot be destroyed before, and cannot be destroyed while
+ * the file is open.
+ *
+ * Errors: EOPNOTSUPP for flags and IOMMU_VEVENTQ_TYPE_DEFAULT; EINVAL for another
+ * @veventq_depth; ENOENT; EEXIST when the vIOMMU has a queue of the type; EMFILE;
+ * ENFILE; ENOSPC when the context would have more queues, or room for more
+ * events, than the parameters max_veventqs and max_vevents; EFAULT; ENOMEM.
+ */
+struct iommu_veventq_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 viommu_id;
+	__u32 type;
+	__u32 veventq_depth;
+	__u32 out_veventq_id;
+	__u32 out_veventq_fd;
+	__u32 __reserved;
+};
+
+#define IOMMU_VEVENTQ_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VEVENTQ_ALLOC)
+
 #endif

@@ -21,7 +21,6 @@
 #include "backend/noiommu.h"
 #include "backend/registry.h"
 #include "device.h"
-#include "vdevice.h"
 
 static bool allow_unsafe_interrupts;
 module_param(allow_unsafe_interrupts, bool, 0644);
@@ -274,7 +273,8 @@ static void idev_destroy(struct iommufd_ctx *ictx,
 	struct iommufd_device *idev =
 		container_of(obj, struct iommufd_device, obj);
 
-	iommufd_vdevice_unbind(idev);
+	if (idev->end_vdevice)
+		idev->end_vdevice(idev);
 	group_put(idev->igroup);
 }
 

@@ -60,6 +60,8 @@ struct iommufd_group {
  * @dev: The kernel's device.
  * @vdevice: What a guest knows it by, or is about to, or NULL.  Guarded by a
  *	lock of vdevice.c.
+ * @end_vdevice: Ends @vdevice as the device is unbound.  Set with @vdevice, and
+ *	NULL for a device that never had one.
  * @attached: The device is attached, and counted in iommufd_group::nattached.
  */
 struct iommufd_device {
@@ -68,6 +70,7 @@ struct iommufd_device {
 	struct iommufd_group *igroup;
 	struct device *dev;
 	struct iommufd_vdevice *vdevice;
+	void (*end_vdevice)(struct iommufd_device *idev);
 	bool attached;
 };
 

@@ -12,9 +12,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "iopt/domains.h"
-#include "nested.h"
 #include "ucmd.h"
-#include "viommu.h"
 
 /* Each takes one of the domain IDs or ASIDs that the IOMMUs of the host have. */
 static unsigned int max_hwpts = 128;
@@ -293,10 +291,22 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	return hwpt;
 }
 
-static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
-				  struct iommufd_device *idev,
-				  struct iommufd_ioas *ioas,
-				  const struct iommu_backend_data *data)
+/**
+ * iommufd_hwpt_alloc_of_ioas() - IOMMU_HWPT_ALLOC of an IOAS
+ * @ucmd: The ioctl.
+ * @idev: The bound device, for whose IOMMU the page table is made.
+ * @ioas: The IOAS that it is to map.
+ * @data: Data of user space for the backend, or NULL.
+ *
+ * Context: Process context.  May fault in memory that is mapped.
+ *
+ * Return: 0, -EOPNOTSUPP for flags, -EFAULT, -EINTR when killed, or what
+ * iommufd_hwpt_alloc() and iopt_add_domain() return.
+ */
+int iommufd_hwpt_alloc_of_ioas(struct iommufd_ucmd *ucmd,
+			       struct iommufd_device *idev,
+			       struct iommufd_ioas *ioas,
+			       const struct iommu_backend_data *data)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommufd_hwpt *hwpt;
@@ -319,61 +329,4 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 	iommufd_hwpt_publish(ucmd->ictx, hwpt);
 	mutex_unlock(&ioas->hwpts_lock);
 	return 0;
-}
-
-/* The kinds of object that a page table can be made of */
-static int hwpt_alloc_by_kind(struct iommufd_ucmd *ucmd,
-			      struct iommufd_device *idev,
-			      struct iommufd_object *pt,
-			      const struct iommu_backend_data *data)
-{
-	if (pt->type == &iommufd_ioas_type)
-		return hwpt_alloc_and_respond(ucmd, idev,
-					      container_of(pt,
-							   struct iommufd_ioas,
-							   obj), data);
-	if (pt->type == &iommufd_hwpt_type)
-		return iommufd_nested_alloc(ucmd, idev,
-					    container_of(pt,
-							 struct iommufd_hwpt,
-							 obj), data);
-	if (pt->type == &iommufd_viommu_type)
-		return iommufd_nested_alloc_of_viommu(ucmd, idev,
-						      container_of(pt,
-								   struct iommufd_viommu,
-								   obj), data);
-	return -EINVAL;
-}
-
-int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	const struct iommu_backend_data data = {
-		.type = cmd->data_type,
-		.uptr = u64_to_user_ptr(cmd->data_uptr),
-		.length = cmd->data_len,
-	};
-	bool none = data.type == IOMMU_HWPT_DATA_NONE;
-	struct iommufd_device *idev;
-	struct iommufd_object *pt;
-	int rc;
-
-	if (cmd->__reserved)
-		return -EOPNOTSUPP;
-	if (none != !data.length)
-		return -EINVAL;
-
-	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
-	if (IS_ERR(idev))
-		return PTR_ERR(idev);
-	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, NULL);
-	if (IS_ERR(pt)) {
-		rc = -EINVAL;
-		goto out_put_idev;
-	}
-	rc = hwpt_alloc_by_kind(ucmd, idev, pt, none ? NULL : &data);
-	iommufd_object_put(pt);
-out_put_idev:
-	iommufd_object_put(&idev->obj);
-	return rc;
 }

@@ -95,6 +95,9 @@ int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 			      struct iommufd_device *idev);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
-int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_alloc_of_ioas(struct iommufd_ucmd *ucmd,
+			       struct iommufd_device *idev,
+			       struct iommufd_ioas *ioas,
+			       const struct iommu_backend_data *data);
 
 #endif

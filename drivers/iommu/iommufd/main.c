@@ -16,7 +16,7 @@
 #include "dirty.h"
 #include "fdinfo.h"
 #include "hw_info.h"
-#include "hw_pagetable.h"
+#include "hwpt_alloc.h"
 #include "ioas.h"
 #include "ioas_map.h"
 #include "nested.h"
@@ -25,6 +25,7 @@
 #include "test_hook.h"
 #include "ucmd.h"
 #include "vdevice.h"
+#include "veventq.h"
 #include "vfio_compat.h"
 #include "viommu.h"
 
@@ -53,6 +54,7 @@ union iommufd_cmds {
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
 	struct iommu_vdevice_alloc vdevice_alloc;
+	struct iommu_veventq_alloc veventq_alloc;
 	struct iommu_vfio_ioas vfio_ioas;
 	struct iommu_viommu_alloc viommu_alloc;
 };
@@ -111,6 +113,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),
 	IOCTL(IOMMU_VDEVICE_ALLOC, iommufd_vdevice_alloc,
 	      struct iommu_vdevice_alloc, virt_id),
+	IOCTL(IOMMU_VEVENTQ_ALLOC, iommufd_veventq_alloc,
+	      struct iommu_veventq_alloc, out_veventq_fd),
 	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas,
 	      __reserved),
 	IOCTL(IOMMU_VIOMMU_ALLOC, iommufd_viommu_alloc,

@@ -12,6 +12,7 @@
  * it: it is not filled from an IOAS, not listed there, and its dirty pages are
  * those of the parent.
  */
+#include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -26,7 +27,7 @@
 #include "viommu.h"
 
 /* Of one IOMMU_HWPT_INVALIDATE, as in mainline */
-#define MAX_INVALIDATIONS	(1U << 19)
+#define MAX_INVALIDATIONS	BIT(19)
 /* Handled before the caller lets others run, and looks whether it is killed */
 #define INVALIDATE_BATCH	64U
 

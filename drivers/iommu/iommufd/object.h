@@ -43,6 +43,8 @@ struct iommufd_object_type {
  * @nhwpts: Number of page tables (HWPTs), those being made included.
  * @nviommus: Number of vIOMMUs, those being made included.
  * @nvdevices: Number of vDEVICEs, likewise, those that have ended included.
+ * @nveventqs: Number of event queues of vIOMMUs, likewise.
+ * @nvevents: Number of events that they are for.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -60,6 +62,8 @@ struct iommufd_ctx {
 	atomic_t nhwpts;
 	atomic_t nviommus;
 	atomic_t nvdevices;
+	atomic_t nveventqs;
+	atomic_t nvevents;
 	u8 account_mode;
 	bool dma_claimed;
 };

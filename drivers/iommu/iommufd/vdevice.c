@@ -43,6 +43,35 @@ struct iommufd_vdevice {
 	struct iommufd_viommu *viommu;
 };
 
+/* Afterwards the vIOMMU may be gone. */
+static void vdevice_unlink_locked(struct iommufd_vdevice *vdev)
+{
+	lockdep_assert_held(&vdevices_lock);
+
+	xa_erase(&vdev->viommu->viommu->vdevices, vdev->vdevice.virt_id);
+	vdev->idev->vdevice = NULL;
+	vdev->idev = NULL;
+	refcount_dec(&vdev->viommu->obj.users);
+}
+
+/*
+ * End the vDEVICE of a device that is being unbound, and that no call finds any
+ * more.  Another thread may be destroying the vDEVICE meanwhile: until that has
+ * ended the link itself, the struct is there.
+ */
+static void vdevice_unbind(struct iommufd_device *idev)
+{
+	struct iommufd_vdevice *vdev;
+
+	mutex_lock(&vdevices_lock);
+	vdev = idev->vdevice;
+	if (vdev) {
+		iommufd_object_end(idev->ictx, &vdev->obj);
+		vdevice_unlink_locked(vdev);
+	}
+	mutex_unlock(&vdevices_lock);
+}
+
 /*
  * Take both ends for a link that is being made: nobody else makes one, and
  * nothing follows this one yet.
@@ -57,8 +86,10 @@ static int vdevice_reserve(struct iommufd_vdevice *vdev,
 	if (!idev->vdevice)
 		rc = xa_insert(&viommu->viommu->vdevices, vdev->vdevice.virt_id,
 			       NULL, GFP_KERNEL_ACCOUNT);
-	if (!rc)
+	if (!rc) {
 		idev->vdevice = vdev;
+		idev->end_vdevice = vdevice_unbind;
+	}
 	mutex_unlock(&vdevices_lock);
 	return rc == -EBUSY ? -EEXIST : rc;
 }
@@ -86,17 +117,6 @@ static void vdevice_link(struct iommufd_vdevice *vdev,
 	mutex_unlock(&vdevices_lock);
 }
 
-/* Afterwards the vIOMMU may be gone. */
-static void vdevice_unlink_locked(struct iommufd_vdevice *vdev)
-{
-	lockdep_assert_held(&vdevices_lock);
-
-	xa_erase(&vdev->viommu->viommu->vdevices, vdev->vdevice.virt_id);
-	vdev->idev->vdevice = NULL;
-	vdev->idev = NULL;
-	refcount_dec(&vdev->viommu->obj.users);
-}
-
 static void vdevice_destroy(struct iommufd_ctx *ictx,
 			    struct iommufd_object *obj)
 {
@@ -113,28 +133,6 @@ static void vdevice_destroy(struct iommufd_ctx *ictx,
 static const struct iommufd_object_type iommufd_vdevice_type = {
 	.destroy = vdevice_destroy,
 };
-
-/**
- * iommufd_vdevice_unbind() - End the vDEVICE of a device that is being unbound
- * @idev: The device, which no call finds any more.
- *
- * Another thread may be destroying the vDEVICE meanwhile: until that has ended
- * the link itself, the struct is there.
- *
- * Context: Process context.  Cannot fail.
- */
-void iommufd_vdevice_unbind(struct iommufd_device *idev)
-{
-	struct iommufd_vdevice *vdev;
-
-	mutex_lock(&vdevices_lock);
-	vdev = idev->vdevice;
-	if (vdev) {
-		iommufd_object_end(idev->ictx, &vdev->obj);
-		vdevice_unlink_locked(vdev);
-	}
-	mutex_unlock(&vdevices_lock);
-}
 
 static struct iommufd_vdevice *vdevice_create(struct iommufd_ctx *ictx,
 					      struct iommufd_device *idev,

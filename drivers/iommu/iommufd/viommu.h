@@ -13,8 +13,8 @@ struct iommufd_ucmd;
 
 /**
  * struct iommufd_viommu - A part of an IOMMU that a guest is given (vIOMMU)
- * @obj: The object.  Each nested page table and each vDEVICE that was made of it
- *	is one of its users.
+ * @obj: The object.  Each nested page table, each vDEVICE and each queue of
+ *	events that was made of it is one of its users.
  * @hwpt: The page table that what it nests is nested in, of which this is a
  *	user.
  * @iommu: The IOMMU, as iommu_backend_ops::instance() knows it.

@@ -267,20 +267,20 @@ static bool mock_is_attached(struct mock_device *mdev,
 
 /* Returns 0, or -ENOENT when a virtual IOMMU does not know the device. */
 static int mock_check_vdevice(struct mock_device *mdev,
-			      struct iommu_domain *domain)
+			      struct iommu_domain *domain, u64 *virt_id)
 {
 	struct mock_nested *nested = to_mock_nested(domain);
-	u64 virt_id;
 
+	*virt_id = 0;
 	if (!nested || !nested->viommu)
 		return 0;
 	return iommu_backend_find_virt_id(&nested->viommu->viommu, &mdev->dev,
-					  &virt_id);
+					  virt_id);
 }
 
 /* Attach the device to a domain, or to none if @domain is NULL. */
 static void mock_set_domain(struct mock_device *mdev,
-			    struct iommu_domain *domain)
+			    struct iommu_domain *domain, u64 virt_id)
 {
 	if (mdev->domain)
 		mdev->domain->ndevices--;
@@ -288,6 +288,7 @@ static void mock_set_domain(struct mock_device *mdev,
 		mdev->nested->ndevices--;
 	mdev->domain = domain ? mock_paging(domain) : NULL;
 	mdev->nested = domain ? to_mock_nested(domain) : NULL;
+	mdev->virt_id = virt_id;
 	if (mdev->domain)
 		mdev->domain->ndevices++;
 	if (mdev->nested)
@@ -297,8 +298,9 @@ static void mock_set_domain(struct mock_device *mdev,
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
+	u64 virt_id = 0;
 	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
-		 mock_check_vdevice(mdev, domain);
+		 mock_check_vdevice(mdev, domain, &virt_id);
 
 	WARN_ON(!mdev->owner || mdev->domain);
 	if (READ_ONCE(fail_attach)) {
@@ -306,7 +308,7 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 		rc = -(int)READ_ONCE(fail_errno);
 	}
 	if (!rc)
-		mock_set_domain(mdev, domain);
+		mock_set_domain(mdev, domain, virt_id);
 	return rc;
 }
 
@@ -316,7 +318,7 @@ static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
 
 	if (WARN_ON(!mock_is_attached(mdev, domain)))
 		return;
-	mock_set_domain(mdev, NULL);
+	mock_set_domain(mdev, NULL, 0);
 	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
 }
 
@@ -324,12 +326,13 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
+	u64 virt_id = 0;
 	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
-		 mock_check_vdevice(mdev, domain);
+		 mock_check_vdevice(mdev, domain, &virt_id);
 
 	WARN_ON(!mdev->owner || !mock_is_attached(mdev, old));
 	if (!rc)
-		mock_set_domain(mdev, domain);
+		mock_set_domain(mdev, domain, virt_id);
 	return rc;
 }
 

@@ -29,6 +29,7 @@ enum {
 	IOMMU_TEST_OP_DIRTY = 13,
 	IOMMU_TEST_OP_MD_CHECK_IOTLB = 14,
 	IOMMU_TEST_OP_DEV_CHECK_CACHE = 16,
+	IOMMU_TEST_OP_TRIGGER_VEVENT = 17,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -104,8 +105,10 @@ enum {
 #define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST 0xdeadbeef
 #define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID 0xdadbeef
 
-/* iommu_hwpt_invalidate_selftest.flags */
-#define IOMMU_TEST_INVALIDATE_FLAG_ALL (1 << 0)
+/* Flags of iommu_hwpt_invalidate_selftest and of its like for vIOMMUs */
+enum {
+	IOMMU_TEST_INVALIDATE_FLAG_ALL = 1 << 0,
+};
 
 /**
  * struct iommu_hwpt_invalidate_selftest - Set entries of an IOTLB to 0
@@ -159,6 +162,17 @@ struct iommu_viommu_invalidate_selftest {
 	__u32 flags;
 	__u32 vdev_id;
 	__u32 cache_id;
+};
+
+/* The type of events of virtual IOMMUs of the mock IOMMU */
+#define IOMMU_VEVENTQ_TYPE_SELFTEST 0xbeefbeef
+
+/**
+ * struct iommu_viommu_event_selftest - An event of such a virtual IOMMU
+ * @virt_id: Virtual ID of the device, as of its attach
+ */
+struct iommu_viommu_event_selftest {
+	__u32 virt_id;
 };
 
 /* The type that IOMMU_GET_HW_INFO returns for a mock device */
@@ -307,6 +321,10 @@ enum {
  * @check_dev_cache: Check an entry of the cache of mock device @id, else EINVAL
  * @check_dev_cache.id: The entry
  * @check_dev_cache.cache: The value that it has to have
+ * @trigger_vevent: Report an event of a virtual IOMMU; EOPNOTSUPP if no queue is
+ *	for it
+ * @trigger_vevent.dev_id: A mock device that is attached to what is nested by
+ *	way of the virtual IOMMU, and has a virtual ID other than 0; else ENOENT
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -415,6 +433,9 @@ struct iommu_test_cmd {
 			__u32 id;
 			__u32 cache;
 		} check_dev_cache;
+		struct {
+			__u32 dev_id;
+		} trigger_vevent;
 		struct {
 			__aligned_u64 length;
 			__u32 out_fd;

@@ -27,8 +27,7 @@
 #include "import.h"
 #include "iommufd_test.h"
 #include "mmio.h"
-#include "nested.h"
-#include "viommu.h"
+#include "virt.h"
 #include <linux/iommufd.h>
 #include <uapi/linux/iommufd.h>
 
@@ -399,6 +398,7 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_DIRTY] = mock_test_dirty,
 	[IOMMU_TEST_OP_MD_CHECK_IOTLB] = mock_test_check_iotlb,
 	[IOMMU_TEST_OP_DEV_CHECK_CACHE] = mock_test_check_cache,
+	[IOMMU_TEST_OP_TRIGGER_VEVENT] = mock_test_trigger_vevent,
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,

@@ -8,10 +8,7 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 
-#include "../iommufd/hw_pagetable.h"
-#include "../iommufd/nested.h"
-#include "../iommufd/ucmd.h"
-#include "device.h"
+#include "../iommufd/backend/backend.h"
 #include "domain.h"
 #include "nested.h"
 
@@ -126,34 +123,5 @@ int mock_nested_invalidate(struct iommu_domain *domain,
 			break;
 		array->entry_num++;
 	}
-	return rc;
-}
-
-/**
- * mock_test_check_iotlb() - IOMMU_TEST_OP_MD_CHECK_IOTLB
- * @ucmd: The ioctl.
- *
- * Context: Process context; sleeps.
- *
- * Return: 0, -ENOENT without such a nested page table, or -EINVAL for another
- * value.
- */
-int mock_test_check_iotlb(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct iommufd_object *obj;
-	struct mock_nested *nested;
-	u32 id = cmd->check_iotlb.id;
-	int rc = -EINVAL;
-
-	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_nested_type);
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
-	nested = to_mock_nested(container_of(obj, struct iommufd_hwpt,
-					     obj)->domain);
-	if (id <= MOCK_NESTED_DOMAIN_IOTLB_ID_MAX &&
-	    READ_ONCE(nested->iotlb[id]) == cmd->check_iotlb.iotlb)
-		rc = 0;
-	iommufd_object_put(obj);
 	return rc;
 }

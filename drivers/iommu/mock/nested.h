@@ -8,7 +8,6 @@
 
 struct iommu_backend_array;
 struct iommu_backend_data;
-struct iommufd_ucmd;
 struct mock_domain;
 struct mock_viommu;
 
@@ -37,6 +36,5 @@ struct iommu_domain *mock_nested_alloc(struct device *dev,
 void mock_nested_free(struct iommu_domain *domain);
 int mock_nested_invalidate(struct iommu_domain *domain,
 			   struct iommu_backend_array *array);
-int mock_test_check_iotlb(struct iommufd_ucmd *ucmd);
 
 #endif

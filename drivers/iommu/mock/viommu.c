@@ -9,10 +9,9 @@
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
-#include "../iommufd/device.h"
-#include "../iommufd/ucmd.h"
-#include "device.h"
+#include "../iommufd/backend/backend.h"
 #include "domain.h"
+#include "mock_device.h"
 #include "nested.h"
 #include "viommu.h"
 
@@ -24,6 +23,7 @@ static struct mock_viommu *to_mock_viommu(struct iommu_backend_viommu *viommu)
 static void mock_viommu_free(struct iommu_backend_viommu *viommu)
 {
 	WARN_ON(!xa_empty(&viommu->vdevices));
+	WARN_ON(!list_empty(&viommu->vevents));
 	kfree(to_mock_viommu(viommu));
 }
 
@@ -84,10 +84,17 @@ static int mock_viommu_invalidate(struct iommu_backend_viommu *viommu,
 	return rc;
 }
 
+static u32 mock_vevent_size(struct iommu_backend_viommu *viommu, u32 type)
+{
+	return type == IOMMU_VEVENTQ_TYPE_SELFTEST ?
+		       sizeof(struct iommu_viommu_event_selftest) : 0;
+}
+
 static const struct iommu_backend_viommu_ops mock_viommu_ops = {
 	.free = mock_viommu_free,
 	.nested_alloc = mock_viommu_nested_alloc,
 	.invalidate = mock_viommu_invalidate,
+	.vevent_size = mock_vevent_size,
 };
 
 /**
@@ -164,34 +171,4 @@ mock_viommu_alloc(struct device *dev, u32 type, struct iommu_domain *parent,
 		return ERR_PTR(rc);
 	}
 	return &mock->viommu;
-}
-
-/**
- * mock_test_check_cache() - IOMMU_TEST_OP_DEV_CHECK_CACHE
- * @ucmd: The ioctl.
- *
- * Context: Process context; sleeps.
- *
- * Return: 0, -ENOENT without such a device, or -EINVAL for another value, or a
- * device that is not of the mock.
- */
-int mock_test_check_cache(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_test_cmd *cmd = ucmd->cmd;
-	u32 id = cmd->check_dev_cache.id;
-	struct iommufd_object *obj;
-	struct iommufd_device *idev;
-	int rc = -EINVAL;
-
-	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_device_type);
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
-	idev = container_of(obj, struct iommufd_device, obj);
-	if (idev->igroup->backend == &mock_backend &&
-	    id <= MOCK_DEV_CACHE_ID_MAX &&
-	    READ_ONCE(to_mock_device(idev->dev)->cache[id]) ==
-		    cmd->check_dev_cache.cache)
-		rc = 0;
-	iommufd_object_put(obj);
-	return rc;
 }

@@ -6,7 +6,6 @@
 
 struct iommu_backend_data;
 struct iommu_domain;
-struct iommufd_ucmd;
 struct mock_domain;
 
 /**
@@ -24,6 +23,5 @@ bool mock_has_viommu(struct device *dev, u32 type);
 struct iommu_backend_viommu *
 mock_viommu_alloc(struct device *dev, u32 type, struct iommu_domain *parent,
 		  const struct iommu_backend_data *data);
-int mock_test_check_cache(struct iommufd_ucmd *ucmd);
 
 #endif

@@ -50,6 +50,7 @@ enum kind {
 	TEST,
 	VIOMMU,
 	VDEVICE,
+	VEVENTQ,
 	PINS,
 	KINDS
 };
@@ -63,6 +64,7 @@ enum file {
 	MMIO,		/* of the mock */
 	DMA_BUF,	/* of a BAR */
 	IMPORT,		/* of the mock: of a dma-buf */
+	VEVENTS,	/* of a vIOMMU */
 	CONTAINER,	/* /dev/vfio/vfio */
 	GROUP,		/* /dev/vfio/N */
 	FILES,

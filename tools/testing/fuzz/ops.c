@@ -850,6 +850,13 @@ const struct op ops[] = {
 		F(ID, iommu_vdevice_alloc, dev_id, DEVICE),
 		F(BELOW64, iommu_vdevice_alloc, virt_id, 3),
 		F(OUT_ID, iommu_vdevice_alloc, out_vdevice_id, VDEVICE) } },
+	{ "VEVENTQ_ALLOC", IOMMU_VEVENTQ_ALLOC, SIZE(iommu_veventq_alloc),
+	  .fields = {
+		F(ID, iommu_veventq_alloc, viommu_id, VIOMMU),
+		F(IS, iommu_veventq_alloc, type, IOMMU_VEVENTQ_TYPE_SELFTEST),
+		F(BELOW, iommu_veventq_alloc, veventq_depth, 5),
+		F(OUT_ID, iommu_veventq_alloc, out_veventq_id, VEVENTQ),
+		F(OUT_FILE, iommu_veventq_alloc, out_veventq_fd, VEVENTS) } },
 	{ "HWPT_ALLOC of a vIOMMU", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc),
 	  .fields = {
 		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
@@ -1009,6 +1016,8 @@ const struct op ops[] = {
 	{ "MD_CHECK_IOTLB", TEST_OP(IOMMU_TEST_OP_MD_CHECK_IOTLB,
 		T(ID, id, HWPT),
 		T(BELOW, check_iotlb.id, 5)) },
+	{ "TRIGGER_VEVENT", TEST_OP(IOMMU_TEST_OP_TRIGGER_VEVENT,
+		T(ID, trigger_vevent.dev_id, DEVICE)) },
 	{ "DEV_CHECK_CACHE", TEST_OP(IOMMU_TEST_OP_DEV_CHECK_CACHE,
 		T(ID, id, DEVICE),
 		T(BELOW, check_dev_cache.id, 5)) },

@@ -18,6 +18,8 @@ void iommu_backend_viommu_init(struct iommu_backend_viommu *viommu,
 {
 	viommu->ops = ops;
 	xa_init_flags(&viommu->vdevices, XA_FLAGS_ACCOUNT);
+	spin_lock_init(&viommu->vevents_lock);
+	INIT_LIST_HEAD(&viommu->vevents);
 }
 EXPORT_SYMBOL_NS_GPL(iommu_backend_viommu_init, "IOMMUFD_TEST");
 

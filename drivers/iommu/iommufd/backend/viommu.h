@@ -2,6 +2,8 @@
 #ifndef __IOMMU_BACKEND_VIOMMU_H
 #define __IOMMU_BACKEND_VIOMMU_H
 
+#include <linux/list.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -21,6 +23,10 @@ struct iommu_domain;
  *	way of a virtual IOMMU.
  * @invalidate: As iommu_backend_ops::nested_invalidate(), of anything that
  *	belongs to the virtual IOMMU.  NULL where there is no such order.
+ * @vevent_size: Tell how many bytes of data the events of a type have, of enum
+ *	iommu_veventq_type, a multiple of 4 and at most MAX_VEVENT_DATA; 0 if
+ *	the virtual IOMMU reports none.  NULL where it never reports any.  See
+ *	iommu_backend_report_vevent().
  *
  * All of them may sleep.
  */
@@ -31,6 +37,7 @@ struct iommu_backend_viommu_ops {
 					     const struct iommu_backend_data *data);
 	int (*invalidate)(struct iommu_backend_viommu *viommu,
 			  struct iommu_backend_array *array);
+	u32 (*vevent_size)(struct iommu_backend_viommu *viommu, u32 type);
 };
 
 /**
@@ -38,6 +45,9 @@ struct iommu_backend_viommu_ops {
  * @ops: The functions of the backend.
  * @vdevices: struct iommu_backend_vdevice by virtual ID.  Its xa_lock guards the
  *	entries: under it, the device of each is bound.
+ * @vevents_lock: Guards @vevents, and what is queued in each.  Taken in
+ *	interrupts.
+ * @vevents: struct iommu_backend_vevents, at most one of each type.
  *
  * The backend allocates it as part of a struct of its own, and initializes it by
  * iommu_backend_viommu_init().
@@ -45,6 +55,8 @@ struct iommu_backend_viommu_ops {
 struct iommu_backend_viommu {
 	const struct iommu_backend_viommu_ops *ops;
 	struct xarray vdevices;
+	spinlock_t vevents_lock;	/* of the following */
+	struct list_head vevents;
 };
 
 /**

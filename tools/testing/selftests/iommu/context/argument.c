@@ -260,6 +260,7 @@ static bool device_call(unsigned int request)
 	case IOMMU_IOAS_NOIOMMU_GET_PA:
 	case IOMMU_VIOMMU_ALLOC:
 	case IOMMU_VDEVICE_ALLOC:
+	case IOMMU_VEVENTQ_ALLOC:
 		return true;
 	}
 	return false;

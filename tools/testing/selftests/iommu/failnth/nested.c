@@ -126,6 +126,38 @@ static int invalidate_caches(struct subject *self)
 	return viommu_invalidate(self->fd, self->spare_id, e, &n);
 }
 
+static int make_veventq(struct subject *self)
+{
+	struct iommu_veventq_alloc arg = {
+		.size = sizeof(arg),
+		.viommu_id = self->spare_id,
+		.type = IOMMU_VEVENTQ_TYPE_SELFTEST,
+		.veventq_depth = 100,
+	};
+	int rc = call(self->fd, IOMMU_VEVENTQ_ALLOC, &arg);
+
+	self->item_id = arg.out_veventq_id;
+	self->other = rc ? -1 : (int)arg.out_veventq_fd;
+	return rc;
+}
+
+static int unmake_veventq(struct subject *self)
+{
+	close(self->other);
+	self->other = -1;
+	return iommu_destroy(self->fd, self->item_id);
+}
+
+TEST_F_TIMEOUT(nested, event_queue, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, iommu_destroy(subject->fd, subject->spare_id));
+	ASSERT_EQ(0, make_viommu(subject));
+	walk(_metadata, subject, "VEVENTQ_ALLOC", ROOT, make_veventq,
+	     unmake_veventq);
+}
+
 TEST_F_TIMEOUT(nested, virtual_iommu, 300)
 {
 	struct subject *subject = &self->subject;
