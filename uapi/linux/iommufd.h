@@ -396,7 +396,8 @@ struct iommu_vfio_ioas {
 
 /**
  * enum iommufd_hwpt_alloc_flags - Flags of IOMMU_HWPT_ALLOC
- * @IOMMU_HWPT_ALLOC_NEST_PARENT: A page table that others can be nested in.
+ * @IOMMU_HWPT_ALLOC_NEST_PARENT: A page table that others can be nested in: the
+ *	IOMMU translates by the other one first, and what that gives by this one.
  * @IOMMU_HWPT_ALLOC_DIRTY_TRACKING: A page table that can tell which pages
  *	devices have written.  A device whose IOMMU cannot do that cannot be
  *	attached to it.
@@ -409,10 +410,9 @@ struct iommu_vfio_ioas {
  *
  * EOPNOTSUPP is the answer to a flag that the IOMMU of the device does not
  * have, and to IOMMU_HWPT_FAULT_ID_VALID with IOMMU_HWPT_ALLOC_NEST_PARENT.  So
- * far that is all of them with each IOMMU driver of the kernel; the mock IOMMU of
- * the tests has IOMMU_HWPT_FAULT_ID_VALID, IOMMU_HWPT_ALLOC_PASID, and, if
- * IOMMU_GET_HW_INFO reports IOMMU_HW_CAP_DIRTY_TRACKING,
- * IOMMU_HWPT_ALLOC_DIRTY_TRACKING.
+ * far that is all of them with each IOMMU driver of the kernel.  The mock IOMMU of
+ * the tests has them all, IOMMU_HWPT_ALLOC_DIRTY_TRACKING if IOMMU_GET_HW_INFO
+ * reports IOMMU_HW_CAP_DIRTY_TRACKING.
  */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,
@@ -428,7 +428,7 @@ enum iommufd_hwpt_alloc_flags {
  * @IOMMU_HWPT_DATA_ARM_SMMUV3: First stage of the ARM SMMUv3.
  * @IOMMU_HWPT_DATA_AMD_GUEST: First stage of the AMD IOMMU.
  *
- * All but IOMMU_HWPT_DATA_NONE are EOPNOTSUPP so far.
+ * All but IOMMU_HWPT_DATA_NONE are EOPNOTSUPP with the kernel's IOMMU drivers.
  */
 enum iommu_hwpt_data_type {
 	IOMMU_HWPT_DATA_NONE = 0,
@@ -442,11 +442,13 @@ enum iommu_hwpt_data_type {
  * @size: sizeof(struct iommu_hwpt_alloc)
  * @flags: Of enum iommufd_hwpt_alloc_flags.
  * @dev_id: A bound device, for whose IOMMU the page table is made.
- * @pt_id: The IOAS that it is to map.
+ * @pt_id: The IOAS that it is to map, or the page table that it is to be nested
+ *	in, made with IOMMU_HWPT_ALLOC_NEST_PARENT, or a vIOMMU for one of these.
  * @out_hwpt_id: ID of the new page table.
  * @__reserved: Must be 0.
- * @data_type: One of enum iommu_hwpt_data_type.
- * @data_len: Bytes at @data_uptr; 0 with IOMMU_HWPT_DATA_NONE.
+ * @data_type: One of enum iommu_hwpt_data_type; not IOMMU_HWPT_DATA_NONE to
+ *	nest.
+ * @data_len: Bytes at @data_uptr; 0 with IOMMU_HWPT_DATA_NONE, and only then.
  * @data_uptr: User address of a struct that @data_type says.
  * @fault_id: With IOMMU_HWPT_FAULT_ID_VALID: the fault queue that page faults
  *	go to; else not looked at.
@@ -457,12 +459,22 @@ enum iommu_hwpt_data_type {
  * attach a device to the IOAS finds or makes another one.  It stays until it is
  * destroyed, and while it does the memory that the IOAS maps is pinned.
  *
- * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have;
- * EINVAL when @pt_id is not an IOAS, or @data_len wrong; ENOENT when @dev_id is
- * not a device, there is no @pt_id, or @fault_id is not a fault queue;
- * EADDRINUSE when something is mapped, or to be kept usable, that the IOMMU
- * cannot map; EFAULT, also for memory that is mapped and cannot be pinned;
- * ENOMEM.
+ * A nested page table is kept by user space in memory that @pt_id maps.  What it
+ * translates to are addresses of @pt_id, so its devices reach no more than what
+ * the IOAS maps, in which the regions are reserved that they need reserved.  It
+ * holds @pt_id, which cannot be destroyed before.  When user space changes it,
+ * IOMMU_HWPT_INVALIDATE has the IOMMU forget what it has cached.
+ *
+ * Errors: EOPNOTSUPP for flags and data types that the IOMMU does not have, and
+ * to nest, without data, or with other flags than IOMMU_HWPT_FAULT_ID_VALID and
+ * IOMMU_HWPT_ALLOC_PASID; EINVAL when @pt_id is neither an IOAS nor a page table
+ * to nest in nor a vIOMMU, or is one of an IOMMU of another kind, or @data_len is
+ * wrong; E2BIG when the data has bytes set that the kernel does not know; ENOENT
+ * when @dev_id is not a device, and, when all else is right, when @fault_id is
+ * not a fault queue; EADDRINUSE when something is mapped, or
+ * to be kept usable, that the IOMMU cannot map; EFAULT, also for memory that is
+ * mapped and cannot be pinned; ENOSPC when the context would have more page
+ * tables than the parameter max_hwpts; ENOMEM.
  */
 struct iommu_hwpt_alloc {
 	__u32 size;
@@ -479,6 +491,51 @@ struct iommu_hwpt_alloc {
 };
 
 #define IOMMU_HWPT_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_ALLOC)
+
+/**
+ * enum iommu_hwpt_invalidate_data_type - What tells which entries are stale
+ * @IOMMU_HWPT_INVALIDATE_DATA_VTD_S1: A nested page table of Intel VT-d.
+ * @IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3: A command of the ARM SMMUv3, for a
+ *	vIOMMU.
+ */
+enum iommu_hwpt_invalidate_data_type {
+	IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 = 0,
+	IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 = 1
+};
+
+/**
+ * struct iommu_hwpt_invalidate - ioctl(IOMMU_HWPT_INVALIDATE)
+ * @size: sizeof(struct iommu_hwpt_invalidate)
+ * @hwpt_id: A nested page table, or a vIOMMU.
+ * @data_uptr: User address of an array of structs that @data_type says.
+ * @data_type: Of enum iommu_hwpt_invalidate_data_type.
+ * @entry_len: Bytes of each struct, at most the page size.
+ * @entry_num: In: number of structs, at most 2^19.  Out, also with an error:
+ *	how many of them, from the first one on, have taken effect.
+ * @__reserved: Must be 0.
+ *
+ * Have the IOMMU forget what it has cached of a page table that user space
+ * keeps.  The first struct that fails ends the call, and those after it are not
+ * looked at.  With an @entry_num of 0 the call only tells whether @data_type is
+ * known; @data_uptr and @entry_len are not looked at.
+ *
+ * Errors: EOPNOTSUPP when the IOMMU needs no such calls, and for a flag in a
+ * struct that it does not know; EINVAL for a @data_type, a length, a number or
+ * a content that it does not know, and for an object of another kind; ENOENT;
+ * E2BIG when a struct has bytes set that the kernel does not know; EFAULT; EINTR
+ * when killed.
+ */
+struct iommu_hwpt_invalidate {
+	__u32 size;
+	__u32 hwpt_id;
+	__aligned_u64 data_uptr;
+	__u32 data_type;
+	__u32 entry_len;
+	__u32 entry_num;
+	__u32 __reserved;
+};
+
+#define IOMMU_HWPT_INVALIDATE _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HWPT_INVALIDATE)
 
 /**
  * enum iommu_hw_info_type - What an IOMMU tells of itself
@@ -845,5 +902,156 @@ struct iommu_fault_alloc {
 };
 
 #define IOMMU_FAULT_QUEUE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_FAULT_QUEUE_ALLOC)
+
+/**
+ * enum iommu_viommu_type - Kinds of virtual IOMMUs
+ * @IOMMU_VIOMMU_TYPE_DEFAULT: None.
+ * @IOMMU_VIOMMU_TYPE_ARM_SMMUV3: Of the ARM SMMUv3.
+ * @IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV: Of the CMDQV of Tegra241.
+ *
+ * All are EOPNOTSUPP with the kernel's IOMMU drivers so far.
+ */
+enum iommu_viommu_type {
+	IOMMU_VIOMMU_TYPE_DEFAULT = 0,
+	IOMMU_VIOMMU_TYPE_ARM_SMMUV3 = 1,
+	IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV = 2
+};
+
+/**
+ * struct iommu_viommu_alloc - ioctl(IOMMU_VIOMMU_ALLOC)
+ * @size: sizeof(struct iommu_viommu_alloc)
+ * @flags: Must be 0.
+ * @type: Of enum iommu_viommu_type, not IOMMU_VIOMMU_TYPE_DEFAULT.
+ * @dev_id: A bound device, behind the IOMMU that is meant.
+ * @hwpt_id: A page table made with IOMMU_HWPT_ALLOC_NEST_PARENT.
+ * @out_viommu_id: ID of the new vIOMMU.
+ * @data_len: Bytes at @data_uptr, may be 0.
+ * @__reserved: Not looked at.
+ * @data_uptr: User address of a struct that @type says, which may have fields
+ *	that are written.
+ *
+ * Make a virtual IOMMU (vIOMMU), the part of one IOMMU that a guest is given: in
+ * @hwpt_id the guest's page tables are nested, IOMMU_VDEVICE_ALLOC tells by
+ * which IDs it knows its devices, and IOMMU_HWPT_INVALIDATE takes what it
+ * invalidates.  It holds @hwpt_id, which cannot be destroyed before, but not the
+ * device.
+ *
+ * Errors: EOPNOTSUPP for flags, and for a @type that the IOMMU does not have;
+ * ENOENT when @dev_id is not a device, or @hwpt_id not a page table that is not
+ * nested; EINVAL when nothing can be nested in it, it is of an IOMMU of another
+ * kind, or the data is too short; E2BIG when the data has bytes set that the
+ * kernel does not know; EFAULT; ENOSPC when the context would have more vIOMMUs
+ * than the parameter max_viommus; ENOMEM.
+ */
+struct iommu_viommu_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 type;
+	__u32 dev_id;
+	__u32 hwpt_id;
+	__u32 out_viommu_id;
+	__u32 data_len;
+	__u32 __reserved;
+	__aligned_u64 data_uptr;
+};
+
+#define IOMMU_VIOMMU_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VIOMMU_ALLOC)
+
+/**
+ * struct iommu_vdevice_alloc - ioctl(IOMMU_VDEVICE_ALLOC)
+ * @size: sizeof(struct iommu_vdevice_alloc)
+ * @viommu_id: The vIOMMU.
+ * @dev_id: A bound device behind the same IOMMU.
+ * @out_vdevice_id: ID of the new vDEVICE.
+ * @virt_id: What the guest calls the device on its virtual IOMMU: its stream ID,
+ *	for instance.
+ *
+ * Tell by which ID a guest knows a device (vDEVICE).  It holds the vIOMMU, which
+ * cannot be destroyed before, but not the device: when the device is unbound the
+ * vDEVICE ends.  Nothing has its ID then until the context ends.
+ *
+ * Errors: ENOENT when @viommu_id is not a vIOMMU, or @dev_id not a device; EINVAL
+ * when they are of different IOMMUs; EEXIST when the device has a vDEVICE, or
+ * the vIOMMU has another device with this ID; ENOSPC when the context would have
+ * more vDEVICEs than the parameter max_vdevices; EFAULT; ENOMEM.
+ */
+struct iommu_vdevice_alloc {
+	__u32 size;
+	__u32 viommu_id;
+	__u32 dev_id;
+	__u32 out_vdevice_id;
+	__aligned_u64 virt_id;
+};
+
+#define IOMMU_VDEVICE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VDEVICE_ALLOC)
+
+/**
+ * enum iommu_veventq_flag - Flags of struct iommufd_vevent_header
+ * @IOMMU_VEVENTQ_FLAG_LOST_EVENTS: Events were lost, for want of room.
+ */
+enum iommu_veventq_flag {
+	IOMMU_VEVENTQ_FLAG_LOST_EVENTS = 1U << 0
+};
+
+/**
+ * struct iommufd_vevent_header - What is read before the data of an event
+ * @flags: Of enum iommu_veventq_flag.  With IOMMU_VEVENTQ_FLAG_LOST_EVENTS no
+ *	data follows.
+ * @sequence: Number of the event, from 0 on; 0 follows on 2^31 - 1.  A number
+ *	that is left out is an event that was lost.  With
+ *	IOMMU_VEVENTQ_FLAG_LOST_EVENTS: the last one that was.
+ */
+struct iommufd_vevent_header {
+	__u32 flags;
+	__u32 sequence;
+};
+
+/**
+ * enum iommu_veventq_type - Kinds of events of vIOMMUs
+ * @IOMMU_VEVENTQ_TYPE_DEFAULT: None.
+ * @IOMMU_VEVENTQ_TYPE_ARM_SMMUV3: Of the ARM SMMUv3.
+ * @IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV: Of the CMDQV of Tegra241.
+ */
+enum iommu_veventq_type {
+	IOMMU_VEVENTQ_TYPE_DEFAULT = 0,
+	IOMMU_VEVENTQ_TYPE_ARM_SMMUV3 = 1,
+	IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV = 2
+};
+
+/**
+ * struct iommu_veventq_alloc - ioctl(IOMMU_VEVENTQ_ALLOC)
+ * @size: sizeof(struct iommu_veventq_alloc)
+ * @flags: Must be 0.
+ * @viommu_id: The vIOMMU.
+ * @type: Of enum iommu_veventq_type, not IOMMU_VEVENTQ_TYPE_DEFAULT.  A queue of
+ *	a type that the vIOMMU does not have stays empty.
+ * @veventq_depth: Number of events to have room for, 1 to 2^19.
+ * @out_veventq_id: ID of the new queue.
+ * @out_veventq_fd: A file descriptor to read events from.
+ * @__reserved: Must be 0.
+ *
+ * Make a queue of the events of one type of a vIOMMU.  read() gives as many
+ * whole events as fit, each a struct iommufd_vevent_header and data that @type
+ * says, and 0 when there is none: it never waits, poll() does.  The queue holds
+ * the vIOMMU, which cannot be destroyed before, and cannot be destroyed while
+ * the file is open.
+ *
+ * Errors: EOPNOTSUPP for flags and IOMMU_VEVENTQ_TYPE_DEFAULT; EINVAL for another
+ * @veventq_depth; ENOENT; EEXIST when the vIOMMU has a queue of the type; EMFILE;
+ * ENFILE; ENOSPC when the context would have more queues, or room for more
+ * events, than the parameters max_veventqs and max_vevents; EFAULT; ENOMEM.
+ */
+struct iommu_veventq_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 viommu_id;
+	__u32 type;
+	__u32 veventq_depth;
+	__u32 out_veventq_id;
+	__u32 out_veventq_fd;
+	__u32 __reserved;
+};
+
+#define IOMMU_VEVENTQ_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VEVENTQ_ALLOC)
 
 #endif

@@ -13,6 +13,7 @@
 #include <linux/ioport.h>
 #include <linux/mutex.h>
 #include <linux/xarray.h>
+#include <uapi/linux/iommufd.h>
 
 #include "attach.h"
 #include "backend/backend.h"
@@ -22,6 +23,7 @@
 #include "ioas.h"
 #include "iopt/domains.h"
 #include "iopt/iova.h"
+#include "nested.h"
 
 /**
  * struct group_reserve_arg - Argument of group_reserve_region()
@@ -163,6 +165,19 @@ static struct iommu_group *blocked_group(struct iommufd_device *idev,
 	return old ? NULL : idev->igroup->group;
 }
 
+/* The flags of a page table that its limits may depend on */
+#define FORMAT_FLAGS	(IOMMU_HWPT_ALLOC_NEST_PARENT |			\
+			 IOMMU_HWPT_ALLOC_DIRTY_TRACKING |		\
+			 IOMMU_HWPT_ALLOC_PASID)
+
+static int probe_limits(struct iommufd_device *idev, u32 flags,
+			struct iommu_group *group,
+			struct iommu_backend_limits *limits)
+{
+	return iommu_backend_probe(idev->igroup->backend, idev->dev,
+				   flags & FORMAT_FLAGS, group, limits);
+}
+
 /*
  * Attach to one of the page tables that the IOAS has.  Those that the user has
  * made are only attached to by name.  Returns NULL when none will do.
@@ -177,8 +192,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 
 	if (!has_automatic(ioas))
 		return NULL;
-	rc = iommu_backend_probe(idev->igroup->backend, idev->dev,
-				 blocked_group(idev, old), &limits);
+	rc = probe_limits(idev, 0, blocked_group(idev, old), &limits);
 	if (rc)
 		return ERR_PTR(rc);
 
@@ -235,20 +249,20 @@ int iommufd_hwpt_check_suits(struct iommufd_hwpt *hwpt,
 			     struct iommufd_device *idev,
 			     struct iommu_group *group)
 {
+	struct iommufd_hwpt *paging = iommufd_hwpt_paging(hwpt);
 	struct iommu_backend_limits limits;
 	int rc;
 
 	lockdep_assert_held(&hwpt->ioas->hwpts_lock);
 
-	if (!hwpt_is_for_group(hwpt, idev->igroup))
+	if (!hwpt_is_for_group(paging, idev->igroup))
 		return -EINVAL;
-	if (!iommufd_hwpt_filled(hwpt))
+	if (!iommufd_hwpt_filled(paging))
 		return 0;
-	rc = iommu_backend_probe(idev->igroup->backend, idev->dev, group,
-				 &limits);
+	rc = probe_limits(idev, paging->flags, group, &limits);
 	if (rc)
 		return rc;
-	return hwpt_suits(hwpt, idev, &limits) ? 0 : -EINVAL;
+	return hwpt_suits(paging, idev, &limits) ? 0 : -EINVAL;
 }
 
 static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
@@ -270,7 +284,8 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
 /**
  * struct attach_target - What user space wants a device to be attached to
  * @ioas: The IOAS to be reached.
- * @hwpt: The page table, which maps @ioas; NULL for any that does.
+ * @hwpt: The page table, which maps @ioas or is nested in one that does; NULL
+ *	for any that does.
  */
 struct attach_target {
 	struct iommufd_ioas *ioas;
@@ -426,7 +441,8 @@ static int target_init(struct attach_target *target, struct iommufd_object *obj)
 		target->ioas = container_of(obj, struct iommufd_ioas, obj);
 		return 0;
 	}
-	if (obj->type == &iommufd_hwpt_type) {
+	if (obj->type == &iommufd_hwpt_type ||
+	    obj->type == &iommufd_nested_type) {
 		target->hwpt = container_of(obj, struct iommufd_hwpt, obj);
 		target->ioas = target->hwpt->ioas;
 		return 0;

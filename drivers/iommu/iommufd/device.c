@@ -274,6 +274,8 @@ static void idev_destroy(struct iommufd_ctx *ictx,
 	struct iommufd_device *idev =
 		container_of(obj, struct iommufd_device, obj);
 
+	if (idev->end_vdevice)
+		idev->end_vdevice(idev);
 	group_put(idev->igroup);
 }
 

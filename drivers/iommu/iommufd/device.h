@@ -13,6 +13,7 @@ struct device;
 struct iommu_group;
 struct iommufd_fault_handle;
 struct iommufd_hwpt;
+struct iommufd_vdevice;
 
 /**
  * struct iommufd_group - An IOMMU group of which devices are bound to a context
@@ -65,6 +66,10 @@ struct iommufd_group {
  *	iommufd_device_bind_owned().
  * @igroup: Its group.
  * @dev: The kernel's device.
+ * @vdevice: What a guest knows it by, or is about to, or NULL.  Guarded by a
+ *	lock of vdevice.c.
+ * @end_vdevice: Ends @vdevice as the device is unbound.  Set with @vdevice, and
+ *	NULL for a device that never had one.
  * @attached: The device is attached, and counted in iommufd_group::nattached.
  * @npasids: Number of entries of iommufd_group::pasids that are the device's.
  */
@@ -73,6 +78,8 @@ struct iommufd_device {
 	struct iommufd_ctx *ictx;
 	struct iommufd_group *igroup;
 	struct device *dev;
+	struct iommufd_vdevice *vdevice;
+	void (*end_vdevice)(struct iommufd_device *idev);
 	bool attached;
 	unsigned int npasids;
 };

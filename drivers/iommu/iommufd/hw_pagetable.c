@@ -20,7 +20,15 @@ static unsigned int max_hwpts = 128;
 module_param(max_hwpts, uint, 0644);
 MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an open file of /dev/iommu (default: 128)");
 
-static int hwpts_charge(struct iommufd_ctx *ictx)
+/**
+ * iommufd_hwpts_charge() - Count a page table that is about to be made
+ * @ictx: The context.
+ *
+ * Pairs with iommufd_hwpts_uncharge().
+ *
+ * Return: 0, or -ENOSPC when the context would have too many.
+ */
+int iommufd_hwpts_charge(struct iommufd_ctx *ictx)
 {
 	unsigned int count = atomic_inc_return(&ictx->nhwpts);
 
@@ -30,16 +38,36 @@ static int hwpts_charge(struct iommufd_ctx *ictx)
 	return -ENOSPC;
 }
 
+/**
+ * iommufd_hwpts_uncharge() - Undo iommufd_hwpts_charge()
+ * @ictx: The context.
+ */
+void iommufd_hwpts_uncharge(struct iommufd_ctx *ictx)
+{
+	atomic_dec(&ictx->nhwpts);
+}
+
+/**
+ * iommufd_hwpt_put_fault_queue() - Undo iommufd_hwpt_set_fault_queue()
+ * @hwpt: The page table, which is about to be freed.
+ *
+ * Context: Any.
+ */
+void iommufd_hwpt_put_fault_queue(struct iommufd_hwpt *hwpt)
+{
+	if (hwpt->fault_queue)
+		refcount_dec(&hwpt->fault_queue->obj.users);
+}
+
 static void hwpt_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 {
 	if (iommufd_hwpt_filled(hwpt))
 		iopt_remove_domain(&hwpt->ioas->iopt, &hwpt->iopt_domain);
 	hwpt->backend->domain_free(hwpt->domain);
 	iommu_backend_put(hwpt->backend);
-	if (hwpt->fault_queue)
-		refcount_dec(&hwpt->fault_queue->obj.users);
+	iommufd_hwpt_put_fault_queue(hwpt);
 	refcount_dec(&hwpt->ioas->obj.users);
-	atomic_dec(&ictx->nhwpts);
+	iommufd_hwpts_uncharge(ictx);
 }
 
 /*
@@ -110,7 +138,7 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	rc = hwpts_charge(ictx);
+	rc = iommufd_hwpts_charge(ictx);
 	if (rc)
 		return ERR_PTR(rc);
 	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt,
@@ -135,7 +163,7 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 err_abort:
 	iommufd_object_abort(ictx, &hwpt->obj);
 err_uncharge:
-	atomic_dec(&ictx->nhwpts);
+	iommufd_hwpts_uncharge(ictx);
 	return ERR_PTR(rc);
 }
 
@@ -277,12 +305,18 @@ hwpt_alloc_for_device(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	return hwpt;
 }
 
-/*
- * Have the page faults of a page table that is not published go to the queue
- * that the caller of IOMMU_HWPT_ALLOC names, if the flags say that one does.
+/**
+ * iommufd_hwpt_set_fault_queue() - Say where page faults of a page table go
+ * @ucmd: IOMMU_HWPT_ALLOC, whose flags say whether there is a queue.
+ * @hwpt: The page table, not published.  It holds the queue from now on, until
+ *	iommufd_hwpt_put_fault_queue().
+ *
+ * Context: Process context.
+ *
+ * Return: 0, or -ENOENT without such a queue.
  */
-static int hwpt_set_fault_queue(struct iommufd_ucmd *ucmd,
-				struct iommufd_hwpt *hwpt)
+int iommufd_hwpt_set_fault_queue(struct iommufd_ucmd *ucmd,
+				 struct iommufd_hwpt *hwpt)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommufd_fault_queue *queue;
@@ -298,20 +332,38 @@ static int hwpt_set_fault_queue(struct iommufd_ucmd *ucmd,
 	return 0;
 }
 
-static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
-				  struct iommufd_device *idev,
-				  struct iommufd_ioas *ioas,
-				  const struct iommu_backend_data *data)
+/**
+ * iommufd_hwpt_alloc_of_ioas() - IOMMU_HWPT_ALLOC of an IOAS
+ * @ucmd: The ioctl.
+ * @idev: The bound device, for whose IOMMU the page table is made.
+ * @ioas: The IOAS that it is to map.
+ * @data: Data of user space for the backend, or NULL.
+ *
+ * Context: Process context.  May fault in memory that is mapped.
+ *
+ * Return: 0, -EOPNOTSUPP for flags, -EFAULT, -EINTR when killed, or what
+ * iommufd_hwpt_alloc() and iopt_add_domain() return.
+ */
+int iommufd_hwpt_alloc_of_ioas(struct iommufd_ucmd *ucmd,
+			       struct iommufd_device *idev,
+			       struct iommufd_ioas *ioas,
+			       const struct iommu_backend_data *data)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
+	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_NEST_PARENT |
+			   IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
+			   IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID) ||
+	    (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID &&
+	     cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
+		return -EOPNOTSUPP;
 	hwpt = hwpt_alloc_for_device(idev, ioas, cmd->flags, data);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 	cmd->out_hwpt_id = hwpt->obj.id;
-	rc = hwpt_set_fault_queue(ucmd, hwpt) ?:
+	rc = iommufd_hwpt_set_fault_queue(ucmd, hwpt) ?:
 	     iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (!rc && mutex_lock_killable(&ioas->hwpts_lock))
 		rc = -EINTR;
@@ -322,46 +374,4 @@ static int hwpt_alloc_and_respond(struct iommufd_ucmd *ucmd,
 	iommufd_hwpt_publish(ucmd->ictx, hwpt);
 	mutex_unlock(&ioas->hwpts_lock);
 	return 0;
-}
-
-int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd)
-{
-	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
-	const struct iommu_backend_data data = {
-		.type = cmd->data_type,
-		.uptr = u64_to_user_ptr(cmd->data_uptr),
-		.length = cmd->data_len,
-	};
-	bool none = data.type == IOMMU_HWPT_DATA_NONE;
-	struct iommufd_device *idev;
-	struct iommufd_object *pt;
-	int rc;
-
-	if (cmd->flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-			   IOMMU_HWPT_FAULT_ID_VALID |
-			   IOMMU_HWPT_ALLOC_PASID) || cmd->__reserved)
-		return -EOPNOTSUPP;
-	if (none && data.length)
-		return -EINVAL;
-
-	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
-	if (IS_ERR(idev))
-		return PTR_ERR(idev);
-	pt = iommufd_object_get(ucmd->ictx, cmd->pt_id, NULL);
-	if (IS_ERR(pt)) {
-		rc = PTR_ERR(pt);
-		goto out_put_idev;
-	}
-	if (pt->type == &iommufd_ioas_type)
-		rc = hwpt_alloc_and_respond(ucmd, idev,
-					    container_of(pt,
-							 struct iommufd_ioas,
-							 obj),
-					    none ? NULL : &data);
-	else
-		rc = -EINVAL;
-	iommufd_object_put(pt);
-out_put_idev:
-	iommufd_object_put(&idev->obj);
-	return rc;
 }

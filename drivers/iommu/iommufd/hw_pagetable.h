@@ -15,13 +15,19 @@ struct iommufd_device;
 struct iommufd_fault_queue;
 struct iommufd_ioas;
 struct iommufd_ucmd;
+struct iommufd_viommu;
 
 /**
  * struct iommufd_hwpt - A page table that the hardware walks (HWPT)
  * @obj: The object.  Each group, and each PASID, that is attached is one of its
  *	users.  A page table that was made for an attach is automatic: it is
  *	destroyed when the last group is detached.
- * @ioas: The IOAS that it maps, of which this is a user.
+ * @parent: For a nested page table, the one that its addresses are translated
+ *	by in turn, of which this is a user; else NULL.  See nested.c.
+ * @viommu: For a nested page table that was made of a vIOMMU, that one, of which
+ *	this is a user instead of @parent; else NULL.
+ * @ioas: The IOAS that it maps, of which this is a user.  That of a nested page
+ *	table is its parent's, which is the user.
  * @ioas_item: In iommufd_ioas::hwpts, once it is published.
  * @backend: The backend that has allocated @domain; this holds a reference.
  * @domain: The kernel's domain.
@@ -42,6 +48,8 @@ struct iommufd_ucmd;
  */
 struct iommufd_hwpt {
 	struct iommufd_object obj;
+	struct iommufd_hwpt *parent;
+	struct iommufd_viommu *viommu;
 	struct iommufd_ioas *ioas;
 	struct list_head ioas_item;
 	const struct iommu_backend_ops *backend;
@@ -55,15 +63,22 @@ struct iommufd_hwpt {
 	bool dirty_tracking;
 };
 
+/* The page table that holds what the IOAS maps: @hwpt, or what it is nested in */
+static inline struct iommufd_hwpt *
+iommufd_hwpt_paging(struct iommufd_hwpt *hwpt)
+{
+	return hwpt->parent ?: hwpt;
+}
+
 /*
  * Does the domain hold what the IOAS maps?  It does not, and is empty and
  * without devices, until its backend has made final what it can map: see
  * iommufd_hwpt_attach_group().  Guarded by iommufd_ioas::hwpts_lock, and by
- * io_pagetable::domains_lock.
+ * io_pagetable::domains_lock.  What others are nested in always is.
  */
 static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
 {
-	return hwpt->iopt_domain.domain;
+	return iommufd_hwpt_paging(hwpt)->iopt_domain.domain;
 }
 
 /*
@@ -84,6 +99,8 @@ iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
 			    struct iommufd_hwpt, obj);
 }
 
+int iommufd_hwpts_charge(struct iommufd_ctx *ictx);
+void iommufd_hwpts_uncharge(struct iommufd_ctx *ictx);
 struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 		   u32 flags, const struct iommu_backend_data *data);
@@ -92,6 +109,12 @@ int iommufd_hwpt_attach_group(struct iommufd_hwpt *hwpt,
 			      struct iommufd_device *idev);
 void iommufd_hwpt_publish(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
 void iommufd_hwpt_abort(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt);
-int iommufd_hwpt_alloc_ioctl(struct iommufd_ucmd *ucmd);
+int iommufd_hwpt_alloc_of_ioas(struct iommufd_ucmd *ucmd,
+			       struct iommufd_device *idev,
+			       struct iommufd_ioas *ioas,
+			       const struct iommu_backend_data *data);
+int iommufd_hwpt_set_fault_queue(struct iommufd_ucmd *ucmd,
+				 struct iommufd_hwpt *hwpt);
+void iommufd_hwpt_put_fault_queue(struct iommufd_hwpt *hwpt);
 
 #endif

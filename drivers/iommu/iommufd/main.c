@@ -17,14 +17,18 @@
 #include "fault.h"
 #include "fdinfo.h"
 #include "hw_info.h"
-#include "hw_pagetable.h"
+#include "hwpt_alloc.h"
 #include "ioas.h"
 #include "ioas_map.h"
+#include "nested.h"
 #include "noiommu.h"
 #include "object.h"
 #include "test_hook.h"
 #include "ucmd.h"
+#include "vdevice.h"
+#include "veventq.h"
 #include "vfio_compat.h"
+#include "viommu.h"
 
 static int iommufd_destroy(struct iommufd_ucmd *ucmd)
 {
@@ -39,6 +43,7 @@ union iommufd_cmds {
 	struct iommu_hw_info hw_info;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
+	struct iommu_hwpt_invalidate hwpt_invalidate;
 	struct iommu_hwpt_set_dirty_tracking set_dirty_tracking;
 	struct iommu_ioas_alloc ioas_alloc;
 	struct iommu_ioas_allow_iovas allow_iovas;
@@ -50,7 +55,10 @@ union iommufd_cmds {
 	struct iommu_ioas_noiommu_get_pa get_pa;
 	struct iommu_ioas_unmap unmap;
 	struct iommu_option option;
+	struct iommu_vdevice_alloc vdevice_alloc;
+	struct iommu_veventq_alloc veventq_alloc;
 	struct iommu_vfio_ioas vfio_ioas;
+	struct iommu_viommu_alloc viommu_alloc;
 };
 
 /**
@@ -85,6 +93,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      struct iommu_hwpt_alloc, __reserved),
 	IOCTL(IOMMU_HWPT_GET_DIRTY_BITMAP, iommufd_hwpt_get_dirty_bitmap,
 	      struct iommu_hwpt_get_dirty_bitmap, data),
+	IOCTL(IOMMU_HWPT_INVALIDATE, iommufd_hwpt_invalidate,
+	      struct iommu_hwpt_invalidate, __reserved),
 	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING, iommufd_hwpt_set_dirty_tracking,
 	      struct iommu_hwpt_set_dirty_tracking, __reserved),
 	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,
@@ -105,8 +115,14 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	IOCTL(IOMMU_IOAS_UNMAP, iommufd_ioas_unmap, struct iommu_ioas_unmap,
 	      length),
 	IOCTL(IOMMU_OPTION, iommufd_option, struct iommu_option, val64),
+	IOCTL(IOMMU_VDEVICE_ALLOC, iommufd_vdevice_alloc,
+	      struct iommu_vdevice_alloc, virt_id),
+	IOCTL(IOMMU_VEVENTQ_ALLOC, iommufd_veventq_alloc,
+	      struct iommu_veventq_alloc, out_veventq_fd),
 	IOCTL(IOMMU_VFIO_IOAS, iommufd_vfio_ioas, struct iommu_vfio_ioas,
 	      __reserved),
+	IOCTL(IOMMU_VIOMMU_ALLOC, iommufd_viommu_alloc,
+	      struct iommu_viommu_alloc, out_viommu_id),
 };
 
 static long iommufd_fops_ioctl(struct file *file, unsigned int cmd,

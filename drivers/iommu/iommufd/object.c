@@ -10,7 +10,8 @@
  *   free      no entry
  *
  * A slot that holds XA_ZERO_ENTRY stays allocated, so that only the first step
- * needs memory.
+ * needs memory.  An object that has ended stays visible, with its ID, but
+ * lookups do not find it either.
  */
 #include <linux/err.h>
 #include <linux/export.h>
@@ -115,7 +116,8 @@ iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 
 	xas_lock(&xas);
 	obj = xas_load(&xas);
-	if (!obj || xa_is_zero(obj) || (type && obj->type != type))
+	if (!obj || xa_is_zero(obj) || obj->ended ||
+	    (type && obj->type != type))
 		obj = ERR_PTR(-ENOENT);
 	else
 		atomic_inc(&obj->calls);
@@ -176,6 +178,23 @@ static void object_unhide_locked(struct iommufd_ctx *ictx,
 	__xa_store(&ictx->objects, obj->id, obj, 0);
 }
 
+/**
+ * iommufd_object_end() - Have user space find an object no more
+ * @ictx: The context.
+ * @obj: The object, published.  Another thread may be destroying it on behalf
+ *	of user space, but has not freed it yet.
+ *
+ * The ID stays taken, and the object stays, until the context is destroyed.
+ *
+ * Context: Any.
+ */
+void iommufd_object_end(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	xa_lock(&ictx->objects);
+	obj->ended = true;
+	xa_unlock(&ictx->objects);
+}
+
 /* From visible to hidden, if the object has no user but its ID */
 static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
 {
@@ -183,7 +202,7 @@ static struct iommufd_object *object_hide(struct iommufd_ctx *ictx, u32 id)
 
 	xa_lock(&ictx->objects);
 	obj = xa_load(&ictx->objects, id);
-	if (!obj)
+	if (!obj || obj->ended)
 		obj = ERR_PTR(-ENOENT);
 	else if (refcount_read(&obj->users) != 1 || obj->automatic)
 		obj = ERR_PTR(-EBUSY);

@@ -3,6 +3,7 @@
 #define __IOMMUFD_OBJECT_H
 
 #include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -42,6 +43,10 @@ struct iommufd_object_type {
  * @nhwpts: Number of page tables (HWPTs), those being made included.
  * @nfaults: Number of page faults in all fault queues, delivered or not.
  * @npasids: Number of PASIDs that are attached, those being attached included.
+ * @nviommus: Number of vIOMMUs, those being made included.
+ * @nvdevices: Number of vDEVICEs, likewise, those that have ended included.
+ * @nveventqs: Number of event queues of vIOMMUs, likewise.
+ * @nvevents: Number of events that they are for.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -59,6 +64,10 @@ struct iommufd_ctx {
 	atomic_t nhwpts;
 	atomic_t nfaults;
 	atomic_t npasids;
+	atomic_t nviommus;
+	atomic_t nvdevices;
+	atomic_t nveventqs;
+	atomic_t nvevents;
 	u8 account_mode;
 	bool dma_claimed;
 };
@@ -73,6 +82,8 @@ struct iommufd_ctx {
  *	destroy it.  Set before the object is published.
  * @calls: 1 for the ID unless it is hidden, and 1 for each call that found the
  *	object by ID and is still at work.  Destruction waits until it is 0.
+ * @ended: What it stood for is gone: lookups do not find it, and user space
+ *	cannot destroy it.  Guarded by the xa_lock of iommufd_ctx::objects.
  */
 struct iommufd_object {
 	const struct iommufd_object_type *type;
@@ -80,6 +91,7 @@ struct iommufd_object {
 	refcount_t users;
 	atomic_t calls;
 	bool automatic;
+	bool ended;
 };
 
 struct iommufd_object *
@@ -94,12 +106,25 @@ iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 bool __iommufd_object_hold(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_object *obj);
+void iommufd_object_end(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_drop_user(struct iommufd_ctx *ictx,
 			      struct iommufd_object *obj);
 void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 				 struct iommufd_object *obj);
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
+
+/*
+ * Count one more thing of which a context may have so many.  Pairs with
+ * atomic_dec().  Returns 0 or -ENOSPC.
+ */
+static inline int iommufd_charge(atomic_t *count, unsigned int max)
+{
+	if ((unsigned int)atomic_inc_return(count) <= max)
+		return 0;
+	atomic_dec(count);
+	return -ENOSPC;
+}
 
 /*
  * A new object of kind @kind, a @type whose first member is its struct

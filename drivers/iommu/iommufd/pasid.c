@@ -31,6 +31,7 @@
 #include "hw_pagetable.h"
 #include "ioas.h"
 #include "iopt/domains.h"
+#include "nested.h"
 #include "object.h"
 
 /**
@@ -200,7 +201,8 @@ static int idev_pasid_attach(struct iommufd_device *idev, u32 pasid, u32 pt_id,
 	obj = iommufd_object_get(idev->ictx, pt_id, NULL);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
-	if (obj->type != &iommufd_hwpt_type) {
+	if (obj->type != &iommufd_hwpt_type &&
+	    obj->type != &iommufd_nested_type) {
 		rc = -EINVAL;
 		goto out_put;
 	}

@@ -17,6 +17,8 @@
 #include "device.h"
 #include "domain.h"
 #include "iommufd_test.h"
+#include "nested.h"
+#include "viommu.h"
 
 static bool replaces = true;
 module_param(replaces, bool, 0444);
@@ -181,7 +183,8 @@ mock_backend_domain_alloc(struct device *dev, u32 flags,
 	int rc;
 
 	if (flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-		      IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID) ||
+		      IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID |
+		      IOMMU_HWPT_ALLOC_NEST_PARENT) ||
 	    (dirty && !mock_tracks_dirty(to_mock_device(dev))))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (data) {
@@ -244,26 +247,85 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 		return -EINVAL;
 	WARN_ON(mock->msi_window != mock_msi_window(mdev));
 	WARN_ON(different & MOCK_FLAGS_DEVICE_INCOHERENT_WALK);
-	WARN_ON(!xa_empty(&mdev->pasids) && !mock->pasid);
 	WARN_ON(mock->domain.pgsize_bitmap & ~mock_page_sizes(mdev->flags));
 	return 0;
 }
 
-/* Attach the device to a domain, or to none if @mock is NULL. */
-static void mock_set_domain(struct mock_device *mdev, struct mock_domain *mock)
+/* The page table that IOVA end in: that of the domain, or of its parent */
+static struct mock_domain *mock_paging(struct iommu_domain *domain)
 {
-	if (mdev->domain)
-		mdev->domain->ndevices--;
-	if (mock)
-		mock->ndevices++;
-	mdev->domain = mock;
+	struct mock_nested *nested = to_mock_nested(domain);
+
+	return nested ? nested->parent : to_mock_domain(domain);
+}
+
+static bool mock_is_attached(struct mock_device *mdev,
+			     struct iommu_domain *domain)
+{
+	return mdev->domain == mock_paging(domain) &&
+	       mdev->nested == to_mock_nested(domain);
+}
+
+/* Returns 0, or -ENOENT when a virtual IOMMU does not know the device. */
+static int mock_check_vdevice(struct mock_device *mdev,
+			      struct iommu_domain *domain, u64 *virt_id)
+{
+	struct mock_nested *nested = to_mock_nested(domain);
+
+	*virt_id = 0;
+	if (!nested || !nested->viommu)
+		return 0;
+	return iommu_backend_find_virt_id(&nested->viommu->viommu, &mdev->dev,
+					  virt_id);
+}
+
+static bool mock_is_for_pasids(struct iommu_domain *domain)
+{
+	struct mock_nested *nested = to_mock_nested(domain);
+
+	return nested ? nested->pasid : to_mock_domain(domain)->pasid;
+}
+
+/* Count devices and PASIDs that are attached to a domain, or to none. */
+static void mock_count(struct iommu_domain *domain, int n)
+{
+	struct mock_nested *nested;
+
+	if (!domain)
+		return;
+	nested = to_mock_nested(domain);
+	mock_paging(domain)->ndevices += n;
+	if (nested)
+		nested->ndevices += n;
+}
+
+/* The domain that a group is attached to, or NULL */
+static struct iommu_domain *mock_domain_of(struct mock_device *mdev)
+{
+	if (mdev->nested)
+		return &mdev->nested->domain;
+	return mdev->domain ? &mdev->domain->domain : NULL;
+}
+
+/* Attach the device to a domain, or to none if @domain is NULL. */
+static void mock_set_domain(struct mock_device *mdev,
+			    struct iommu_domain *domain, u64 virt_id)
+{
+	WARN_ON(domain && !xa_empty(&mdev->pasids) &&
+		!mock_is_for_pasids(domain));
+	mock_count(mock_domain_of(mdev), -1);
+	mdev->domain = domain ? mock_paging(domain) : NULL;
+	WRITE_ONCE(mdev->nested, domain ? to_mock_nested(domain) : NULL);
+	mdev->virt_id = virt_id;
+	mock_count(domain, 1);
 }
 
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
-	struct mock_domain *mock = to_mock_domain(domain);
-	int rc = mock_check_attach(mdev, mock);
+	u64 virt_id = 0;
+	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
+		 mock_check_vdevice(mdev, domain, &virt_id);
 
 	WARN_ON(!mdev->owner || mdev->domain);
 	if (READ_ONCE(fail_attach)) {
@@ -271,7 +333,7 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 		rc = -(int)READ_ONCE(fail_errno);
 	}
 	if (!rc)
-		mock_set_domain(mdev, mock);
+		mock_set_domain(mdev, domain, virt_id);
 	return rc;
 }
 
@@ -279,9 +341,9 @@ static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
-	if (WARN_ON(mdev->domain != to_mock_domain(domain)))
+	if (WARN_ON(!mock_is_attached(mdev, domain)))
 		return;
-	mock_set_domain(mdev, NULL);
+	mock_set_domain(mdev, NULL, 0);
 	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
 }
 
@@ -289,12 +351,13 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
-	struct mock_domain *mock = to_mock_domain(domain);
-	int rc = mock_check_attach(mdev, mock);
+	u64 virt_id = 0;
+	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
+		 mock_check_vdevice(mdev, domain, &virt_id);
 
-	WARN_ON(!mdev->owner || mdev->domain != to_mock_domain(old));
+	WARN_ON(!mdev->owner || !mock_is_attached(mdev, old));
 	if (!rc)
-		mock_set_domain(mdev, mock);
+		mock_set_domain(mdev, domain, virt_id);
 	return rc;
 }
 
@@ -302,13 +365,16 @@ static int mock_set_pasid(struct device *dev, u32 pasid,
 			  struct iommu_domain *old, struct iommu_domain *domain)
 {
 	struct mock_device *mdev = to_mock_device(dev);
-	struct mock_domain *mock = to_mock_domain(domain);
-	struct mock_domain *was = xa_load(&mdev->pasids, pasid);
-	int rc = mock_check_attach(mdev, mock);
+	struct iommu_domain *was = xa_load(&mdev->pasids, pasid);
+	struct iommu_domain *rid = mock_domain_of(mdev);
+	u64 virt_id;
+	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
+		 mock_check_vdevice(mdev, domain, &virt_id);
 
-	WARN_ON(!mdev->owner || was != (old ? to_mock_domain(old) : NULL));
+	WARN_ON(!mock_group_to_device(dev->iommu_group)->owner || was != old);
 	WARN_ON(!pasid || pasid >> mock_pasid_bits(dev));
-	WARN_ON(!mock->pasid || (mdev->domain && !mdev->domain->pasid));
+	WARN_ON(!mock_is_for_pasids(domain));
+	WARN_ON(rid && !mock_is_for_pasids(rid));
 	if (READ_ONCE(fail_attach)) {
 		fail_attach--;
 		rc = -(int)READ_ONCE(fail_errno);
@@ -321,14 +387,13 @@ static int mock_set_pasid(struct device *dev, u32 pasid,
 		rc = mock_faults_add_pasid(&mdev->faults, pasid);
 	if (rc)
 		return rc;
-	rc = xa_err(xa_store(&mdev->pasids, pasid, mock, GFP_KERNEL_ACCOUNT));
+	rc = xa_err(xa_store(&mdev->pasids, pasid, domain, GFP_KERNEL_ACCOUNT));
 	if (rc) {
 		mock_faults_remove_pasid(&mdev->faults, pasid);
 		return rc;
 	}
-	mock->ndevices++;
-	if (was)
-		was->ndevices--;
+	mock_count(domain, 1);
+	mock_count(was, -1);
 	if (pasid == IOMMU_TEST_PASID_RESERVED)
 		mdev->set_fails = true;
 	return 0;
@@ -338,12 +403,11 @@ static void mock_clear_pasid(struct device *dev, u32 pasid,
 			     struct iommu_domain *domain)
 {
 	struct mock_device *mdev = to_mock_device(dev);
-	struct mock_domain *mock = to_mock_domain(domain);
 
-	if (WARN_ON(xa_erase(&mdev->pasids, pasid) != mock))
+	if (WARN_ON(xa_erase(&mdev->pasids, pasid) != domain))
 		return;
 	mock_faults_remove_pasid(&mdev->faults, pasid);
-	mock->ndevices--;
+	mock_count(domain, -1);
 	if (pasid == IOMMU_TEST_PASID_RESERVED)
 		mdev->set_fails = false;
 }
@@ -368,10 +432,20 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
+/* What a device has for its PASIDs, or its group for faults without one */
+static struct mock_faults *mock_faults_of(struct device *dev, u32 pasid)
+{
+	struct mock_device *mdev = pasid == IOMMU_NO_PASID ?
+					   mock_group_to_device(dev->iommu_group) :
+					   to_mock_device(dev);
+
+	return &mdev->faults;
+}
+
 static void mock_set_fault_handle(struct device *dev, u32 pasid,
 				  struct iommu_backend_fault_handle *handle)
 {
-	mock_faults_set_handle(mock_device_faults(dev, pasid), pasid, handle);
+	mock_faults_set_handle(mock_faults_of(dev, pasid), pasid, handle);
 }
 
 struct iommu_backend_ops mock_backend __ro_after_init = {
@@ -390,6 +464,12 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.pasid_bits = mock_pasid_bits,
 	.domain_alloc = mock_backend_domain_alloc,
 	.finalize = mock_finalize,
+	.nested_alloc = mock_nested_alloc,
+	.nested_free = mock_nested_free,
+	.nested_invalidate = mock_nested_invalidate,
+	.instance = mock_instance,
+	.has_viommu = mock_has_viommu,
+	.viommu_alloc = mock_viommu_alloc,
 	.domain_free = mock_backend_domain_free,
 	.map_msi = mock_map_msi,
 	.attach = mock_attach,
@@ -451,35 +531,41 @@ static int mock_device_add_group(struct mock_device *mdev,
  * mock_device_has_pasid() - Tell whether a page table is attached to a PASID
  * @mdev: The device.
  * @pasid: The PASID.
- * @mock: The page table, NULL for none.
+ * @domain: The page table, NULL for none.
  *
  * Context: Process context.
  *
- * Return: whether DMA with the PASID goes through @mock, or, if that is NULL,
+ * Return: whether DMA with the PASID goes through @domain, or, if that is NULL,
  * nowhere.
  */
 bool mock_device_has_pasid(struct mock_device *mdev, u32 pasid,
-			   struct mock_domain *mock)
+			   struct iommu_domain *domain)
 {
-	return xa_load(&mdev->pasids, pasid) == mock;
+	return xa_load(&mdev->pasids, pasid) == domain;
 }
 
 /**
- * mock_device_faults() - Tell where page faults of a mock device go
- * @dev: The device.
- * @pasid: The PASID that the faults bear, or IOMMU_NO_PASID.
+ * mock_device_raise() - Raise a group of page faults
+ * @dev: The mock device.
+ * @first: As for mock_faults_raise().
+ * @n: As for mock_faults_raise().
  *
- * Context: Any.
+ * A nested page table of a device is for all PASIDs that are not attached.
  *
- * Return: What @dev has for its PASIDs, or its group for faults without one.
+ * Context: Process context; sleeps.
+ *
+ * Return: 0, also if nobody gets the faults, or -ENOMEM.
  */
-struct mock_faults *mock_device_faults(struct device *dev, u32 pasid)
+int mock_device_raise(struct device *dev,
+		      const struct iommu_backend_fault *first, unsigned int n)
 {
-	struct mock_device *mdev = pasid == IOMMU_NO_PASID ?
-					   mock_group_to_device(dev->iommu_group) :
-					   to_mock_device(dev);
+	struct mock_device *group = mock_group_to_device(dev->iommu_group);
+	u32 pasid = first->pasid;
 
-	return &mdev->faults;
+	if (!xa_load(&to_mock_device(dev)->pasids, pasid) &&
+	    READ_ONCE(group->nested))
+		pasid = IOMMU_NO_PASID;
+	return mock_faults_raise(mock_faults_of(dev, pasid), pasid, first, n);
 }
 
 /**
@@ -497,6 +583,7 @@ struct mock_faults *mock_device_faults(struct device *dev, u32 pasid)
 struct mock_device *mock_device_create(u32 flags, struct mock_device *mate)
 {
 	struct mock_device *mdev;
+	unsigned int i;
 	int rc;
 
 	mdev = kzalloc(sizeof(*mdev), GFP_KERNEL_ACCOUNT);
@@ -505,6 +592,8 @@ struct mock_device *mock_device_create(u32 flags, struct mock_device *mate)
 	mdev->flags = flags;
 	mock_faults_init(&mdev->faults);
 	xa_init_flags(&mdev->pasids, XA_FLAGS_ACCOUNT);
+	for (i = 0; i < ARRAY_SIZE(mdev->cache); i++)
+		mdev->cache[i] = IOMMU_TEST_DEV_CACHE_DEFAULT;
 	mdev->id = ida_alloc(&mock_ids, GFP_KERNEL);
 	if (mdev->id < 0) {
 		rc = mdev->id;

@@ -130,15 +130,15 @@ void mock_faults_set_handle(struct mock_faults *faults, u32 pasid,
 }
 
 /* Report a group of faults, which nobody gets if there is no handle. */
-static void mock_faults_report(struct mock_faults *faults,
+static void mock_faults_report(struct mock_faults *faults, u32 pasid,
 			       const struct iommu_backend_fault *group,
 			       unsigned int n, struct mock_request *mreq)
 {
 	struct iommu_backend_fault_handle *handle;
 
 	mutex_lock(&faults->lock);
-	handle = group->pasid ? xa_load(&faults->pasids, group->pasid) :
-				faults->handle;
+	handle = pasid == IOMMU_NO_PASID ? faults->handle :
+					   xa_load(&faults->pasids, pasid);
 	atomic_inc(&mock_pending);
 	if (handle)
 		handle->report(handle, group, n, mreq);
@@ -150,6 +150,7 @@ static void mock_faults_report(struct mock_faults *faults,
 /**
  * mock_faults_raise() - Raise a group of page faults
  * @faults: Of the device.
+ * @pasid: The PASID by whose attachment they go, or IOMMU_NO_PASID.
  * @first: The fault of the first page; its flags are ignored.
  * @n: Number of pages, which follow each other, not 0.
  *
@@ -157,7 +158,7 @@ static void mock_faults_report(struct mock_faults *faults,
  *
  * Return: 0, also if nobody gets the faults, or -ENOMEM.
  */
-int mock_faults_raise(struct mock_faults *faults,
+int mock_faults_raise(struct mock_faults *faults, u32 pasid,
 		      const struct iommu_backend_fault *first, unsigned int n)
 {
 	struct iommu_backend_fault *group;
@@ -180,7 +181,7 @@ int mock_faults_raise(struct mock_faults *faults,
 				 IOMMU_PGFAULT_FLAGS_PASID_VALID : 0;
 	}
 	group[n - 1].flags |= IOMMU_PGFAULT_FLAGS_LAST_PAGE;
-	mock_faults_report(faults, group, n, mreq);
+	mock_faults_report(faults, pasid, group, n, mreq);
 	kfree(group);
 	return 0;
 }

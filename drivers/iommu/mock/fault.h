@@ -27,7 +27,7 @@ int mock_faults_add_pasid(struct mock_faults *faults, u32 pasid);
 void mock_faults_remove_pasid(struct mock_faults *faults, u32 pasid);
 void mock_faults_set_handle(struct mock_faults *faults, u32 pasid,
 			    struct iommu_backend_fault_handle *handle);
-int mock_faults_raise(struct mock_faults *faults,
+int mock_faults_raise(struct mock_faults *faults, u32 pasid,
 		      const struct iommu_backend_fault *first, unsigned int n);
 void mock_respond_fault(void *request, enum iommufd_page_response_code code);
 

@@ -32,6 +32,9 @@ enum {
 	IOMMU_TEST_OP_PASID_REPLACE = 19,
 	IOMMU_TEST_OP_PASID_DETACH = 20,
 	IOMMU_TEST_OP_PASID_CHECK_HWPT = 21,
+	IOMMU_TEST_OP_MD_CHECK_IOTLB = 14,
+	IOMMU_TEST_OP_DEV_CHECK_CACHE = 16,
+	IOMMU_TEST_OP_TRIGGER_VEVENT = 17,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -85,13 +88,101 @@ enum {
 
 /**
  * struct iommu_hwpt_selftest - The kind of a page table of the mock IOMMU
- * @iotlb: Ignored; it is for nested page tables.
+ * @iotlb: Value of all entries of the IOTLB of a nested page table; else
+ *	ignored.
  * @pagetable_type: MOCK_IOMMUPT_DEFAULT: each page of MOCK_PAGE_SIZE is dirty
- *	by itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.
+ *	by itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.  Ignored
+ *	for a nested page table.
  */
 struct iommu_hwpt_selftest {
 	__u32 iotlb;
 	__u32 pagetable_type;
+};
+
+/* Entries of the IOTLB of a nested page table */
+enum {
+	MOCK_NESTED_DOMAIN_IOTLB_ID_MAX = 3,
+	MOCK_NESTED_DOMAIN_IOTLB_NUM = 4,
+};
+
+/* What tests have in the IOTLB of a nested page table */
+#define IOMMU_TEST_IOTLB_DEFAULT 0xbadbeef
+
+/*
+ * IOMMU_HWPT_INVALIDATE of a nested page table with the first data type takes
+ * struct iommu_hwpt_invalidate_selftest; the second one is never known.
+ */
+#define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST 0xdeadbeef
+#define IOMMU_HWPT_INVALIDATE_DATA_SELFTEST_INVALID 0xdadbeef
+
+/* Flags of iommu_hwpt_invalidate_selftest and of its like for vIOMMUs */
+enum {
+	IOMMU_TEST_INVALIDATE_FLAG_ALL = 1 << 0,
+};
+
+/**
+ * struct iommu_hwpt_invalidate_selftest - Set entries of an IOTLB to 0
+ * @flags: IOMMU_TEST_INVALIDATE_FLAG_ALL: all entries; EOPNOTSUPP for any other
+ * @iotlb_id: The entry, at most MOCK_NESTED_DOMAIN_IOTLB_ID_MAX
+ */
+struct iommu_hwpt_invalidate_selftest {
+	__u32 flags;
+	__u32 iotlb_id;
+};
+
+/* Entries of the cache of a mock device, and what each is at first */
+enum {
+	MOCK_DEV_CACHE_ID_MAX = 3,
+	MOCK_DEV_CACHE_NUM = 4,
+};
+
+#define IOMMU_TEST_DEV_CACHE_DEFAULT 0xbaddad
+
+/* IOMMU_VIOMMU_ALLOC of this type may take struct iommu_viommu_selftest */
+#define IOMMU_VIOMMU_TYPE_SELFTEST 0xdeadbeef
+
+/**
+ * struct iommu_viommu_selftest - A virtual IOMMU of the mock IOMMU
+ * @in_data: Any number
+ * @out_data: Set to @in_data
+ * @out_mmap_offset: Not set
+ * @out_mmap_length: Not set
+ */
+struct iommu_viommu_selftest {
+	__u32 in_data;
+	__u32 out_data;
+	__aligned_u64 out_mmap_offset;
+	__aligned_u64 out_mmap_length;
+};
+
+/*
+ * IOMMU_HWPT_INVALIDATE of a virtual IOMMU with the first data type takes struct
+ * iommu_viommu_invalidate_selftest; the second one is never known.
+ */
+#define IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST 0xdeadbeef
+#define IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST_INVALID 0xdadbeef
+
+/**
+ * struct iommu_viommu_invalidate_selftest - Set entries of a cache to 0
+ * @flags: IOMMU_TEST_INVALIDATE_FLAG_ALL: all entries; EOPNOTSUPP for any other
+ * @vdev_id: Virtual ID of the device that has the cache
+ * @cache_id: The entry, at most MOCK_DEV_CACHE_ID_MAX
+ */
+struct iommu_viommu_invalidate_selftest {
+	__u32 flags;
+	__u32 vdev_id;
+	__u32 cache_id;
+};
+
+/* The type of events of virtual IOMMUs of the mock IOMMU */
+#define IOMMU_VEVENTQ_TYPE_SELFTEST 0xbeefbeef
+
+/**
+ * struct iommu_viommu_event_selftest - An event of such a virtual IOMMU
+ * @virt_id: Virtual ID of the device, as of its attach
+ */
+struct iommu_viommu_event_selftest {
+	__u32 virt_id;
 };
 
 /* The type that IOMMU_GET_HW_INFO returns for a mock device */
@@ -263,6 +354,16 @@ enum {
  *	is attached to, else EINVAL
  * @pasid_check.pasid: The PASID
  * @pasid_check.hwpt_id: ID of the HWPT, 0 for none
+ * @check_iotlb: Check an entry of the IOTLB of the nested HWPT @id, else EINVAL
+ * @check_iotlb.id: The entry
+ * @check_iotlb.iotlb: The value that it has to have
+ * @check_dev_cache: Check an entry of the cache of mock device @id, else EINVAL
+ * @check_dev_cache.id: The entry
+ * @check_dev_cache.cache: The value that it has to have
+ * @trigger_vevent: Report an event of a virtual IOMMU; EOPNOTSUPP if no queue is
+ *	for it
+ * @trigger_vevent.dev_id: A mock device that is attached to what is nested by
+ *	way of the virtual IOMMU, and has a virtual ID other than 0; else ENOENT
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -396,6 +497,17 @@ struct iommu_test_cmd {
 			__u32 pasid;
 			__u32 hwpt_id;
 		} pasid_check;
+		struct {
+			__u32 id;
+			__u32 iotlb;
+		} check_iotlb;
+		struct {
+			__u32 id;
+			__u32 cache;
+		} check_dev_cache;
+		struct {
+			__u32 dev_id;
+		} trigger_vevent;
 		struct {
 			__aligned_u64 length;
 			__u32 out_fd;

@@ -18,6 +18,7 @@
 #include "../iommufd/hw_pagetable.h"
 #include "../iommufd/ioas.h"
 #include "../iommufd/iopt/iova.h"
+#include "../iommufd/nested.h"
 #include "../iommufd/pages/huge.h"
 #include "../iommufd/test_hook.h"
 #include "../iommufd/ucmd.h"
@@ -27,6 +28,7 @@
 #include "import.h"
 #include "iommufd_test.h"
 #include "mmio.h"
+#include "virt.h"
 #include <linux/iommufd.h>
 #include <uapi/linux/iommufd.h>
 
@@ -296,20 +298,23 @@ static int mock_test_pasid_detach(struct iommufd_ucmd *ucmd)
 static int mock_check_pasid(struct iommufd_ucmd *ucmd, struct mock_object *mobj)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct mock_domain *mock = NULL;
-	struct iommufd_hwpt *hwpt = NULL;
-	bool ok;
+	u32 pasid = cmd->pasid_check.pasid;
+	struct iommufd_object *obj;
+	int rc = -EINVAL;
 
-	if (cmd->pasid_check.hwpt_id) {
-		hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->pasid_check.hwpt_id);
-		if (IS_ERR(hwpt))
-			return -EINVAL;
-		mock = to_mock_domain(hwpt->domain);
-	}
-	ok = mock_device_has_pasid(mobj->mdev, cmd->pasid_check.pasid, mock);
-	if (hwpt)
-		iommufd_object_put(&hwpt->obj);
-	return ok ? 0 : -EINVAL;
+	if (!cmd->pasid_check.hwpt_id)
+		return mock_device_has_pasid(mobj->mdev, pasid, NULL) ? 0 : rc;
+	obj = iommufd_object_get(ucmd->ictx, cmd->pasid_check.hwpt_id, NULL);
+	if (IS_ERR(obj))
+		return rc;
+	if ((obj->type == &iommufd_hwpt_type ||
+	     obj->type == &iommufd_nested_type) &&
+	    mock_device_has_pasid(mobj->mdev, pasid,
+				  container_of(obj, struct iommufd_hwpt,
+					       obj)->domain))
+		rc = 0;
+	iommufd_object_put(obj);
+	return rc;
 }
 
 static int mock_test_pasid_check(struct iommufd_ucmd *ucmd)
@@ -503,9 +508,7 @@ static int mock_raise_faults(struct iommufd_ctx *ictx, u32 dev_id,
 	if (IS_ERR(idev))
 		return PTR_ERR(idev);
 	if (idev->igroup->backend == &mock_backend)
-		rc = mock_faults_raise(mock_device_faults(idev->dev,
-							  first->pasid),
-				       first, n);
+		rc = mock_device_raise(idev->dev, first, n);
 	iommufd_object_put(&idev->obj);
 	return rc;
 }
@@ -561,6 +564,9 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_PASID_REPLACE] = mock_test_pasid_replace,
 	[IOMMU_TEST_OP_PASID_DETACH] = mock_test_pasid_detach,
 	[IOMMU_TEST_OP_PASID_CHECK_HWPT] = mock_test_pasid_check,
+	[IOMMU_TEST_OP_MD_CHECK_IOTLB] = mock_test_check_iotlb,
+	[IOMMU_TEST_OP_DEV_CHECK_CACHE] = mock_test_check_cache,
+	[IOMMU_TEST_OP_TRIGGER_VEVENT] = mock_test_trigger_vevent,
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,

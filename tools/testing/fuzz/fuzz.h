@@ -48,6 +48,9 @@ enum kind {
 	HWPT,
 	DEVICE,
 	TEST,
+	VIOMMU,
+	VDEVICE,
+	VEVENTQ,
 	PINS,
 	QUEUE,
 	KINDS
@@ -62,6 +65,7 @@ enum file {
 	MMIO,		/* of the mock */
 	DMA_BUF,	/* of a BAR */
 	IMPORT,		/* of the mock: of a dma-buf */
+	VEVENTS,	/* of a vIOMMU */
 	CONTAINER,	/* /dev/vfio/vfio */
 	GROUP,		/* /dev/vfio/N */
 	FAULT,		/* a fault queue */

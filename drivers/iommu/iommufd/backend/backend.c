@@ -59,6 +59,8 @@ int iommu_backend_finalize(const struct iommu_backend_ops *backend,
  * iommu_backend_probe() - Find out what the IOMMU of a group can do
  * @backend: The backend of @group.
  * @dev: A device of @group.
+ * @flags: Flags of enum iommufd_hwpt_alloc_flags: an IOMMU may have another
+ *	format of page tables for them, with other limits.
  * @group: The group, claimed, without a domain attached unless the backend
  *	has final domains.
  * @limits: Filled in.
@@ -68,19 +70,21 @@ int iommu_backend_finalize(const struct iommu_backend_ops *backend,
  *
  * Context: Process context.
  *
- * Return: 0, -ENOMEM, or what the IOMMU driver says.
+ * Return: 0, -ENOMEM, -EINVAL when the IOMMU has no page tables with @flags, or
+ * what the IOMMU driver says.
  */
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
-			struct device *dev, struct iommu_group *group,
+			struct device *dev, u32 flags,
+			struct iommu_group *group,
 			struct iommu_backend_limits *limits)
 {
 	struct iommu_domain *domain;
 	bool coherent;
 	int rc;
 
-	domain = backend->domain_alloc(dev, 0, NULL);
+	domain = backend->domain_alloc(dev, flags, NULL);
 	if (IS_ERR(domain))
-		return PTR_ERR(domain);
+		return attach_error(PTR_ERR(domain));
 
 	rc = iommu_backend_finalize(backend, domain, dev, group, &coherent);
 	if (rc >= 0) {
@@ -192,6 +196,49 @@ int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 	return copy_struct_from_user(to, size, data->uptr, data->length);
 }
 EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_data, "IOMMUFD_TEST");
+
+/**
+ * iommu_backend_write_data() - Write back data of user space
+ * @data: The struct of user space.
+ * @from: The struct of the backend, of which as much is written as fits.
+ * @size: Bytes of @from.
+ *
+ * Context: Process context.
+ *
+ * Return: 0 or -EFAULT.
+ */
+int iommu_backend_write_data(const struct iommu_backend_data *data,
+			     const void *from, size_t size)
+{
+	return copy_to_user(data->uptr, from, min_t(size_t, data->length, size)) ?
+		       -EFAULT : 0;
+}
+EXPORT_SYMBOL_NS_GPL(iommu_backend_write_data, "IOMMUFD_TEST");
+
+/**
+ * iommu_backend_copy_entry() - Copy an invalidation that user space asks for
+ * @array: The invalidations.
+ * @index: Which of them.
+ * @to: The struct of the backend, zeroed beyond the bytes that user space
+ *	gives.
+ * @size: Bytes of @to.
+ * @min_size: Bytes that user space has to give.
+ *
+ * Context: Process context.
+ *
+ * Return: as iommu_backend_copy_data().
+ */
+int iommu_backend_copy_entry(const struct iommu_backend_array *array, u32 index,
+			     void *to, size_t size, size_t min_size)
+{
+	if (array->entry_len < min_size)
+		return -EINVAL;
+	return copy_struct_from_user(to, size,
+				     array->uptr +
+				     (size_t)index * array->entry_len,
+				     array->entry_len);
+}
+EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_entry, "IOMMUFD_TEST");
 
 /**
  * iommu_backend_set_dirty() - Report what devices have written

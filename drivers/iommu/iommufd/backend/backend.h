@@ -9,6 +9,7 @@
 
 struct bus_type;
 struct device;
+struct iommu_backend_viommu;
 
 /**
  * struct iommu_backend_data - Data of user space for the allocation of a domain
@@ -20,6 +21,21 @@ struct iommu_backend_data {
 	u32 type;
 	void __user *uptr;
 	u32 length;
+};
+
+/**
+ * struct iommu_backend_array - Invalidations that user space asks for
+ * @type: Of enum iommu_hwpt_invalidate_data_type.
+ * @uptr: User address of an array of structs of that type.
+ * @entry_len: Bytes of each struct as user space knows it.
+ * @entry_num: Number of structs.  0 asks whether @type is known, and nothing
+ *	else.  Set to how many have taken effect, on success and on failure.
+ */
+struct iommu_backend_array {
+	u32 type;
+	void __user *uptr;
+	u32 entry_len;
+	u32 entry_num;
 };
 
 /**
@@ -137,6 +153,31 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	when @group is attached now, -EBUSY when that takes an attach and @group
  *	is NULL, or what the IOMMU driver says.  NULL where domains are final
  *	when they are allocated, and do not snoop all DMA.
+ * @nested_alloc: Allocate a nested domain for a device: user space keeps its
+ *	page table in memory, and what that translates to is translated again by
+ *	the parent, a domain of this backend that was allocated with
+ *	IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the nested domain is freed.
+ *	The flags are IOMMU_HWPT_FAULT_ID_VALID and IOMMU_HWPT_ALLOC_PASID.
+ *	The domain is for @attach, @detach and @replace only, in which it stands
+ *	for its parent as well.  Returns the domain or ERR_PTR(), as for
+ *	@domain_alloc.  NULL where no domain can be nested.  Where one can,
+ *	@finalize never needs an attach.
+ * @nested_free: Free a nested domain that has no devices.
+ * @nested_invalidate: Forget what the IOMMU has cached of the user's page table
+ *	of a nested domain, entry by entry until one fails, see
+ *	iommu_backend_copy_entry().  At most 64 entries come in a call.  Returns
+ *	0, -EINVAL for a type or a content that it does not know, -EOPNOTSUPP
+ *	for such a flag, or what iommu_backend_copy_entry() returns.  NULL where
+ *	nothing has to be forgotten by order of user space.
+ * @instance: Tell the IOMMU of a device from others.  NULL where @has_viommu
+ *	is.
+ * @has_viommu: Tell whether the IOMMU of a device has virtual ones of a type, of
+ *	enum iommu_viommu_type.  NULL where no IOMMU has any.
+ * @viommu_alloc: Allocate a virtual IOMMU of such a type, for the IOMMU of a
+ *	device, with data of user space unless NULL, which it may also write.
+ *	What it nests is nested in the parent, a domain of this backend that was
+ *	allocated with IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the virtual
+ *	IOMMU is freed.  Returns it or ERR_PTR(), as for @domain_alloc.
  * @domain_free: Free a domain that is empty and has no devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
  *	reserved for it.  Called once for a domain, before a group is attached.
@@ -201,6 +242,19 @@ struct iommu_backend_ops {
 					     const struct iommu_backend_data *data);
 	int (*finalize)(struct iommu_domain *domain, struct device *dev,
 			struct iommu_group *group, bool *coherent);
+	struct iommu_domain *(*nested_alloc)(struct device *dev,
+					     struct iommu_domain *parent,
+					     u32 flags,
+					     const struct iommu_backend_data *data);
+	void (*nested_free)(struct iommu_domain *domain);
+	int (*nested_invalidate)(struct iommu_domain *domain,
+				 struct iommu_backend_array *array);
+	const void *(*instance)(struct device *dev);
+	bool (*has_viommu)(struct device *dev, u32 type);
+	struct iommu_backend_viommu *
+		(*viommu_alloc)(struct device *dev, u32 type,
+				struct iommu_domain *parent,
+				const struct iommu_backend_data *data);
 	void (*domain_free)(struct iommu_domain *domain);
 	int (*map_msi)(struct iommu_domain *domain, phys_addr_t iova);
 	int (*attach)(struct iommu_domain *domain, struct iommu_group *group);
@@ -288,7 +342,8 @@ struct iommu_backend_limits {
 };
 
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
-			struct device *dev, struct iommu_group *group,
+			struct device *dev, u32 flags,
+			struct iommu_group *group,
 			struct iommu_backend_limits *limits);
 
 bool iommu_backend_within(struct iommu_domain *domain,
@@ -311,6 +366,10 @@ int iommu_backend_set_pasid(const struct iommu_backend_ops *backend,
 /* Functions for backends */
 int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 			    size_t size, size_t min_size);
+int iommu_backend_copy_entry(const struct iommu_backend_array *array, u32 index,
+			     void *to, size_t size, size_t min_size);
+int iommu_backend_write_data(const struct iommu_backend_data *data,
+			     const void *from, size_t size);
 void iommu_backend_set_dirty(struct iommu_backend_dirty *dirty,
 			     unsigned long iova, size_t length);
 

@@ -166,6 +166,7 @@ generic_domain_alloc(struct device *dev, u32 flags,
  * Intel's driver also takes domains with page faults.  But that of 6.12 refuses
  * all requests of devices that bear no PASID, and in 7.3 a detach does not wait
  * for the function that the driver reports faults to.
+ * Its nested page tables are not offered, so neither is what they need.
  */
 static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,

@@ -251,15 +251,19 @@ static bool vfio_call(unsigned int request)
 	return false;
 }
 
-/* Calls that need a device, see hwpt/hwpt.c and ../vfio/noiommu.c */
+/* Calls that need a device, see hwpt/, nested/, viommu/, ../vfio/noiommu.c */
 static bool device_call(unsigned int request)
 {
 	switch (request) {
 	case IOMMU_GET_HW_INFO:
 	case IOMMU_HWPT_ALLOC:
 	case IOMMU_HWPT_GET_DIRTY_BITMAP:
+	case IOMMU_HWPT_INVALIDATE:
 	case IOMMU_HWPT_SET_DIRTY_TRACKING:
 	case IOMMU_IOAS_NOIOMMU_GET_PA:
+	case IOMMU_VIOMMU_ALLOC:
+	case IOMMU_VDEVICE_ALLOC:
+	case IOMMU_VEVENTQ_ALLOC:
 		return true;
 	}
 	return false;

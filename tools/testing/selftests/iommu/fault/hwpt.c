@@ -150,7 +150,7 @@ TEST_F(fault, one_that_fails_does_not_hold_the_queue)
 	EXPECT_EQ(-EFAULT, call(self->fd, IOMMU_HWPT_ALLOC,
 				read_only(&arg, sizeof(arg))));
 	arg.pt_id = BAD_ID;
-	EXPECT_EQ(-ENOENT, call(self->fd, IOMMU_HWPT_ALLOC, &arg));
+	EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_HWPT_ALLOC, &arg));
 	EXPECT_EQ(-EOPNOTSUPP, ALLOC(FAULTS | 1 << 31, self->queue));
 	EXPECT_EQ(0, destroy_queue(self->fd, &self->dev, self->hwpt, self->file,
 				   self->queue));

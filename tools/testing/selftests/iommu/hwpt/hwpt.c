@@ -188,7 +188,7 @@ TEST_F(hwpt, bad_memory_is_in_none_of_several)
 TEST_F(hwpt, flags)
 {
 	static const __u32 bad[] = {
-		IOMMU_HWPT_ALLOC_NEST_PARENT, 1 << 4, 1U << 31, ~0U,
+		1 << 4, 1U << 31, ~0U,
 	};
 	struct mock_dev no_dirty;
 	unsigned int i;
@@ -240,10 +240,8 @@ TEST_F(hwpt, ids)
 		EXPECT_EQ(-ENOENT, hwpt_alloc(self->fd, bad[i], self->ioas_id,
 					      0, &self->id));
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(-ENOENT, hwpt_alloc(self->fd, self->dev.dev_id,
+		EXPECT_EQ(-EINVAL, hwpt_alloc(self->fd, self->dev.dev_id,
 					      bad[i], 0, &self->id));
-	EXPECT_EQ(-EINVAL, hwpt_alloc(self->fd, self->dev.dev_id,
-				      self->dev.hwpt_id, 0, &self->id));
 	EXPECT_EQ(-EINVAL, hwpt_alloc(self->fd, self->dev.dev_id,
 				      self->dev.id, 0, &self->id));
 	EXPECT_EQ(-EINVAL, hwpt_alloc(self->fd, self->dev.dev_id,
@@ -270,7 +268,10 @@ TEST_F(hwpt, data_types)
 	EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_HWPT_ALLOC, &arg));
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
 		arg.data_type = bad[i];
+		arg.data_len = 8;
 		EXPECT_EQ(-EOPNOTSUPP, call(self->fd, IOMMU_HWPT_ALLOC, &arg));
+		arg.data_len = 0;
+		EXPECT_EQ(-EINVAL, call(self->fd, IOMMU_HWPT_ALLOC, &arg));
 	}
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->ioas_id));
 }

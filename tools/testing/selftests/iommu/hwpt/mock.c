@@ -529,7 +529,7 @@ TEST_F(device, sizes)
 TEST_F(device, operations_there_are_not)
 {
 	const __u32 ops[] = {
-		0, 14, 16, 17, 18, 19, 20, 21, 22, 23, 24, 1000, ~0U,
+		0, 22, 23, 24, 1000, ~0U,
 	};
 	struct iommu_test_cmd cmd = { .id = self->ioas_id };
 	unsigned int i;

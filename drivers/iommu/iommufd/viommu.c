@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Virtual IOMMUs (vIOMMUs)
+ *
+ * A vIOMMU is the part of one IOMMU that a guest is given.  It has a parent page
+ * table, in which the guest's own are nested, knows devices by the IDs that the
+ * guest has for them (vDEVICEs), and takes invalidations of all of these.
+ */
+#include <linux/err.h>
+#include <linux/moduleparam.h>
+#include <uapi/linux/iommufd.h>
+
+#include "backend/backend.h"
+#include "device.h"
+#include "hw_pagetable.h"
+#include "ucmd.h"
+#include "viommu.h"
+
+/* Each may take an ID that the IOMMUs of the host have few of. */
+static unsigned int max_viommus = 128;
+module_param(max_viommus, uint, 0644);
+MODULE_PARM_DESC(max_viommus, "The most virtual IOMMUs of one context, an open file of /dev/iommu (default: 128)");
+
+static void viommu_release(struct iommufd_ctx *ictx,
+			   struct iommufd_viommu *viommu)
+{
+	struct iommufd_hwpt *hwpt = viommu->hwpt;
+
+	viommu->viommu->ops->free(viommu->viommu);
+	iommu_backend_put(hwpt->backend);
+	refcount_dec(&hwpt->obj.users);
+	atomic_dec(&ictx->nviommus);
+}
+
+/* Nothing that was made of it is left. */
+static void viommu_destroy(struct iommufd_ctx *ictx, struct iommufd_object *obj)
+{
+	viommu_release(ictx, container_of(obj, struct iommufd_viommu, obj));
+}
+
+const struct iommufd_object_type iommufd_viommu_type = {
+	.destroy = viommu_destroy,
+};
+
+/**
+ * iommufd_viommu_serves() - Tell whether a device is behind the IOMMU of a
+ * vIOMMU
+ * @viommu: The vIOMMU.
+ * @idev: The bound device.
+ *
+ * Context: Process context.
+ *
+ * Return: whether it is.
+ */
+bool iommufd_viommu_serves(struct iommufd_viommu *viommu,
+			   struct iommufd_device *idev)
+{
+	const struct iommu_backend_ops *backend = idev->igroup->backend;
+
+	return backend == viommu->hwpt->backend &&
+	       backend->instance(idev->dev) == viommu->iommu;
+}
+
+static struct iommufd_viommu *viommu_create(struct iommufd_device *idev,
+					    struct iommufd_hwpt *hwpt, u32 type,
+					    const struct iommu_backend_data *data)
+{
+	const struct iommu_backend_ops *backend = hwpt->backend;
+	struct iommufd_ctx *ictx = idev->ictx;
+	struct iommufd_viommu *viommu;
+	int rc;
+
+	rc = iommufd_charge(&ictx->nviommus, READ_ONCE(max_viommus));
+	if (rc)
+		return ERR_PTR(rc);
+	viommu = iommufd_object_alloc(ictx, struct iommufd_viommu,
+				      &iommufd_viommu_type);
+	if (IS_ERR(viommu)) {
+		rc = PTR_ERR(viommu);
+		goto err_uncharge;
+	}
+	viommu->viommu = backend->viommu_alloc(idev->dev, type, hwpt->domain,
+					       data);
+	if (IS_ERR(viommu->viommu)) {
+		rc = PTR_ERR(viommu->viommu);
+		goto err_abort;
+	}
+	viommu->iommu = backend->instance(idev->dev);
+	viommu->hwpt = hwpt;
+	refcount_inc(&hwpt->obj.users);
+	iommu_backend_ref(backend);
+	return viommu;
+
+err_abort:
+	iommufd_object_abort(ictx, &viommu->obj);
+err_uncharge:
+	atomic_dec(&ictx->nviommus);
+	return ERR_PTR(rc);
+}
+
+static int viommu_alloc_and_respond(struct iommufd_ucmd *ucmd,
+				    struct iommufd_device *idev,
+				    struct iommufd_hwpt *hwpt)
+{
+	struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	const struct iommu_backend_data data = {
+		.type = cmd->type,
+		.uptr = u64_to_user_ptr(cmd->data_uptr),
+		.length = cmd->data_len,
+	};
+	struct iommufd_viommu *viommu;
+	int rc;
+
+	viommu = viommu_create(idev, hwpt, cmd->type,
+			       data.length ? &data : NULL);
+	if (IS_ERR(viommu))
+		return PTR_ERR(viommu);
+	cmd->out_viommu_id = viommu->obj.id;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc) {
+		viommu_release(ucmd->ictx, viommu);
+		iommufd_object_abort(ucmd->ictx, &viommu->obj);
+		return rc;
+	}
+	iommufd_object_publish(ucmd->ictx, &viommu->obj);
+	return 0;
+}
+
+static int viommu_alloc_in(struct iommufd_ucmd *ucmd,
+			   struct iommufd_device *idev)
+{
+	const struct iommu_backend_ops *backend = idev->igroup->backend;
+	struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	struct iommufd_hwpt *hwpt;
+	int rc = -EINVAL;
+
+	if (!backend->has_viommu || !backend->has_viommu(idev->dev, cmd->type))
+		return -EOPNOTSUPP;
+	hwpt = iommufd_hwpt_get(ucmd->ictx, cmd->hwpt_id);
+	if (IS_ERR(hwpt))
+		return PTR_ERR(hwpt);
+	if (hwpt->flags & IOMMU_HWPT_ALLOC_NEST_PARENT &&
+	    hwpt->backend == backend)
+		rc = viommu_alloc_and_respond(ucmd, idev, hwpt);
+	iommufd_object_put(&hwpt->obj);
+	return rc;
+}
+
+int iommufd_viommu_alloc(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	struct iommufd_device *idev;
+	int rc;
+
+	if (cmd->flags || cmd->type == IOMMU_VIOMMU_TYPE_DEFAULT)
+		return -EOPNOTSUPP;
+	idev = iommufd_device_get(ucmd->ictx, cmd->dev_id);
+	if (IS_ERR(idev))
+		return PTR_ERR(idev);
+	rc = viommu_alloc_in(ucmd, idev);
+	iommufd_object_put(&idev->obj);
+	return rc;
+}

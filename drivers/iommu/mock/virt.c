@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* IOMMU_TEST_CMD: operations on nested page tables and virtual IOMMUs */
+#include <linux/err.h>
+#include <linux/mutex.h>
+
+#include "../iommufd/backend/vevents.h"
+#include "../iommufd/device.h"
+#include "../iommufd/hw_pagetable.h"
+#include "../iommufd/nested.h"
+#include "../iommufd/ucmd.h"
+#include "device.h"
+#include "nested.h"
+#include "viommu.h"
+#include "virt.h"
+
+/**
+ * mock_test_check_iotlb() - IOMMU_TEST_OP_MD_CHECK_IOTLB
+ * @ucmd: The ioctl.
+ *
+ * Context: Process context; sleeps.
+ *
+ * Return: 0, -ENOENT without such a nested page table, or -EINVAL for another
+ * value.
+ */
+int mock_test_check_iotlb(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct iommufd_object *obj;
+	struct mock_nested *nested;
+	u32 id = cmd->check_iotlb.id;
+	int rc = -EINVAL;
+
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_nested_type);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	nested = to_mock_nested(container_of(obj, struct iommufd_hwpt,
+					     obj)->domain);
+	if (id <= MOCK_NESTED_DOMAIN_IOTLB_ID_MAX &&
+	    READ_ONCE(nested->iotlb[id]) == cmd->check_iotlb.iotlb)
+		rc = 0;
+	iommufd_object_put(obj);
+	return rc;
+}
+
+/**
+ * mock_test_check_cache() - IOMMU_TEST_OP_DEV_CHECK_CACHE
+ * @ucmd: The ioctl.
+ *
+ * Context: Process context; sleeps.
+ *
+ * Return: 0, -ENOENT without such a device, or -EINVAL for another value, or a
+ * device that is not of the mock.
+ */
+int mock_test_check_cache(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	u32 id = cmd->check_dev_cache.id;
+	struct iommufd_object *obj;
+	struct iommufd_device *idev;
+	int rc = -EINVAL;
+
+	obj = iommufd_object_get(ucmd->ictx, cmd->id, &iommufd_device_type);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	idev = container_of(obj, struct iommufd_device, obj);
+	if (idev->igroup->backend == &mock_backend &&
+	    id <= MOCK_DEV_CACHE_ID_MAX &&
+	    READ_ONCE(to_mock_device(idev->dev)->cache[id]) ==
+		    cmd->check_dev_cache.cache)
+		rc = 0;
+	iommufd_object_put(obj);
+	return rc;
+}
+
+static int mock_report(struct mock_device *mdev)
+{
+	const struct iommu_viommu_event_selftest event = {
+		.virt_id = mdev->virt_id,
+	};
+
+	if (!mdev->virt_id)
+		return -ENOENT;
+	return iommu_backend_report_vevent(&mdev->nested->viommu->viommu,
+					   IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
+					   sizeof(event));
+}
+
+/**
+ * mock_test_trigger_vevent() - IOMMU_TEST_OP_TRIGGER_VEVENT
+ * @ucmd: The ioctl.
+ *
+ * Context: Process context; sleeps.
+ *
+ * Return: 0, -ENOENT without such a device, or when it has no virtual ID other
+ * than 0, -EOPNOTSUPP when nobody wants the event, or -EINTR when killed.
+ */
+int mock_test_trigger_vevent(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+	struct iommufd_object *obj;
+	struct iommufd_device *idev;
+	int rc = -ENOENT;
+
+	obj = iommufd_object_get(ucmd->ictx, cmd->trigger_vevent.dev_id,
+				 &iommufd_device_type);
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+	idev = container_of(obj, struct iommufd_device, obj);
+	/* While this is locked the device stays attached. */
+	if (mutex_lock_killable(&idev->igroup->lock)) {
+		rc = -EINTR;
+	} else {
+		if (idev->igroup->backend == &mock_backend)
+			rc = mock_report(to_mock_device(idev->dev));
+		mutex_unlock(&idev->igroup->lock);
+	}
+	iommufd_object_put(obj);
+	return rc;
+}
