@@ -11,7 +11,7 @@
 #define NEST_PARENT	IOMMU_HWPT_ALLOC_NEST_PARENT
 #define IOTLB		IOMMU_TEST_IOTLB_DEFAULT
 #define NIOTLB		MOCK_NESTED_DOMAIN_IOTLB_NUM
-#define MAX_ENTRIES	(1U << 19)
+#define MAX_ENTRIES	524288U
 
 /* A page table that is nested in another one */
 static inline int nested_alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 *id)

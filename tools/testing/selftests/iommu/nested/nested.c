@@ -4,6 +4,7 @@
  * devices that are attached to them, and HWPT_INVALIDATE.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -675,8 +676,8 @@ struct race {
 	int fd;
 	__u32 dev_id;
 	__u32 parent;
-	_Atomic __u32 id;
-	_Atomic int stop;
+	atomic_uint id;
+	atomic_int stop;
 };
 
 /* Make page tables that the others may destroy at once */

@@ -4,13 +4,14 @@
  */
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 #include "viommu.h"
 
 #define VIRT_ID		0x77
 #define TYPE		IOMMU_VEVENTQ_TYPE_SELFTEST
-#define MAX_DEPTH	(1U << 19)
+#define MAX_DEPTH	524288U
 #define LOST		IOMMU_VEVENTQ_FLAG_LOST_EVENTS
 #define PARAMETERS	"/sys/module/iommufd/parameters/"
 
@@ -97,11 +98,13 @@ static int ready(int queue)
 
 #define TRIGGER()	trigger(self->fd, self->dev.dev_id)
 #define TAKE(to, size)	take(self->queue, to, size)
-#define EXPECT_EVENT(event, number)					\
+#define EXPECT_EVENT(got, number)					\
 	do {								\
-		EXPECT_EQ(0, (event).header.flags);			\
-		EXPECT_EQ(number, (event).header.sequence);		\
-		EXPECT_EQ(VIRT_ID, (event).data.virt_id);		\
+		const struct event *_event = &(got);			\
+									\
+		EXPECT_EQ(0, _event->header.flags);			\
+		EXPECT_EQ(number, _event->header.sequence);		\
+		EXPECT_EQ(VIRT_ID, _event->data.virt_id);		\
 	} while (0)
 
 /* VEVENTQ_ALLOC */
@@ -461,9 +464,9 @@ struct readers {
 	int fd;
 	int queue;
 	__u32 dev_id;
-	_Atomic long read;
-	_Atomic int wrong;
-	_Atomic int stop;
+	atomic_long read;
+	atomic_int wrong;
+	atomic_int stop;
 };
 
 static void *read_all(void *arg)

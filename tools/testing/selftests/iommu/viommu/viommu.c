@@ -4,6 +4,7 @@
  * that are nested by way of them, and what they invalidate.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "viommu.h"
 
@@ -556,9 +557,9 @@ struct race {
 	int fd;
 	__u32 ioas_id;
 	__u32 id;
-	_Atomic __u32 dev_id;
-	_Atomic __u32 vdev_id;
-	_Atomic int stop;
+	atomic_uint dev_id;
+	atomic_uint vdev_id;
+	atomic_int stop;
 };
 
 static void *make_vdevices(void *arg)
