@@ -165,10 +165,12 @@ static struct iommu_group *blocked_group(struct iommufd_device *idev,
 	return old ? NULL : idev->igroup->group;
 }
 
-/* The flags of a page table that its limits may depend on */
-#define FORMAT_FLAGS	(IOMMU_HWPT_ALLOC_NEST_PARENT |			\
-			 IOMMU_HWPT_ALLOC_DIRTY_TRACKING |		\
-			 IOMMU_HWPT_ALLOC_PASID)
+/*
+ * The flags of a page table that its limits may depend on.  A page table for
+ * devices that use PASIDs has to serve others, too.
+ */
+#define FORMAT_FLAGS	(IOMMU_HWPT_ALLOC_NEST_PARENT | \
+			 IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 
 static int probe_limits(struct iommufd_device *idev, u32 flags,
 			struct iommu_group *group,
