@@ -30,12 +30,7 @@ MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an ope
  */
 int iommufd_hwpts_charge(struct iommufd_ctx *ictx)
 {
-	unsigned int count = atomic_inc_return(&ictx->nhwpts);
-
-	if (count <= READ_ONCE(max_hwpts))
-		return 0;
-	atomic_dec(&ictx->nhwpts);
-	return -ENOSPC;
+	return iommufd_charge(&ictx->nhwpts, READ_ONCE(max_hwpts));
 }
 
 /**

@@ -54,16 +54,6 @@ static unsigned int max_pasids = 1024;
 module_param(max_pasids, uint, 0644);
 MODULE_PARM_DESC(max_pasids, "The most PASIDs of one context, an open file of /dev/iommu, that page tables are attached to (default: 1024)");
 
-static int pasids_charge(struct iommufd_ctx *ictx)
-{
-	unsigned int count = atomic_inc_return(&ictx->npasids);
-
-	if (count <= READ_ONCE(max_pasids))
-		return 0;
-	atomic_dec(&ictx->npasids);
-	return -ENOSPC;
-}
-
 /* PASID 0 is what the kernel calls DMA without a PASID. */
 static int pasid_check(struct iommufd_device *idev, u32 pasid,
 		       struct iommufd_hwpt *hwpt)
@@ -145,7 +135,7 @@ static int pasid_attach_locked(struct iommufd_device *idev, u32 pasid,
 		return rc;
 	if (xa_load(&igroup->pasids, pasid))
 		return -EBUSY;
-	rc = pasids_charge(idev->ictx);
+	rc = iommufd_charge(&idev->ictx->npasids, READ_ONCE(max_pasids));
 	if (rc)
 		return rc;
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
