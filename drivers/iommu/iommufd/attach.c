@@ -422,7 +422,7 @@ static int idev_attach_locked(struct iommufd_device *idev,
 		/* Other devices of the group stay where they are. */
 		if (igroup->nattached > idev->attached)
 			return -EINVAL;
-		if (!xa_empty(&igroup->pasids) &&
+		if (igroup->npasids &&
 		    !iommufd_hwpt_is_for_pasids(target->hwpt))
 			return -EINVAL;
 		rc = group_move(idev, target, unused);

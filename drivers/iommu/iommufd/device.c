@@ -219,6 +219,7 @@ static void group_put(struct iommufd_group *igroup)
 
 	iommu_group_put(igroup->group);
 	iommu_backend_put(igroup->backend);
+	xa_destroy(&igroup->pasids);
 	mutex_destroy(&igroup->lock);
 	kfree(igroup);
 }

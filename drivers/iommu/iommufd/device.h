@@ -41,6 +41,8 @@ struct iommufd_vdevice;
  * @fault_handle: Where page faults of the group go, without a PASID; NULL if
  *	@hwpt has no fault queue.
  * @pasids: struct iommufd_pasid by PASID, for each that is attached.
+ * @npasids: Number of @pasids.  A store that has failed for want of memory may
+ *	leave the xarray not empty.
  */
 struct iommufd_group {
 	struct iommufd_ctx *ictx;
@@ -56,6 +58,7 @@ struct iommufd_group {
 	struct iommufd_hwpt *hwpt;
 	struct iommufd_fault_handle *fault_handle;
 	struct xarray pasids;
+	unsigned int npasids;
 };
 
 /**

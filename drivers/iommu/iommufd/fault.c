@@ -445,7 +445,7 @@ static void fault_queue_destroy(struct iommufd_ctx *ictx,
 		container_of(obj, struct iommufd_fault_queue, obj);
 
 	WARN_ON(!list_empty(&queue->undelivered));
-	WARN_ON(!xa_empty(&queue->cookies));
+	xa_destroy(&queue->cookies);
 	mutex_destroy(&queue->lock);
 }
 

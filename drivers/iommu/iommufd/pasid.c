@@ -152,6 +152,7 @@ static int pasid_attach_locked(struct iommufd_device *idev, u32 pasid,
 	if (rc)
 		goto err_erase;
 	idev->npasids++;
+	igroup->npasids++;
 	return 0;
 
 err_erase:
@@ -274,6 +275,7 @@ static void pasid_detach_locked(struct iommufd_pasid *entry, u32 pasid)
 	xa_erase(&igroup->pasids, pasid);
 	kfree(entry);
 	idev->npasids--;
+	igroup->npasids--;
 	atomic_dec(&idev->ictx->npasids);
 	refcount_dec(&hwpt->obj.users);
 }

@@ -26,6 +26,7 @@ static void viommu_release(struct iommufd_ctx *ictx,
 {
 	struct iommufd_hwpt *hwpt = viommu->hwpt;
 
+	xa_destroy(&viommu->viommu->vdevices);
 	viommu->viommu->ops->free(viommu->viommu);
 	iommu_backend_put(hwpt->backend);
 	refcount_dec(&hwpt->obj.users);

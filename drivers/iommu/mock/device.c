@@ -118,11 +118,18 @@ static int mock_claim(struct iommu_group *group, void *owner)
 	return 0;
 }
 
+static bool mock_has_pasids(struct mock_device *mdev)
+{
+	unsigned long pasid = 0;
+
+	return xa_find(&mdev->pasids, &pasid, ULONG_MAX, XA_PRESENT);
+}
+
 static void mock_release(struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
-	WARN_ON(!mdev->owner || mdev->domain || !xa_empty(&mdev->pasids));
+	WARN_ON(!mdev->owner || mdev->domain || mock_has_pasids(mdev));
 	mdev->owner = NULL;
 }
 
@@ -311,7 +318,7 @@ static struct iommu_domain *mock_domain_of(struct mock_device *mdev)
 static void mock_set_domain(struct mock_device *mdev,
 			    struct iommu_domain *domain, u64 virt_id)
 {
-	WARN_ON(domain && !xa_empty(&mdev->pasids) &&
+	WARN_ON(domain && mock_has_pasids(mdev) &&
 		!mock_is_for_pasids(domain));
 	mock_count(mock_domain_of(mdev), -1);
 	mdev->domain = domain ? mock_paging(domain) : NULL;
@@ -366,12 +373,13 @@ static int mock_set_pasid(struct device *dev, u32 pasid,
 {
 	struct mock_device *mdev = to_mock_device(dev);
 	struct iommu_domain *was = xa_load(&mdev->pasids, pasid);
-	struct iommu_domain *rid = mock_domain_of(mdev);
+	struct mock_device *group = mock_group_to_device(dev->iommu_group);
+	struct iommu_domain *rid = mock_domain_of(group);
 	u64 virt_id;
 	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
 		 mock_check_vdevice(mdev, domain, &virt_id);
 
-	WARN_ON(!mock_group_to_device(dev->iommu_group)->owner || was != old);
+	WARN_ON(!group->owner || was != old);
 	WARN_ON(!pasid || pasid >> mock_pasid_bits(dev));
 	WARN_ON(!mock_is_for_pasids(domain));
 	WARN_ON(rid && !mock_is_for_pasids(rid));
@@ -490,6 +498,7 @@ static void mock_device_release(struct device *dev)
 	WARN_ON(mdev->owner);
 	ida_free(&mock_ids, mdev->id);
 	mock_faults_destroy(&mdev->faults);
+	xa_destroy(&mdev->pasids);
 	kfree(mdev);
 }
 
@@ -649,8 +658,10 @@ int mock_bus_init(void)
 
 	if (rc)
 		return rc;
-	if (!replaces)
+	if (!replaces) {
 		mock_backend.replace = NULL;
+		mock_backend.has_viommu = NULL;
+	}
 	rc = iommu_backend_register(&mock_backend);
 	if (rc)
 		bus_unregister(&mock_bus);

@@ -76,7 +76,8 @@ void mock_faults_init(struct mock_faults *faults)
  */
 void mock_faults_destroy(struct mock_faults *faults)
 {
-	WARN_ON(faults->handle || !xa_empty(&faults->pasids));
+	WARN_ON(faults->handle);
+	xa_destroy(&faults->pasids);
 	mutex_destroy(&faults->lock);
 }
 

@@ -22,7 +22,6 @@ static struct mock_viommu *to_mock_viommu(struct iommu_backend_viommu *viommu)
 
 static void mock_viommu_free(struct iommu_backend_viommu *viommu)
 {
-	WARN_ON(!xa_empty(&viommu->vdevices));
 	WARN_ON(!list_empty(&viommu->vevents));
 	kfree(to_mock_viommu(viommu));
 }
