@@ -143,8 +143,8 @@ static int alloc_and_respond(struct iommufd_ucmd *ucmd,
  *
  * Return: 0, -EOPNOTSUPP for flags, without data, or when the IOMMU cannot nest
  * page tables, -EINVAL when nothing can be nested in @parent, or it is of
- * another backend, -ENOENT without the fault queue, -ENOSPC, -ENOMEM, -EFAULT, or what the backend's
- * nested_alloc() returns.
+ * another backend, -ENOENT without the fault queue, -ENOSPC, -ENOMEM, -EFAULT, or
+ * what the backend's nested_alloc() returns.
  */
 int iommufd_nested_alloc(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
 			 struct iommufd_hwpt *parent,
@@ -172,7 +172,8 @@ int iommufd_nested_alloc(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
  *
  * Return: 0, -EINVAL when the device is behind another IOMMU, -EOPNOTSUPP for
  * flags, without data, or when the vIOMMU cannot nest page tables, -ENOENT
- * without the fault queue, -ENOSPC, -ENOMEM, -EFAULT, or what its nested_alloc() returns.
+ * without the fault queue, -ENOSPC, -ENOMEM, -EFAULT, or what its nested_alloc()
+ * returns.
  */
 int iommufd_nested_alloc_of_viommu(struct iommufd_ucmd *ucmd,
 				   struct iommufd_device *idev,

@@ -230,7 +230,7 @@ static void backend_open(const char *bdf)
 }
 
 static void vfio_map(const struct memory *memory, size_t offset,
-		      size_t length, __u64 iova)
+		     size_t length, __u64 iova)
 {
 	container_map(&container, memory->va + offset, length, iova);
 }

@@ -251,7 +251,6 @@ int main(int argc, char **argv)
 	run_populate("populate-small", MADV_NOHUGEPAGE, argv + 1);
 	run_ioas(argv + 1);
 	if (!failed)
-		printf("threads: two are at least %.1f times as fast, and our backend is as fast as type1\n",
-		       TARGET);
+		printf("threads: nothing is slower than it may be\n");
 	return failed ? 1 : 0;
 }
