@@ -820,7 +820,8 @@ enum iommu_hwpt_pgfault_perm {
 /**
  * struct iommu_hwpt_pgfault - A page fault of a device, as read() returns it
  * @flags: Of enum iommu_hwpt_pgfault_flags.
- * @dev_id: The device whose attach was that of its IOMMU group.
+ * @dev_id: The ID of the device whose attach was that of its IOMMU group.  It is
+ *	no other one when that device alone is detached.
  * @pasid: With IOMMU_PGFAULT_FLAGS_PASID_VALID: the PASID, else 0.
  * @grpid: Number of the group, as the device has given it.
  * @perm: Of enum iommu_hwpt_pgfault_perm.

@@ -80,16 +80,26 @@ static int vdevice_reserve(struct iommufd_vdevice *vdev,
 			   struct iommufd_device *idev,
 			   struct iommufd_viommu *viommu)
 {
-	int rc = -EBUSY;
+	bool taken;
+	int rc;
 
 	mutex_lock(&vdevices_lock);
-	if (!idev->vdevice)
-		rc = xa_insert(&viommu->viommu->vdevices, vdev->vdevice.virt_id,
-			       NULL, GFP_KERNEL_ACCOUNT);
-	if (!rc) {
+	taken = idev->vdevice;
+	if (!taken) {
 		idev->vdevice = vdev;
 		idev->end_vdevice = vdevice_unbind;
 	}
+	mutex_unlock(&vdevices_lock);
+	if (taken)
+		return -EEXIST;
+
+	/* This may wait for memory, so others must not wait for the lock. */
+	rc = xa_insert(&viommu->viommu->vdevices, vdev->vdevice.virt_id, NULL,
+		       GFP_KERNEL_ACCOUNT);
+	if (!rc)
+		return 0;
+	mutex_lock(&vdevices_lock);
+	idev->vdevice = NULL;
 	mutex_unlock(&vdevices_lock);
 	return rc == -EBUSY ? -EEXIST : rc;
 }

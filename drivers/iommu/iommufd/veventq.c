@@ -90,8 +90,12 @@ static ssize_t veventq_read(struct file *file, char __user *to, size_t count,
 		return -ESPIPE;
 	if (count < sizeof(struct iommufd_vevent_header))
 		return -EINVAL;
-	if (mutex_lock_killable(&veventq->read_lock))
-		return -EINTR;
+	if (file->f_flags & O_NONBLOCK) {
+		if (!mutex_trylock(&veventq->read_lock))
+			return -EAGAIN;
+	} else if (mutex_lock_interruptible(&veventq->read_lock)) {
+		return -ERESTARTSYS;
+	}
 	do {
 		rc = read_event(veventq, to + done, count - done);
 		if (rc > 0)

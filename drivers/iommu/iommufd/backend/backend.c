@@ -193,6 +193,9 @@ int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,
 {
 	if (data->length < min_size)
 		return -EINVAL;
+	/* Not more than can be looked through in no time. */
+	if (data->length > PAGE_SIZE)
+		return -E2BIG;
 	return copy_struct_from_user(to, size, data->uptr, data->length);
 }
 EXPORT_SYMBOL_NS_GPL(iommu_backend_copy_data, "IOMMUFD_TEST");

@@ -177,7 +177,9 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	device, with data of user space unless NULL, which it may also write.
  *	What it nests is nested in the parent, a domain of this backend that was
  *	allocated with IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the virtual
- *	IOMMU is freed.  Returns it or ERR_PTR(), as for @domain_alloc.
+ *	IOMMU is freed.  Returns it or ERR_PTR(), as for @domain_alloc.  A
+ *	backend that has this has @replace: a group whose vDEVICE is gone could
+ *	not be attached again after a detach.
  * @domain_free: Free a domain that is empty and has no devices.
  * @map_msi: Let the kernel map MSI doorbells in a domain, in a window that is
  *	reserved for it.  Called once for a domain, before a group is attached.
