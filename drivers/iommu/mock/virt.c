@@ -35,7 +35,7 @@ int mock_test_check_iotlb(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(obj);
 	nested = to_mock_nested(container_of(obj, struct iommufd_hwpt,
 					     obj)->domain);
-	if (id <= MOCK_NESTED_DOMAIN_IOTLB_ID_MAX &&
+	if (nested && id <= MOCK_NESTED_DOMAIN_IOTLB_ID_MAX &&
 	    READ_ONCE(nested->iotlb[id]) == cmd->check_iotlb.iotlb)
 		rc = 0;
 	iommufd_object_put(obj);
@@ -72,8 +72,9 @@ int mock_test_check_cache(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
-static int mock_report(struct mock_device *mdev)
+static int mock_report(struct iommu_group *group)
 {
+	struct mock_device *mdev = mock_group_to_device(group);
 	const struct iommu_viommu_event_selftest event = {
 		.virt_id = mdev->virt_id,
 	};
@@ -111,7 +112,7 @@ int mock_test_trigger_vevent(struct iommufd_ucmd *ucmd)
 		rc = -EINTR;
 	} else {
 		if (idev->igroup->backend == &mock_backend)
-			rc = mock_report(to_mock_device(idev->dev));
+			rc = mock_report(idev->igroup->group);
 		mutex_unlock(&idev->igroup->lock);
 	}
 	iommufd_object_put(obj);

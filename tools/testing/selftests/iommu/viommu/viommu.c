@@ -560,6 +560,7 @@ struct race {
 	atomic_uint dev_id;
 	atomic_uint vdev_id;
 	atomic_int stop;
+	unsigned int nested;
 };
 
 static void *make_vdevices(void *arg)
@@ -653,8 +654,10 @@ static void *nest_in_viommus(void *arg)
 	__u32 id;
 
 	while (!race->stop)
-		if (!nested_alloc(race->fd, race->dev_id, race->vdev_id, &id))
+		if (!nested_alloc(race->fd, race->dev_id, race->vdev_id, &id)) {
+			race->nested++;
 			iommu_destroy(race->fd, id);
+		}
 	return NULL;
 }
 
@@ -679,6 +682,7 @@ TEST_F(viommu, destroyed_while_it_is_used)
 	race.stop = 1;
 	for (i = 0; i < ARRAY_LEN(fn); i++)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_LT(0, race.nested);
 }
 
 TEST_HARNESS_MAIN
