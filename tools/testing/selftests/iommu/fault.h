@@ -30,6 +30,21 @@ static inline int mock_fault(int fd, __u32 dev_id, __u32 grpid)
 	return mock_cmd(fd, IOMMU_TEST_OP_TRIGGER_IOPF, &cmd);
 }
 
+/* A fault of one page that bears a PASID, or none if it is 0 */
+static inline int mock_fault_pasid(int fd, __u32 dev_id, __u32 pasid,
+				   __u32 grpid)
+{
+	struct iommu_test_cmd cmd = {
+		.trigger_iopf.dev_id = dev_id,
+		.trigger_iopf.pasid = pasid,
+		.trigger_iopf.grpid = grpid,
+		.trigger_iopf.perm = IOMMU_PGFAULT_PERM_READ,
+		.trigger_iopf.addr = FAULT_AT,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_TRIGGER_IOPF, &cmd);
+}
+
 static inline int mock_fault_pages(int fd, __u32 dev_id, __u32 grpid,
 				   __u32 npages)
 {

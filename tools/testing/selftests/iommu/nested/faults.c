@@ -68,20 +68,8 @@ static int alloc(int fd, __u32 dev_id, __u32 pt_id, __u32 flags, __u32 queue,
 	alloc(self->fd, self->dev.dev_id, self->parent, flags, queue, id)
 #define MOVE(id)		mock_replace(self->fd, &self->dev, id)
 #define RAISE(pasid, grpid)	\
-	raise_fault(self->fd, self->dev.dev_id, pasid, grpid)
+	mock_fault_pasid(self->fd, self->dev.dev_id, pasid, grpid)
 #define DESTROY(id)		iommu_destroy(self->fd, id)
-
-static int raise_fault(int fd, __u32 dev_id, __u32 pasid, __u32 grpid)
-{
-	struct iommu_test_cmd cmd = {
-		.trigger_iopf.dev_id = dev_id,
-		.trigger_iopf.pasid = pasid,
-		.trigger_iopf.grpid = grpid,
-		.trigger_iopf.addr = FAULT_AT,
-	};
-
-	return mock_cmd(fd, IOMMU_TEST_OP_TRIGGER_IOPF, &cmd);
-}
 
 TEST_F(faults, queue_is_held)
 {

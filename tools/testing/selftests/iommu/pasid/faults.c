@@ -68,24 +68,11 @@ FIXTURE_TEARDOWN(faults)
 #define DETACH(pasid)		\
 	mock_pasid_detach(self->s.fd, self->s.dev.id, pasid)
 #define RAISE(pasid, grpid)	\
-	raise_fault(&self->s, pasid, grpid)
+	mock_fault_pasid(self->s.fd, self->s.dev.dev_id, pasid, grpid)
 #define EVENTS(i)		queue_events(self->file[i])
 
 #define EMPTY	POLLOUT
 #define READY	(POLLIN | POLLRDNORM | POLLOUT)
-
-static int raise_fault(const struct setup *s, __u32 pasid, __u32 grpid)
-{
-	struct iommu_test_cmd cmd = {
-		.trigger_iopf.dev_id = s->dev.dev_id,
-		.trigger_iopf.pasid = pasid,
-		.trigger_iopf.grpid = grpid,
-		.trigger_iopf.perm = IOMMU_PGFAULT_PERM_READ,
-		.trigger_iopf.addr = FAULT_AT,
-	};
-
-	return mock_cmd(s->fd, IOMMU_TEST_OP_TRIGGER_IOPF, &cmd);
-}
 
 TEST_F(faults, bear_the_pasid)
 {
