@@ -494,9 +494,9 @@ out_put:
  * Return: 0, or, with nothing changed: -EINVAL when attached already, when
  * another device of the group is attached elsewhere, when a PASID is attached
  * and @pt_id is no page table for devices that use PASIDs, or when the IOMMU
- * cannot, -ENOENT without such an object, -EADDRINUSE when something is mapped, or to
- * be kept usable, where the device or its IOMMU has a reserved region, -EFAULT
- * when memory that is mapped is gone, -EINTR when killed, -ENOMEM.
+ * cannot, -ENOENT without such an object, -EADDRINUSE when something is mapped,
+ * or to be kept usable, where the device or its IOMMU has a reserved region,
+ * -EFAULT when memory that is mapped is gone, -EINTR when killed, -ENOMEM.
  */
 int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
 {

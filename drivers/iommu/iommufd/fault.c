@@ -64,16 +64,6 @@ struct fault_group {
 	struct iommu_hwpt_pgfault faults[];
 };
 
-static bool faults_charge(struct iommufd_ctx *ictx, unsigned int n)
-{
-	unsigned int count = atomic_add_return(n, &ictx->nfaults);
-
-	if (count <= READ_ONCE(max_faults))
-		return true;
-	atomic_sub(n, &ictx->nfaults);
-	return false;
-}
-
 static struct fault_group *
 fault_group_alloc(struct iommufd_fault_handle *handle,
 		  const struct iommu_backend_fault *faults, unsigned int n,
@@ -83,7 +73,7 @@ fault_group_alloc(struct iommufd_fault_handle *handle,
 	struct fault_group *group;
 	unsigned int i;
 
-	if (!faults_charge(ictx, n))
+	if (iommufd_charge(&ictx->nfaults, n, READ_ONCE(max_faults)))
 		return NULL;
 	group = kvzalloc(struct_size(group, faults, n), GFP_KERNEL_ACCOUNT);
 	if (!group) {

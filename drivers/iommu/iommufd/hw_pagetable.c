@@ -21,25 +21,30 @@ module_param(max_hwpts, uint, 0644);
 MODULE_PARM_DESC(max_hwpts, "The most page tables (HWPTs) of one context, an open file of /dev/iommu (default: 128)");
 
 /**
- * iommufd_hwpts_charge() - Count a page table that is about to be made
+ * iommufd_hwpt_alloc_object() - Make the object of a page table, and count it
  * @ictx: The context.
+ * @type: Its kind: iommufd_hwpt_type, or iommufd_nested_type.
  *
- * Pairs with iommufd_hwpts_uncharge().
+ * Context: Process context.  Pairs with iommufd_object_abort() and a decrement
+ * of iommufd_ctx::nhwpts.
  *
- * Return: 0, or -ENOSPC when the context would have too many.
+ * Return: the page table, without a domain, or ERR_PTR(): -ENOSPC when the
+ * context would have too many, or what iommufd_object_alloc() returns.
  */
-int iommufd_hwpts_charge(struct iommufd_ctx *ictx)
+struct iommufd_hwpt *
+iommufd_hwpt_alloc_object(struct iommufd_ctx *ictx,
+			  const struct iommufd_object_type *type)
 {
-	return iommufd_charge(&ictx->nhwpts, READ_ONCE(max_hwpts));
-}
+	struct iommufd_hwpt *hwpt;
+	int rc;
 
-/**
- * iommufd_hwpts_uncharge() - Undo iommufd_hwpts_charge()
- * @ictx: The context.
- */
-void iommufd_hwpts_uncharge(struct iommufd_ctx *ictx)
-{
-	atomic_dec(&ictx->nhwpts);
+	rc = iommufd_charge(&ictx->nhwpts, 1, READ_ONCE(max_hwpts));
+	if (rc)
+		return ERR_PTR(rc);
+	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt, type);
+	if (IS_ERR(hwpt))
+		atomic_dec(&ictx->nhwpts);
+	return hwpt;
 }
 
 /**
@@ -62,7 +67,7 @@ static void hwpt_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	iommu_backend_put(hwpt->backend);
 	iommufd_hwpt_put_fault_queue(hwpt);
 	refcount_dec(&hwpt->ioas->obj.users);
-	iommufd_hwpts_uncharge(ictx);
+	atomic_dec(&ictx->nhwpts);
 }
 
 /*
@@ -133,19 +138,15 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	rc = iommufd_hwpts_charge(ictx);
-	if (rc)
-		return ERR_PTR(rc);
-	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt,
-				    &iommufd_hwpt_type);
-	if (IS_ERR(hwpt)) {
-		rc = PTR_ERR(hwpt);
-		goto err_uncharge;
-	}
+	hwpt = iommufd_hwpt_alloc_object(ictx, &iommufd_hwpt_type);
+	if (IS_ERR(hwpt))
+		return hwpt;
 	hwpt->domain = alloc_domain(idev, flags, data);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
-		goto err_abort;
+		iommufd_object_abort(ictx, &hwpt->obj);
+		atomic_dec(&ictx->nhwpts);
+		return ERR_PTR(rc);
 	}
 	hwpt->msi_window = idev->igroup->msi_window;
 	hwpt->flags = flags;
@@ -154,12 +155,6 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	hwpt->backend = idev->igroup->backend;
 	iommu_backend_ref(hwpt->backend);
 	return hwpt;
-
-err_abort:
-	iommufd_object_abort(ictx, &hwpt->obj);
-err_uncharge:
-	iommufd_hwpts_uncharge(ictx);
-	return ERR_PTR(rc);
 }
 
 static int hwpt_add_domain(struct iommufd_hwpt *hwpt)

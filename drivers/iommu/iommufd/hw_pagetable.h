@@ -99,8 +99,9 @@ iommufd_hwpt_get(struct iommufd_ctx *ictx, u32 id)
 			    struct iommufd_hwpt, obj);
 }
 
-int iommufd_hwpts_charge(struct iommufd_ctx *ictx);
-void iommufd_hwpts_uncharge(struct iommufd_ctx *ictx);
+struct iommufd_hwpt *
+iommufd_hwpt_alloc_object(struct iommufd_ctx *ictx,
+			  const struct iommufd_object_type *type);
 struct iommufd_hwpt *
 iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 		   u32 flags, const struct iommu_backend_data *data);

@@ -40,7 +40,7 @@ static void nested_release(struct iommufd_ctx *ictx, struct iommufd_hwpt *hwpt)
 	iommu_backend_put(hwpt->backend);
 	refcount_dec(hwpt->viommu ? &hwpt->viommu->obj.users :
 				    &hwpt->parent->obj.users);
-	iommufd_hwpts_uncharge(ictx);
+	atomic_dec(&ictx->nhwpts);
 }
 
 /* No group is attached to the page table. */
@@ -77,19 +77,15 @@ nested_create(struct iommufd_device *idev, struct iommufd_hwpt *parent,
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	rc = iommufd_hwpts_charge(ictx);
-	if (rc)
-		return ERR_PTR(rc);
-	hwpt = iommufd_object_alloc(ictx, struct iommufd_hwpt,
-				    &iommufd_nested_type);
-	if (IS_ERR(hwpt)) {
-		rc = PTR_ERR(hwpt);
-		goto err_uncharge;
-	}
+	hwpt = iommufd_hwpt_alloc_object(ictx, &iommufd_nested_type);
+	if (IS_ERR(hwpt))
+		return hwpt;
 	hwpt->domain = domain_alloc(idev, parent, viommu, flags, data);
 	if (IS_ERR(hwpt->domain)) {
 		rc = PTR_ERR(hwpt->domain);
-		goto err_abort;
+		iommufd_object_abort(ictx, &hwpt->obj);
+		atomic_dec(&ictx->nhwpts);
+		return ERR_PTR(rc);
 	}
 	hwpt->backend = parent->backend;
 	iommu_backend_ref(hwpt->backend);
@@ -99,12 +95,6 @@ nested_create(struct iommufd_device *idev, struct iommufd_hwpt *parent,
 	hwpt->viommu = viommu;
 	refcount_inc(viommu ? &viommu->obj.users : &parent->obj.users);
 	return hwpt;
-
-err_abort:
-	iommufd_object_abort(ictx, &hwpt->obj);
-err_uncharge:
-	iommufd_hwpts_uncharge(ictx);
-	return ERR_PTR(rc);
 }
 
 static int alloc_and_respond(struct iommufd_ucmd *ucmd,

@@ -115,14 +115,15 @@ void iommufd_object_destroy_last(struct iommufd_ctx *ictx,
 void iommufd_object_destroy_all(struct iommufd_ctx *ictx);
 
 /*
- * Count one more thing of which a context may have so many.  Pairs with
- * atomic_dec().  Returns 0 or -ENOSPC.
+ * Count @n more things of which a context may have so many.  Pairs with
+ * atomic_sub().  Returns 0 or -ENOSPC.
  */
-static inline int iommufd_charge(atomic_t *count, unsigned int max)
+static inline int iommufd_charge(atomic_t *count, unsigned int n,
+				 unsigned int max)
 {
-	if ((unsigned int)atomic_inc_return(count) <= max)
+	if ((unsigned int)atomic_add_return(n, count) <= max)
 		return 0;
-	atomic_dec(count);
+	atomic_sub(n, count);
 	return -ENOSPC;
 }
 

@@ -135,7 +135,7 @@ static int pasid_attach_locked(struct iommufd_device *idev, u32 pasid,
 		return rc;
 	if (xa_load(&igroup->pasids, pasid))
 		return -EBUSY;
-	rc = iommufd_charge(&idev->ictx->npasids, READ_ONCE(max_pasids));
+	rc = iommufd_charge(&idev->ictx->npasids, 1, READ_ONCE(max_pasids));
 	if (rc)
 		return rc;
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);

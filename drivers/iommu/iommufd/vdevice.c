@@ -151,7 +151,7 @@ static struct iommufd_vdevice *vdevice_create(struct iommufd_ctx *ictx,
 	struct iommufd_vdevice *vdev;
 	int rc;
 
-	rc = iommufd_charge(&ictx->nvdevices, READ_ONCE(max_vdevices));
+	rc = iommufd_charge(&ictx->nvdevices, 1, READ_ONCE(max_vdevices));
 	if (rc)
 		return ERR_PTR(rc);
 	vdev = iommufd_object_alloc(ictx, struct iommufd_vdevice,

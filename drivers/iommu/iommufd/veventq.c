@@ -139,16 +139,14 @@ static const struct file_operations veventq_fops = {
 
 static int veventq_charge(struct iommufd_ctx *ictx, u32 depth)
 {
-	int rc = iommufd_charge(&ictx->nveventqs, READ_ONCE(max_veventqs));
+	int rc = iommufd_charge(&ictx->nveventqs, 1, READ_ONCE(max_veventqs));
 
 	if (rc)
 		return rc;
-	if ((unsigned int)atomic_add_return(depth, &ictx->nvevents) <=
-	    READ_ONCE(max_vevents))
-		return 0;
-	atomic_sub(depth, &ictx->nvevents);
-	atomic_dec(&ictx->nveventqs);
-	return -ENOSPC;
+	rc = iommufd_charge(&ictx->nvevents, depth, READ_ONCE(max_vevents));
+	if (rc)
+		atomic_dec(&ictx->nveventqs);
+	return rc;
 }
 
 static void veventq_uncharge(struct iommufd_ctx *ictx, u32 depth)

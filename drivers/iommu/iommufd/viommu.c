@@ -71,7 +71,7 @@ static struct iommufd_viommu *viommu_create(struct iommufd_device *idev,
 	struct iommufd_viommu *viommu;
 	int rc;
 
-	rc = iommufd_charge(&ictx->nviommus, READ_ONCE(max_viommus));
+	rc = iommufd_charge(&ictx->nviommus, 1, READ_ONCE(max_viommus));
 	if (rc)
 		return ERR_PTR(rc);
 	viommu = iommufd_object_alloc(ictx, struct iommufd_viommu,

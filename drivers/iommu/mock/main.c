@@ -247,9 +247,11 @@ static struct mock_object *mock_object_get(struct iommufd_ucmd *ucmd)
  * The answer has the ID that the call was given: find out whether it can be
  * given before anything is done.
  */
-static int mock_test_pasid_attach(struct iommufd_ucmd *ucmd)
+static int mock_set_pasid(struct iommufd_ucmd *ucmd,
+			  int (*set)(struct iommufd_device *idev, u32 pasid,
+				     u32 pt_id),
+			  u32 pasid, u32 pt_id)
 {
-	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct mock_object *mobj;
 	int rc;
 
@@ -259,28 +261,26 @@ static int mock_test_pasid_attach(struct iommufd_ucmd *ucmd)
 	mobj = mock_object_get(ucmd);
 	if (IS_ERR(mobj))
 		return PTR_ERR(mobj);
-	rc = iommufd_device_pasid_attach(mobj->idev, cmd->pasid_attach.pasid,
-					 cmd->pasid_attach.pt_id);
+	rc = set(mobj->idev, pasid, pt_id);
 	iommufd_object_put(&mobj->obj);
 	return rc;
+}
+
+static int mock_test_pasid_attach(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_test_cmd *cmd = ucmd->cmd;
+
+	return mock_set_pasid(ucmd, iommufd_device_pasid_attach,
+			      cmd->pasid_attach.pasid, cmd->pasid_attach.pt_id);
 }
 
 static int mock_test_pasid_replace(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
-	struct mock_object *mobj;
-	int rc;
 
-	rc = mock_respond(ucmd);
-	if (rc)
-		return rc;
-	mobj = mock_object_get(ucmd);
-	if (IS_ERR(mobj))
-		return PTR_ERR(mobj);
-	rc = iommufd_device_pasid_replace(mobj->idev, cmd->pasid_replace.pasid,
-					  cmd->pasid_replace.pt_id);
-	iommufd_object_put(&mobj->obj);
-	return rc;
+	return mock_set_pasid(ucmd, iommufd_device_pasid_replace,
+			      cmd->pasid_replace.pasid,
+			      cmd->pasid_replace.pt_id);
 }
 
 static int mock_test_pasid_detach(struct iommufd_ucmd *ucmd)
