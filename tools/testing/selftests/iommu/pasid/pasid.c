@@ -672,4 +672,26 @@ TEST_F(pasid, width)
 					     IOMMU_HW_CAP_PCI_PASID_PRIV));
 }
 
+/* Two devices in one group */
+
+TEST_F(pasid, belongs_to_one_device_of_the_group)
+{
+	struct mock_dev mate;
+
+	ASSERT_EQ(0, mock_mate(self->s.fd, &self->s.dev, HWPT(0), &mate));
+	ASSERT_EQ(0, ATTACH(7, HWPT(0)));
+	/* The mate can neither have it, nor move it, nor take it away. */
+	EXPECT_EQ(-EBUSY, mock_pasid_attach(self->s.fd, mate.id, 7, HWPT(1)));
+	EXPECT_EQ(-EINVAL, mock_pasid_replace(self->s.fd, mate.id, 7, HWPT(1)));
+	EXPECT_EQ(0, mock_pasid_detach(self->s.fd, mate.id, 7));
+	EXPECT_EQ(0, IS(7, HWPT(0)));
+	EXPECT_EQ(0, mock_pasid_check(self->s.fd, mate.id, 7, 0));
+	/* Each leaves those of the other alone as it ends. */
+	ASSERT_EQ(0, mock_pasid_attach(self->s.fd, mate.id, 8, HWPT(1)));
+	ASSERT_EQ(0, DESTROY(mate.id));
+	EXPECT_EQ(0, IS(7, HWPT(0)));
+	EXPECT_EQ(0, DESTROY(HWPT(1)));
+	EXPECT_EQ(0, ATTACH(8, HWPT(0)));
+}
+
 TEST_HARNESS_MAIN
