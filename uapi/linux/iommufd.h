@@ -438,6 +438,50 @@ enum iommu_hwpt_data_type {
 };
 
 /**
+ * enum iommu_hwpt_vtd_s1_flags - How Intel's IOMMU walks a nested page table
+ * @IOMMU_VTD_S1_SRE: Supervisor requests are taken.
+ * @IOMMU_VTD_S1_EAFE: The extended accessed bit is set.
+ * @IOMMU_VTD_S1_WPE: Supervisor requests heed write protection, too.
+ *
+ * See the PASID table entry in the specification of Intel VT-d.
+ */
+enum iommu_hwpt_vtd_s1_flags {
+	IOMMU_VTD_S1_SRE = 1 << 0,
+	IOMMU_VTD_S1_EAFE = 1 << 1,
+	IOMMU_VTD_S1_WPE = 1 << 2
+};
+
+/**
+ * struct iommu_hwpt_vtd_s1 - Data of type IOMMU_HWPT_DATA_VTD_S1
+ * @flags: Of enum iommu_hwpt_vtd_s1_flags.
+ * @pgtbl_addr: Where the page table begins, an address of the parent.
+ * @addr_width: Bits of the addresses that it translates.
+ * @__reserved: Must be 0.
+ */
+struct iommu_hwpt_vtd_s1 {
+	__aligned_u64 flags;
+	__aligned_u64 pgtbl_addr;
+	__u32 addr_width;
+	__u32 __reserved;
+};
+
+/**
+ * struct iommu_hwpt_arm_smmuv3 - Data of type IOMMU_HWPT_DATA_ARM_SMMUV3
+ * @ste: The first two words of the guest's stream table entry.
+ */
+struct iommu_hwpt_arm_smmuv3 {
+	__aligned_le64 ste[2];
+};
+
+/**
+ * struct iommu_hwpt_amd_guest - Data of type IOMMU_HWPT_DATA_AMD_GUEST
+ * @dte: The guest's device table entry.
+ */
+struct iommu_hwpt_amd_guest {
+	__aligned_u64 dte[4];
+};
+
+/**
  * struct iommu_hwpt_alloc - ioctl(IOMMU_HWPT_ALLOC)
  * @size: sizeof(struct iommu_hwpt_alloc)
  * @flags: Of enum iommufd_hwpt_alloc_flags.
@@ -504,6 +548,39 @@ enum iommu_hwpt_invalidate_data_type {
 };
 
 /**
+ * enum iommu_hwpt_vtd_s1_invalidate_flags - What Intel's IOMMU forgets
+ * @IOMMU_VTD_INV_FLAGS_LEAF: No more than the entries that translate; without it,
+ *	those that lead to them, too.
+ */
+enum iommu_hwpt_vtd_s1_invalidate_flags {
+	IOMMU_VTD_INV_FLAGS_LEAF = 1 << 0
+};
+
+/**
+ * struct iommu_hwpt_vtd_s1_invalidate - Of type
+ *	IOMMU_HWPT_INVALIDATE_DATA_VTD_S1
+ * @addr: First address, a multiple of 4 KiB; 0 for all.
+ * @npages: Number of pages of 4 KiB; 2^64 - 1 for all.
+ * @flags: Of enum iommu_hwpt_vtd_s1_invalidate_flags.
+ * @__reserved: Must be 0.
+ */
+struct iommu_hwpt_vtd_s1_invalidate {
+	__aligned_u64 addr;
+	__aligned_u64 npages;
+	__u32 flags;
+	__u32 __reserved;
+};
+
+/**
+ * struct iommu_viommu_arm_smmuv3_invalidate - Of type
+ *	IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3
+ * @cmd: A command as the guest's queue of commands has it.
+ */
+struct iommu_viommu_arm_smmuv3_invalidate {
+	__aligned_le64 cmd[2];
+};
+
+/**
  * struct iommu_hwpt_invalidate - ioctl(IOMMU_HWPT_INVALIDATE)
  * @size: sizeof(struct iommu_hwpt_invalidate)
  * @hwpt_id: A nested page table, or a vIOMMU.
@@ -553,6 +630,81 @@ enum iommu_hw_info_type {
 	IOMMU_HW_INFO_TYPE_ARM_SMMUV3 = 2,
 	IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV = 3,
 	IOMMU_HW_INFO_TYPE_AMD = 4
+};
+
+/**
+ * enum iommu_hw_info_vtd_flags - Flags of struct iommu_hw_info_vtd
+ * @IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17: The IOMMU may write through mappings
+ *	that are read-only, if something is nested in their page table.
+ */
+enum iommu_hw_info_vtd_flags {
+	IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17 = 1 << 0
+};
+
+/**
+ * struct iommu_hw_info_vtd - Of type IOMMU_HW_INFO_TYPE_INTEL_VTD
+ * @flags: Of enum iommu_hw_info_vtd_flags.
+ * @__reserved: 0.
+ * @cap_reg: The Capability Register.
+ * @ecap_reg: The Extended Capability Register.
+ */
+struct iommu_hw_info_vtd {
+	__u32 flags;
+	__u32 __reserved;
+	__aligned_u64 cap_reg;
+	__aligned_u64 ecap_reg;
+};
+
+/**
+ * enum iommu_hw_info_arm_smmuv3_flags - Flags of struct iommu_hw_info_arm_smmuv3
+ * @IOMMU_HW_INFO_ARM_SMMUV3_ERRATA_REPEAT_TLBI_CFGI: Commands that invalidate
+ *	the TLB or the configuration have to be given twice.
+ */
+enum iommu_hw_info_arm_smmuv3_flags {
+	IOMMU_HW_INFO_ARM_SMMUV3_ERRATA_REPEAT_TLBI_CFGI = 1 << 0
+};
+
+/**
+ * struct iommu_hw_info_arm_smmuv3 - Of type IOMMU_HW_INFO_TYPE_ARM_SMMUV3
+ * @flags: Of enum iommu_hw_info_arm_smmuv3_flags.
+ * @__reserved: 0.
+ * @idr: The registers SMMU_IDR0 to SMMU_IDR5.
+ * @iidr: The register SMMU_IIDR.
+ * @aidr: The register SMMU_AIDR.
+ */
+struct iommu_hw_info_arm_smmuv3 {
+	__u32 flags;
+	__u32 __reserved;
+	__u32 idr[6];
+	__u32 iidr;
+	__u32 aidr;
+};
+
+/**
+ * struct iommu_hw_info_tegra241_cmdqv - Of type
+ *	IOMMU_HW_INFO_TYPE_TEGRA241_CMDQV
+ * @flags: 0.
+ * @version: Version of the hardware.
+ * @log2vcmdqs: log2 of the number of queues that a vIOMMU can have.
+ * @log2vsids: log2 of the number of devices that it can have.
+ * @__reserved: 0.
+ */
+struct iommu_hw_info_tegra241_cmdqv {
+	__u32 flags;
+	__u8 version;
+	__u8 log2vcmdqs;
+	__u8 log2vsids;
+	__u8 __reserved;
+};
+
+/**
+ * struct iommu_hw_info_amd - Of type IOMMU_HW_INFO_TYPE_AMD
+ * @efr: The Extended Feature Register.
+ * @efr2: The Extended Feature 2 Register.
+ */
+struct iommu_hw_info_amd {
+	__aligned_u64 efr;
+	__aligned_u64 efr2;
 };
 
 /**
@@ -919,6 +1071,18 @@ enum iommu_viommu_type {
 };
 
 /**
+ * struct iommu_viommu_tegra241_cmdqv - Data of type
+ *	IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV
+ * @out_vintf_mmap_offset: Where mmap() of the file of /dev/iommu finds the
+ *	registers of the vIOMMU's queues.
+ * @out_vintf_mmap_length: Bytes of them.
+ */
+struct iommu_viommu_tegra241_cmdqv {
+	__aligned_u64 out_vintf_mmap_offset;
+	__aligned_u64 out_vintf_mmap_length;
+};
+
+/**
  * struct iommu_viommu_alloc - ioctl(IOMMU_VIOMMU_ALLOC)
  * @size: sizeof(struct iommu_viommu_alloc)
  * @flags: Must be 0.
@@ -1017,6 +1181,25 @@ enum iommu_veventq_type {
 	IOMMU_VEVENTQ_TYPE_DEFAULT = 0,
 	IOMMU_VEVENTQ_TYPE_ARM_SMMUV3 = 1,
 	IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV = 2
+};
+
+/**
+ * struct iommu_vevent_arm_smmuv3 - An event of type
+ *	IOMMU_VEVENTQ_TYPE_ARM_SMMUV3
+ * @evt: The event as the queue of events of the SMMU has it, with the ID that
+ *	the guest has for the device.
+ */
+struct iommu_vevent_arm_smmuv3 {
+	__aligned_le64 evt[4];
+};
+
+/**
+ * struct iommu_vevent_tegra241_cmdqv - An event of type
+ *	IOMMU_VEVENTQ_TYPE_TEGRA241_CMDQV
+ * @lvcmdq_err_map: A bit for each queue of the vIOMMU that has an error.
+ */
+struct iommu_vevent_tegra241_cmdqv {
+	__aligned_le64 lvcmdq_err_map[2];
 };
 
 /**
