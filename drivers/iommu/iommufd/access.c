@@ -84,10 +84,7 @@ iommufd_access_create(struct iommufd_ctx *ictx,
 		return access;
 	access->ictx = ictx;
 	access->ops = ops;
-	access->iopt_access.unmap = ops->unmap;
-	access->iopt_access.data = data;
-	spin_lock_init(&access->iopt_access.lock);
-	access->iopt_access.pins = RB_ROOT_CACHED;
+	iopt_access_init(&access->iopt_access, ops->unmap, data);
 	mutex_init(&access->attach_lock);
 	init_rwsem(&access->ioas_lock);
 

@@ -79,6 +79,7 @@ static int parts_get(struct io_pagetable *iopt, unsigned long start,
 	return rc;
 }
 
+/* Pin the parts, and list their pages unless @pages is NULL. */
 static int parts_pin(struct list_head *parts, struct page **pages)
 {
 	struct iopt_part *part;
@@ -88,13 +89,15 @@ static int parts_pin(struct list_head *parts, struct page **pages)
 		rc = iopt_slice_pin(&part->slice);
 		if (rc)
 			goto err_unpin;
+		cond_resched();
+		if (!pages)
+			continue;
 		rc = iopt_slice_get_pages(&part->slice, pages);
 		if (rc) {
 			iopt_slice_unpin(&part->slice);
 			goto err_unpin;
 		}
 		pages += iopt_slice_npages(&part->slice);
-		cond_resched();
 	}
 	return 0;
 
@@ -198,6 +201,64 @@ int iopt_access_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
 	return 0;
 }
 
+/* Set *@phys to where the pinned parts begin, if they are contiguous there. */
+static int parts_phys(struct list_head *parts, phys_addr_t *phys)
+{
+	struct iopt_part *part;
+	unsigned long done, n;
+	phys_addr_t at, next = 0;
+	int rc;
+
+	list_for_each_entry(part, parts, item) {
+		for (done = 0; done < part->slice.length; done += n) {
+			n = part->slice.length - done;
+			rc = iopt_slice_phys(&part->slice, done, &n, &at);
+			if (rc)
+				return rc;
+			if (!next)
+				*phys = at;
+			else if (at != next)
+				return -EFAULT;
+			next = at + n;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * iopt_access_pin_contiguous() - Pin what is mapped to one range of memory
+ * @iopt: The I/O page table.
+ * @access: The access that pins, added to @iopt.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @prot: IOMMU_READ or IOMMU_WRITE, as the memory is going to be accessed.
+ * @phys: Set to the physical address of the first byte.
+ *
+ * Context: Process context.  Takes io_pagetable::iova_lock.  May fault in user
+ * memory.  Pairs with iopt_access_unpin_pages().
+ *
+ * Return: as iopt_access_pin_pages(), and -EFAULT when the range is not
+ * contiguous in physical memory.
+ */
+int iopt_access_pin_contiguous(struct io_pagetable *iopt,
+			       struct iopt_access *access, unsigned long start,
+			       unsigned long last, int prot, phys_addr_t *phys)
+{
+	struct iopt_pin *pin;
+	int rc;
+
+	pin = pin_create(iopt, start, last, prot, NULL);
+	if (IS_ERR(pin))
+		return PTR_ERR(pin);
+	rc = parts_phys(&pin->parts, phys);
+	if (!rc && !pin_publish(iopt, access, pin))
+		rc = -ENOENT;
+	if (rc)
+		pin_destroy(pin);
+	return rc;
+}
+
 /* Take one of the pins of exactly this range out of the tree. */
 static struct iopt_pin *pin_take(struct iopt_access *access,
 				 unsigned long start, unsigned long last)
@@ -268,6 +329,25 @@ int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,
 	}
 	parts_free(&parts);
 	return rc;
+}
+
+/**
+ * iopt_access_init() - Initialize an access
+ * @access: The access.
+ * @unmap: See iopt_access::unmap.
+ * @data: Argument of @unmap.
+ *
+ * Context: Any.
+ */
+void iopt_access_init(struct iopt_access *access,
+		      void (*unmap)(void *data, unsigned long iova,
+				    unsigned long length),
+		      void *data)
+{
+	access->unmap = unmap;
+	access->data = data;
+	spin_lock_init(&access->lock);
+	access->pins = RB_ROOT_CACHED;
 }
 
 /**

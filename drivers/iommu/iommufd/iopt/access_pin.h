@@ -28,12 +28,19 @@ struct iopt_pin {
 	struct list_head parts;
 };
 
+void iopt_access_init(struct iopt_access *access,
+		      void (*unmap)(void *data, unsigned long iova,
+				    unsigned long length),
+		      void *data);
 void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access);
 void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access);
 
 int iopt_access_pin_pages(struct io_pagetable *iopt, struct iopt_access *access,
 			  unsigned long start, unsigned long last, int prot,
 			  struct page **pages);
+int iopt_access_pin_contiguous(struct io_pagetable *iopt,
+			       struct iopt_access *access, unsigned long start,
+			       unsigned long last, int prot, phys_addr_t *phys);
 void iopt_access_unpin_pages(struct iopt_access *access, unsigned long start,
 			     unsigned long last);
 int iopt_rw(struct io_pagetable *iopt, unsigned long start, unsigned long last,

@@ -172,7 +172,8 @@ static inline struct iopt_area *iopt_node_area(struct iopt_range *node)
 /**
  * struct iopt_access - A software device that pins what is mapped
  * @item: In io_pagetable::accesses.
- * @unmap: Has the device drop its pins that meet a range.
+ * @unmap: Has the device drop its pins that meet a range.  NULL when it cannot:
+ *	then a mapping that it has pinned some of cannot be unmapped.
  * @data: Argument of @unmap.
  * @lock: Guards @pins.
  * @pins: struct iopt_pin by IOVA; they may overlap, and be equal.

@@ -78,6 +78,41 @@ static bool access_pins(struct iopt_access *access, unsigned long start,
 	return pins;
 }
 
+/* Does an access have pins of a claimed area that it cannot drop? */
+static bool access_holds(struct iopt_access *access, struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	list_for_each_entry(area, areas, item) {
+		if (atomic_read_acquire(&area->nusers) &&
+		    access_pins(access, area->node.start, area->node.last))
+			return true;
+		iopt_areas_resched(areas, area);
+	}
+	return false;
+}
+
+/* Asked before an access is told of anything, so that a refusal changes nothing. */
+static int areas_check_held(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_access *access;
+	int rc = 0;
+
+	/* One that is added from now on finds no claimed area to pin. */
+	if (list_empty(&iopt->accesses))
+		return 0;
+	if (down_read_killable(&iopt->accesses_lock))
+		return -EINTR;
+	list_for_each_entry(access, &iopt->accesses, item) {
+		if (!access->unmap && access_holds(access, areas)) {
+			rc = -EBUSY;
+			break;
+		}
+	}
+	up_read(&iopt->accesses_lock);
+	return rc;
+}
+
 /*
  * Have accesses drop their pins of a claimed area, and wait.  Other uses end by
  * themselves, and a pin that is being made finds that the area is not ready any
@@ -264,7 +299,8 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 	if (rc || list_empty(&areas))
 		goto out_unlock;
 	hole = split && makes_hole(&areas, start, last);
-	if (hole)
+	rc = areas_check_held(iopt, &areas);
+	if (!rc && hole)
 		rc = hole_charge(iopt, &areas);
 	if (rc)
 		goto err_unclaim;
@@ -316,8 +352,9 @@ err_unclaim:
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
  * Return: 0, or, with nothing changed: -ENOENT when a mapping is only partly in
- * the range, -EBUSY when another thread is mapping or unmapping in it, -EINTR
- * when killed while it waits for another call or for the pins of an access.
+ * the range, -EBUSY when another thread is mapping or unmapping in it, or an
+ * access has pinned some of it that cannot drop its pins, -EINTR when killed
+ * while it waits for another call or for the pins of an access.
  */
 int iopt_unmap(struct io_pagetable *iopt, unsigned long start,
 	       unsigned long last, unsigned long *unmapped)
