@@ -1238,4 +1238,54 @@ struct iommu_veventq_alloc {
 
 #define IOMMU_VEVENTQ_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_VEVENTQ_ALLOC)
 
+/**
+ * enum iommu_hw_queue_type - Kinds of queues that hardware reads
+ * @IOMMU_HW_QUEUE_TYPE_DEFAULT: None.
+ * @IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV: Of the CMDQV of Tegra241.
+ */
+enum iommu_hw_queue_type {
+	IOMMU_HW_QUEUE_TYPE_DEFAULT = 0,
+	IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV = 1
+};
+
+/**
+ * struct iommu_hw_queue_alloc - ioctl(IOMMU_HW_QUEUE_ALLOC)
+ * @size: sizeof(struct iommu_hw_queue_alloc)
+ * @flags: Must be 0.
+ * @viommu_id: The vIOMMU.
+ * @type: Of enum iommu_hw_queue_type, not IOMMU_HW_QUEUE_TYPE_DEFAULT.
+ * @index: Which queue of the vIOMMU it is, as @type numbers them.
+ * @out_hw_queue_id: ID of the new queue.
+ * @nesting_parent_iova: Where the queue begins, an IOVA of the IOAS of the page
+ *	table that the vIOMMU nests in.
+ * @length: Bytes of it, not 0.
+ *
+ * Have the hardware of a vIOMMU read a queue in memory of its guest, by physical
+ * addresses.  The memory has to be contiguous, and what maps it can be read.  The
+ * queue holds the vIOMMU, which cannot be destroyed before, and while there is
+ * the queue IOMMU_IOAS_UNMAP of a mapping that it touches is EBUSY, and the IOAS
+ * takes mappings of whole pages only.  A queue that another one depends on, which
+ * @type says, cannot be destroyed before that one.
+ *
+ * Errors: EOPNOTSUPP for flags, and for a @type that the vIOMMU does not have;
+ * EINVAL when @length is 0, some of the range is MMIO, or @index is too large;
+ * EOVERFLOW when the range wraps; ENOENT when @viommu_id is not a vIOMMU, or not
+ * all pages of the range are mapped; EPERM when a mapping there cannot be read;
+ * EADDRINUSE when a mapping of the IOAS begins or ends inside of a page; EFAULT
+ * when the memory is not contiguous; EEXIST when the vIOMMU has such a queue;
+ * EIO when another queue has to be made first; EINTR when killed; ENOMEM.
+ */
+struct iommu_hw_queue_alloc {
+	__u32 size;
+	__u32 flags;
+	__u32 viommu_id;
+	__u32 type;
+	__u32 index;
+	__u32 out_hw_queue_id;
+	__aligned_u64 nesting_parent_iova;
+	__aligned_u64 length;
+};
+
+#define IOMMU_HW_QUEUE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HW_QUEUE_ALLOC)
+
 #endif

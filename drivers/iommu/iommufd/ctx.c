@@ -36,6 +36,7 @@ struct iommufd_ctx *iommufd_ctx_create(struct file *file)
 	ictx->file = file;
 	xa_init_flags(&ictx->objects, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ictx->groups, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ictx->mmaps, XA_FLAGS_ACCOUNT);
 	mutex_init(&ictx->groups_lock);
 	mutex_init(&ictx->change_lock);
 	return ictx;
@@ -66,6 +67,7 @@ void iommufd_ctx_destroy(struct iommufd_ctx *ictx)
 	iommufd_object_destroy_all(ictx);
 	WARN_ON(!ctx_end_xarray(&ictx->objects));
 	WARN_ON(!ctx_end_xarray(&ictx->groups));
+	WARN_ON(!ctx_end_xarray(&ictx->mmaps));
 	WARN_ON(atomic_long_read(&ictx->nmappings));
 	WARN_ON(atomic_read(&ictx->nfaults));
 	mutex_destroy(&ictx->groups_lock);

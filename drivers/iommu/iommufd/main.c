@@ -17,9 +17,11 @@
 #include "fault.h"
 #include "fdinfo.h"
 #include "hw_info.h"
+#include "hw_queue.h"
 #include "hwpt_alloc.h"
 #include "ioas.h"
 #include "ioas_map.h"
+#include "mmap.h"
 #include "nested.h"
 #include "noiommu.h"
 #include "object.h"
@@ -41,6 +43,7 @@ union iommufd_cmds {
 	struct iommu_destroy destroy;
 	struct iommu_fault_alloc fault_alloc;
 	struct iommu_hw_info hw_info;
+	struct iommu_hw_queue_alloc hw_queue_alloc;
 	struct iommu_hwpt_alloc hwpt_alloc;
 	struct iommu_hwpt_get_dirty_bitmap get_dirty_bitmap;
 	struct iommu_hwpt_invalidate hwpt_invalidate;
@@ -97,6 +100,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      struct iommu_hwpt_invalidate, __reserved),
 	IOCTL(IOMMU_HWPT_SET_DIRTY_TRACKING, iommufd_hwpt_set_dirty_tracking,
 	      struct iommu_hwpt_set_dirty_tracking, __reserved),
+	IOCTL(IOMMU_HW_QUEUE_ALLOC, iommufd_hw_queue_alloc,
+	      struct iommu_hw_queue_alloc, length),
 	IOCTL(IOMMU_IOAS_ALLOC, iommufd_ioas_alloc_ioctl,
 	      struct iommu_ioas_alloc, out_ioas_id),
 	IOCTL(IOMMU_IOAS_ALLOW_IOVAS, iommufd_ioas_allow_iovas,
@@ -186,6 +191,7 @@ static const struct file_operations iommufd_fops = {
 	.release = iommufd_fops_release,
 	.unlocked_ioctl = iommufd_fops_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = iommufd_fops_mmap,
 	.show_fdinfo = iommufd_fops_show_fdinfo,
 	.llseek = noop_llseek,
 };

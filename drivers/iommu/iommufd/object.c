@@ -164,6 +164,29 @@ void iommufd_object_put(struct iommufd_object *obj)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_object_put, "IOMMUFD_TEST");
 
+/**
+ * iommufd_object_try_use() - Become a user of an object that is known by address
+ * @ictx: The context.
+ * @obj: The object, not freed yet.
+ *
+ * Context: Any.  Pairs with refcount_dec() of iommufd_object::users.
+ *
+ * Return: whether the caller is a user now; false before the object is
+ * published, and when it is being destroyed.
+ */
+bool iommufd_object_try_use(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj)
+{
+	bool published;
+
+	xa_lock(&ictx->objects);
+	published = xa_load(&ictx->objects, obj->id) == obj;
+	if (published)
+		refcount_inc(&obj->users);
+	xa_unlock(&ictx->objects);
+	return published;
+}
+
 static void object_hide_locked(struct iommufd_ctx *ictx,
 			       struct iommufd_object *obj)
 {

@@ -47,6 +47,9 @@ struct iommufd_object_type {
  * @nvdevices: Number of vDEVICEs, likewise, those that have ended included.
  * @nveventqs: Number of event queues of vIOMMUs, likewise.
  * @nvevents: Number of events that they are for.
+ * @mmaps: struct iommufd_mmap by page offset in the file.  Its xa_lock is outside
+ *	that of @objects.
+ * @mmap_npages: Number of pages that there have been in @mmaps so far.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are
  *	objects.
@@ -68,6 +71,8 @@ struct iommufd_ctx {
 	atomic_t nvdevices;
 	atomic_t nveventqs;
 	atomic_t nvevents;
+	struct xarray mmaps;
+	atomic64_t mmap_npages;
 	u8 account_mode;
 	bool dma_claimed;
 };
@@ -106,6 +111,8 @@ iommufd_object_get(struct iommufd_ctx *ictx, u32 id,
 bool __iommufd_object_hold(struct iommufd_ctx *ictx,
 			   struct iommufd_object *obj);
 void iommufd_object_put(struct iommufd_object *obj);
+bool iommufd_object_try_use(struct iommufd_ctx *ictx,
+			    struct iommufd_object *obj);
 void iommufd_object_end(struct iommufd_ctx *ictx, struct iommufd_object *obj);
 int iommufd_object_destroy(struct iommufd_ctx *ictx, u32 id);
 void iommufd_object_drop_user(struct iommufd_ctx *ictx,

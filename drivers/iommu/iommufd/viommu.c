@@ -26,6 +26,8 @@ static void viommu_release(struct iommufd_ctx *ictx,
 {
 	struct iommufd_hwpt *hwpt = viommu->hwpt;
 
+	if (viommu->mmap.length)
+		iommufd_mmap_remove(ictx, &viommu->mmap);
 	xa_destroy(&viommu->viommu->vdevices);
 	viommu->viommu->ops->free(viommu->viommu);
 	iommu_backend_put(hwpt->backend);
@@ -99,6 +101,41 @@ err_uncharge:
 	return ERR_PTR(rc);
 }
 
+/* Let user space find the registers of a vIOMMU, if there are any. */
+static int viommu_add_mmap(struct iommufd_ctx *ictx,
+			   struct iommufd_viommu *viommu)
+{
+	int rc;
+
+	viommu->mmap.owner = &viommu->obj;
+	viommu->mmap.phys = viommu->viommu->mmio;
+	viommu->mmap.length = viommu->viommu->mmio_length;
+	if (!viommu->mmap.length)
+		return 0;
+	rc = iommufd_mmap_add(ictx, &viommu->mmap);
+	if (rc)
+		viommu->mmap.length = 0;
+	return rc;
+}
+
+static int viommu_respond(struct iommufd_ucmd *ucmd,
+			  struct iommufd_viommu *viommu,
+			  const struct iommu_backend_data *data)
+{
+	const struct iommu_backend_viommu_ops *ops = viommu->viommu->ops;
+	struct iommu_viommu_alloc *cmd = ucmd->cmd;
+	int rc;
+
+	rc = viommu_add_mmap(ucmd->ictx, viommu);
+	if (!rc && data->length && ops->report)
+		rc = ops->report(viommu->viommu, data,
+				 (u64)viommu->mmap.pgoff << PAGE_SHIFT);
+	if (rc)
+		return rc;
+	cmd->out_viommu_id = viommu->obj.id;
+	return iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+}
+
 static int viommu_alloc_and_respond(struct iommufd_ucmd *ucmd,
 				    struct iommufd_device *idev,
 				    struct iommufd_hwpt *hwpt)
@@ -116,8 +153,7 @@ static int viommu_alloc_and_respond(struct iommufd_ucmd *ucmd,
 			       data.length ? &data : NULL);
 	if (IS_ERR(viommu))
 		return PTR_ERR(viommu);
-	cmd->out_viommu_id = viommu->obj.id;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = viommu_respond(ucmd, viommu, &data);
 	if (rc) {
 		viommu_release(ucmd->ictx, viommu);
 		iommufd_object_abort(ucmd->ictx, &viommu->obj);

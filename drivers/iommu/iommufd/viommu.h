@@ -5,6 +5,7 @@
 #include <linux/err.h>
 
 #include "backend/viommu.h"
+#include "mmap.h"
 #include "object.h"
 
 struct iommufd_device;
@@ -13,18 +14,20 @@ struct iommufd_ucmd;
 
 /**
  * struct iommufd_viommu - A part of an IOMMU that a guest is given (vIOMMU)
- * @obj: The object.  Each nested page table, each vDEVICE and each queue of
- *	events that was made of it is one of its users.
+ * @obj: The object.  Each nested page table, each vDEVICE and each queue that
+ *	was made of it is one of its users, and so is each mapping of @mmap.
  * @hwpt: The page table that what it nests is nested in, of which this is a
  *	user.
  * @iommu: The IOMMU, as iommu_backend_ops::instance() knows it.
  * @viommu: That of the backend, which is the backend of @hwpt.
+ * @mmap: Its registers; of length 0 if user space may map none.
  */
 struct iommufd_viommu {
 	struct iommufd_object obj;
 	struct iommufd_hwpt *hwpt;
 	const void *iommu;
 	struct iommu_backend_viommu *viommu;
+	struct iommufd_mmap mmap;
 };
 
 extern const struct iommufd_object_type iommufd_viommu_type;

@@ -145,14 +145,33 @@ enum {
  * struct iommu_viommu_selftest - A virtual IOMMU of the mock IOMMU
  * @in_data: Any number
  * @out_data: Set to @in_data
- * @out_mmap_offset: Not set
- * @out_mmap_length: Not set
+ * @out_mmap_offset: Where mmap() of /dev/iommu finds struct mock_viommu_regs
+ * @out_mmap_length: Number of bytes there
  */
 struct iommu_viommu_selftest {
 	__u32 in_data;
 	__u32 out_data;
 	__aligned_u64 out_mmap_offset;
 	__aligned_u64 out_mmap_length;
+};
+
+/* IOMMU_HW_QUEUE_ALLOC of this type; a queue needs the one before it */
+#define IOMMU_HW_QUEUE_TYPE_SELFTEST 0xdeadbeef
+#define IOMMU_TEST_HW_QUEUE_MAX 2
+
+/**
+ * struct mock_viommu_regs - What is mapped of a virtual IOMMU, in two pages
+ * @in_data: As struct iommu_viommu_selftest has it
+ * @__reserved: 0
+ * @queues: Physical address and length of each queue, 0 without
+ */
+struct mock_viommu_regs {
+	__u32 in_data;
+	__u32 __reserved;
+	struct {
+		__aligned_u64 phys;
+		__aligned_u64 length;
+	} queues[IOMMU_TEST_HW_QUEUE_MAX];
 };
 
 /*

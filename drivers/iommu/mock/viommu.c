@@ -3,9 +3,15 @@
  * Virtual IOMMUs of the mock IOMMU.
  *
  * Each mock device has a cache of a few entries, which show whether an
- * invalidation by the ID that a guest has for the device has reached it.
+ * invalidation by the ID that a guest has for the device has reached it.  The
+ * registers of a virtual IOMMU, which user space maps, are memory, and show where
+ * its queues are.
  */
 #include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mutex.h>
+#include <linux/set_memory.h>
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
@@ -20,10 +26,133 @@ static struct mock_viommu *to_mock_viommu(struct iommu_backend_viommu *viommu)
 	return container_of(viommu, struct mock_viommu, viommu);
 }
 
+#define MOCK_REGS_ORDER	1
+
+/*
+ * The kernel warns when memory is mapped in two ways, cached and not, so its own
+ * mapping of these pages is made uncached, too.  Elsewhere than on x86 nothing
+ * looks.
+ */
+static int mock_regs_set_uncached(struct mock_viommu_regs *regs, bool uncached)
+{
+#ifdef CONFIG_X86
+	unsigned long addr = (unsigned long)regs;
+
+	return uncached ? set_memory_uc(addr, BIT(MOCK_REGS_ORDER)) :
+			  set_memory_wb(addr, BIT(MOCK_REGS_ORDER));
+#else
+	return 0;
+#endif
+}
+
+static int mock_regs_alloc(struct mock_viommu *mock)
+{
+	unsigned long addr;
+	int rc;
+
+	addr = __get_free_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO,
+				MOCK_REGS_ORDER);
+	if (!addr)
+		return -ENOMEM;
+	mock->regs = (struct mock_viommu_regs *)addr;
+	rc = mock_regs_set_uncached(mock->regs, true);
+	if (rc) {
+		free_pages(addr, MOCK_REGS_ORDER);
+		return rc;
+	}
+	mock->regs->in_data = mock->selftest.in_data;
+	mock->viommu.mmio = virt_to_phys(mock->regs);
+	mock->viommu.mmio_length = PAGE_SIZE << MOCK_REGS_ORDER;
+	return 0;
+}
+
 static void mock_viommu_free(struct iommu_backend_viommu *viommu)
 {
+	struct mock_viommu *mock = to_mock_viommu(viommu);
+	unsigned int i;
+
 	WARN_ON(!list_empty(&viommu->vevents));
-	kfree(to_mock_viommu(viommu));
+	for (i = 0; i < ARRAY_SIZE(mock->queues); i++)
+		WARN_ON(mock->queues[i]);
+	if (mock->regs) {
+		mock_regs_set_uncached(mock->regs, false);
+		free_pages((unsigned long)mock->regs, MOCK_REGS_ORDER);
+	}
+	mutex_destroy(&mock->queues_lock);
+	kfree(mock);
+}
+
+static int mock_viommu_report(struct iommu_backend_viommu *viommu,
+			      const struct iommu_backend_data *data,
+			      u64 mmap_offset)
+{
+	struct mock_viommu *mock = to_mock_viommu(viommu);
+
+	mock->selftest.out_data = mock->selftest.in_data;
+	mock->selftest.out_mmap_offset = mmap_offset;
+	mock->selftest.out_mmap_length = viommu->mmio_length;
+	return iommu_backend_write_data(data, &mock->selftest,
+					sizeof(mock->selftest));
+}
+
+static bool mock_has_hw_queue(struct iommu_backend_viommu *viommu, u32 type)
+{
+	return type == IOMMU_HW_QUEUE_TYPE_SELFTEST;
+}
+
+static int mock_hw_queue_add(struct mock_viommu *mock,
+			     struct iommu_backend_hw_queue *queue)
+{
+	u32 index = queue->index;
+
+	lockdep_assert_held(&mock->queues_lock);
+
+	if (mock->queues[index])
+		return -EEXIST;
+	if (index && (!mock->queues[index - 1] ||
+		      !iommu_backend_hw_queue_depend(queue,
+						     mock->queues[index - 1])))
+		return -EIO;
+	mock->queues[index] = queue;
+	return 0;
+}
+
+static void mock_hw_queue_show(struct mock_viommu *mock, u32 index, u64 phys,
+			       u64 length)
+{
+	if (!mock->regs)
+		return;
+	WRITE_ONCE(mock->regs->queues[index].phys, phys);
+	WRITE_ONCE(mock->regs->queues[index].length, length);
+}
+
+static int mock_hw_queue_start(struct iommu_backend_hw_queue *queue)
+{
+	struct mock_viommu *mock = to_mock_viommu(queue->viommu);
+	int rc;
+
+	if (queue->index >= IOMMU_TEST_HW_QUEUE_MAX)
+		return -EINVAL;
+	mutex_lock(&mock->queues_lock);
+	rc = mock_hw_queue_add(mock, queue);
+	if (!rc)
+		mock_hw_queue_show(mock, queue->index, queue->phys,
+				   queue->length);
+	mutex_unlock(&mock->queues_lock);
+	return rc;
+}
+
+static void mock_hw_queue_stop(struct iommu_backend_hw_queue *queue)
+{
+	struct mock_viommu *mock = to_mock_viommu(queue->viommu);
+	u32 index = queue->index;
+
+	mutex_lock(&mock->queues_lock);
+	WARN_ON(index + 1 < IOMMU_TEST_HW_QUEUE_MAX && mock->queues[index + 1]);
+	WARN_ON(mock->queues[index] != queue);
+	mock->queues[index] = NULL;
+	mock_hw_queue_show(mock, index, 0, 0);
+	mutex_unlock(&mock->queues_lock);
 }
 
 static struct iommu_domain *
@@ -94,6 +223,10 @@ static const struct iommu_backend_viommu_ops mock_viommu_ops = {
 	.nested_alloc = mock_viommu_nested_alloc,
 	.invalidate = mock_viommu_invalidate,
 	.vevent_size = mock_vevent_size,
+	.report = mock_viommu_report,
+	.has_hw_queue = mock_has_hw_queue,
+	.hw_queue_start = mock_hw_queue_start,
+	.hw_queue_stop = mock_hw_queue_stop,
 };
 
 /**
@@ -126,19 +259,16 @@ bool mock_has_viommu(struct device *dev, u32 type)
 	return type == IOMMU_VIOMMU_TYPE_SELFTEST;
 }
 
-/* Answer with out_data what user space has as in_data. */
-static int mock_viommu_echo(const struct iommu_backend_data *data)
+static int mock_viommu_use_data(struct mock_viommu *mock,
+				const struct iommu_backend_data *data)
 {
-	struct iommu_viommu_selftest selftest;
 	int rc;
 
-	rc = iommu_backend_copy_data(data, &selftest, sizeof(selftest),
+	rc = iommu_backend_copy_data(data, &mock->selftest,
+				     sizeof(mock->selftest),
 				     offsetofend(struct iommu_viommu_selftest,
 						 out_data));
-	if (rc)
-		return rc;
-	selftest.out_data = selftest.in_data;
-	return iommu_backend_write_data(data, &selftest, sizeof(selftest));
+	return rc ?: mock_regs_alloc(mock);
 }
 
 /**
@@ -163,9 +293,11 @@ mock_viommu_alloc(struct device *dev, u32 type, struct iommu_domain *parent,
 	if (!mock)
 		return ERR_PTR(-ENOMEM);
 	mock->parent = to_mock_domain(parent);
+	mutex_init(&mock->queues_lock);
 	iommu_backend_viommu_init(&mock->viommu, &mock_viommu_ops);
-	rc = data ? mock_viommu_echo(data) : 0;
+	rc = data ? mock_viommu_use_data(mock, data) : 0;
 	if (rc) {
+		mutex_destroy(&mock->queues_lock);
 		kfree(mock);
 		return ERR_PTR(rc);
 	}

@@ -107,4 +107,13 @@ static inline int folio_add_pins(struct folio *folio, unsigned int pins)
 }
 #endif
 
+#ifndef HAVE_VM_FLAGS_CLEAR
+/* Before 6.3 flags of a VMA are changed without a function. */
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	mmap_assert_write_locked(vma->vm_mm);
+	vma->vm_flags &= ~flags;
+}
+#endif
+
 #endif

@@ -51,6 +51,7 @@ enum kind {
 	VIOMMU,
 	VDEVICE,
 	VEVENTQ,
+	HW_QUEUE,
 	PINS,
 	QUEUE,
 	KINDS

@@ -325,6 +325,14 @@ static void memfd_map(const struct call *call)
 	     MAP_SHARED | MAP_FIXED, some_file(MEMFD, call->values[1] | 2), 0);
 }
 
+/* Those of a vIOMMU are two pages, at one of the first offsets */
+static void registers_map(const struct call *call)
+{
+	mmap(SLOT(call->values[0] % SLOTS), (1 + call->values[1] % 3) * PAGE,
+	     call->values[2] % 8, MAP_SHARED | MAP_FIXED,
+	     some_file(IOMMU, call->values[3]), call->values[4] % 16 * PAGE);
+}
+
 /* Offset of a region in the file of a bound device */
 static off_t region_offset(int fd, __u32 index)
 {
@@ -896,6 +904,14 @@ const struct op ops[] = {
 		F(BELOW, iommu_veventq_alloc, veventq_depth, 5),
 		F(OUT_ID, iommu_veventq_alloc, out_veventq_id, VEVENTQ),
 		F(OUT_FILE, iommu_veventq_alloc, out_veventq_fd, VEVENTS) } },
+	{ "HW_QUEUE_ALLOC", IOMMU_HW_QUEUE_ALLOC, SIZE(iommu_hw_queue_alloc),
+	  .fields = {
+		F(ID, iommu_hw_queue_alloc, viommu_id, VIOMMU),
+		F(IS, iommu_hw_queue_alloc, type, IOMMU_HW_QUEUE_TYPE_SELFTEST),
+		F(BELOW, iommu_hw_queue_alloc, index, 3),
+		F(IOVA, iommu_hw_queue_alloc, nesting_parent_iova),
+		F(LENGTH, iommu_hw_queue_alloc, length),
+		F(OUT_ID, iommu_hw_queue_alloc, out_hw_queue_id, HW_QUEUE) } },
 	{ "HWPT_ALLOC of a vIOMMU", IOMMU_HWPT_ALLOC, SIZE(iommu_hwpt_alloc),
 	  .fields = {
 		F(ID, iommu_hwpt_alloc, dev_id, DEVICE),
@@ -1154,6 +1170,7 @@ const struct op ops[] = {
 
 	/* Calls other than ioctls */
 	{ "mmap", .run = memory_map },
+	{ "mmap of registers", .run = registers_map },
 	{ "munmap", .run = memory_unmap },
 	{ "mprotect", .run = memory_protect },
 	{ "madvise", .run = memory_advise },

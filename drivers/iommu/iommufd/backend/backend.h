@@ -174,7 +174,8 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  * @has_viommu: Tell whether the IOMMU of a device has virtual ones of a type, of
  *	enum iommu_viommu_type.  NULL where no IOMMU has any.
  * @viommu_alloc: Allocate a virtual IOMMU of such a type, for the IOMMU of a
- *	device, with data of user space unless NULL, which it may also write.
+ *	device, with data of user space unless NULL; see also
+ *	iommu_backend_viommu_ops::report().
  *	What it nests is nested in the parent, a domain of this backend that was
  *	allocated with IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the virtual
  *	IOMMU is freed.  Returns it or ERR_PTR(), as for @domain_alloc.  A

@@ -78,3 +78,24 @@ int iommu_backend_find_virt_id(struct iommu_backend_viommu *viommu,
 	return rc;
 }
 EXPORT_SYMBOL_NS_GPL(iommu_backend_find_virt_id, "IOMMUFD_TEST");
+
+/**
+ * iommu_backend_hw_queue_depend() - Make a queue depend on another
+ * @queue: The queue, in iommu_backend_viommu_ops::hw_queue_start().
+ * @needs: The queue that cannot be destroyed before @queue; it has not been
+ *	stopped, and the caller holds a lock that keeps it from being.
+ *
+ * Context: Any but interrupts.
+ *
+ * Return: whether it does; false when @needs is not complete yet, or is being
+ * destroyed.
+ */
+bool iommu_backend_hw_queue_depend(struct iommu_backend_hw_queue *queue,
+				   struct iommu_backend_hw_queue *needs)
+{
+	if (!needs->try_use(needs))
+		return false;
+	queue->needs = needs;
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(iommu_backend_hw_queue_depend, "IOMMUFD_TEST");

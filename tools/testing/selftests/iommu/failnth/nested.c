@@ -158,6 +158,68 @@ TEST_F_TIMEOUT(nested, event_queue, 300)
 	     unmake_veventq);
 }
 
+static int make_hw_queue(struct subject *self)
+{
+	struct iommu_hw_queue_alloc arg = {
+		.size = sizeof(arg),
+		.viommu_id = self->spare_id,
+		.type = IOMMU_HW_QUEUE_TYPE_SELFTEST,
+		.nesting_parent_iova = self->at,
+		.length = PAGE,
+	};
+	int rc = call(self->fd, IOMMU_HW_QUEUE_ALLOC, &arg);
+
+	self->item_id = arg.out_hw_queue_id;
+	return rc;
+}
+
+static int unmake_hw_queue(struct subject *self)
+{
+	return iommu_destroy(self->fd, self->item_id);
+}
+
+TEST_F_TIMEOUT(nested, hardware_queue, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, iommu_destroy(subject->fd, subject->spare_id));
+	ASSERT_EQ(0, make_viommu(subject));
+	ASSERT_EQ(0, map(subject));
+	walk(_metadata, subject, "HW_QUEUE_ALLOC", ROOT, make_hw_queue,
+	     unmake_hw_queue);
+	ASSERT_EQ(0, make_hw_queue(subject));
+	walk_teardown(_metadata, subject, "DESTROY of a hardware queue", ROOT,
+		      unmake_hw_queue, make_hw_queue);
+}
+
+static int map_registers(struct subject *self)
+{
+	void *p = mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, self->fd,
+		       self->copy_at);
+
+	self->mmio = p == MAP_FAILED ? NULL : p;
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+static int unmap_registers(struct subject *self)
+{
+	return munmap(self->mmio, 2 * PAGE) ? -errno : 0;
+}
+
+TEST_F_TIMEOUT(nested, registers, 300)
+{
+	struct subject *subject = &self->subject;
+	struct iommu_viommu_selftest data = {};
+
+	ASSERT_EQ(0, iommu_destroy(subject->fd, subject->spare_id));
+	ASSERT_EQ(0, viommu_alloc_data(subject->fd, subject->mock.dev_id,
+				       subject->hwpt_id, VIOMMU_TYPE, &data,
+				       sizeof(data), &subject->spare_id));
+	subject->copy_at = data.out_mmap_offset;
+	walk(_metadata, subject, "mmap() of registers", ROOT, map_registers,
+	     unmap_registers);
+}
+
 TEST_F_TIMEOUT(nested, virtual_iommu, 300)
 {
 	struct subject *subject = &self->subject;
