@@ -261,6 +261,7 @@ static bool device_call(unsigned int request)
 	case IOMMU_HWPT_INVALIDATE:
 	case IOMMU_HWPT_SET_DIRTY_TRACKING:
 	case IOMMU_IOAS_NOIOMMU_GET_PA:
+	case IOMMU_HW_QUEUE_ALLOC:
 	case IOMMU_VIOMMU_ALLOC:
 	case IOMMU_VDEVICE_ALLOC:
 	case IOMMU_VEVENTQ_ALLOC:
