@@ -33,7 +33,7 @@ rel=$(cat "$kdir/release")
 factor=${TIME_FACTOR:-1}
 tmp=$(mktemp -d)
 . ../../tap.sh
-qemu= trace= emulator= vmm=$cache/vmm
+qemu= trace= emulator= append= vmm=$cache/vmm
 trap 'kill -9 $qemu 2>/dev/null; wait; rm -rf "$tmp"' EXIT
 trap 'exit 1' TERM
 
@@ -90,7 +90,8 @@ make_initrd() {
 	(cd "$root" && find . | cpio -o -H newc --quiet) >"$initrd"
 }
 
-# start_qemu ARG...: start a guest with one processor and 192 MiB
+# start_qemu ARG...: start a guest with one processor and 192 MiB, whose kernel is told
+# $append, too
 start_qemu() {
 	for f in qmp console tty qemu.err; do
 		: >"$tmp/$f"
@@ -104,7 +105,7 @@ start_qemu() {
 		-machine q35 -accel kvm -cpu host -m 192M,slots=1,maxmem=1G \
 		-kernel "$kdir/vmlinux" -initrd "$initrd" \
 		-append "console=ttyS0 quiet panic=-1 no_timer_check idle=halt nohz=off \
-highres=off memhp_default_state=online_movable" \
+highres=off memhp_default_state=online_movable $append" \
 		-serial "file:$tmp/console" -serial chardev:tty \
 		-chardev "file,id=tty,path=$tmp/tty,input-path=$tmp/tty.in" \
 		-chardev "file,id=qmp,path=$tmp/qmp,input-path=$tmp/qmp.in" \
