@@ -230,6 +230,7 @@ figures:
 	done
 
 style:
+	@$(MAKE) --no-print-directory programs
 	@tools/testing/style $(addprefix -k ,$(chosen))
 
 vm:

@@ -105,7 +105,7 @@ start_qemu() {
 		-machine q35 -accel kvm -cpu host -m 192M,slots=1,maxmem=1G \
 		-kernel "$kdir/vmlinux" -initrd "$initrd" \
 		-append "console=ttyS0 quiet panic=-1 no_timer_check idle=halt nohz=off \
-highres=off memhp_default_state=online_movable $append" \
+highres=off mitigations=off memhp_default_state=online_movable $append" \
 		-serial "file:$tmp/console" -serial chardev:tty \
 		-chardev "file,id=tty,path=$tmp/tty,input-path=$tmp/tty.in" \
 		-chardev "file,id=qmp,path=$tmp/qmp,input-path=$tmp/qmp.in" \
