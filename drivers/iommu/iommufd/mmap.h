@@ -6,24 +6,22 @@
 
 struct file;
 struct iommufd_ctx;
-struct iommufd_object;
 struct vm_area_struct;
 
 /**
- * struct iommufd_mmap - Registers that user space may map
- * @owner: The object that has them.  Each mapping is one of its users.
+ * struct iommufd_mmap - Registers of a vIOMMU that user space may map
  * @phys: Physical address, of a page.
  * @length: Bytes, whole pages.
  * @pgoff: Where mmap() of the context's file finds them, in pages, not 0.
  */
 struct iommufd_mmap {
-	struct iommufd_object *owner;
 	phys_addr_t phys;
 	size_t length;
 	unsigned long pgoff;
 };
 
-int iommufd_mmap_add(struct iommufd_ctx *ictx, struct iommufd_mmap *mmap);
+int iommufd_mmap_add(struct iommufd_ctx *ictx, struct iommufd_mmap *mmap,
+		     u32 viommu_id);
 void iommufd_mmap_remove(struct iommufd_ctx *ictx, struct iommufd_mmap *mmap);
 int iommufd_fops_mmap(struct file *file, struct vm_area_struct *vma);
 

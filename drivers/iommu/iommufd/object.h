@@ -47,8 +47,8 @@ struct iommufd_object_type {
  * @nvdevices: Number of vDEVICEs, likewise, those that have ended included.
  * @nveventqs: Number of event queues of vIOMMUs, likewise.
  * @nvevents: Number of events that they are for.
- * @mmaps: struct iommufd_mmap by page offset in the file.  Its xa_lock is outside
- *	that of @objects.
+ * @mmaps: IDs of vIOMMUs, as values, by the page offset in the file of what can be
+ *	mapped of them.
  * @mmap_npages: Number of pages that there have been in @mmaps so far.
  * @account_mode: enum iopt_account_mode for memory mapped from now on.
  *	Guarded by the xa_lock of @objects, since it is fixed once there are

@@ -107,12 +107,11 @@ static int viommu_add_mmap(struct iommufd_ctx *ictx,
 {
 	int rc;
 
-	viommu->mmap.owner = &viommu->obj;
 	viommu->mmap.phys = viommu->viommu->mmio;
 	viommu->mmap.length = viommu->viommu->mmio_length;
 	if (!viommu->mmap.length)
 		return 0;
-	rc = iommufd_mmap_add(ictx, &viommu->mmap);
+	rc = iommufd_mmap_add(ictx, &viommu->mmap, viommu->obj.id);
 	if (rc)
 		viommu->mmap.length = 0;
 	return rc;
