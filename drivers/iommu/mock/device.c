@@ -254,7 +254,8 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 		return -EINVAL;
 	WARN_ON(mock->msi_window != mock_msi_window(mdev));
 	WARN_ON(different & MOCK_FLAGS_DEVICE_INCOHERENT_WALK);
-	WARN_ON(mock->domain.pgsize_bitmap & ~mock_page_sizes(mdev->flags));
+	WARN_ON(mock->domain.pgsize_bitmap &
+		~mock_page_sizes(mdev->flags, mock->pagetable_type));
 	return 0;
 }
 

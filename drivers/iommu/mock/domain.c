@@ -4,9 +4,9 @@
  *
  * The mock IOMMU warns of mistakes that a real one may not notice: a page
  * mapped twice, or unmapped without having been mapped; an unmap of a part of a
- * huge page; unmaps of different lengths flushed together, which Intel's driver
- * of 6.1 cannot do; a domain freed with mappings or devices; a range made
- * visible to devices that is not mapped.
+ * page; unmaps of different lengths flushed together, which Intel's driver of
+ * 6.1 cannot do; a domain freed with mappings or devices; a range made visible
+ * to devices that is not mapped.
  */
 #include <linux/align.h>
 #include <linux/ktime.h>
@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 
 #include "../iommufd/backend/backend.h"
+#include "../iommufd/backend/map.h"
 #include "domain.h"
 #include "iommufd_test.h"
 
@@ -53,43 +54,91 @@ MODULE_PARM_DESC(aligned_flush, "Flush aligned ranges only, as Intel's driver of
 /* Number of bits for the protection, IOMMU_READ to IOMMU_PRIV */
 #define MOCK_PTE_PROT	6
 
+/* Number of bits for the size */
+#define MOCK_PTE_ORDER	6
+
 /*
- * An entry has, from its lowest bit on: whether the page is part of a huge
- * page, the protection, the physical address in units of MOCK_PAGE_SIZE.
+ * An entry has, from its lowest bit on: the size of the page, as the order of
+ * its multiple of MOCK_PAGE_SIZE; the protection; the physical address in units
+ * of MOCK_PAGE_SIZE.
  */
 
-static void *mock_pte(phys_addr_t phys, int prot, bool huge)
+static void *mock_pte(phys_addr_t phys, int prot, size_t pgsize)
 {
-	return xa_mk_value((phys / MOCK_PAGE_SIZE << MOCK_PTE_PROT | prot) * 2 +
-			   huge);
+	unsigned long value = phys / MOCK_PAGE_SIZE << MOCK_PTE_PROT | prot;
+
+	return xa_mk_value(value << MOCK_PTE_ORDER |
+			   ilog2(pgsize / MOCK_PAGE_SIZE));
 }
 
-static bool mock_pte_huge(void *pte)
+static size_t mock_pte_size(void *pte)
 {
-	return xa_to_value(pte) % 2;
+	return (size_t)MOCK_PAGE_SIZE << xa_to_value(pte) % BIT(MOCK_PTE_ORDER);
 }
 
 static phys_addr_t mock_pte_phys(void *pte)
 {
-	return (phys_addr_t)(xa_to_value(pte) >> (MOCK_PTE_PROT + 1)) *
+	return (phys_addr_t)(xa_to_value(pte) >>
+			     (MOCK_PTE_ORDER + MOCK_PTE_PROT)) *
 	       MOCK_PAGE_SIZE;
 }
 
 static int mock_pte_prot(void *pte)
 {
-	return xa_to_value(pte) / 2 % BIT(MOCK_PTE_PROT);
+	return (xa_to_value(pte) >> MOCK_PTE_ORDER) % BIT(MOCK_PTE_PROT);
 }
 
-static void *mock_load_pte(struct mock_domain *mock, unsigned long iova)
+/*
+ * Find the entry of the page that has a given index.  If there is one, *@index
+ * becomes its own.
+ *
+ * A page begins at a multiple of its size, so the index of its entry is *@index
+ * with some of the lowest bits cleared.  As no two pages overlap, the first
+ * entry found on this way is that of the page, or of one that ends before, and
+ * then there is none.
+ */
+static void *mock_find_pte(struct mock_domain *mock, unsigned long *index)
 {
-	return xa_load(&mock->ptes, iova / MOCK_PAGE_SIZE);
+	unsigned long first = *index;
+	void *pte = xa_load(&mock->ptes, first);
+
+	while (!pte && first) {
+		first &= first - 1;
+		pte = xa_load(&mock->ptes, first);
+	}
+	if (!pte || *index - first >= mock_pte_size(pte) / MOCK_PAGE_SIZE)
+		return NULL;
+	*index = first;
+	return pte;
 }
 
-/* The entry at @iova if devices see it already, else NULL */
-static void *mock_seen_pte(struct mock_domain *mock, unsigned long iova)
+/*
+ * Find the entry at @iova if devices see it already, else return NULL.  Sets
+ * *@phys to the physical address of @iova, and *@length to the number of bytes
+ * from there to the end of the page.
+ */
+static void *mock_find_seen(struct mock_domain *mock, unsigned long iova,
+			    phys_addr_t *phys, size_t *length)
 {
-	return xa_get_mark(&mock->ptes, iova / MOCK_PAGE_SIZE, MOCK_PTE_SEEN) ?
-		       mock_load_pte(mock, iova) : NULL;
+	unsigned long index = iova / MOCK_PAGE_SIZE, offset;
+	void *pte = mock_find_pte(mock, &index);
+
+	if (!pte || !xa_get_mark(&mock->ptes, index, MOCK_PTE_SEEN))
+		return NULL;
+	offset = iova - index * MOCK_PAGE_SIZE;
+	*phys = mock_pte_phys(pte) + offset;
+	*length = mock_pte_size(pte) - offset;
+	return pte;
+}
+
+static bool mock_is_empty(struct mock_domain *mock, unsigned long iova,
+			  size_t length)
+{
+	unsigned long index = iova / MOCK_PAGE_SIZE;
+	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
+
+	return !mock_find_pte(mock, &index) &&
+	       !xa_find(&mock->ptes, &index, last, XA_PRESENT);
 }
 
 static bool mock_in_aperture(struct mock_domain *mock, unsigned long iova,
@@ -102,30 +151,14 @@ static bool mock_in_aperture(struct mock_domain *mock, unsigned long iova,
 	       size - 1 <= geometry->aperture_end - iova;
 }
 
-static void mock_erase(struct mock_domain *mock, unsigned long iova,
-		       size_t size)
-{
-	for (; size; iova += MOCK_PAGE_SIZE, size -= MOCK_PAGE_SIZE)
-		xa_erase(&mock->ptes, iova / MOCK_PAGE_SIZE);
-}
-
 static int mock_map_page(struct mock_domain *mock, unsigned long iova,
 			 phys_addr_t phys, size_t pgsize, int prot, gfp_t gfp)
 {
-	bool huge = pgsize == MOCK_HUGE_PAGE_SIZE;
-	size_t done;
-	int rc;
+	int rc = xa_insert(&mock->ptes, iova / MOCK_PAGE_SIZE,
+			   mock_pte(phys, prot, pgsize), gfp);
 
-	for (done = 0; done < pgsize; done += MOCK_PAGE_SIZE) {
-		rc = xa_insert(&mock->ptes, (iova + done) / MOCK_PAGE_SIZE,
-			       mock_pte(phys + done, prot, huge), gfp);
-		WARN_ON(rc == -EBUSY);
-		if (rc) {
-			mock_erase(mock, iova, done);
-			return rc;
-		}
-	}
-	return 0;
+	WARN_ON(rc == -EBUSY);
+	return rc;
 }
 
 /*
@@ -165,7 +198,8 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	    WARN_ON((iova | phys) & (pgsize - 1)) ||
 	    WARN_ON(!(prot & (IOMMU_READ | IOMMU_WRITE))) ||
 	    WARN_ON(prot >> MOCK_PTE_PROT) ||
-	    WARN_ON(!(prot & IOMMU_CACHE) != !!(prot & IOMMU_MMIO)))
+	    WARN_ON(!(prot & IOMMU_CACHE) != !!(prot & IOMMU_MMIO)) ||
+	    WARN_ON(!mock_is_empty(mock, iova, pgsize * pgcount)))
 		return -EINVAL;
 
 	while (pgcount--) {
@@ -191,7 +225,7 @@ static iotlb_sync_map_t mock_sync_map(struct iommu_domain *domain,
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + size / MOCK_PAGE_SIZE - 1;
 	XA_STATE(xas, &mock->ptes, index);
-	unsigned long n = 0;
+	size_t found = 0;
 	void *pte;
 
 	if (READ_ONCE(fail_sync))
@@ -199,31 +233,22 @@ static iotlb_sync_map_t mock_sync_map(struct iommu_domain *domain,
 	xas_lock(&xas);
 	xas_for_each(&xas, pte, last) {
 		xas_set_mark(&xas, MOCK_PTE_SEEN);
-		n++;
+		found += mock_pte_size(pte);
 	}
 	xas_unlock(&xas);
-	WARN_ON(n != size / MOCK_PAGE_SIZE);
+	WARN_ON(found != size);
 	return iotlb_sync_map_rc(0);
 }
 
-/* Whether an unmap that begins or ends at @iova would split a huge page. */
-static bool mock_splits_huge_page(struct mock_domain *mock, unsigned long iova)
-{
-	void *pte = mock_load_pte(mock, iova);
-
-	return iova % MOCK_HUGE_PAGE_SIZE && pte && mock_pte_huge(pte);
-}
-
 /*
- * Whether an unmap of @size bytes takes out all of a huge page, as that of AMD's
- * driver does.  Pages of the sizes between are mapped as small ones.
+ * Whether an unmap may end inside a page.  An IOMMU with pages of all sizes is
+ * asked for no more than iommu_step_bytes at a time, and takes out the whole of
+ * a page that is larger, as that of AMD does.
  */
-static bool mock_unmaps_whole_page(struct mock_domain *mock, unsigned long iova,
-				   size_t size)
+static bool mock_may_end_inside(struct mock_domain *mock, size_t size)
 {
-	return mock->device_flags & MOCK_FLAGS_DEVICE_ALL_PAGES &&
-	       size < MOCK_HUGE_PAGE_SIZE &&
-	       mock_splits_huge_page(mock, iova + size);
+	return mock->domain.pgsize_bitmap == MOCK_ALL_SIZES &&
+	       size == READ_ONCE(iommu_step_bytes);
 }
 
 /*
@@ -247,20 +272,20 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 {
 	struct mock_domain *mock = to_mock_domain(domain);
 	size_t done, size = pgsize * pgcount;
+	void *pte;
 
 	if (size > READ_ONCE(largest_unmap))
 		WRITE_ONCE(largest_unmap, size);
 	WARN_ON(gather->pgsize && gather->pgsize != size);
 	gather->pgsize = size;
-	if (mock_unmaps_whole_page(mock, iova, size))
-		size = MOCK_HUGE_PAGE_SIZE;
-	WARN_ON(mock_splits_huge_page(mock, iova));
-	WARN_ON(mock_splits_huge_page(mock, iova + size));
-	for (done = 0; done < size; done += MOCK_PAGE_SIZE) {
-		if (WARN_ON(!xa_erase(&mock->ptes,
-				      (iova + done) / MOCK_PAGE_SIZE)))
+	for (done = 0; done < size; done += mock_pte_size(pte)) {
+		/* There is none in the middle of a page, either. */
+		pte = xa_erase(&mock->ptes, (iova + done) / MOCK_PAGE_SIZE);
+		if (WARN_ON(!pte))
 			break;
 	}
+	WARN_ON(done > size && !mock_may_end_inside(mock, size));
+	size = max(size, done);
 	iommu_iotlb_gather_add_range(gather, iova, size);
 	mock_take_time(mock, size);
 	return done;
@@ -280,9 +305,10 @@ static void mock_iotlb_sync(struct iommu_domain *domain,
 static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
 				     dma_addr_t iova)
 {
-	void *pte = mock_load_pte(to_mock_domain(domain), iova);
+	unsigned long index = iova / MOCK_PAGE_SIZE;
+	void *pte = mock_find_pte(to_mock_domain(domain), &index);
 
-	return pte ? mock_pte_phys(pte) + iova % MOCK_PAGE_SIZE : 0;
+	return pte ? mock_pte_phys(pte) + (iova - index * MOCK_PAGE_SIZE) : 0;
 }
 
 static const struct iommu_domain_ops mock_domain_ops = {
@@ -348,11 +374,12 @@ struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
 		return NULL;
 	mock->device_flags = device_flags;
 	mock->dirty = dirty;
-	mock->huge_dirty = pagetable_type == MOCK_IOMMUPT_HUGE;
+	mock->pagetable_type = pagetable_type;
 	xa_init_flags(&mock->ptes, XA_FLAGS_ACCOUNT);
 	mock->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	mock->domain.ops = mock_choose_ops();
-	mock->domain.pgsize_bitmap = mock_page_sizes(device_flags);
+	mock->domain.pgsize_bitmap = mock_page_sizes(device_flags,
+						     pagetable_type);
 	mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
 	mock->domain.geometry.aperture_end = mock_aperture_last(device_flags);
 	mock->domain.geometry.force_aperture = true;
@@ -373,6 +400,30 @@ void mock_domain_free(struct mock_domain *mock)
 	kfree(mock);
 }
 
+/* Check that the memory of a user range is at a physical address. */
+static int mock_check_user(phys_addr_t phys, size_t length, unsigned long uaddr)
+{
+	struct page *page;
+	phys_addr_t at;
+	size_t n;
+
+	for (; length; length -= n) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		if (get_user_pages_fast(uaddr & PAGE_MASK, 1, 0, &page) != 1)
+			return -EFAULT;
+		at = page_to_phys(page) + offset_in_page(uaddr);
+		put_page(page);
+		if (at != phys)
+			return -EINVAL;
+		n = min(length, PAGE_SIZE - offset_in_page(uaddr));
+		phys += n;
+		uaddr += n;
+	}
+	return 0;
+}
+
 /**
  * mock_domain_check() - Whether a page table maps the memory of a user range
  * @mock: The page table.
@@ -389,36 +440,23 @@ void mock_domain_free(struct mock_domain *mock)
 int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		      unsigned long length, unsigned long uaddr)
 {
-	for (; length; length -= MOCK_PAGE_SIZE) {
-		struct page *page;
-		phys_addr_t phys;
-		void *pte;
+	phys_addr_t phys;
+	size_t n;
+	void *pte;
+	int rc;
 
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-		if (get_user_pages_fast(uaddr & PAGE_MASK, 1, 0, &page) != 1)
-			return -EFAULT;
-		phys = page_to_phys(page) + offset_in_page(uaddr);
-		put_page(page);
-
-		pte = mock_seen_pte(mock, iova);
-		if (!pte || mock_pte_phys(pte) != phys ||
-		    !(mock_pte_prot(pte) & IOMMU_CACHE))
+	for (; length; length -= n) {
+		pte = mock_find_seen(mock, iova, &phys, &n);
+		if (!pte || !(mock_pte_prot(pte) & IOMMU_CACHE))
 			return -EINVAL;
-		iova += MOCK_PAGE_SIZE;
-		uaddr += MOCK_PAGE_SIZE;
+		n = min(n, length);
+		rc = mock_check_user(phys, n, uaddr);
+		if (rc)
+			return rc;
+		iova += n;
+		uaddr += n;
 	}
 	return 0;
-}
-
-static bool mock_is_empty(struct mock_domain *mock, unsigned long iova,
-			  unsigned long length)
-{
-	unsigned long index = iova / MOCK_PAGE_SIZE;
-
-	return !xa_find(&mock->ptes, &index,
-			index + length / MOCK_PAGE_SIZE - 1, XA_PRESENT);
 }
 
 /**
@@ -438,46 +476,21 @@ static bool mock_is_empty(struct mock_domain *mock, unsigned long iova,
 int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
 			   unsigned long length, phys_addr_t phys, int prot)
 {
+	phys_addr_t at;
+	size_t n;
 	void *pte;
 
 	if (mock_is_empty(mock, iova, length))
 		return -ENOENT;
-	for (; length; length -= MOCK_PAGE_SIZE) {
-		pte = mock_seen_pte(mock, iova);
-		if (!pte || mock_pte_phys(pte) != phys ||
-		    mock_pte_prot(pte) != prot)
+	for (; length; length -= n) {
+		pte = mock_find_seen(mock, iova, &at, &n);
+		if (!pte || at != phys || mock_pte_prot(pte) != prot)
 			return -EINVAL;
-		iova += MOCK_PAGE_SIZE;
-		phys += MOCK_PAGE_SIZE;
+		n = min(n, length);
+		iova += n;
+		phys += n;
 	}
 	return 0;
-}
-
-static bool mock_mark_dirty(struct mock_domain *mock, unsigned long index,
-			    unsigned long last)
-{
-	bool mapped = false;
-
-	while (index <= last &&
-	       xa_find(&mock->ptes, &index, last, XA_PRESENT)) {
-		xa_set_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
-		mapped = true;
-		index++;
-		cond_resched();
-	}
-	return mapped;
-}
-
-/*
- * Whether a write to a page makes the whole huge page dirty that it is part of
- */
-static bool mock_dirties_huge_page(struct mock_domain *mock,
-				   unsigned long index)
-{
-	void *pte = xa_load(&mock->ptes, index);
-
-	return mock->huge_dirty && pte && mock_pte_huge(pte) &&
-	       !xa_get_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
 }
 
 /**
@@ -486,6 +499,8 @@ static bool mock_dirties_huge_page(struct mock_domain *mock,
  * @iova: First IOVA.
  * @length: Number of bytes, not 0; both are multiples of MOCK_PAGE_SIZE.
  *
+ * An entry is dirty as a whole, also if the range has only a part of its page.
+ *
  * Context: Process context; sleeps.
  *
  * Return: true if any page of the range is mapped.
@@ -493,15 +508,23 @@ static bool mock_dirties_huge_page(struct mock_domain *mock,
 bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 		       unsigned long length)
 {
-	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
+	bool mapped = false;
+	void *pte;
 
-	if (mock_dirties_huge_page(mock, last))
-		last = round_up(last + 1, huge) - 1;
-	if (mock_dirties_huge_page(mock, index))
-		index = round_down(index, huge);
-	return mock_mark_dirty(mock, index, last);
+	/* The first page may begin before the range. */
+	mock_find_pte(mock, &index);
+	while (index <= last) {
+		pte = xa_find(&mock->ptes, &index, last, XA_PRESENT);
+		if (!pte)
+			break;
+		xa_set_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
+		mapped = true;
+		index += mock_pte_size(pte) / MOCK_PAGE_SIZE;
+		cond_resched();
+	}
+	return mapped;
 }
 
 /**
@@ -518,28 +541,24 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			    size_t length, bool clear,
 			    struct iommu_backend_dirty *dirty)
 {
-	const unsigned long huge = MOCK_HUGE_PAGE_SIZE / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
-	unsigned long first, end;
+	size_t size;
 	void *pte;
 
+	/* The first page may begin before the range. */
+	mock_find_pte(mock, &index);
 	while (index <= last) {
 		pte = xa_find(&mock->ptes, &index, last, MOCK_PTE_DIRTY);
 		if (!pte)
 			return;
-		first = index;
-		end = index + 1;
-		if (mock->huge_dirty && mock_pte_huge(pte)) {
-			first = round_down(index, huge);
-			end = first + huge;
-		}
+		size = mock_pte_size(pte);
 		if (dirty)
 			iommu_backend_set_dirty(dirty, index * MOCK_PAGE_SIZE,
-						(end - index) * MOCK_PAGE_SIZE);
-		for (; clear && first < end; first++)
-			xa_clear_mark(&mock->ptes, first, MOCK_PTE_DIRTY);
-		index = end;
+						size);
+		if (clear)
+			xa_clear_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
+		index += size / MOCK_PAGE_SIZE;
 		cond_resched();
 	}
 }

@@ -9,6 +9,9 @@
 
 struct iommu_backend_dirty;
 
+/* Each power of two from MOCK_PAGE_SIZE on, as a bitmap of page sizes */
+#define MOCK_ALL_SIZES	(~(MOCK_PAGE_SIZE - 1UL))
+
 /* Marks of an entry of mock_domain::ptes */
 #define MOCK_PTE_DIRTY	XA_MARK_0	/* a device has written to the page */
 #define MOCK_PTE_SEEN	XA_MARK_1	/* the mapping is visible to devices */
@@ -16,10 +19,10 @@ struct iommu_backend_dirty;
 /**
  * struct mock_domain - A page table of the mock IOMMU
  * @domain: The domain that iommufd.ko maps and unmaps.
- * @ptes: An entry for each page of MOCK_PAGE_SIZE that is mapped, by IOVA in
- *	units of MOCK_PAGE_SIZE: see mock_pte().
+ * @ptes: An entry for each page that is mapped, whatever its size, at its first
+ *	IOVA in units of MOCK_PAGE_SIZE: see mock_pte().  No two pages overlap.
+ * @pagetable_type: MOCK_IOMMUPT_*.
  * @dirty: The domain was made with dirty tracking.
- * @huge_dirty: A huge page is dirty as a whole.
  * @tracking: Dirty tracking is on.
  * @pasid: The domain was made for devices that use PASIDs.
  * @device_flags: MOCK_FLAGS_DEVICE_* of the device that the domain was made for.
@@ -34,8 +37,8 @@ struct iommu_backend_dirty;
 struct mock_domain {
 	struct iommu_domain domain;
 	struct xarray ptes;
+	u32 pagetable_type;
 	bool dirty;
-	bool huge_dirty;
 	bool tracking;
 	bool pasid;
 	u32 device_flags;
@@ -58,20 +61,26 @@ static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
 }
 
 /**
- * mock_page_sizes() - The page sizes of the IOMMU of a device
+ * mock_page_sizes() - The page sizes of page tables for a device
  * @device_flags: MOCK_FLAGS_DEVICE_* of the device.
+ * @pagetable_type: MOCK_IOMMUPT_*.
  *
  * Context: Any.
  *
  * Return: A bit for each.
  */
-static inline unsigned long mock_page_sizes(u32 device_flags)
+static inline unsigned long mock_page_sizes(u32 device_flags,
+					    u32 pagetable_type)
 {
+	unsigned long sizes = MOCK_ALL_SIZES;
+
+	if (pagetable_type == MOCK_IOMMUPT_HUGE)
+		sizes = PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
+	else if (device_flags & MOCK_FLAGS_DEVICE_TWO_SIZES)
+		sizes = MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
 	if (device_flags & MOCK_FLAGS_DEVICE_SMALL_PAGES)
-		return MOCK_PAGE_SIZE;
-	if (device_flags & MOCK_FLAGS_DEVICE_ALL_PAGES)
-		return 2 * MOCK_HUGE_PAGE_SIZE - MOCK_PAGE_SIZE;
-	return MOCK_PAGE_SIZE | MOCK_HUGE_PAGE_SIZE;
+		sizes = BIT(__ffs(sizes));
+	return sizes;
 }
 
 /**

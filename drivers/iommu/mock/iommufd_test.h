@@ -68,7 +68,8 @@ enum {
 };
 
 /*
- * The aperture, with MOCK_APERTURE_LAST, and the page sizes of the mock IOMMU
+ * The aperture of the mock IOMMU, with MOCK_APERTURE_LAST, its smallest page, and
+ * its huge page where it has only one
  */
 enum {
 	MOCK_APERTURE_START = 1UL << 24,
@@ -90,9 +91,9 @@ enum {
  * struct iommu_hwpt_selftest - The kind of a page table of the mock IOMMU
  * @iotlb: Value of all entries of the IOTLB of a nested page table; else
  *	ignored.
- * @pagetable_type: MOCK_IOMMUPT_DEFAULT: each page of MOCK_PAGE_SIZE is dirty
- *	by itself.  MOCK_IOMMUPT_HUGE: a huge page is dirty as a whole.  Ignored
- *	for a nested page table.
+ * @pagetable_type: MOCK_IOMMUPT_DEFAULT: its pages are of each power of two
+ *	from MOCK_PAGE_SIZE on.  MOCK_IOMMUPT_HUGE: they are as large as the
+ *	CPU's or of MOCK_HUGE_PAGE_SIZE.  Ignored for a nested page table.
  */
 struct iommu_hwpt_selftest {
 	__u32 iotlb;
@@ -237,14 +238,14 @@ enum {
 	MOCK_FLAGS_DEVICE_INCOHERENT_WALK = 1 << 21,
 	/* DMA of the device is not coherent with the CPU's caches */
 	MOCK_FLAGS_DEVICE_INCOHERENT = 1 << 22,
-	/* An IOMMU without huge pages */
+	/* An IOMMU that has pages of the smallest size only */
 	MOCK_FLAGS_DEVICE_SMALL_PAGES = 1 << 23,
 	/* An IOMMU whose aperture ends with MOCK_APERTURE_LAST_39 */
 	MOCK_FLAGS_DEVICE_39_BITS = 1 << 24,
 	/* DMA bears the ID of another device, and the kernel forgets that */
 	MOCK_FLAGS_DEVICE_ALIAS = 1 << 25,
-	/* An IOMMU with pages of each power of two, as AMD's */
-	MOCK_FLAGS_DEVICE_ALL_PAGES = 1 << 26,
+	/* An IOMMU that has MOCK_PAGE_SIZE and MOCK_HUGE_PAGE_SIZE only */
+	MOCK_FLAGS_DEVICE_TWO_SIZES = 1 << 26,
 	/* An IOMMU that takes the time of slow_unmap_ns to unmap a page */
 	MOCK_FLAGS_DEVICE_SLOW_UNMAP = 1 << 27,
 };

@@ -502,6 +502,8 @@ TEST(dirty_where_page_tables_track)
 	/* This also frees the page table that the attach made */
 	ASSERT_EQ(0, mock_replace(fd, &dev, id));
 	ASSERT_EQ(0, set_ioas(fd, ioas_id));
+	/* Each page is an entry, also where the memory is contiguous. */
+	ASSERT_EQ(0, iommu_option_set(fd, IOMMU_OPTION_HUGE_PAGES, ioas_id, 0));
 	ASSERT_EQ(0, map(fd, small_pages(N * PAGE), N * PAGE, IOVA));
 
 	/* Neither START nor STOP switches tracking of the page table */

@@ -263,6 +263,9 @@ TEST_F_TIMEOUT(mock, dirty_pages_cleared, 300)
 	ASSERT_NE(NULL, pages);
 	report = pages + PAGE - BYTES_BEFORE;
 	ASSERT_EQ(0, attach_mock(subject));
+	/* Each page is an entry, also where the memory is contiguous. */
+	ASSERT_EQ(0, iommu_option_set(subject->fd, IOMMU_OPTION_HUGE_PAGES,
+				      subject->ioas_id, 0));
 	ASSERT_EQ(0, map(subject));
 	ASSERT_EQ(0, alloc_hwpt(subject));
 	ASSERT_EQ(0, track(subject));

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "hwpt.h"
+#include "smaps.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #define LENGTH		(8 * MiB)	/* bytes mapped */
@@ -37,9 +38,19 @@ static unsigned int random_bit(unsigned int *state)
 	return *state >> 16;
 }
 
+/* Memory in huge pages, each of them contiguous, or NULL */
+static char *contiguous(size_t length)
+{
+	char *va = huge_pages(length);
+
+	if (!va || smaps_kib(va, "AnonHugePages:") < (long)length / 1024)
+		return NULL;
+	return va;
+}
+
 /*
  * One IOAS, a page table of it that tracks, with 8 MiB mapped.  The fixture
- * also notes which of its pages the mock has written, in a bit each.
+ * also notes which of its pages the mock has written, in a bit for each 2 KiB.
  */
 FIXTURE(dirty)
 {
@@ -59,18 +70,54 @@ FIXTURE_VARIANT(dirty)
 {
 	__u64 page_size;
 	__u32 kind;
+	__u64 piece;
 };
 
-/* Bytes for a bit, kind of page table */
-FIXTURE_VARIANT_ADD(dirty, size_2k) { HALF, MOCK_IOMMUPT_DEFAULT };
-FIXTURE_VARIANT_ADD(dirty, size_4k) { PAGE, MOCK_IOMMUPT_DEFAULT };
-FIXTURE_VARIANT_ADD(dirty, size_64k) { 16 * PAGE, MOCK_IOMMUPT_DEFAULT };
-FIXTURE_VARIANT_ADD(dirty, size_2m) { HUGE, MOCK_IOMMUPT_DEFAULT };
-FIXTURE_VARIANT_ADD(dirty, size_8m) { LENGTH, MOCK_IOMMUPT_DEFAULT };
-FIXTURE_VARIANT_ADD(dirty, huge_2k) { HALF, MOCK_IOMMUPT_HUGE };
-FIXTURE_VARIANT_ADD(dirty, huge_4k) { PAGE, MOCK_IOMMUPT_HUGE };
-FIXTURE_VARIANT_ADD(dirty, huge_64k) { 16 * PAGE, MOCK_IOMMUPT_HUGE };
-FIXTURE_VARIANT_ADD(dirty, huge_2m) { HUGE, MOCK_IOMMUPT_HUGE };
+/*
+ * Bytes for a bit, kind of page table, bytes that a call maps, which are an
+ * entry if the page table has such
+ */
+FIXTURE_VARIANT_ADD(dirty, size_2k) { HALF, MOCK_IOMMUPT_DEFAULT, HALF };
+FIXTURE_VARIANT_ADD(dirty, size_4k) { PAGE, MOCK_IOMMUPT_DEFAULT, HALF };
+FIXTURE_VARIANT_ADD(dirty, size_64k) { 16 * PAGE, MOCK_IOMMUPT_DEFAULT, PAGE };
+FIXTURE_VARIANT_ADD(dirty, size_2m) { HUGE, MOCK_IOMMUPT_DEFAULT, HUGE };
+FIXTURE_VARIANT_ADD(dirty, size_8m) { LENGTH, MOCK_IOMMUPT_DEFAULT, 16 * PAGE };
+FIXTURE_VARIANT_ADD(dirty, pages_2k) { HALF, MOCK_IOMMUPT_DEFAULT, PAGE };
+FIXTURE_VARIANT_ADD(dirty, parts_4k) { PAGE, MOCK_IOMMUPT_DEFAULT, 16 * PAGE };
+FIXTURE_VARIANT_ADD(dirty, parts_2k) { HALF, MOCK_IOMMUPT_DEFAULT, MiB };
+FIXTURE_VARIANT_ADD(dirty, huge_4k) { PAGE, MOCK_IOMMUPT_HUGE, MiB };
+FIXTURE_VARIANT_ADD(dirty, huge_64k) { 16 * PAGE, MOCK_IOMMUPT_HUGE, MiB };
+FIXTURE_VARIANT_ADD(dirty, huge_2m) { HUGE, MOCK_IOMMUPT_HUGE, HUGE };
+FIXTURE_VARIANT_ADD(dirty, small_4k) { PAGE, MOCK_IOMMUPT_HUGE, 16 * PAGE };
+
+/* Bytes of an entry of the page table */
+static __u64 entry_size(const struct _fixture_variant_dirty *variant)
+{
+	if (variant->kind == MOCK_IOMMUPT_DEFAULT)
+		return variant->piece;
+	return variant->piece < MiB ? PAGE : MiB;
+}
+
+/* What is mapped at AT: it is aligned as IOVA are to the size of an entry. */
+static char *mapped_memory(const struct _test_data_dirty *self,
+			   const struct _fixture_variant_dirty *variant)
+{
+	return self->memory + (variant->piece == HALF ? HALF : 0);
+}
+
+static int map_all(const struct _test_data_dirty *self,
+		   const struct _fixture_variant_dirty *variant)
+{
+	const __u64 step = variant->piece == HALF ? LENGTH : variant->piece;
+	__u64 done;
+	int rc = 0;
+
+	for (done = 0; !rc && done < LENGTH; done += step)
+		rc = ioas_map(self->fd, self->ioas_id,
+			      mapped_memory(self, variant) + done, step,
+			      AT + done);
+	return rc;
+}
 
 FIXTURE_SETUP(dirty)
 {
@@ -78,10 +125,7 @@ FIXTURE_SETUP(dirty)
 
 	self->fd = mock_open(&self->ioas_id);
 	ASSERT_LE(0, self->fd);
-	if (variant->kind == MOCK_IOMMUPT_HUGE)
-		self->memory = huge_pages(LENGTH);
-	else
-		self->memory = small_pages(LENGTH);
+	self->memory = contiguous(LENGTH + HUGE);
 	ASSERT_NE(NULL, self->memory);
 	self->room = anon(4 * PAGE);
 	ASSERT_NE(NULL, self->room);
@@ -94,8 +138,7 @@ FIXTURE_SETUP(dirty)
 	ASSERT_EQ(0, hwpt_alloc_data(self->fd, self->dev.dev_id, self->ioas_id,
 				     TRACKED, &data, &self->id));
 	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, self->id));
-	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, LENGTH,
-			      AT));
+	ASSERT_EQ(0, map_all(self, variant));
 	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
 }
 
@@ -107,6 +150,20 @@ FIXTURE_TEARDOWN(dirty)
 
 #define BITS_OF(length)	((length) / variant->page_size)
 
+/* Write or clear a range: each entry that it touches is so as a whole. */
+static void touch_model(struct _test_data_dirty *self,
+			const struct _fixture_variant_dirty *variant,
+			__u64 page, __u64 pages, bool dirty)
+{
+	const __u64 each = entry_size(variant) / HALF, end = page + pages;
+
+	for (page -= page % each; page < end || page % each; page++)
+		if (dirty)
+			set_bit(self->model, page);
+		else
+			self->model[page / 8] &= ~(1 << page % 8);
+}
+
 /* Have the mock write some pages of page_size, and note it. */
 static int write_some(struct _test_data_dirty *self,
 		      const struct _fixture_variant_dirty *variant,
@@ -114,7 +171,7 @@ static int write_some(struct _test_data_dirty *self,
 {
 	static unsigned char bitmap[BITS / 8];
 	const __u64 each = variant->page_size / HALF;
-	__u64 n, i, told;
+	__u64 n, told;
 	int rc;
 
 	memset(bitmap, 0, sizeof(bitmap));
@@ -128,15 +185,9 @@ static int write_some(struct _test_data_dirty *self,
 	if (told != count(bitmap, BITS_OF(LENGTH)))
 		return -ERANGE;
 
-	for (n = 0; n < BITS_OF(LENGTH); n++) {
-		if (!get_bit(bitmap, n))
-			continue;
-		for (i = n * each; i < (n + 1) * each; i++)
-			if (variant->kind == MOCK_IOMMUPT_HUGE)
-				memset(self->model + i / 512 * 64, 0xff, 64);
-			else
-				set_bit(self->model, i);
-	}
+	for (n = 0; n < BITS_OF(LENGTH); n++)
+		if (get_bit(bitmap, n))
+			touch_model(self, variant, n * each, each, true);
 	return 0;
 }
 
@@ -146,18 +197,6 @@ static bool model_has(const unsigned char *model, __u64 from, __u64 pages)
 		if (get_bit(model, from))
 			return true;
 	return false;
-}
-
-/* A huge page that is only partly read is cleared as a whole. */
-static void clear_model(struct _test_data_dirty *self,
-			const struct _fixture_variant_dirty *variant,
-			__u64 page, __u64 pages)
-{
-	for (; pages--; page++)
-		if (variant->kind == MOCK_IOMMUPT_HUGE)
-			memset(self->model + page / 512 * 64, 0, 64);
-		else
-			self->model[page / 8] &= ~(1 << page % 8);
 }
 
 /*
@@ -188,7 +227,8 @@ static void read_and_check(struct __test_metadata *_metadata,
 		wrong += get_bit(p, n) != (dirty || old >> n % 8 & 1);
 	}
 	if (!(flags & NO_CLEAR))
-		clear_model(self, variant, first_bit * each, bits * each);
+		touch_model(self, variant, first_bit * each, bits * each,
+			    false);
 	EXPECT_EQ(0, wrong)
 		TH_LOG("%llu bits from %llu at %p, flags %#x", bits, first_bit,
 		       p, flags);
@@ -265,21 +305,23 @@ TEST_F(dirty, range_with_gaps)
 {
 	const __u64 start = MOCK_APERTURE_START + 16 * MiB;
 	const __u64 length = 1024 * MiB, bits = BITS_OF(length);
+	const __u64 size = variant->page_size, page = 512 * MiB + 3 * PAGE;
+	const __u64 end = page + (entry_size(variant) < PAGE ? HALF : PAGE);
 	unsigned char *bitmap = anon(bits / 8 + PAGE);
 	__u64 first = (AT - start) / variant->page_size, n;
 	unsigned int wrong = 0;
 
 	ASSERT_NE(NULL, bitmap);
 	/* Two mappings with a gap */
-	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory,
-			      16 * PAGE, start + 512 * MiB));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id,
+			      mapped_memory(self, variant), PAGE,
+			      start + page));
 	ASSERT_EQ(0, write_some(self, variant, 2));
-	ASSERT_EQ(0, mock_write(self->fd, self->id,
-				start + 512 * MiB + 3 * PAGE));
+	ASSERT_EQ(0, mock_write(self->fd, self->id, start + page));
 	EXPECT_EQ(0, dirty_get(self->fd, self->id, 0, start, length,
 			       variant->page_size, bitmap + 5));
 	for (n = 0; n < bits; n++) {
-		bool dirty = n == (512 * MiB + 3 * PAGE) / variant->page_size;
+		bool dirty = n * size < end && (n + 1) * size > page;
 
 		if (n >= first && n < first + BITS_OF(LENGTH))
 			dirty |= model_has(self->model, (n - first) *
@@ -314,13 +356,13 @@ TEST_F(dirty, bad_bitmap)
 	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
 				     self->page + PAGE));
 	CHECK(self->room, NO_CLEAR, 0, bits, 0);
-	/* The rest of a huge page that begins there is not reported */
-	if (bits <= 8 || variant->kind == MOCK_IOMMUPT_HUGE)
+	/* The rest of an entry that begins there would not be reported */
+	if (bits <= 8 || entry_size(variant) > 8 * size)
 		return;
 	EXPECT_EQ(-EFAULT, dirty_get(self->fd, self->id, 0, AT, LENGTH, size,
 				     self->page + PAGE - 1));
 	EXPECT_EQ(0xff, self->page[PAGE - 1]);
-	memset(self->model, 0, 8 * (size / HALF) / 8);
+	touch_model(self, variant, 0, 8 * (size / HALF), false);
 	CHECK(self->room, 0, 0, bits, 0);
 }
 
@@ -373,8 +415,7 @@ TEST_F(dirty, new_mapping_is_clean)
 	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT, LENGTH));
 	memset(self->model, 0, sizeof(self->model));
 	CHECK(self->room, NO_CLEAR, 0, BITS_OF(LENGTH), 0);
-	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, LENGTH,
-			      AT));
+	ASSERT_EQ(0, map_all(self, variant));
 	CHECK(self->room, 0, 0, BITS_OF(LENGTH), 0);
 }
 
@@ -403,7 +444,7 @@ TEST_F(dirty, belongs_to_the_page_table)
 	EXPECT_EQ(-ENOENT, dirty_set(self->fd, self->id, 0));
 }
 
-/* Errnos, which do not depend on the variant */
+/* Errnos, which do not depend on the variant; an entry is a page of the CPU */
 
 FIXTURE(errnos)
 {
@@ -424,6 +465,8 @@ FIXTURE_SETUP(errnos)
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &self->dev));
 	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas_id,
 				TRACKED, &self->id));
+	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
+				      self->ioas_id, 0));
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, self->memory, 16 * PAGE,
 			      AT));
 }
@@ -581,6 +624,159 @@ TEST_F(errnos, reading_while_others_map)
 	__atomic_store_n(&mapper.stop, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	EXPECT_EQ(0, mapper.rc);
+}
+
+/* Page tables whose entries are of some sizes; the memory is contiguous. */
+FIXTURE(entries)
+{
+	int fd;
+	__u32 ioas_id;
+	__u32 id;
+	struct mock_dev dev;
+	char *memory;
+};
+
+FIXTURE_VARIANT(entries)
+{
+	__u32 flags;	/* of the device */
+	__u32 kind;
+	__u64 sizes;
+};
+
+FIXTURE_VARIANT_ADD(entries, of_all_sizes)
+{
+	.sizes = ~(HALF - 1),
+};
+
+FIXTURE_VARIANT_ADD(entries, of_two_sizes)
+{
+	.flags = MOCK_FLAGS_DEVICE_TWO_SIZES,
+	.sizes = HALF | MiB,
+};
+
+FIXTURE_VARIANT_ADD(entries, of_one_size)
+{
+	.flags = MOCK_FLAGS_DEVICE_SMALL_PAGES,
+	.sizes = HALF,
+};
+
+FIXTURE_VARIANT_ADD(entries, huge)
+{
+	.kind = MOCK_IOMMUPT_HUGE,
+	.sizes = PAGE | MiB,
+};
+
+FIXTURE_VARIANT_ADD(entries, huge_of_one_size)
+{
+	.flags = MOCK_FLAGS_DEVICE_SMALL_PAGES,
+	.kind = MOCK_IOMMUPT_HUGE,
+	.sizes = PAGE,
+};
+
+FIXTURE_SETUP(entries)
+{
+	struct iommu_hwpt_selftest data = { .pagetable_type = variant->kind };
+
+	self->fd = mock_open(&self->ioas_id);
+	ASSERT_LE(0, self->fd);
+	self->memory = contiguous(HUGE);
+	ASSERT_NE(NULL, self->memory);
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->ioas_id, variant->flags,
+				       &self->dev));
+	ASSERT_EQ(0, hwpt_alloc_data(self->fd, self->dev.dev_id, self->ioas_id,
+				     TRACKED, &data, &self->id));
+	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
+}
+
+FIXTURE_TEARDOWN(entries)
+{
+	close(self->fd);
+}
+
+/* The largest size of those that fit what is left of a mapping */
+static __u64 largest(__u64 sizes, __u64 iova, __u64 phys, __u64 length)
+{
+	__u64 size = HUGE;
+
+	while (!(sizes & size) || (iova | phys) & (size - 1) || size > length)
+		size /= 2;
+	return size;
+}
+
+/* Write the end of each entry: all of it is dirty, and nothing else. */
+static void check_entries(struct __test_metadata *_metadata,
+			  struct _test_data_entries *self, __u64 sizes,
+			  __u64 start, __u64 length, __u64 iova)
+{
+	const __u64 unit = sizes & -sizes;
+	unsigned char bits[HUGE / HALF / 8];
+	__u64 size, done, n;
+	unsigned int wrong = 0;
+
+	for (done = 0; done < length; done += size) {
+		size = largest(sizes, iova + done, start + done, length - done);
+		ASSERT_EQ(0, mock_dirty(self->fd, self->id,
+					iova + done + size - unit, unit, unit,
+					"\1", NULL));
+		memset(bits, 0, sizeof(bits));
+		ASSERT_EQ(0, dirty_get(self->fd, self->id, 0, iova, length,
+				       unit, bits));
+		for (n = 0; n < length; n += unit)
+			wrong += get_bit(bits, n / unit) !=
+				 (n >= done && n < done + size);
+	}
+	EXPECT_EQ(0, wrong)
+		TH_LOG("%llu bytes from %llu at %llx", length, start, iova);
+}
+
+TEST_F(entries, are_the_largest_that_fit)
+{
+	static const struct {
+		__u64 start;	/* in the huge page */
+		__u64 length;
+		__u64 iova;	/* beyond AT */
+	} maps[] = {
+		{ 0, HUGE, 0 },
+		{ 0, HUGE, MiB },
+		{ 0, HUGE, 16 * PAGE },
+		{ 0, HUGE, PAGE },
+		{ 0, HUGE, HALF },
+		{ 0, HALF, 0 },
+		{ 0, PAGE, 0 },
+		{ 0, MiB + 3 * PAGE, 0 },
+		{ PAGE, HUGE - 3 * PAGE, PAGE },
+		{ HALF, HUGE - 5 * HALF, HALF },
+		{ 3 * HALF, MiB, 3 * HALF },
+		{ 5 * PAGE, MiB, HUGE - 3 * PAGE },
+		{ MiB, MiB, 5 * MiB },
+	};
+	const __u64 sizes = variant->sizes, unit = sizes & -sizes;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(maps); i++) {
+		__u64 length = maps[i].length, iova = AT + maps[i].iova;
+		char *va = self->memory + maps[i].start;
+
+		if ((maps[i].start | length | iova) & (unit - 1)) {
+			EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->ioas_id, va,
+						    length, iova));
+			continue;
+		}
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, va, length,
+				      iova));
+		EXPECT_EQ(0, mock_check_map(self->fd, self->id, va, length,
+					    iova));
+		/* From inside an entry on */
+		EXPECT_EQ(0, mock_check_map(self->fd, self->id, va + HALF,
+					    length - HALF, iova + HALF));
+		EXPECT_EQ(-EINVAL, mock_check_map(self->fd, self->id, va,
+						  HALF, iova + length));
+		check_entries(_metadata, self, sizes, maps[i].start, length,
+			      iova);
+		ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas_id, iova, length));
+		EXPECT_EQ(-EINVAL, mock_check_map(self->fd, self->id, va, HALF,
+						  iova));
+	}
 }
 
 TEST_HARNESS_MAIN

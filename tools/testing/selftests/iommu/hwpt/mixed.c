@@ -213,6 +213,7 @@ TEST_F(mixed, an_iommu_that_does_not_snoop_page_walks)
 }
 
 #define SMALL	MOCK_FLAGS_DEVICE_SMALL_PAGES
+#define TWO	MOCK_FLAGS_DEVICE_TWO_SIZES
 #define WIDE	MOCK_FLAGS_DEVICE_39_BITS
 
 /* What an IOAS can do with its devices */
@@ -255,7 +256,17 @@ do {									\
 	EXPECT_EQ(snoops_, _can.snoops);				\
 } while (0)
 
-#define BEST	EXPECT_ABILITY(MOCK_APERTURE_LAST_39, PAGE | MiB, 1)
+/* Pages of each power of two, of which programs see those of the CPU on */
+#define ALL_SIZES	(~(PAGE - 1))
+
+#define BEST	EXPECT_ABILITY(MOCK_APERTURE_LAST_39, ALL_SIZES, 1)
+
+static __u64 page_sizes(__u32 flags)
+{
+	if (flags & SMALL)
+		return PAGE;
+	return flags & TWO ? PAGE | MiB : ALL_SIZES;
+}
 
 /*
  * A is the better device, and B a lesser one.  They come in either order, and
@@ -281,8 +292,7 @@ static void leave_no_trace(struct __test_metadata *_metadata,
 		EXPECT_EQ(b_first && suits_a, a.hwpt_id == b.hwpt_id);
 		EXPECT_ABILITY(lesser & WIDE ? MOCK_APERTURE_LAST_39 :
 					       MOCK_APERTURE_LAST,
-			       lesser & SMALL ? PAGE : PAGE | MiB,
-			       !!(lesser & SNOOP));
+			       page_sizes(lesser), !!(lesser & SNOOP));
 		EXPECT_EQ(0, CHECK_MAP(a.hwpt_id));
 		EXPECT_EQ(0, CHECK_MAP(b.hwpt_id));
 
@@ -313,6 +323,11 @@ TEST_F(mixed, one_with_less_iova_leaves_no_trace)
 TEST_F(mixed, one_without_huge_pages_leaves_no_trace)
 {
 	leave_no_trace(_metadata, self, SNOOP | WIDE | SMALL, true);
+}
+
+TEST_F(mixed, one_with_two_sizes_of_pages_leaves_no_trace)
+{
+	leave_no_trace(_metadata, self, SNOOP | WIDE | TWO, true);
 }
 
 TEST_F(mixed, one_that_can_do_nothing_leaves_no_trace)

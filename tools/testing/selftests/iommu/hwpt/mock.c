@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The mock IOMMU: its devices, and each operation of IOMMU_TEST_CMD */
 #include "../kernel.h"
-#include "mock.h"
+#include "hwpt.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #define MEMORY		(64 * PAGE)
@@ -323,6 +323,47 @@ TEST_F(device, replace_that_fails_changes_nothing)
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 1));
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas_id));
 	EXPECT_EQ(0, iommu_destroy(self->fd, self->other_id));
+}
+
+/* Page tables with pages of the CPU's size and of 1 MiB */
+TEST_F(device, page_table_of_huge_pages)
+{
+	const struct iommu_hwpt_selftest data = {
+		.pagetable_type = MOCK_IOMMUPT_HUGE,
+	};
+	struct iommu_iova_range ranges[4];
+	__u32 n = ARRAY_LEN(ranges), id;
+	__u64 alignment = 0;
+
+	/* What is mapped has to suit them */
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, HALF,
+			      AT));
+	EXPECT_EQ(-EADDRINUSE, hwpt_alloc_data(self->fd, self->dev.dev_id,
+					       self->other_id, 0, &data, &id));
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->other_id, AT, HALF));
+	ASSERT_EQ(0, hwpt_alloc_data(self->fd, self->dev.dev_id,
+				     self->other_id, 0, &data, &id));
+	ASSERT_EQ(0, ioas_ranges(self->fd, self->other_id, ranges, &n,
+				 &alignment));
+	EXPECT_EQ(PAGE, alignment);
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->other_id, self->memory,
+				    HALF, AT));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->other_id,
+				    self->memory + HALF, PAGE, AT));
+	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->other_id, self->memory,
+				    PAGE, AT + HALF));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
+			      AT));
+	EXPECT_EQ(0, mock_check_map(self->fd, id, self->memory, PAGE, AT));
+
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, id));
+	EXPECT_EQ(id, self->dev.hwpt_id);
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, self->ioas_id));
+	EXPECT_EQ(0, iommu_destroy(self->fd, id));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+	/* Nothing is left of the alignment */
+	EXPECT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, HALF,
+			      2 * AT));
 }
 
 /* ADD_RESERVED */

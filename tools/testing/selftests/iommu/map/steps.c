@@ -164,9 +164,23 @@ TEST_F(steps, small_pages_of_a_large_range)
 	EXPECT_EQ(1, flushes());
 }
 
-/* The mock warns of an unmap of a part of a page. */
+/*
+ * An IOMMU with two sizes of pages cannot unmap a part of a page: the mock warns
+ * of it.
+ */
+static int attach_two_sizes(struct _test_data_steps *self)
+{
+	__u32 id = self->dev.id;
+	int rc;
+
+	rc = mock_attach_flags(self->fd, self->ioas_id,
+			       MOCK_FLAGS_DEVICE_TWO_SIZES, &self->dev);
+	return rc ?: iommu_destroy(self->fd, id);
+}
+
 TEST_F(steps, a_page_that_is_larger_is_one_call)
 {
+	ASSERT_EQ(0, attach_two_sizes(self));
 	ASSERT_EQ(0, set_step(SMALL));
 	MAP_OFTEN(self->huge, 2 * HUGE, AT);
 	EXPECT_EQ(0, unmap(self, AT, 2 * HUGE));
@@ -183,8 +197,7 @@ TEST_F(steps, an_iommu_with_pages_of_all_sizes_is_asked_for_little)
 	struct mock_dev dev;
 	int huge;
 
-	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other,
-				       MOCK_FLAGS_DEVICE_ALL_PAGES, &dev));
+	ASSERT_EQ(0, mock_attach(self->fd, self->other, &dev));
 	ASSERT_EQ(0, set_step(SMALL));
 	for (huge = 0; huge < 2; huge++) {
 		ASSERT_EQ(0, iommu_option_set(self->fd,
@@ -203,6 +216,7 @@ TEST_F(steps, an_iommu_with_pages_of_all_sizes_is_asked_for_little)
 
 TEST_F(steps, pages_of_both_sizes_are_not_flushed_together)
 {
+	ASSERT_EQ(0, attach_two_sizes(self));
 	ASSERT_EQ(0, set_step(SMALL));
 	MAP_OFTEN(self->huge, 2 * HUGE, AT);
 	MAP_OFTEN(self->scattered, HUGE, AT + 2 * HUGE);
@@ -213,7 +227,8 @@ TEST_F(steps, pages_of_both_sizes_are_not_flushed_together)
 }
 
 /* All of it is unmapped: the mock warns when it is mapped twice. */
-TEST_F_TIMEOUT(steps, wherever_a_range_begins_and_ends, 120)
+static void map_and_unmap_anywhere(struct __test_metadata *_metadata,
+				   struct _test_data_steps *self)
 {
 	static const unsigned long steps[] = { PAGE, SMALL, HUGE };
 	static const size_t ends[] = { 0, PAGE, SMALL, SMALL + PAGE, MiB,
@@ -240,6 +255,17 @@ TEST_F_TIMEOUT(steps, wherever_a_range_begins_and_ends, 120)
 							   end - start));
 				}
 	}
+}
+
+TEST_F_TIMEOUT(steps, wherever_a_range_begins_and_ends, 120)
+{
+	map_and_unmap_anywhere(_metadata, self);
+}
+
+TEST_F_TIMEOUT(steps, wherever_a_range_of_two_sizes_begins_and_ends, 120)
+{
+	ASSERT_EQ(0, attach_two_sizes(self));
+	map_and_unmap_anywhere(_metadata, self);
 }
 
 TEST_F(steps, a_map_is_many_calls)
