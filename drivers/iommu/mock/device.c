@@ -426,7 +426,7 @@ static int mock_set_dirty_tracking(struct iommu_domain *domain, bool enable)
 	struct mock_domain *mock = to_mock_domain(domain);
 
 	WARN_ON(!mock->dirty || mock->tracking == enable);
-	mock->tracking = enable;
+	WRITE_ONCE(mock->tracking, enable);
 	return 0;
 }
 

@@ -495,7 +495,7 @@ int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
 
 /**
  * mock_domain_write() - Mark pages dirty as if a device had written to them
- * @mock: The page table, which was made with dirty tracking.
+ * @mock: The page table, which tracks dirty pages.
  * @iova: First IOVA.
  * @length: Number of bytes, not 0; both are multiples of MOCK_PAGE_SIZE.
  *

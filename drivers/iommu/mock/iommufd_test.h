@@ -286,6 +286,12 @@ enum {
 	MOCK_ACCESS_RW_SLOW_PATH = 1 << 2,
 };
 
+/* dirty.flags */
+enum {
+	/* Of this driver only: count only bits where a page is mapped */
+	MOCK_DIRTY_COUNT_MAPPED = 1 << 16,
+};
+
 /**
  * struct iommu_test_cmd - ioctl(IOMMU_TEST_CMD)
  * @size: sizeof(struct iommu_test_cmd)
@@ -342,15 +348,15 @@ enum {
  * @access_replace_ioas.ioas_id: ID of the IOAS
  * @memory_limit: Limit the scratch memory of the driver, for all contexts
  * @memory_limit.limit: Number of bytes, at least 12
- * @dirty: Mark pages dirty that are mapped in HWPT @id, which was made with
- *	dirty tracking
- * @dirty.flags: Must be 0
+ * @dirty: Mark pages dirty that are mapped in HWPT @id, which tracks dirty
+ *	pages, else EINVAL
+ * @dirty.flags: MOCK_DIRTY_COUNT_MAPPED, or 0
  * @dirty.iova: First IOVA, a multiple of @dirty.page_size
  * @dirty.length: Number of bytes, a multiple of @dirty.page_size, not 0
  * @dirty.page_size: Number of bytes for each bit, a power of two, at least
  *	MOCK_PAGE_SIZE
  * @dirty.uptr: User address of a bitmap of the pages to mark
- * @dirty.out_nr_dirty: Number of bits that are set and where a page is mapped
+ * @dirty.out_nr_dirty: Number of bits that are set
  * @trigger_iopf: Raise a page fault, which is queued before this returns.  The
  *	mock answers it INVALID if nobody gets it
  * @trigger_iopf.dev_id: ID of the device, which is a mock device, else EINVAL

@@ -443,13 +443,14 @@ static int mock_test_memory_limit(struct iommufd_ucmd *ucmd)
 }
 
 /*
- * Mark dirty what the user's bitmap has set, and count the bits where a page is
- * mapped.  The bitmap may begin at any address, so it is read byte by byte.
+ * Mark dirty what the user's bitmap has set, and count the bits.  The bitmap may
+ * begin at any address, so it is read byte by byte.
  */
 static int mock_write_dirty(struct mock_domain *mock,
 			    struct iommu_test_cmd *cmd)
 {
 	const u8 __user *uptr = u64_to_user_ptr(cmd->dirty.uptr);
+	bool all = !(cmd->dirty.flags & MOCK_DIRTY_COUNT_MAPPED), mapped;
 	u64 bits = cmd->dirty.length / cmd->dirty.page_size, bit, n = 0;
 	u8 byte = 0;
 
@@ -461,10 +462,12 @@ static int mock_write_dirty(struct mock_domain *mock,
 			if (get_user(byte, uptr + bit / 8))
 				return -EFAULT;
 		}
-		if (byte & BIT(bit % 8))
-			n += mock_domain_write(mock, cmd->dirty.iova +
-					       bit * cmd->dirty.page_size,
-					       cmd->dirty.page_size);
+		if (!(byte & BIT(bit % 8)))
+			continue;
+		mapped = mock_domain_write(mock, cmd->dirty.iova +
+					   bit * cmd->dirty.page_size,
+					   cmd->dirty.page_size);
+		n += mapped || all;
 	}
 	cmd->dirty.out_nr_dirty = n;
 	return 0;
@@ -476,7 +479,7 @@ static int mock_test_dirty(struct iommufd_ucmd *ucmd)
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	if (cmd->dirty.flags)
+	if (cmd->dirty.flags & ~MOCK_DIRTY_COUNT_MAPPED)
 		return -EOPNOTSUPP;
 	if (!is_power_of_2(cmd->dirty.page_size) ||
 	    cmd->dirty.page_size < MOCK_PAGE_SIZE || !cmd->dirty.length)
@@ -490,7 +493,7 @@ static int mock_test_dirty(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 	if (hwpt->backend == &mock_backend &&
-	    hwpt->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
+	    READ_ONCE(to_mock_domain(hwpt->domain)->tracking))
 		rc = mock_write_dirty(to_mock_domain(hwpt->domain), cmd);
 	else
 		rc = -EINVAL;

@@ -60,12 +60,14 @@ static inline int dirty_get(int fd, __u32 hwpt_id, __u32 flags, __u64 iova,
 	return call(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
 }
 
-/* n: out: number of dirty bits of mapped pages; may be NULL */
-static inline int mock_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
-			     __u64 page_size, const void *bitmap, __u64 *n)
+/* n: out: number of dirty bits, or, with a flag, of mapped pages; may be NULL */
+static inline int mock_dirty_flags(int fd, __u32 hwpt_id, __u32 flags,
+				   __u64 iova, __u64 length, __u64 page_size,
+				   const void *bitmap, __u64 *n)
 {
 	struct iommu_test_cmd cmd = {
 		.id = hwpt_id,
+		.dirty.flags = flags,
 		.dirty.iova = iova,
 		.dirty.length = length,
 		.dirty.page_size = page_size,
@@ -76,6 +78,13 @@ static inline int mock_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
 	if (n)
 		*n = cmd.dirty.out_nr_dirty;
 	return rc;
+}
+
+static inline int mock_dirty(int fd, __u32 hwpt_id, __u64 iova, __u64 length,
+			     __u64 page_size, const void *bitmap, __u64 *n)
+{
+	return mock_dirty_flags(fd, hwpt_id, 0, iova, length, page_size, bitmap,
+				n);
 }
 
 /* Mark one page as written by a device */

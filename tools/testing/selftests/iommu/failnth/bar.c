@@ -88,6 +88,7 @@ static int attach_tracked_mock(struct subject *self)
 	return attach_mock(self) ?:
 		hwpt_alloc(self->fd, self->mock.dev_id, self->ioas_id, TRACKED,
 			   &self->hwpt_id) ?:
+		dirty_set(self->fd, self->hwpt_id, ENABLE) ?:
 		mock_replace(self->fd, &self->mock, self->hwpt_id);
 }
 

@@ -96,9 +96,9 @@ static inline int look_at_mock(const struct subject *self, struct state *state)
 					      self->region, 0, PAGES * PAGE,
 					      self->at, 1);
 	for (i = 0; !rc && self->bar && i < 2; i++)
-		rc = mock_dirty(self->fd, self->mock.hwpt_id,
-				self->bar_at[i], BAR_LENGTH, PAGE, &all,
-				&state->bars[i]);
+		rc = mock_dirty_flags(self->fd, self->mock.hwpt_id,
+				      MOCK_DIRTY_COUNT_MAPPED, self->bar_at[i],
+				      BAR_LENGTH, PAGE, &all, &state->bars[i]);
 	return rc;
 }
 

@@ -401,7 +401,7 @@ TEST_F(dirty, begin_forgets_what_was)
 	ASSERT_EQ(0, dirty_set(self->fd, self->id, 0));
 	EXPECT_EQ(-EINVAL, dirty_get(self->fd, self->id, 0, AT, LENGTH,
 				     variant->page_size, self->room));
-	ASSERT_EQ(0, write_some(self, variant, 2));
+	EXPECT_EQ(-EINVAL, write_some(self, variant, 2));
 	ASSERT_EQ(0, dirty_set(self->fd, self->id, ENABLE));
 	memset(self->model, 0, sizeof(self->model));
 	CHECK(self->room, 0, 0, bits, 0);
@@ -546,17 +546,31 @@ TEST_F(errnos, ranges)
 /* The mock's operation */
 TEST_F(errnos, dirty_of_the_mock)
 {
-	unsigned char bits[] = { 0xff, 0xff, 0xff };
-	__u32 id = self->id;
+	const __u32 mapped = MOCK_DIRTY_COUNT_MAPPED;
+	unsigned char bits[] = { 0xff, 0xff, 0xf7 };
+	__u32 id = self->id, flag;
 	__u64 n = 77;
 
-	EXPECT_EQ(0, mock_dirty(self->fd, id, AT, 8 * PAGE, HALF, bits, &n));
-	EXPECT_EQ(16, n);
+	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, PAGE, PAGE, bits, &n));
+	ASSERT_EQ(0, dirty_set(self->fd, id, ENABLE));
+	EXPECT_EQ(0, mock_dirty(self->fd, id, AT, 12 * PAGE, HALF, bits, &n));
+	EXPECT_EQ(23, n);
+	/* Bits count where nothing is mapped, too, unless a flag is set */
 	EXPECT_EQ(0, mock_dirty(self->fd, id, AT + 10 * PAGE, 10 * PAGE, PAGE,
 				bits, &n));
+	EXPECT_EQ(10, n);
+	EXPECT_EQ(0, mock_dirty_flags(self->fd, id, mapped, AT + 10 * PAGE,
+				      10 * PAGE, PAGE, bits, &n));
 	EXPECT_EQ(6, n);
 	EXPECT_EQ(0, mock_dirty(self->fd, id, 2 * AT, PAGE, PAGE, bits, &n));
+	EXPECT_EQ(1, n);
+	EXPECT_EQ(0, mock_dirty_flags(self->fd, id, mapped, 2 * AT, PAGE, PAGE,
+				      bits, &n));
 	EXPECT_EQ(0, n);
+	for (flag = 1; flag; flag <<= 1)
+		EXPECT_EQ(flag == mapped ? 0 : -EOPNOTSUPP,
+			  mock_dirty_flags(self->fd, id, flag, AT, PAGE, PAGE,
+					   bits, &n));
 	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, PAGE, 1024, bits, &n));
 	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, 0, PAGE, bits, &n));
 	EXPECT_EQ(-EINVAL, mock_dirty(self->fd, id, AT, HALF, PAGE, bits, &n));
