@@ -818,10 +818,10 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  * @hwpt_id: A page table whose dirty pages are tracked.
  * @flags: Of enum iommufd_hwpt_get_dirty_bitmap_flags.
  * @__reserved: Must be 0.
- * @iova: First IOVA of the range, a multiple of @page_size.
- * @length: Bytes, a multiple of @page_size, not 0.
- * @page_size: Bytes that a bit stands for, a power of two, not below the
- *	smallest page of the page table.
+ * @iova: First IOVA of the range, a multiple of @page_size and of the smallest
+ *	page of the page table.
+ * @length: Bytes, such a multiple, not 0.
+ * @page_size: Bytes that a bit stands for, a power of two.
  * @data: User address of the bitmap: a bit for each @page_size bytes from @iova
  *	on, the first one the lowest bit of the first byte.
  *

@@ -159,11 +159,12 @@ static int read_bitmap(struct dirty_read *read, unsigned long iova,
 static int check_range(const struct iommu_hwpt_get_dirty_bitmap *cmd,
 		       const struct iommu_domain *domain)
 {
-	u64 last;
+	u64 align, last;
 
-	if (!is_power_of_2(cmd->page_size) ||
-	    cmd->page_size < BIT(__ffs(domain->pgsize_bitmap)) ||
-	    !cmd->length || (cmd->iova | cmd->length) & (cmd->page_size - 1))
+	if (!is_power_of_2(cmd->page_size))
+		return -EINVAL;
+	align = max_t(u64, cmd->page_size, BIT(__ffs(domain->pgsize_bitmap)));
+	if (!cmd->length || (cmd->iova | cmd->length) & (align - 1))
 		return -EINVAL;
 	if (check_add_overflow(cmd->iova, cmd->length - 1, &last))
 		return -EOVERFLOW;

@@ -531,7 +531,7 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
  * mock_domain_read_dirty() - Report the dirty pages of a range
  * @mock: The page table.
  * @iova: First IOVA.
- * @length: Number of bytes, not 0; both are multiples of MOCK_PAGE_SIZE.
+ * @length: Number of bytes, not 0.
  * @clear: Make the pages clean.
  * @dirty: The bitmap to report them in, or NULL.
  *
@@ -541,8 +541,8 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 			    size_t length, bool clear,
 			    struct iommu_backend_dirty *dirty)
 {
+	unsigned long last = (iova + length - 1) / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
-	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
 	size_t size;
 	void *pte;
 

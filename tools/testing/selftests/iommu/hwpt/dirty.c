@@ -89,6 +89,8 @@ FIXTURE_VARIANT_ADD(dirty, huge_4k) { PAGE, MOCK_IOMMUPT_HUGE, MiB };
 FIXTURE_VARIANT_ADD(dirty, huge_64k) { 16 * PAGE, MOCK_IOMMUPT_HUGE, MiB };
 FIXTURE_VARIANT_ADD(dirty, huge_2m) { HUGE, MOCK_IOMMUPT_HUGE, HUGE };
 FIXTURE_VARIANT_ADD(dirty, small_4k) { PAGE, MOCK_IOMMUPT_HUGE, 16 * PAGE };
+FIXTURE_VARIANT_ADD(dirty, small_2k) { HALF, MOCK_IOMMUPT_HUGE, 16 * PAGE };
+FIXTURE_VARIANT_ADD(dirty, huge_2k) { HALF, MOCK_IOMMUPT_HUGE, MiB };
 
 /* Bytes of an entry of the page table */
 static __u64 entry_size(const struct _fixture_variant_dirty *variant)
@@ -149,6 +151,13 @@ FIXTURE_TEARDOWN(dirty)
 }
 
 #define BITS_OF(length)	((length) / variant->page_size)
+
+/* Bits of the smallest page of the page table, of which ranges consist */
+static __u64 bits_of_page(const struct _fixture_variant_dirty *variant)
+{
+	return variant->kind == MOCK_IOMMUPT_HUGE && variant->page_size < PAGE ?
+	       PAGE / variant->page_size : 1;
+}
 
 /* Write or clear a range: each entry that it touches is so as a whole. */
 static void touch_model(struct _test_data_dirty *self,
@@ -267,6 +276,7 @@ TEST_F(dirty, bits_that_are_set_stay_set)
 TEST_F(dirty, any_bitmap_address)
 {
 	const __u64 bits = BITS_OF(LENGTH), bytes = (bits + 7) / 8;
+	const __u64 step = bits_of_page(variant);
 	unsigned int i;
 
 	for (i = 0; i < 20; i += 3) {
@@ -277,7 +287,7 @@ TEST_F(dirty, any_bitmap_address)
 	}
 	CHECK(self->page + PAGE - bytes, 0, 0, bits, 0);
 	/* A few bits at the very end of memory */
-	for (i = 1; i < 12 && i <= bits; i++) {
+	for (i = step; i < 12 && i <= bits; i += step) {
 		ASSERT_EQ(0, write_some(self, variant, 2));
 		CHECK(self->page + PAGE - (i + 7) / 8, 0, 0, i, 0);
 	}
@@ -286,13 +296,15 @@ TEST_F(dirty, any_bitmap_address)
 /* Ranges that begin and end anywhere */
 TEST_F(dirty, any_part_of_the_range)
 {
-	const __u64 bits = BITS_OF(LENGTH);
+	const __u64 bits = BITS_OF(LENGTH), step = bits_of_page(variant);
 	__u64 first, n;
 	int i;
 
 	for (i = 0; i < 30; i++) {
 		first = random_bit(&self->seed) % bits;
+		first -= first % step;
 		n = 1 + random_bit(&self->seed) % (bits - first);
+		n += -n % step;
 		if (i % 3 == 0)
 			ASSERT_EQ(0, write_some(self, variant, 3));
 		CHECK(self->room + i, i % 2 ? NO_CLEAR : 0, first, n, 0);
@@ -521,9 +533,8 @@ TEST_F(errnos, ranges)
 	__u64 size;
 
 	ASSERT_EQ(0, dirty_set(self->fd, id, ENABLE));
-	for (size = 1; size; size <<= 1)
-		if (size < HALF || size > 1 << 30)
-			EXPECT_EQ(-EINVAL, GET(id, 0, AT, AT, size));
+	for (size = 1ULL << 31; size; size <<= 1)
+		EXPECT_EQ(-EINVAL, GET(id, 0, AT, AT, size));
 	EXPECT_EQ(-EINVAL, GET(id, 0, AT, PAGE, 0));
 	EXPECT_EQ(-EINVAL, GET(id, 0, AT, 3 * PAGE, 3 * PAGE));
 	EXPECT_EQ(-EINVAL, GET(id, 0, AT, PAGE, PAGE + 1));
@@ -541,6 +552,40 @@ TEST_F(errnos, ranges)
 	EXPECT_EQ(0, GET(id, 0, end - PAGE, PAGE, PAGE));
 	EXPECT_EQ(-EINVAL, GET(id, 0, end - PAGE, 2 * PAGE, PAGE));
 	EXPECT_EQ(-EINVAL, GET(id, 0, end, PAGE, PAGE));
+}
+
+/*
+ * The range consists of pages of the IOMMU all the same, but the part of the
+ * bitmap that is in one page of the CPU may end with a part of one.
+ */
+TEST_F(errnos, bits_of_parts_of_pages)
+{
+	static const __u32 flags[] = { NO_CLEAR, 0 };
+	unsigned char *room = anon(2 * PAGE), *bits;
+	__u32 id = self->id, i;
+	__u64 size, n;
+
+	ASSERT_NE(NULL, room);
+	ASSERT_EQ(0, dirty_set(self->fd, id, ENABLE));
+	for (size = 1; size < HALF; size <<= 1) {
+		EXPECT_EQ(-EINVAL, GET(id, 0, AT, PAGE + size, size));
+		EXPECT_EQ(-EINVAL, GET(id, 0, AT + size, PAGE, size));
+		ASSERT_EQ(0, mock_write(self->fd, id, AT + PAGE));
+		/* A page begins with the bit in the middle of the dirty one. */
+		bits = room + PAGE - 3 * PAGE / size / 16;
+		for (i = 0; i < ARRAY_LEN(flags); i++) {
+			memset(room, 0, 2 * PAGE);
+			EXPECT_EQ(0, dirty_get(self->fd, id, flags[i], AT,
+					       3 * PAGE, size, bits));
+			EXPECT_EQ(PAGE / size, count(bits, 3 * PAGE / size));
+			for (n = PAGE / size; n < 2 * PAGE / size; n++)
+				ASSERT_TRUE(get_bit(bits, n));
+		}
+		memset(room, 0, 2 * PAGE);
+		EXPECT_EQ(0, dirty_get(self->fd, id, 0, AT, 3 * PAGE, size,
+				       bits));
+		EXPECT_EQ(0, count(bits, 3 * PAGE / size));
+	}
 }
 
 /* The mock's operation */
