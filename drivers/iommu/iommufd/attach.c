@@ -173,11 +173,11 @@ static struct iommu_group *blocked_group(struct iommufd_device *idev,
 			 IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 
 static int probe_limits(struct iommufd_device *idev, u32 flags,
-			struct iommu_group *group,
+			struct iommu_domain *like, struct iommu_group *group,
 			struct iommu_backend_limits *limits)
 {
 	return iommu_backend_probe(idev->igroup->backend, idev->dev,
-				   flags & FORMAT_FLAGS, group, limits);
+				   flags & FORMAT_FLAGS, like, group, limits);
 }
 
 /*
@@ -194,7 +194,7 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 
 	if (!has_automatic(ioas))
 		return NULL;
-	rc = probe_limits(idev, 0, blocked_group(idev, old), &limits);
+	rc = probe_limits(idev, 0, NULL, blocked_group(idev, old), &limits);
 	if (rc)
 		return ERR_PTR(rc);
 
@@ -261,7 +261,7 @@ int iommufd_hwpt_check_suits(struct iommufd_hwpt *hwpt,
 		return -EINVAL;
 	if (!iommufd_hwpt_filled(paging))
 		return 0;
-	rc = probe_limits(idev, paging->flags, group, &limits);
+	rc = probe_limits(idev, paging->flags, paging->domain, group, &limits);
 	if (rc)
 		return rc;
 	return hwpt_suits(paging, idev, &limits) ? 0 : -EINVAL;

@@ -180,31 +180,53 @@ static int mock_copy_data(const struct iommu_backend_data *data,
 	return to->pagetable_type > MOCK_IOMMUPT_HUGE ? -EOPNOTSUPP : 0;
 }
 
+static int mock_check_flags(struct device *dev, u32 flags)
+{
+	u32 known = IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID |
+		    IOMMU_HWPT_ALLOC_NEST_PARENT;
+
+	if (mock_tracks_dirty(to_mock_device(dev)))
+		known |= IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	return flags & ~known ? -EOPNOTSUPP : 0;
+}
+
+static struct iommu_domain *mock_alloc(struct device *dev, u32 flags,
+				       u32 pagetable_type)
+{
+	struct mock_domain *mock;
+
+	mock = mock_domain_alloc(to_mock_device(dev)->flags,
+				 flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING,
+				 pagetable_type);
+	if (!mock)
+		return ERR_PTR(-ENOMEM);
+	mock->pasid = flags & IOMMU_HWPT_ALLOC_PASID;
+	return &mock->domain;
+}
+
 static struct iommu_domain *
 mock_backend_domain_alloc(struct device *dev, u32 flags,
 			  const struct iommu_backend_data *data)
 {
 	struct iommu_hwpt_selftest selftest = {};
-	bool dirty = flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
-	struct mock_domain *mock;
-	int rc;
+	int rc = mock_check_flags(dev, flags);
 
-	if (flags & ~(IOMMU_HWPT_ALLOC_DIRTY_TRACKING |
-		      IOMMU_HWPT_FAULT_ID_VALID | IOMMU_HWPT_ALLOC_PASID |
-		      IOMMU_HWPT_ALLOC_NEST_PARENT) ||
-	    (dirty && !mock_tracks_dirty(to_mock_device(dev))))
-		return ERR_PTR(-EOPNOTSUPP);
-	if (data) {
+	if (!rc && data)
 		rc = mock_copy_data(data, &selftest);
-		if (rc)
-			return ERR_PTR(rc);
-	}
-	mock = mock_domain_alloc(to_mock_device(dev)->flags, dirty,
-				 selftest.pagetable_type);
-	if (!mock)
-		return ERR_PTR(-ENOMEM);
-	mock->pasid = flags & IOMMU_HWPT_ALLOC_PASID;
-	return &mock->domain;
+	if (rc)
+		return ERR_PTR(rc);
+	return mock_alloc(dev, flags, selftest.pagetable_type);
+}
+
+static struct iommu_domain *
+mock_backend_domain_alloc_like(struct device *dev, u32 flags,
+			       struct iommu_domain *like)
+{
+	int rc = mock_check_flags(dev, flags);
+
+	if (rc)
+		return ERR_PTR(rc);
+	return mock_alloc(dev, flags, to_mock_domain(like)->pagetable_type);
 }
 
 static void mock_backend_domain_free(struct iommu_domain *domain)
@@ -244,7 +266,8 @@ static int mock_check_attach(struct mock_device *mdev, struct mock_domain *mock)
 
 	if (mock->snoop && !(mdev->flags & MOCK_FLAGS_DEVICE_SNOOP))
 		return -EOPNOTSUPP;
-	if (mock->domain.geometry.aperture_end > mock_aperture_last(mdev->flags))
+	if (mock->domain.geometry.aperture_end >
+	    mock_aperture_last(mdev->flags, mock->pagetable_type))
 		return -EFAULT;
 	if (different & MOCK_FLAGS_DEVICE_OTHER_IOMMU) {
 		dev_err(&mdev->dev, "cannot attach to another IOMMU's domain\n");
@@ -472,6 +495,7 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.capabilities = mock_capabilities,
 	.pasid_bits = mock_pasid_bits,
 	.domain_alloc = mock_backend_domain_alloc,
+	.domain_alloc_like = mock_backend_domain_alloc_like,
 	.finalize = mock_finalize,
 	.nested_alloc = mock_nested_alloc,
 	.nested_free = mock_nested_free,

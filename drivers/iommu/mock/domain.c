@@ -380,8 +380,10 @@ struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
 	mock->domain.ops = mock_choose_ops();
 	mock->domain.pgsize_bitmap = mock_page_sizes(device_flags,
 						     pagetable_type);
-	mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
-	mock->domain.geometry.aperture_end = mock_aperture_last(device_flags);
+	if (pagetable_type != MOCK_IOMMUPT_HUGE)
+		mock->domain.geometry.aperture_start = MOCK_APERTURE_START;
+	mock->domain.geometry.aperture_end = mock_aperture_last(device_flags,
+								pagetable_type);
 	mock->domain.geometry.force_aperture = true;
 	return mock;
 }

@@ -84,15 +84,19 @@ static inline unsigned long mock_page_sizes(u32 device_flags,
 }
 
 /**
- * mock_aperture_last() - The last IOVA of the IOMMU of a device
+ * mock_aperture_last() - The last IOVA of page tables for a device
  * @device_flags: MOCK_FLAGS_DEVICE_* of the device.
+ * @pagetable_type: MOCK_IOMMUPT_*.
  *
  * Context: Any.
  *
  * Return: The IOVA.
  */
-static inline dma_addr_t mock_aperture_last(u32 device_flags)
+static inline dma_addr_t mock_aperture_last(u32 device_flags,
+					    u32 pagetable_type)
 {
+	if (pagetable_type == MOCK_IOMMUPT_HUGE)
+		return ULONG_MAX;
 	return device_flags & MOCK_FLAGS_DEVICE_39_BITS ?
 		       MOCK_APERTURE_LAST_39 : MOCK_APERTURE_LAST;
 }

@@ -68,8 +68,8 @@ enum {
 };
 
 /*
- * The aperture of the mock IOMMU, with MOCK_APERTURE_LAST, its smallest page, and
- * its huge page where it has only one
+ * The aperture of the mock IOMMU, with MOCK_APERTURE_LAST, its smallest page,
+ * and its huge page where it has only one
  */
 enum {
 	MOCK_APERTURE_START = 1UL << 24,
@@ -93,7 +93,8 @@ enum {
  *	ignored.
  * @pagetable_type: MOCK_IOMMUPT_DEFAULT: its pages are of each power of two
  *	from MOCK_PAGE_SIZE on.  MOCK_IOMMUPT_HUGE: they are as large as the
- *	CPU's or of MOCK_HUGE_PAGE_SIZE.  Ignored for a nested page table.
+ *	CPU's or of MOCK_HUGE_PAGE_SIZE, at any IOVA.  Ignored for a nested page
+ *	table.
  */
 struct iommu_hwpt_selftest {
 	__u32 iotlb;

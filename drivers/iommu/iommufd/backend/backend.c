@@ -61,6 +61,8 @@ int iommu_backend_finalize(const struct iommu_backend_ops *backend,
  * @dev: A device of @group.
  * @flags: Flags of enum iommufd_hwpt_alloc_flags: an IOMMU may have another
  *	format of page tables for them, with other limits.
+ * @like: A domain whose format it is about, as far as data of user space has
+ *	chosen it; NULL for that without data.
  * @group: The group, claimed, without a domain attached unless the backend
  *	has final domains.
  * @limits: Filled in.
@@ -75,14 +77,17 @@ int iommu_backend_finalize(const struct iommu_backend_ops *backend,
  */
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
 			struct device *dev, u32 flags,
-			struct iommu_group *group,
+			struct iommu_domain *like, struct iommu_group *group,
 			struct iommu_backend_limits *limits)
 {
 	struct iommu_domain *domain;
 	bool coherent;
 	int rc;
 
-	domain = backend->domain_alloc(dev, flags, NULL);
+	if (like && backend->domain_alloc_like)
+		domain = backend->domain_alloc_like(dev, flags, like);
+	else
+		domain = backend->domain_alloc(dev, flags, NULL);
 	if (IS_ERR(domain))
 		return attach_error(PTR_ERR(domain));
 

@@ -144,6 +144,9 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	The domain has the ops of an IOMMU driver.  Returns the domain or
  *	ERR_PTR(): -ENOMEM, -EOPNOTSUPP for a flag or data that the backend does
  *	not know, and when the data is wrong -EINVAL, -E2BIG or -EFAULT.
+ * @domain_alloc_like: As @domain_alloc without data, but allocate a domain of
+ *	the format of @like, which may have been allocated with data: the format
+ *	has limits of its own.  NULL where data changes no limits.
  * @finalize: Make the geometry and the page sizes of a domain without devices
  *	final, and set *@coherent to whether it snoops all DMA of @dev from now
  *	on, also what asks not to be snooped.  IOMMU drivers of 6.1 adapt a
@@ -243,6 +246,8 @@ struct iommu_backend_ops {
 	u8 (*pasid_bits)(struct device *dev);
 	struct iommu_domain *(*domain_alloc)(struct device *dev, u32 flags,
 					     const struct iommu_backend_data *data);
+	struct iommu_domain *(*domain_alloc_like)(struct device *dev, u32 flags,
+						  struct iommu_domain *like);
 	int (*finalize)(struct iommu_domain *domain, struct device *dev,
 			struct iommu_group *group, bool *coherent);
 	struct iommu_domain *(*nested_alloc)(struct device *dev,
@@ -346,7 +351,7 @@ struct iommu_backend_limits {
 
 int iommu_backend_probe(const struct iommu_backend_ops *backend,
 			struct device *dev, u32 flags,
-			struct iommu_group *group,
+			struct iommu_domain *like, struct iommu_group *group,
 			struct iommu_backend_limits *limits);
 
 bool iommu_backend_within(struct iommu_domain *domain,

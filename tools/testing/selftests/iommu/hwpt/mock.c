@@ -331,8 +331,9 @@ TEST_F(device, page_table_of_huge_pages)
 	const struct iommu_hwpt_selftest data = {
 		.pagetable_type = MOCK_IOMMUPT_HUGE,
 	};
+	const __u64 ends[] = { 0, 1ULL << 40, -2 * PAGE };
 	struct iommu_iova_range ranges[4];
-	__u32 n = ARRAY_LEN(ranges), id;
+	__u32 n = ARRAY_LEN(ranges), id, i;
 	__u64 alignment = 0;
 
 	/* What is mapped has to suit them */
@@ -346,6 +347,9 @@ TEST_F(device, page_table_of_huge_pages)
 	ASSERT_EQ(0, ioas_ranges(self->fd, self->other_id, ranges, &n,
 				 &alignment));
 	EXPECT_EQ(PAGE, alignment);
+	ASSERT_EQ(1, n);
+	EXPECT_EQ(0, ranges[0].start);
+	EXPECT_EQ(ALL, ranges[0].last);
 	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->other_id, self->memory,
 				    HALF, AT));
 	EXPECT_EQ(-EINVAL, ioas_map(self->fd, self->other_id,
@@ -355,6 +359,12 @@ TEST_F(device, page_table_of_huge_pages)
 	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE,
 			      AT));
 	EXPECT_EQ(0, mock_check_map(self->fd, id, self->memory, PAGE, AT));
+	for (i = 0; i < ARRAY_LEN(ends); i++) {
+		ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory,
+				      PAGE, ends[i]));
+		EXPECT_EQ(0, mock_check_map(self->fd, id, self->memory, PAGE,
+					    ends[i]));
+	}
 
 	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, id));
 	EXPECT_EQ(id, self->dev.hwpt_id);
@@ -364,6 +374,55 @@ TEST_F(device, page_table_of_huge_pages)
 	/* Nothing is left of the alignment */
 	EXPECT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, HALF,
 			      2 * AT));
+}
+
+/* Their limits do not depend on those of the page tables that devices have. */
+TEST_F(device, page_table_of_huge_pages_for_other_devices)
+{
+	static const struct {
+		__u32 flags;
+		int rc;
+	} devices[] = {
+		{ 0, 0 },
+		{ MOCK_FLAGS_DEVICE_TWO_SIZES, 0 },
+		{ MOCK_FLAGS_DEVICE_39_BITS, 0 },
+		{ MOCK_FLAGS_DEVICE_SMALL_PAGES, -EINVAL },
+		{ MOCK_FLAGS_DEVICE_OTHER_IOMMU, -EINVAL },
+	};
+	const struct iommu_hwpt_selftest data = {
+		.pagetable_type = MOCK_IOMMUPT_HUGE,
+	};
+	struct mock_dev dev;
+	unsigned int i;
+	__u32 id;
+
+	ASSERT_EQ(0, hwpt_alloc_data(self->fd, self->dev.dev_id,
+				     self->other_id, 0, &data, &id));
+	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, PAGE, 0));
+	for (i = 0; i < ARRAY_LEN(devices); i++) {
+		EXPECT_EQ(devices[i].rc,
+			  mock_attach_flags(self->fd, id, devices[i].flags,
+					    &dev))
+			TH_LOG("flags %#x", devices[i].flags);
+		if (devices[i].rc)
+			continue;
+		EXPECT_EQ(id, dev.hwpt_id);
+		EXPECT_EQ(0, mock_check_map(self->fd, id, self->memory, PAGE,
+					    0));
+		EXPECT_EQ(0, iommu_destroy(self->fd, dev.id));
+	}
+	/* A page table of the IOAS' own begins with the aperture. */
+	EXPECT_EQ(-EADDRINUSE, mock_attach(self->fd, self->other_id, &dev));
+
+	/* One that was made for the least device suits all */
+	EXPECT_EQ(0, iommu_destroy(self->fd, id));
+	ASSERT_EQ(0, ioas_alloc(self->fd, &self->other_id));
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->other_id,
+				       MOCK_FLAGS_DEVICE_SMALL_PAGES, &dev));
+	ASSERT_EQ(0, hwpt_alloc_data(self->fd, dev.dev_id, self->other_id, 0,
+				     &data, &id));
+	EXPECT_EQ(0, mock_replace(self->fd, &dev, id));
+	EXPECT_EQ(0, mock_replace(self->fd, &self->dev, id));
 }
 
 /* ADD_RESERVED */
