@@ -15,11 +15,23 @@
 
 #include "dma_buf.h"
 #include "iopt/mmio_region.h"
+#include "test_hook.h"
 
 /*
- * Only vfio-pci knows which dma-bufs are its own.  If it is not loaded there are
- * none, and it is not loaded because of this.
+ * Ask those who know which dma-bufs are their own: vfio-pci, whose function is
+ * @find, or NULL, and the test module, if there is one.
  */
+static int ask_exporters(int (*find)(struct dma_buf *dmabuf,
+				     struct phys_vec *range),
+			 struct dma_buf *dmabuf, struct phys_vec *range)
+{
+	int rc = find ? find(dmabuf, range) : -EOPNOTSUPP;
+
+	return rc == -EOPNOTSUPP ? iommufd_test_dma_buf_range(dmabuf, range) :
+				   rc;
+}
+
+/* If vfio-pci is not loaded, it has no dma-bufs, and is not loaded for this. */
 static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
 					  u64 length, phys_addr_t *phys)
 {
@@ -29,8 +41,6 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
 	int rc;
 
 	find = symbol_get(vfio_pci_dma_buf_range);
-	if (!find)
-		return ERR_PTR(-EOPNOTSUPP);
 
 	/*
 	 * Under this lock a dma-buf that is not revoked is of the device's
@@ -39,7 +49,7 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
 	 * again.
 	 */
 	dma_resv_lock(dmabuf->resv, NULL);
-	rc = find(dmabuf, &range);
+	rc = ask_exporters(find, dmabuf, &range);
 	if (rc) {
 		mmio = ERR_PTR(rc);
 	} else {
@@ -50,7 +60,8 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
 			mmio = ERR_PTR(-ENODEV);
 	}
 	dma_resv_unlock(dmabuf->resv);
-	symbol_put(vfio_pci_dma_buf_range);
+	if (find)
+		symbol_put(vfio_pci_dma_buf_range);
 	return mmio;
 }
 

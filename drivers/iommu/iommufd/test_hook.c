@@ -3,9 +3,9 @@
  * Test hook
  *
  * The tests run the modules that are shipped.  So these have a hook by which a
- * test module can execute ioctls that the driver does not know, and have
- * objects of its own in a context.  The functions that it calls beyond the
- * kernel API are exported in the namespace IOMMUFD_TEST.
+ * test module can execute ioctls that the driver does not know, have objects of
+ * its own in a context, and export dma-bufs.  The functions that it calls beyond
+ * the kernel API are exported in the namespace IOMMUFD_TEST.
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -86,6 +86,19 @@ void iommufd_test_publish(struct iommufd_ctx *ictx, struct iommufd_object *obj)
 }
 EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, "IOMMUFD_TEST");
 
+/* Returns the hook, with a reference to its module, or NULL. */
+static const struct iommufd_test_ops *get_test_ops(void)
+{
+	const struct iommufd_test_ops *ops;
+
+	mutex_lock(&test_lock);
+	ops = test_ops;
+	if (ops && !try_module_get(ops->owner))
+		ops = NULL;
+	mutex_unlock(&test_lock);
+	return ops;
+}
+
 /**
  * iommufd_test_ioctl() - Execute an ioctl that the driver does not know
  * @ictx: The context.
@@ -100,18 +113,36 @@ EXPORT_SYMBOL_NS_GPL(iommufd_test_publish, "IOMMUFD_TEST");
 int iommufd_test_ioctl(struct iommufd_ctx *ictx, unsigned int cmd,
 		       void __user *arg)
 {
-	const struct iommufd_test_ops *ops;
+	const struct iommufd_test_ops *ops = get_test_ops();
 	int rc;
 
-	mutex_lock(&test_lock);
-	ops = test_ops;
-	if (ops && !try_module_get(ops->owner))
-		ops = NULL;
-	mutex_unlock(&test_lock);
 	if (!ops)
 		return -ENOTTY;
 
 	rc = ops->ioctl(ictx, cmd, arg);
+	module_put(ops->owner);
+	return rc;
+}
+
+/**
+ * iommufd_test_dma_buf_range() - Tell where a dma-buf of the test module is
+ * @dmabuf: Any dma-buf; its reservation lock is held.
+ * @range: Set to the one range of the dma-buf.
+ *
+ * Context: Process context.
+ *
+ * Return: 0, -EOPNOTSUPP when there is no test module or the dma-buf is not its
+ * own, or -ENODEV while the dma-buf is revoked.
+ */
+int iommufd_test_dma_buf_range(struct dma_buf *dmabuf, struct phys_vec *range)
+{
+	const struct iommufd_test_ops *ops = get_test_ops();
+	int rc;
+
+	if (!ops)
+		return -EOPNOTSUPP;
+
+	rc = ops->dma_buf_range(dmabuf, range);
 	module_put(ops->owner);
 	return rc;
 }

@@ -35,6 +35,8 @@ enum {
 	IOMMU_TEST_OP_MD_CHECK_IOTLB = 14,
 	IOMMU_TEST_OP_DEV_CHECK_CACHE = 16,
 	IOMMU_TEST_OP_TRIGGER_VEVENT = 17,
+	IOMMU_TEST_OP_DMABUF_GET = 22,
+	IOMMU_TEST_OP_DMABUF_REVOKE = 23,
 
 	/* Of this driver only */
 	IOMMU_TEST_OP_CREATE_MMIO = 64,
@@ -391,6 +393,14 @@ enum {
  *	for it
  * @trigger_vevent.dev_id: A mock device that is attached to what is nested by
  *	way of the virtual IOMMU, and has a virtual ID other than 0; else ENOENT
+ * @dmabuf_get: Make a dma-buf, whose file descriptor the ioctl returns
+ * @dmabuf_get.length: Number of bytes, which is rounded up to pages, at most 512
+ *	of them
+ * @dmabuf_get.open_flags: O_CLOEXEC, O_RDWR and so on
+ * @dmabuf_revoke: Take a dma-buf of the mock out of all page tables, for good:
+ *	it has to be unmapped, and mapped anew; EOPNOTSUPP for another dma-buf
+ * @dmabuf_revoke.dmabuf_fd: File descriptor of the dma-buf
+ * @dmabuf_revoke.revoked: 1: it cannot be mapped; 0: it can
  * @create_mmio: Make a region of MMIO, which any context may map, not reachable
  * @create_mmio.length: Number of bytes, a multiple of the page size, at most
  *	MOCK_MMIO_MAX_LENGTH
@@ -399,12 +409,13 @@ enum {
  * @mmio_set: Revoke or restore the region whose file descriptor is @id, else
  *	EBADFD
  * @mmio_set.reachable: 1: restore the region; 0: revoke it
- * @check_mmio: Check that HWPT @id maps a range of a region, as MMIO; ENOENT if
- *	nothing is mapped there, EINVAL if anything else is
+ * @check_mmio: Check that HWPT @id maps a range of a region, or of a dma-buf of
+ *	the mock, as MMIO; ENOENT if nothing is mapped there, EINVAL if anything
+ *	else is
  * @check_mmio.iova: First IOVA
  * @check_mmio.length: Number of bytes
- * @check_mmio.offset: Offset of the first byte in the region
- * @check_mmio.fd: File descriptor of the region
+ * @check_mmio.offset: Offset of the first byte in the region or dma-buf
+ * @check_mmio.fd: File descriptor of the region or dma-buf, else EBADFD
  * @check_mmio.write: The mapping is for writing and reading; 0: for reading
  * @access_attach: Attach software device @id, which is detached, or detach it
  * @access_attach.ioas_id: ID of the IOAS
@@ -535,6 +546,14 @@ struct iommu_test_cmd {
 		struct {
 			__u32 dev_id;
 		} trigger_vevent;
+		struct {
+			__u32 length;
+			__u32 open_flags;
+		} dmabuf_get;
+		struct {
+			__s32 dmabuf_fd;
+			__u32 revoked;
+		} dmabuf_revoke;
 		struct {
 			__aligned_u64 length;
 			__u32 out_fd;

@@ -24,6 +24,7 @@
 #include "../iommufd/ucmd.h"
 #include "access.h"
 #include "device.h"
+#include "dma_buf.h"
 #include "domain.h"
 #include "import.h"
 #include "iommufd_test.h"
@@ -358,6 +359,14 @@ static int mock_test_check_map(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
+/* Find a byte of a region of MMIO, or of a dma-buf. */
+static int mock_find_phys(int fd, u64 offset, phys_addr_t *phys)
+{
+	int rc = mock_mmio_phys(fd, offset, phys);
+
+	return rc == -EBADFD ? mock_dma_buf_phys(fd, offset, phys) : rc;
+}
+
 static int mock_test_check_mmio(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
@@ -374,7 +383,7 @@ static int mock_test_check_mmio(struct iommufd_ucmd *ucmd)
 			      MOCK_PAGE_SIZE) ?:
 	     mock_check_range(cmd->check_mmio.offset, cmd->check_mmio.length,
 			      MOCK_PAGE_SIZE) ?:
-	     mock_mmio_phys(cmd->check_mmio.fd, cmd->check_mmio.offset, &phys);
+	     mock_find_phys(cmd->check_mmio.fd, cmd->check_mmio.offset, &phys);
 	if (rc)
 		return rc;
 
@@ -570,6 +579,8 @@ static const mock_test_fn mock_test_ops[] = {
 	[IOMMU_TEST_OP_MD_CHECK_IOTLB] = mock_test_check_iotlb,
 	[IOMMU_TEST_OP_DEV_CHECK_CACHE] = mock_test_check_cache,
 	[IOMMU_TEST_OP_TRIGGER_VEVENT] = mock_test_trigger_vevent,
+	[IOMMU_TEST_OP_DMABUF_GET] = mock_dma_buf_get,
+	[IOMMU_TEST_OP_DMABUF_REVOKE] = mock_dma_buf_revoke,
 	[IOMMU_TEST_OP_CREATE_MMIO] = mock_mmio_create,
 	[IOMMU_TEST_OP_MMIO_SET] = mock_mmio_set,
 	[IOMMU_TEST_OP_MD_CHECK_MMIO] = mock_test_check_mmio,
@@ -616,6 +627,7 @@ static const struct iommufd_test_ops mock_test = {
 	.owner = THIS_MODULE,
 	.ioctl = mock_ioctl,
 	.destroy = mock_object_destroy,
+	.dma_buf_range = mock_dma_buf_range,
 };
 
 static int __init mock_init(void)

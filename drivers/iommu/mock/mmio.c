@@ -50,7 +50,7 @@ static int mock_mmio_find(void *data, struct vm_area_struct *vma,
 	return 0;
 }
 
-/* No dma-buf is of the mock's memory. */
+/* No dma-buf is of this memory. */
 static bool mock_mmio_has(void *data, phys_addr_t phys, unsigned long length)
 {
 	return false;

@@ -64,7 +64,7 @@ enum file {
 	ACCESS,		/* of the mock */
 	MEMFD,		/* memory */
 	MMIO,		/* of the mock */
-	DMA_BUF,	/* of a BAR */
+	DMA_BUF,	/* of a BAR, or of the mock */
 	IMPORT,		/* of the mock: of a dma-buf */
 	VEVENTS,	/* of a vIOMMU */
 	CONTAINER,	/* /dev/vfio/vfio */

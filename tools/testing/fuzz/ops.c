@@ -408,6 +408,22 @@ static void bar_export(const struct call *call)
 		keep_file(DMA_BUF, fd);
 }
 
+/* Make a dma-buf of the mock; a seventh of them are too long */
+static void mock_export(const struct call *call)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_GET,
+		.dmabuf_get.length = (call->values[1] % 600) * PAGE,
+		.dmabuf_get.open_flags = O_RDWR | O_CLOEXEC,
+	};
+	int fd = ioctl(some_file(IOMMU, call->values[0] | 2), IOMMU_TEST_CMD,
+		       &cmd);
+
+	if (fd >= 0)
+		keep_file(DMA_BUF, fd);
+}
+
 /*
  * Make calls that these files do not implement.  On a device only those that do
  * not reach its registers: some values written to edu's registers end QEMU.
@@ -1115,6 +1131,10 @@ const struct op ops[] = {
 		T(FILE_NO, check_mmio.fd, MMIO),
 		T(BELOW, check_mmio.write, 2)) },
 
+	{ "DMABUF_REVOKE", TEST_OP(IOMMU_TEST_OP_DMABUF_REVOKE,
+		T(FILE_NO, dmabuf_revoke.dmabuf_fd, DMA_BUF),
+		T(BELOW, dmabuf_revoke.revoked, 2)) },
+
 	{ "TRIGGER_IOPF", TEST_OP(IOMMU_TEST_OP_TRIGGER_IOPF,
 		T(ID, trigger_iopf.dev_id, DEVICE),
 		T(BELOW, trigger_iopf.pasid, 2),
@@ -1195,6 +1215,7 @@ const struct op ops[] = {
 	{ "mmap of the mock's MMIO", .run = mmio_map },
 	{ "memory decoding", .run = bar_decode },
 	{ "dma-buf of a BAR", .run = bar_export, .weight = 1 },
+	{ "dma-buf of the mock", .run = mock_export },
 	{ "memfd_create", .run = memfd_open },
 	{ "change of a memfd", .run = memfd_change },
 	{ "mmap of a memfd", .run = memfd_map },

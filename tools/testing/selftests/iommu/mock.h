@@ -226,6 +226,7 @@ static inline int mock_mmio_set(int fd, int region, int reachable)
 	return mock_cmd(fd, IOMMU_TEST_OP_MMIO_SET, &cmd);
 }
 
+/* region: a file of MMIO or a dma-buf */
 static inline int mock_check_mmio(int fd, __u32 hwpt_id, int region,
 				  __u64 offset, __u64 length, __u64 iova,
 				  int write)
@@ -240,6 +241,30 @@ static inline int mock_check_mmio(int fd, __u32 hwpt_id, int region,
 	};
 
 	return mock_cmd(fd, IOMMU_TEST_OP_MD_CHECK_MMIO, &cmd);
+}
+
+/* Create a dma-buf: a file descriptor, or -errno */
+static inline int mock_dma_buf(int fd, __u32 length, __u32 open_flags)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_GET,
+		.dmabuf_get.length = length,
+		.dmabuf_get.open_flags = open_flags,
+	};
+	int buf = ioctl(fd, IOMMU_TEST_CMD, &cmd);
+
+	return buf < 0 ? -errno : buf;
+}
+
+static inline int mock_revoke(int fd, int buf, __u32 revoked)
+{
+	struct iommu_test_cmd cmd = {
+		.dmabuf_revoke.dmabuf_fd = buf,
+		.dmabuf_revoke.revoked = revoked,
+	};
+
+	return mock_cmd(fd, IOMMU_TEST_OP_DMABUF_REVOKE, &cmd);
 }
 
 /* Number of mock devices, or -1 */

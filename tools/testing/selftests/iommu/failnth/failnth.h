@@ -54,7 +54,8 @@ struct subject {
 	int target;	/* what has the BAR, if there is one */
 	char *bar;
 	__u64 bar_at[2];
-	int region;	/* of the mock's MMIO, 0 without */
+	int region;	/* of the mock's MMIO, or a dma-buf, 0 without */
+	size_t region_length;
 	char *mmio;
 	int (*prepare)(struct subject *self);	/* before each call, or NULL */
 	unsigned int failed;	/* calls of the last walk */
@@ -93,8 +94,8 @@ static inline int look_at_mock(const struct subject *self, struct state *state)
 					  self->memory, PAGE, self->at);
 	if (self->region)
 		state->mmio = mock_check_mmio(self->fd, self->mock.hwpt_id,
-					      self->region, 0, PAGES * PAGE,
-					      self->at, 1);
+					      self->region, 0,
+					      self->region_length, self->at, 1);
 	for (i = 0; !rc && self->bar && i < 2; i++)
 		rc = mock_dirty_flags(self->fd, self->mock.hwpt_id,
 				      MOCK_DIRTY_COUNT_MAPPED, self->bar_at[i],

@@ -377,6 +377,7 @@ TEST_F_TIMEOUT(mock, region_of_mmio, 300)
 	     unmake_region);
 	ASSERT_EQ(0, make_region(subject));
 	subject->region = subject->other;
+	subject->region_length = PAGES * PAGE;
 	subject->mmio = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			     MAP_SHARED, subject->region, 0);
 	ASSERT_NE(MAP_FAILED, subject->mmio);
@@ -398,6 +399,60 @@ TEST_F_TIMEOUT(mock, region_of_mmio, 300)
 				     subject->region, 0, PAGES * PAGE,
 				     subject->at, 1));
 	munmap(subject->mmio, PAGES * PAGE);
+}
+
+#define BUF_LENGTH	(128 * PAGE)	/* needs two page tables */
+
+static int make_dma_buf(struct subject *self)
+{
+	self->other = mock_dma_buf(self->fd, BUF_LENGTH, O_RDWR | O_CLOEXEC);
+	return self->other < 0 ? self->other : 0;
+}
+
+static int map_dma_buf(struct subject *self)
+{
+	return ioas_map_file(self->fd, self->ioas_id, self->region, 0,
+			     BUF_LENGTH, self->at);
+}
+
+static int revoke_dma_buf(struct subject *self)
+{
+	return mock_revoke(self->fd, self->region, 0);
+}
+
+static int map_dma_buf_anew(struct subject *self)
+{
+	return unmap(self) ?: map_dma_buf(self);
+}
+
+static int restore_dma_buf(struct subject *self)
+{
+	return mock_revoke(self->fd, self->region, 1) ?:
+		revoke_dma_buf(self) ?: map_dma_buf_anew(self);
+}
+
+/* A revoke that fails has not taken it out of any page table. */
+TEST_F_TIMEOUT(mock, exported_dma_buf, 300)
+{
+	struct subject *subject = &self->subject;
+
+	walk(_metadata, subject, "DMABUF_GET", USER, make_dma_buf,
+	     unmake_region);
+	ASSERT_EQ(0, make_dma_buf(subject));
+	subject->region = subject->other;
+	subject->region_length = BUF_LENGTH;
+	ASSERT_EQ(0, attach_mock(subject));
+	walk(_metadata, subject, "MAP_FILE, dma-buf", USER, map_dma_buf,
+	     unmap_and_go_on);
+	ASSERT_EQ(0, map_dma_buf(subject));
+	walk(_metadata, subject, "DMABUF_REVOKE, not to stay so", USER,
+	     revoke_dma_buf, map_dma_buf_anew);
+	walk(_metadata, subject, "MOCK_DOMAIN, dma-buf mapped", USER,
+	     make_mock, unmake_mock);
+	EXPECT_EQ(0, restore_dma_buf(subject));
+	EXPECT_EQ(0, mock_check_mmio(subject->fd, subject->mock.hwpt_id,
+				     subject->region, 0, BUF_LENGTH,
+				     subject->at, 1));
 }
 
 static int make_access(struct subject *self)
