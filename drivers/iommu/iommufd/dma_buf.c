@@ -4,7 +4,7 @@
  *
  * Such a dma-buf is another name of a part of an MMIO region, as a mapping in
  * user space is, see iopt/mmio_region.c: the region revokes and restores what is
- * mapped.  So the dma-buf is only looked at, not attached to.
+ * mapped.  So the dma-buf is only looked at, and held, but not attached to.
  */
 #include <linux/cc_platform.h>
 #include <linux/dma-buf.h>
@@ -71,11 +71,13 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
  * @start: First byte in the dma-buf.
  * @length: Bytes, not 0.
  * @phys: Set to the physical address of the first byte.
+ * @file: Set to the file of the dma-buf, with a reference, which is to be held
+ *	as long as the mapping lasts.
  *
  * With AMD's memory encryption no MMIO can be mapped, see
  * iommufd_map_begin_user().
  *
- * Context: Process context.  Pairs with iopt_mmio_put().
+ * Context: Process context.  Pairs with iopt_mmio_put() and fput().
  *
  * Return: the region, with a reference; NULL if the file is no dma-buf; or
  * ERR_PTR(): -EBADF, -EINVAL beyond the end of the dma-buf, -ENODEV while it is
@@ -83,7 +85,8 @@ static struct iommufd_mmio *find_exported(struct dma_buf *dmabuf, u64 start,
  * it or it has more than one range, -EFAULT.
  */
 struct iommufd_mmio *iommufd_dma_buf_find(int fd, u64 start, u64 length,
-					  phys_addr_t *phys)
+					  phys_addr_t *phys,
+					  struct file **file)
 {
 	struct dma_buf *dmabuf = dma_buf_get(fd);
 	struct iommufd_mmio *mmio;
@@ -96,6 +99,9 @@ struct iommufd_mmio *iommufd_dma_buf_find(int fd, u64 start, u64 length,
 		mmio = ERR_PTR(-EFAULT);
 	else
 		mmio = find_exported(dmabuf, start, length, phys);
-	dma_buf_put(dmabuf);
+	if (IS_ERR(mmio))
+		dma_buf_put(dmabuf);
+	else
+		*file = dmabuf->file;
 	return mmio;
 }

@@ -4,9 +4,11 @@
 
 #include <linux/types.h>
 
+struct file;
 struct iommufd_mmio;
 
 struct iommufd_mmio *iommufd_dma_buf_find(int fd, u64 start, u64 length,
-					  phys_addr_t *phys);
+					  phys_addr_t *phys,
+					  struct file **file);
 
 #endif

@@ -71,7 +71,7 @@ static noinline int map_begin_vma(struct iopt_map *map, unsigned long uaddr,
 
 	iopt_map_destroy(map);
 	iopt_map_init(map, map->iopt);
-	rc = iopt_map_add_mmio(map, mmio, phys, length, prot);
+	rc = iopt_map_add_mmio(map, mmio, NULL, phys, length, prot);
 	if (rc) {
 		iopt_mmio_put(mmio);
 		return rc;
@@ -237,13 +237,17 @@ static int add_file(struct iommufd_ucmd *ucmd, struct iopt_map *map, int prot)
 	struct file *file;
 	int rc;
 
-	mmio = iommufd_dma_buf_find(cmd->fd, cmd->start, cmd->length, &phys);
+	mmio = iommufd_dma_buf_find(cmd->fd, cmd->start, cmd->length, &phys,
+				    &file);
 	if (IS_ERR(mmio))
 		return PTR_ERR(mmio);
 	if (mmio) {
-		rc = iopt_map_add_mmio(map, mmio, phys, cmd->length, prot);
-		if (rc)
+		rc = iopt_map_add_mmio(map, mmio, file, phys, cmd->length,
+				       prot);
+		if (rc) {
 			iopt_mmio_put(mmio);
+			fput(file);
+		}
 		return rc;
 	}
 

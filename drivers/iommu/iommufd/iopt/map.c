@@ -102,7 +102,9 @@ int iopt_map_add_file(struct iopt_map *map, struct file *file,
 /**
  * iopt_map_add_mmio() - Add a part of an MMIO region to what to map
  * @map: The mappings to be.
- * @mmio: The region; on success the caller's reference is taken over.
+ * @mmio: The region.
+ * @file: What is held as long as this is mapped, or NULL.  On success the
+ *	caller's references to both are taken over.
  * @phys: Physical address of the first byte.
  * @length: Bytes, not 0.
  * @prot: IOMMU_READ and IOMMU_WRITE.
@@ -112,13 +114,15 @@ int iopt_map_add_file(struct iopt_map *map, struct file *file,
  * Return: 0 or -ENOMEM.
  */
 int iopt_map_add_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
-		      phys_addr_t phys, unsigned long length, int prot)
+		      struct file *file, phys_addr_t phys,
+		      unsigned long length, int prot)
 {
 	struct iopt_pages *pages;
 
 	pages = iopt_mmio_pages_alloc(mmio, phys, length, prot & IOMMU_WRITE);
 	if (IS_ERR(pages))
 		return PTR_ERR(pages);
+	iopt_pages_mmio_hold(pages, file);
 	map_add_pages(map, pages, phys, length, prot);
 	return 0;
 }

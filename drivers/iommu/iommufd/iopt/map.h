@@ -36,7 +36,8 @@ int iopt_map_add_file(struct iopt_map *map, struct file *file,
 		      unsigned long start, unsigned long length, int prot,
 		      enum iopt_account_mode account_mode);
 int iopt_map_add_mmio(struct iopt_map *map, struct iommufd_mmio *mmio,
-		      phys_addr_t phys, unsigned long length, int prot);
+		      struct file *file, phys_addr_t phys,
+		      unsigned long length, int prot);
 int iopt_map_add_copy(struct iopt_map *map, struct io_pagetable *src,
 		      unsigned long iova, unsigned long length, int prot);
 int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,

@@ -3,6 +3,7 @@
  * MMIO of a device, by physical address: only mapped, never pinned
  */
 #include <linux/err.h>
+#include <linux/file.h>
 #include <linux/kref.h>
 
 #include "pages.h"
@@ -12,10 +13,12 @@
  * @owner: Reference count of what the MMIO belongs to; this holds one
  *	reference.
  * @release: Frees the owner with the last reference.
+ * @file: The file that user space has named the MMIO by, a reference, or NULL.
  */
 struct mmio_private {
 	struct kref *owner;
 	void (*release)(struct kref *owner);
+	struct file *file;
 };
 
 /* A domain maps MMIO by its address, and accesses are refused. */
@@ -31,6 +34,8 @@ static void mmio_release(struct iopt_pages *pages)
 	struct mmio_private *mmio = iopt_pages_kind_private(pages);
 
 	kref_put(mmio->owner, mmio->release);
+	if (mmio->file)
+		fput(mmio->file);
 }
 
 const struct iopt_pages_ops iopt_mmio_ops = {
@@ -67,6 +72,18 @@ struct iopt_pages *iopt_pages_alloc_mmio(struct kref *owner,
 	mmio->owner = owner;
 	mmio->release = release;
 	return pages;
+}
+
+/**
+ * iopt_pages_mmio_hold() - Hold the file that MMIO was named by
+ * @pages: A new pages object of MMIO.
+ * @file: The file, or NULL; the caller's reference is taken over.
+ */
+void iopt_pages_mmio_hold(struct iopt_pages *pages, struct file *file)
+{
+	struct mmio_private *mmio = iopt_pages_kind_private(pages);
+
+	mmio->file = file;
 }
 
 /**

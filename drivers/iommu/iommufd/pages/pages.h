@@ -124,6 +124,7 @@ struct iopt_pages *iopt_pages_alloc_mmio(struct kref *owner,
 					 void (*release)(struct kref *owner),
 					 phys_addr_t phys, unsigned long length,
 					 bool writeable, size_t private_size);
+void iopt_pages_mmio_hold(struct iopt_pages *pages, struct file *file);
 struct kref *iopt_pages_mmio_owner(struct iopt_pages *pages);
 int iopt_files_collect(struct iopt_pages *pages, struct list_head *files);
 void iopt_files_release(struct list_head *files);

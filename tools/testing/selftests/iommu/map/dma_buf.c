@@ -400,6 +400,39 @@ TEST_F(dma_buf, what_comes_first)
 	REFUSED(EEXIST, ioas, 0, LENGTH);
 }
 
+/* What is mapped holds the dma-buf, its memory, and the module that made it. */
+TEST_F(dma_buf, lasts_as_long_as_it_is_mapped)
+{
+	int other = mock_dma_buf(self->fd, LENGTH, O_RDWR | O_CLOEXEC);
+	__u32 hwpt;
+
+	ASSERT_LE(0, other);
+	ASSERT_EQ(0, MAP(self->ioas, AT));
+	ASSERT_EQ(0, ioas_copy(self->fd, self->empty, self->ioas, LENGTH, AT,
+			       AT));
+	ASSERT_EQ(0, close(self->buf));
+	self->buf = -1;
+	/* Something is mapped there, also in new page tables */
+	ASSERT_EQ(0, hwpt_alloc(self->fd, self->dev.dev_id, self->ioas, 0,
+				&hwpt));
+	EXPECT_EQ(-EINVAL, mock_check_mmio(self->fd, self->dev.hwpt_id, other,
+					   0, LENGTH, AT, 1));
+	EXPECT_EQ(-EINVAL, mock_check_mmio(self->fd, hwpt, other, 0, LENGTH, AT,
+					   1));
+	ASSERT_EQ(0, iommu_destroy(self->fd, hwpt));
+
+	/* Without a device it is held all the same */
+	ASSERT_EQ(0, close(other));
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	EXPECT_EQ(-EWOULDBLOCK, mock_unload());
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->ioas, AT, LENGTH));
+	EXPECT_EQ(-EWOULDBLOCK, mock_unload());
+	ASSERT_EQ(0, ioas_unmap(self->fd, self->empty, AT, LENGTH));
+	EXPECT_EQ(0, mock_unload());
+	/* For the teardown of the test */
+	EXPECT_EQ(0, mock_load());
+}
+
 TEST_F(dma_buf, is_out_of_reach_of_software_devices)
 {
 	const __u32 flags = FIXED | IOMMU_IOAS_MAP_READABLE;
