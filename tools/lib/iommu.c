@@ -245,6 +245,33 @@ int hwpt_alloc_faults(int fd, __u32 devid, __u32 pt, __u32 queue, __u32 *hwpt)
 	return rc;
 }
 
+int dirty_set(int fd, __u32 hwpt, __u32 flags)
+{
+	struct iommu_hwpt_set_dirty_tracking cmd = {
+		.size = sizeof(cmd),
+		.flags = flags,
+		.hwpt_id = hwpt,
+	};
+
+	return call(fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &cmd);
+}
+
+int dirty_get(int fd, __u32 hwpt, __u32 flags, __u64 iova, __u64 length,
+	      __u64 page_size, void *bitmap)
+{
+	struct iommu_hwpt_get_dirty_bitmap cmd = {
+		.size = sizeof(cmd),
+		.hwpt_id = hwpt,
+		.flags = flags,
+		.iova = iova,
+		.length = length,
+		.page_size = page_size,
+		.data = address(bitmap),
+	};
+
+	return call(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &cmd);
+}
+
 int fault_queue_alloc(int fd, __u32 *queue)
 {
 	struct iommu_fault_alloc cmd = { .size = sizeof(cmd) };

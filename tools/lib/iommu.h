@@ -77,6 +77,12 @@ int hwpt_alloc(int fd, __u32 devid, __u32 pt, __u32 flags, __u32 *hwpt);
 /* Page faults of devices that use the HWPT go to a queue */
 int hwpt_alloc_faults(int fd, __u32 devid, __u32 pt, __u32 queue, __u32 *hwpt);
 
+/* Begin, with IOMMU_HWPT_DIRTY_TRACKING_ENABLE, or end to track dirty pages */
+int dirty_set(int fd, __u32 hwpt, __u32 flags);
+/* Set the bits of dirty pages in a bitmap, a bit for each page_size bytes */
+int dirty_get(int fd, __u32 hwpt, __u32 flags, __u64 iova, __u64 length,
+	      __u64 page_size, void *bitmap);
+
 /* A queue of page faults.  Returns its file, or -errno; queue: out, its ID */
 int fault_queue_alloc(int fd, __u32 *queue);
 

@@ -33,33 +33,6 @@ static inline int hwpt_alloc_data(int fd, __u32 dev_id, __u32 pt_id,
 	return rc;
 }
 
-static inline int dirty_set(int fd, __u32 hwpt_id, __u32 flags)
-{
-	struct iommu_hwpt_set_dirty_tracking arg = {
-		.size = sizeof(arg),
-		.flags = flags,
-		.hwpt_id = hwpt_id,
-	};
-
-	return call(fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &arg);
-}
-
-static inline int dirty_get(int fd, __u32 hwpt_id, __u32 flags, __u64 iova,
-			    __u64 length, __u64 page_size, void *bitmap)
-{
-	struct iommu_hwpt_get_dirty_bitmap arg = {
-		.size = sizeof(arg),
-		.hwpt_id = hwpt_id,
-		.flags = flags,
-		.iova = iova,
-		.length = length,
-		.page_size = page_size,
-		.data = addr(bitmap),
-	};
-
-	return call(fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &arg);
-}
-
 /* n: out: number of dirty bits, or, with a flag, of mapped pages; may be NULL */
 static inline int mock_dirty_flags(int fd, __u32 hwpt_id, __u32 flags,
 				   __u64 iova, __u64 length, __u64 page_size,
