@@ -410,9 +410,10 @@ struct iommu_vfio_ioas {
  *
  * EOPNOTSUPP is the answer to a flag that the IOMMU of the device does not
  * have, and to IOMMU_HWPT_FAULT_ID_VALID with IOMMU_HWPT_ALLOC_NEST_PARENT.  So
- * far that is all of them with each IOMMU driver of the kernel.  The mock IOMMU of
- * the tests has them all, IOMMU_HWPT_ALLOC_DIRTY_TRACKING if IOMMU_GET_HW_INFO
- * reports IOMMU_HW_CAP_DIRTY_TRACKING.
+ * far that is all of them with each IOMMU driver of the kernel, but for
+ * IOMMU_HWPT_ALLOC_DIRTY_TRACKING if IOMMU_GET_HW_INFO reports
+ * IOMMU_HW_CAP_DIRTY_TRACKING.  The mock IOMMU of the tests has them all, this
+ * one on the same condition.
  */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,
@@ -828,7 +829,7 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  * Set a bit for what devices have written since tracking began or the last call
  * cleared it.  Bits that are set stay set; what is not mapped is not dirty.  A
  * page of the IOMMU is dirty, and cleared, as a whole: @iova and @length should
- * be those of mappings.
+ * be those of mappings.  A page that begins before @iova may stay dirty.
  *
  * Errors: EINVAL when tracking is off, @page_size, @iova or @length is not as
  * it should be, or part of the range is outside of what the page table can map;

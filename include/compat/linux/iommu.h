@@ -413,6 +413,69 @@ static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 #endif
 
 /*
+ * Whether the IOMMU driver of a device tracks dirty pages, and tells which they
+ * are: see iommu_domain_gather_dirty().  Intel's driver of 6.12 does both.
+ * From some version after 6.12 on, at the latest 7.2, its page tables come from
+ * a library whose function for it fails in kernels without CONFIG_IOMMUFD.
+ * That is inside the kernel; a header shows which of the two it is.
+ */
+#if defined(HAVE_IOMMU_DIRTY_OPS) && defined(HAVE_DOMAIN_ALLOC_USER) && \
+	!defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
+static inline bool iommu_tracks_dirty(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING) &&
+	       iommu_attribute(dev->iommu->iommu_dev->dev, "intel-iommu",
+			       "ecap");
+}
+#else
+static inline bool iommu_tracks_dirty(struct device *dev)
+{
+	return false;
+}
+#endif
+
+#ifdef HAVE_IOMMU_DIRTY_OPS
+static inline int iommu_domain_track_dirty(struct iommu_domain *domain,
+					   bool enable)
+{
+	return domain->dirty_ops->set_dirty_tracking(domain, enable);
+}
+
+/*
+ * The IOMMU driver adds each dirty page of the range to the gather, which was
+ * empty.  It would set them in a bitmap, too, by a function of which kernels
+ * without CONFIG_IOMMUFD have none.
+ */
+static inline int iommu_domain_gather_dirty(struct iommu_domain *domain,
+					    unsigned long iova, size_t size,
+					    bool clear,
+					    struct iommu_iotlb_gather *gather)
+{
+	struct iommu_dirty_bitmap dirty;
+
+	iommu_dirty_bitmap_init(&dirty, NULL, gather);
+	return domain->dirty_ops->read_and_clear_dirty(domain, iova, size,
+						       clear ? 0 :
+						       IOMMU_DIRTY_NO_CLEAR,
+						       &dirty);
+}
+#else
+static inline int iommu_domain_track_dirty(struct iommu_domain *domain,
+					   bool enable)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int iommu_domain_gather_dirty(struct iommu_domain *domain,
+					    unsigned long iova, size_t size,
+					    bool clear,
+					    struct iommu_iotlb_gather *gather)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+/*
  * Whether a device may use ATS.  From some version after 6.12 on, at the latest
  * 7.3, the IOMMU driver tells; before, only what depends on the device and the
  * kernel's trust in it is known, so the answer may be true although the IOMMU

@@ -19,6 +19,7 @@
 #include "charge.h"
 #include "kernel.h"
 #include "map.h"
+#include "tracking.h"
 
 static bool generic_is_coherent(struct device *dev)
 {
@@ -113,6 +114,12 @@ static u64 generic_capabilities(struct device *dev)
 	return iommu_may_use_ats(dev) ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 }
 
+static u64 paging_capabilities(struct device *dev)
+{
+	return generic_capabilities(dev) |
+	       (iommu_tracks_dirty(dev) ? IOMMU_HW_CAP_DIRTY_TRACKING : 0);
+}
+
 /*
  * If the domains of this host can be flushed in aligned ranges only, see to it.
  * IOMMUs do not come and go, but it is only known when there is a device.
@@ -159,9 +166,8 @@ generic_domain_alloc(struct device *dev, u32 flags,
 }
 
 /*
- * An IOMMU driver of a kernel without CONFIG_IOMMUFD may track what is dirty,
- * but iommu_dirty_bitmap_record(), by which it would report that, does nothing.
- * It may also attach domains to PASIDs, but see Documentation/devices.md.
+ * An IOMMU driver may also attach domains to PASIDs, but see
+ * Documentation/devices.md.
  *
  * Intel's driver also takes domains with page faults.  But that of 6.12 refuses
  * all requests of devices that bear no PASID, and in 7.3 a detach does not wait
@@ -174,12 +180,14 @@ paging_domain_alloc(struct device *dev, u32 flags,
 {
 	int rc;
 
-	if (flags || data)
+	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
+		return ERR_PTR(-EOPNOTSUPP);
+	if (flags && !iommu_tracks_dirty(dev))
 		return ERR_PTR(-EOPNOTSUPP);
 	rc = limit_flushes(dev);
 	if (rc)
 		return ERR_PTR(rc);
-	return iommu_paging_domain_alloc_flags(dev, 0);
+	return iommu_paging_domain_alloc_flags(dev, flags);
 }
 
 static void generic_domain_free(struct iommu_domain *domain)
@@ -323,7 +331,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.claim = generic_claim,
 	.release = generic_release,
 	.hw_info = iommu_hw_info,
-	.capabilities = generic_capabilities,
+	.capabilities = paging_capabilities,
 	.domain_alloc = paging_domain_alloc,
 	.finalize = paging_finalize,
 	.domain_free = generic_domain_free,
@@ -331,4 +339,6 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.attach = paging_attach,
 	.detach = paging_detach,
 	.replace = paging_replace,
+	.set_dirty_tracking = iommu_tracking_set,
+	.read_dirty = iommu_tracking_read,
 };

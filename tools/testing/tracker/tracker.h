@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * ioctls of /dev/iommufd_tracker, for tests only
+ */
+#ifndef IOMMUFD_TRACKER_H
+#define IOMMUFD_TRACKER_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Where devices may write, last exclusive: far from what host drivers map */
+#define TRACKER_START	0x100000000ULL
+#define TRACKER_END	0x180000000ULL
+
+/**
+ * struct tracker_write - Writes of a device
+ * @iovas: User address of an array of IOVAs, __u64, one for each write, from
+ *	TRACKER_START to TRACKER_END.
+ * @n: Number of them.
+ * @requester: Requester ID of the device: bus, slot and function.
+ * @out_marked: Number of pages that were clean and are marked dirty now.
+ * @out_page: Bytes of the page that the last write was to.
+ *
+ * Errors: EFAULT for an IOVA that the device cannot write; ERANGE; EINTR.
+ */
+struct tracker_write {
+	__u64 iovas;
+	__u32 n;
+	__u32 requester;
+	__u64 out_marked;
+	__u64 out_page;
+};
+
+#define TRACKER_WRITE	_IOWR('T', 0, struct tracker_write)
+/* What the IOMMU driver returns when it looks for dirty pages */
+#define TRACKER_ASK	_IOR('T', 1, __s32)
+
+#endif
