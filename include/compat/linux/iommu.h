@@ -413,6 +413,25 @@ static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 #endif
 
 /*
+ * Whether requests of a device may have the requester ID of another one.  Bridges
+ * other than those of PCI Express change it.
+ */
+static inline bool compat_has_other_id(struct pci_dev *pdev)
+{
+	struct pci_dev *bridge;
+	struct pci_bus *bus;
+
+	for (bus = pdev->bus; bus; bus = bus->parent) {
+		bridge = bus->self;
+		if (bridge && (!pci_is_pcie(bridge) ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCIE_BRIDGE))
+			return true;
+	}
+	return pdev->dma_alias_mask;
+}
+
+/*
  * Whether the IOMMU driver of a device tracks dirty pages, and tells which they
  * are: see iommu_domain_gather_dirty().  Intel's driver of 6.12 does both.
  * From some version after 6.12 on, at the latest 7.2, its page tables come from
@@ -531,22 +550,6 @@ static inline bool iommu_forgets_aliases(struct device *dev)
 	return true;
 }
 #else
-/* Bridges other than those of PCI Express change the requester ID. */
-static inline bool compat_has_other_id(struct pci_dev *pdev)
-{
-	struct pci_dev *bridge;
-	struct pci_bus *bus;
-
-	for (bus = pdev->bus; bus; bus = bus->parent) {
-		bridge = bus->self;
-		if (bridge && (!pci_is_pcie(bridge) ||
-			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE ||
-			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCIE_BRIDGE))
-			return true;
-	}
-	return pdev->dma_alias_mask;
-}
-
 static inline bool compat_is_intel_legacy(struct device *dev)
 {
 	struct iommu_device *iommu = dev->iommu->iommu_dev;
