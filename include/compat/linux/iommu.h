@@ -433,18 +433,43 @@ static inline bool compat_has_other_id(struct pci_dev *pdev)
 
 /*
  * Whether the IOMMU driver of a device tracks dirty pages, and tells which they
- * are: see iommu_domain_gather_dirty().  Intel's driver of 6.12 does both.
- * From some version after 6.12 on, at the latest 7.2, its page tables come from
- * a library whose function for it fails in kernels without CONFIG_IOMMUFD.
+ * are: see iommu_domain_gather_dirty().  Intel's and AMD's drivers of 6.12 do.
+ * From some version after 6.12 on, at the latest 7.2, their page tables come
+ * from a library whose function for it fails in kernels without CONFIG_IOMMUFD.
  * That is inside the kernel; a header shows which of the two it is.
+ *
+ * AMD's driver has the IOMMU mark what a device writes by its own requester ID,
+ * but not always what it writes by another one.  All devices of a group are
+ * attached to a domain.
  */
 #if defined(HAVE_IOMMU_DIRTY_OPS) && defined(HAVE_DOMAIN_ALLOC_USER) && \
 	!defined(HAVE_DOMAIN_ALLOC_PAGING_FLAGS)
+static inline int compat_may_write_untracked(struct device *dev, void *unused)
+{
+	return !dev_is_pci(dev) || compat_has_other_id(to_pci_dev(dev));
+}
+
+static inline bool compat_group_is_tracked(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+	bool tracked;
+
+	tracked = group && !iommu_group_for_each_dev(group, NULL,
+						     compat_may_write_untracked);
+	iommu_group_put(group);
+	return tracked;
+}
+
 static inline bool iommu_tracks_dirty(struct device *dev)
 {
-	return device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING) &&
-	       iommu_attribute(dev->iommu->iommu_dev->dev, "intel-iommu",
-			       "ecap");
+	struct device *iommu;
+
+	if (!device_iommu_capable(dev, IOMMU_CAP_DIRTY_TRACKING))
+		return false;
+	iommu = dev->iommu->iommu_dev->dev;
+	return iommu_attribute(iommu, "intel-iommu", "ecap") ||
+	       (iommu_attribute(iommu, "amd-iommu", "cap") &&
+		compat_group_is_tracked(dev));
 }
 #else
 static inline bool iommu_tracks_dirty(struct device *dev)

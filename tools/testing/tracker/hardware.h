@@ -33,6 +33,7 @@ struct tracker_hardware {
 };
 
 extern const struct tracker_hardware tracker_vtd;
+extern const struct tracker_hardware tracker_amd;
 
 /* A table that an entry points to; all formats have the address there. */
 static inline u64 *tracker_table(u64 entry)

@@ -261,6 +261,7 @@ int tracker_register(phys_addr_t address, u64 *value)
 
 static const struct tracker_hardware * const all_hardware[] = {
 	&tracker_vtd,
+	&tracker_amd,
 };
 
 static int find_hardware(struct iommu_device *iommu)

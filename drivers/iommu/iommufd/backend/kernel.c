@@ -178,6 +178,7 @@ static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
 		    const struct iommu_backend_data *data)
 {
+	struct iommu_domain *domain;
 	int rc;
 
 	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
@@ -187,7 +188,10 @@ paging_domain_alloc(struct device *dev, u32 flags,
 	rc = limit_flushes(dev);
 	if (rc)
 		return ERR_PTR(rc);
-	return iommu_paging_domain_alloc_flags(dev, flags);
+	domain = iommu_paging_domain_alloc_flags(dev, flags);
+	if (!IS_ERR(domain) && flags)
+		iommu_tracking_init(domain);
+	return domain;
 }
 
 static void generic_domain_free(struct iommu_domain *domain)

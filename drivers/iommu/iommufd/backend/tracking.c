@@ -16,6 +16,7 @@
  * the length of each page is: the range is a part of one page, or made of pages.
  */
 #include <linux/bitops.h>
+#include <linux/limits.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
@@ -142,6 +143,21 @@ static int clear_range(struct iommu_domain *domain, unsigned long iova,
 		cond_resched();
 	}
 	return 0;
+}
+
+/**
+ * iommu_tracking_init() - Leave out of a domain what cannot be read
+ * @domain: The domain, which is allocated for tracking.
+ *
+ * AMD's driver counts beyond the last page that it reads.  If that is the last
+ * one of 64 bits, the driver goes on from 0, for ever.
+ *
+ * Context: Any.
+ */
+void iommu_tracking_init(struct iommu_domain *domain)
+{
+	if (domain->geometry.aperture_end == U64_MAX)
+		domain->geometry.aperture_end -= BIT(__ffs(domain->pgsize_bitmap));
 }
 
 /**

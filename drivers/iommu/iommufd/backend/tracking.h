@@ -4,6 +4,7 @@
 
 #include "backend.h"
 
+void iommu_tracking_init(struct iommu_domain *domain);
 int iommu_tracking_set(struct iommu_domain *domain, bool enable);
 int iommu_tracking_read(struct iommu_domain *domain, unsigned long iova,
 			size_t length, bool clear,

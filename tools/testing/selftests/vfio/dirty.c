@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dirty tracking by the kernel's IOMMU driver.  QEMU's VT-d has none: the
+ * Dirty tracking by the kernel's IOMMU driver.  QEMU's IOMMUs have none: the
  * module iommufd_tracker makes the driver believe in it, and does to page
  * tables what an IOMMU does for a write of a device, with an IOTLB.
  */
@@ -18,7 +18,6 @@
 #define AT		(TRACKER_START + HUGE)
 #define LENGTH		(4 * HUGE)
 #define PAGES		(LENGTH / PAGE)
-#define IN_HUGE		(HUGE / PAGE)
 #define GUARD		0x5aU		/* around the bitmap */
 
 static __u32 requester(const char *bdf)
@@ -86,8 +85,8 @@ static unsigned long count(const unsigned char *bitmap, unsigned long bits)
 }
 
 /*
- * LENGTH bytes, of which the first are in huge pages; no two of the other pages
- * that are neighbours are so in physical memory, as others were taken between.
+ * LENGTH bytes, of which the first are in huge pages.  Few pages that are
+ * neighbours are so in physical memory, as others were taken between.
  */
 static char *memory_with(size_t huge_bytes)
 {
@@ -101,10 +100,12 @@ static char *memory_with(size_t huge_bytes)
 	if (madvise(memory, huge_bytes, MADV_HUGEPAGE) ||
 	    madvise(memory + huge_bytes, LENGTH - huge_bytes, MADV_NOHUGEPAGE))
 		return NULL;
-	memset(memory, 1, huge_bytes);
-	for (offset = 0; offset < 2; offset++)
+	for (offset = 0; offset < 2; offset++) {
+		for (at = offset; at < huge_bytes / HUGE; at += 2)
+			memset(memory + at * HUGE, 1, HUGE);
 		for (at = huge_bytes / PAGE + offset; at < PAGES; at += 2)
 			memory[at * PAGE] = 1;
+	}
 	return memory;
 }
 
@@ -123,6 +124,7 @@ FIXTURE(dirty)
 	char *memory;
 	unsigned char *room;	/* 3 pages for bitmaps */
 	bool model[PAGES];
+	unsigned int in_page[PAGES];	/* pages that the IOMMU's page has */
 	__u64 chance;
 	long pinned;
 };
@@ -138,6 +140,9 @@ FIXTURE_VARIANT_ADD(dirty, both) { 2 * HUGE };
 
 FIXTURE_SETUP(dirty)
 {
+	unsigned long n;
+	long size;
+
 	self->tracker = tracker_open();
 	ASSERT_LE(0, self->tracker);
 	self->dev = open_vfio(EDU);
@@ -155,10 +160,13 @@ FIXTURE_SETUP(dirty)
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, LENGTH,
 			      AT));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
-	if (variant->huge_bytes)
-		ASSERT_EQ(HUGE, iommu_page(self->tracker, AT));
-	if (variant->huge_bytes < LENGTH)
-		ASSERT_EQ(PAGE, iommu_page(self->tracker, AT + LENGTH - PAGE));
+	/* An IOMMU may have pages of all sizes. */
+	for (n = 0; n < PAGES; n++) {
+		size = iommu_page(self->tracker, AT + n * PAGE);
+		ASSERT_LE((long)PAGE, size);
+		ASSERT_EQ(n * PAGE < variant->huge_bytes, size >= (long)HUGE);
+		self->in_page[n] = size / PAGE;
+	}
 	ASSERT_EQ(0, dirty_set(self->iommu, self->id, ENABLE));
 }
 
@@ -172,33 +180,22 @@ FIXTURE_TEARDOWN(dirty)
 	EXPECT_EQ(0, module_unload(TRACKER_MODULE));
 }
 
-/* The pages that a page of the IOMMU has */
-static unsigned long first_of(const struct _fixture_variant_dirty *variant,
-			      unsigned long n)
+/* The first page that is in the same page of the IOMMU */
+static unsigned long first_of(struct _test_data_dirty *self, unsigned long n)
 {
-	return n * PAGE < variant->huge_bytes ? n - n % IN_HUGE : n;
+	return n - (AT / PAGE + n) % self->in_page[n];
 }
 
-static unsigned long pages_of(const struct _fixture_variant_dirty *variant,
-			      unsigned long n)
+static void note(struct _test_data_dirty *self, unsigned long n, bool dirty)
 {
-	return n * PAGE < variant->huge_bytes ? IN_HUGE : 1;
-}
-
-static void note(struct _test_data_dirty *self,
-		 const struct _fixture_variant_dirty *variant, unsigned long n,
-		 bool dirty)
-{
-	memset(self->model + first_of(variant, n), dirty, pages_of(variant, n));
+	memset(self->model + first_of(self, n), dirty, self->in_page[n]);
 }
 
 /*
  * Have edu write n pages at random, and note it.  Returns how many entries more
  * became dirty than were clean, which is 0, or -errno.
  */
-static long write_some(struct _test_data_dirty *self,
-		       const struct _fixture_variant_dirty *variant,
-		       unsigned int n)
+static long write_some(struct _test_data_dirty *self, unsigned int n)
 {
 	static __u64 iovas[PAGES];
 	unsigned int i, page;
@@ -211,7 +208,7 @@ static long write_some(struct _test_data_dirty *self,
 		iovas[i] = AT + page * PAGE +
 			   8 * chance_below(&self->chance, PAGE / 8);
 		clean += !self->model[page];
-		note(self, variant, page, true);
+		note(self, page, true);
 	}
 	rc = dev_write(self->tracker, EDU, iovas, n, &marked);
 	return rc ?: (long)marked - clean;
@@ -219,9 +216,8 @@ static long write_some(struct _test_data_dirty *self,
 
 /* Read a range into a bitmap at p: exactly the bits of dirty pages are set. */
 static void read_and_check(struct __test_metadata *_metadata,
-			   struct _test_data_dirty *self,
-			   const struct _fixture_variant_dirty *variant,
-			   unsigned char *p, __u32 flags, unsigned long first,
+			   struct _test_data_dirty *self, unsigned char *p,
+			   __u32 flags, unsigned long first,
 			   unsigned long pages)
 {
 	unsigned long n, bytes = (pages + 7) / 8;
@@ -236,8 +232,8 @@ static void read_and_check(struct __test_metadata *_metadata,
 			 (n < pages && self->model[first + n]);
 	/* A page of the IOMMU that begins before the range stays dirty. */
 	for (n = first; n < first + pages && !(flags & NO_CLEAR); n++)
-		if (first_of(variant, n) >= first)
-			note(self, variant, n, false);
+		if (first_of(self, n) >= first)
+			note(self, n, false);
 	for (n = 0; n < 3 * PAGE; n++)
 		if (self->room + n < p || self->room + n >= p + bytes)
 			wrong += self->room[n] != GUARD;
@@ -247,7 +243,7 @@ static void read_and_check(struct __test_metadata *_metadata,
 }
 
 #define CHECK(p, flags, first, pages) \
-	read_and_check(_metadata, self, variant, p, flags, first, pages)
+	read_and_check(_metadata, self, p, flags, first, pages)
 
 TEST_F(dirty, is_offered)
 {
@@ -272,11 +268,11 @@ TEST_F_TIMEOUT(dirty, what_was_written, PATIENCE)
 
 	CHECK(self->room, 0, 0, PAGES);
 	for (n = 1; n <= PAGES; n *= 3) {
-		ASSERT_EQ(0, write_some(self, variant, n));
+		ASSERT_EQ(0, write_some(self, n));
 		CHECK(self->room, NO_CLEAR, 0, PAGES);
 		CHECK(self->room, NO_CLEAR, 0, PAGES);
 		/* As they are dirty, they are not marked again */
-		ASSERT_EQ(0, write_some(self, variant, n));
+		ASSERT_EQ(0, write_some(self, n));
 		CHECK(self->room, 0, 0, PAGES);
 		CHECK(self->room, 0, 0, PAGES);
 	}
@@ -292,7 +288,7 @@ TEST_F_TIMEOUT(dirty, any_part_of_the_range, PATIENCE)
 		first = chance_below(&self->chance, PAGES);
 		n = 1 + chance_below(&self->chance, PAGES - first);
 		if (i % 3 == 0)
-			ASSERT_EQ(0, write_some(self, variant, 1 + 5 * i));
+			ASSERT_EQ(0, write_some(self, 1 + 5 * i));
 		CHECK(self->room + i, i % 2 ? NO_CLEAR : 0, first, n);
 	}
 	CHECK(self->room, 0, 0, PAGES);
@@ -305,7 +301,7 @@ TEST_F_TIMEOUT(dirty, any_bitmap_address, PATIENCE)
 	unsigned int i;
 
 	for (i = 0; i < PAGES / 8; i += 17) {
-		ASSERT_EQ(0, write_some(self, variant, 1 + i));
+		ASSERT_EQ(0, write_some(self, 1 + i));
 		CHECK(self->room + 2 * PAGE - i, NO_CLEAR, 0, PAGES);
 		CHECK(self->room + PAGE - i, 0, 0, PAGES);
 		CHECK(self->room + PAGE - i, 0, 0, PAGES);
@@ -320,7 +316,7 @@ TEST_F_TIMEOUT(dirty, bits_of_other_sizes, PATIENCE)
 	bool dirty;
 
 	for (size = 2 * PAGE; size <= HUGE; size *= 4) {
-		ASSERT_EQ(0, write_some(self, variant, 5));
+		ASSERT_EQ(0, write_some(self, 5));
 		memset(self->room, 0, PAGE);
 		bits = LENGTH / size;
 		ASSERT_EQ(0, dirty_get(self->iommu, self->id, NO_CLEAR, AT,
@@ -352,8 +348,8 @@ TEST_F_TIMEOUT(dirty, flushed_when_cleared, PATIENCE)
 		EXPECT_EQ(2, marked);
 		ASSERT_EQ(0, dev_write(self->tracker, EDU, iova, 2, &marked));
 		EXPECT_EQ(0, marked);
-		note(self, variant, 0, true);
-		note(self, variant, PAGES - 1, true);
+		note(self, 0, true);
+		note(self, PAGES - 1, true);
 		before = flushes();
 		ASSERT_LE(0, before);
 		CHECK(self->room, NO_CLEAR, 0, PAGES);
@@ -370,7 +366,7 @@ TEST_F(dirty, begin_forgets_what_was)
 	const __u64 iova = AT;
 	__u64 marked;
 
-	ASSERT_LE(0, write_some(self, variant, 50));
+	ASSERT_LE(0, write_some(self, 50));
 	ASSERT_EQ(0, dirty_set(self->iommu, self->id, ENABLE));
 	CHECK(self->room, NO_CLEAR, 0, PAGES);
 	ASSERT_EQ(0, dirty_set(self->iommu, self->id, 0));
@@ -380,7 +376,7 @@ TEST_F(dirty, begin_forgets_what_was)
 	ASSERT_EQ(0, dirty_set(self->iommu, self->id, ENABLE));
 	memset(self->model, 0, sizeof(self->model));
 	CHECK(self->room, NO_CLEAR, 0, PAGES);
-	ASSERT_EQ(0, write_some(self, variant, 50));
+	ASSERT_EQ(0, write_some(self, 50));
 	CHECK(self->room, 0, 0, PAGES);
 
 	/* While it is off the IOMMU marks nothing */
@@ -391,14 +387,14 @@ TEST_F(dirty, begin_forgets_what_was)
 
 TEST_F(dirty, new_mapping_is_clean)
 {
-	ASSERT_EQ(0, write_some(self, variant, 100));
+	ASSERT_EQ(0, write_some(self, 100));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, AT, LENGTH));
 	memset(self->model, 0, sizeof(self->model));
 	CHECK(self->room, 0, 0, PAGES);
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, LENGTH,
 			      AT));
 	CHECK(self->room, 0, 0, PAGES);
-	ASSERT_EQ(0, write_some(self, variant, 100));
+	ASSERT_EQ(0, write_some(self, 100));
 	CHECK(self->room, 0, 0, PAGES);
 }
 
@@ -435,7 +431,7 @@ TEST_F_TIMEOUT(dirty, all_devices, PATIENCE)
 	ASSERT_EQ(0, vfio_attach(other, self->id, NULL));
 	ASSERT_EQ(0, dev_write(self->tracker, NVME, &iova, 1, &marked));
 	EXPECT_EQ(1, marked);
-	note(self, variant, 7, true);
+	note(self, 7, true);
 	CHECK(self->room, 0, 0, PAGES);
 	ASSERT_EQ(0, dirty_set(self->iommu, self->id, 0));
 	ASSERT_EQ(0, dev_write(self->tracker, NVME, &iova, 1, &marked));
@@ -446,12 +442,34 @@ TEST_F_TIMEOUT(dirty, all_devices, PATIENCE)
 	ASSERT_EQ(0, vfio_detach(other));
 	EXPECT_EQ(-EFAULT, dev_write(self->tracker, NVME, &iova, 1, NULL));
 	ASSERT_EQ(0, dev_write(self->tracker, EDU, &iova, 1, NULL));
-	note(self, variant, 7, true);
+	note(self, 7, true);
 	CHECK(self->room, 0, 0, PAGES);
 	close(other);
 }
 
-/* What QEMU's IOMMU makes of the entry of a PASID with tracking on */
+/*
+ * AMD's driver has only what a device writes by its own requester ID marked, if
+ * tracking begins while the device is attached.
+ */
+TEST_F_TIMEOUT(dirty, device_behind_a_bridge, PATIENCE)
+{
+	bool tracked = iommu_of(EDU) == INTEL;
+	char bdf[BDF_LEN];
+	__u32 dev_id, id;
+	int other;
+
+	ASSERT_EQ(0, pci_behind(BRIDGE, 1, bdf));
+	other = open_vfio(bdf);
+	ASSERT_EQ(0, vfio_bind(other, self->iommu, &dev_id));
+	EXPECT_EQ(tracked, get_capabilities(self->iommu, dev_id) &
+				   IOMMU_HW_CAP_DIRTY_TRACKING);
+	EXPECT_EQ(tracked ? 0 : -EOPNOTSUPP,
+		  hwpt_alloc(self->iommu, dev_id, self->ioas, TRACKED, &id));
+	EXPECT_EQ(tracked ? 0 : -EINVAL, vfio_attach(other, self->id, NULL));
+	close(other);
+}
+
+/* What QEMU's IOMMU makes of the entry of a device with tracking on */
 TEST_F_TIMEOUT(dirty, dma_goes_on, PATIENCE)
 {
 	struct edu edu;
