@@ -65,6 +65,11 @@ static inline int compat_pin_user_pages_fast(unsigned long start, int nr_pages,
 #define pin_user_pages_fast compat_pin_user_pages_fast
 #endif
 
+/* Before 6.4 all processes have the same tag bits. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define untagged_addr_remote(mm, addr)	untagged_addr(addr)
+#endif
+
 #ifdef HAVE_GUP_VMAS
 /* Before 6.5 get_user_pages_remote() has an argument for a list of VMAs. */
 static inline long compat_get_user_pages_remote(struct mm_struct *mm,

@@ -20,6 +20,7 @@
  * undone by a removal.
  */
 #include <linux/export.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/sched/signal.h>
@@ -261,6 +262,24 @@ int iopt_pages_change_process(struct iopt_pages *pages,
 		iopt_pages_change_account(pages, npinned, &account, mode);
 	iopt_account_put(&account);
 	return rc;
+}
+
+/**
+ * iopt_pages_get_memcg() - Get the memory cgroup of who is charged
+ * @pages: The object.
+ * @memcg: Set to the memory cgroup, for mem_cgroup_put(), or NULL for none.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or -EINTR when killed.
+ */
+int iopt_pages_get_memcg(struct iopt_pages *pages, struct mem_cgroup **memcg)
+{
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
+	*memcg = get_mem_cgroup_from_mm(pages->account.mm);
+	mutex_unlock(&pages->lock);
+	return 0;
 }
 
 static void unpin_contiguous(struct iopt_pages *pages, unsigned long pfn,

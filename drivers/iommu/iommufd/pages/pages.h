@@ -15,6 +15,7 @@
 
 struct file;
 struct iopt_pages;
+struct mem_cgroup;
 struct page;
 
 enum iopt_kind {
@@ -84,6 +85,9 @@ extern const struct iopt_pages_ops *const iopt_kinds[IOPT_NKINDS];
  *	by @lock where they can change; @account.mm is read without it as well.
  * @ncopying: Number of calls that copy by user address.  Raised with @lock
  *	held.
+ * @nowait: The pin at work must not wait for user space, see
+ *	iopt_slice_pin_nowait().  Guarded by @lock, and false while it is not
+ *	held.
  * @private: Private data of the kind, and after that of the caller that has
  *	made this object.
  *
@@ -102,6 +106,7 @@ struct iopt_pages {
 	unsigned long base;
 	struct iopt_account account;
 	atomic_t ncopying;
+	bool nowait;
 	long private[];
 };
 
@@ -136,6 +141,7 @@ void iopt_pages_change_account(struct iopt_pages *pages, unsigned long npinned,
 int iopt_pages_change_process(struct iopt_pages *pages,
 			      enum iopt_account_mode account_mode);
 void iopt_pages_put(struct iopt_pages *pages);
+int iopt_pages_get_memcg(struct iopt_pages *pages, struct mem_cgroup **memcg);
 int iopt_pages_pin(struct iopt_pages *pages, unsigned long first,
 		   unsigned long last);
 void iopt_pages_unpin_unused(struct iopt_pages *pages, unsigned long first,

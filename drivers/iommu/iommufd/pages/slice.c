@@ -72,6 +72,35 @@ int iopt_slice_pin(struct iopt_slice *slice)
 }
 
 /**
+ * iopt_slice_pin_nowait() - Make a slice a user of its pages object, for a
+ * kernel thread
+ * @slice: The slice.
+ *
+ * Does what iopt_slice_pin() does, but of another process than the current one
+ * it faults in no memory for which it might have to wait until a program does
+ * something, maybe for ever: a kernel thread cannot be killed.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.  May fault in user memory.
+ *
+ * Return: as iopt_slice_pin(), and -EFAULT also for such memory.
+ */
+int iopt_slice_pin_nowait(struct iopt_slice *slice)
+{
+	struct iopt_pages *pages = slice->pages;
+	int rc;
+
+	if (mutex_lock_killable(&pages->lock))
+		return -EINTR;
+	pages->nowait = true;
+	rc = iopt_pages_pin(pages, slice->user.start, slice->user.last);
+	pages->nowait = false;
+	if (!rc)
+		interval_tree_insert(&slice->user, &pages->users);
+	mutex_unlock(&pages->lock);
+	return rc;
+}
+
+/**
  * iopt_slice_unpin() - Undo iopt_slice_pin()
  * @slice: The slice; no device can reach its pages through it any more.
  *

@@ -26,6 +26,7 @@ struct iopt_slice {
 void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
 		      unsigned long length, bool pinned);
 int iopt_slice_pin(struct iopt_slice *slice);
+int iopt_slice_pin_nowait(struct iopt_slice *slice);
 void iopt_slice_unpin(struct iopt_slice *slice);
 int iopt_slice_map(struct iopt_slice *slice, struct iommu_domain *domain,
 		   unsigned long iova, int prot, bool huge_pages);

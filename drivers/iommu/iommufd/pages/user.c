@@ -6,8 +6,12 @@
  * to its successor.  In the meantime the address is invalid: what is pinned
  * stays, and devices go on to use it, but nothing more can be pinned.
  */
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/uaccess.h>
+#include <linux/userfaultfd_k.h>
 #include <linux/wait_bit.h>
 
 #include "huge.h"
@@ -29,6 +33,48 @@ static long pin_remote(struct mm_struct *mm, unsigned long uaddr,
 			mmap_read_unlock(mm);
 	}
 	mmput(mm);
+	return n;
+}
+
+/*
+ * Tell whether memory of a VMA is faulted in by the kernel alone.  With
+ * userfaultfd, or by FUSE, it is by a program, which may never do so.
+ */
+static bool is_kernels_own(struct vm_area_struct *vma)
+{
+	if (userfaultfd_armed(vma))
+		return false;
+	return vma_is_anonymous(vma) || is_vm_hugetlb_page(vma) ||
+	       (vma->vm_file && shmem_mapping(vma->vm_file->f_mapping));
+}
+
+/*
+ * As pin_remote(), up to the end of a VMA and for iopt_slice_pin_nowait().  The
+ * mmap lock is not dropped in between, so that the VMA stays what it is.
+ */
+static long pin_remote_nowait(struct mm_struct *mm, unsigned long uaddr,
+			      unsigned long npages, unsigned int gup_flags,
+			      struct page **list)
+{
+	struct vm_area_struct *vma;
+	long n = -EINTR;
+
+	if (!mmget_not_zero(mm))
+		return -EFAULT;
+	if (!mmap_read_lock_killable(mm)) {
+		n = -EFAULT;
+		uaddr = untagged_addr_remote(mm, uaddr);
+		vma = vma_lookup(mm, uaddr);
+		if (vma && is_kernels_own(vma))
+			n = pin_user_pages_remote(mm, uaddr,
+						  min(npages,
+						      (vma->vm_end - uaddr) >>
+							PAGE_SHIFT),
+						  gup_flags, list, NULL);
+		mmap_read_unlock(mm);
+	}
+	/* This may be the last use: no end of a process to wait for here */
+	mmput_async(mm);
 	return n;
 }
 
@@ -66,8 +112,11 @@ static long user_pin(struct iopt_pages *pages, unsigned long index,
 		n = pin_own(uaddr, npages, gup_flags, list, layout);
 	} else {
 		*layout = IOPT_SCATTERED;
-		n = pin_remote(pages->account.mm, uaddr, npages, gup_flags,
-			       list);
+		n = pages->nowait ?
+			    pin_remote_nowait(pages->account.mm, uaddr, npages,
+					      gup_flags, list) :
+			    pin_remote(pages->account.mm, uaddr, npages,
+				       gup_flags, list);
 	}
 	/*
 	 * 6.12 returns -EOVERFLOW for a range that ends at the highest address.
