@@ -7,6 +7,7 @@
 #include <linux/moduleparam.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/workqueue.h>
 #include <uapi/linux/iommufd.h>
 
 #include "fault.h"
@@ -36,6 +37,10 @@ static const struct kernel_param_ops answers_ops = {
 
 module_param_cb(answers, &answers_ops, NULL, 0444);
 MODULE_PARM_DESC(answers, "Groups of page faults without an answer, answered SUCCESS, answered INVALID, and the number of the one answered last");
+
+static bool fault_thread;
+module_param(fault_thread, bool, 0644);
+MODULE_PARM_DESC(fault_thread, "Report page faults by a kernel thread, as IOMMU drivers do, and not by the caller (default: false)");
 
 /**
  * mock_respond_fault() - See iommu_backend_ops::respond_fault
@@ -130,22 +135,53 @@ void mock_faults_set_handle(struct mock_faults *faults, u32 pasid,
 	mutex_unlock(&faults->lock);
 }
 
+/**
+ * struct mock_report - A group of faults that is being reported
+ * @work: Reports it by a kernel thread.
+ * @faults: Of the device.
+ * @pasid: The PASID by whose attachment they go, or IOMMU_NO_PASID.
+ * @group: The faults.
+ * @n: Number of @group.
+ * @mreq: By what the group is answered.
+ */
+struct mock_report {
+	struct work_struct work;
+	struct mock_faults *faults;
+	u32 pasid;
+	const struct iommu_backend_fault *group;
+	unsigned int n;
+	struct mock_request *mreq;
+};
+
 /* Report a group of faults, which nobody gets if there is no handle. */
-static void mock_faults_report(struct mock_faults *faults, u32 pasid,
-			       const struct iommu_backend_fault *group,
-			       unsigned int n, struct mock_request *mreq)
+static void mock_faults_report(struct mock_report *report)
 {
+	struct mock_faults *faults = report->faults;
 	struct iommu_backend_fault_handle *handle;
 
 	mutex_lock(&faults->lock);
-	handle = pasid == IOMMU_NO_PASID ? faults->handle :
-					   xa_load(&faults->pasids, pasid);
+	handle = report->pasid == IOMMU_NO_PASID ?
+			 faults->handle :
+			 xa_load(&faults->pasids, report->pasid);
 	atomic_inc(&mock_pending);
 	if (handle)
-		handle->report(handle, group, n, mreq);
+		handle->report(handle, report->group, report->n, report->mreq);
 	else
-		mock_respond_fault(mreq, IOMMUFD_PAGE_RESP_INVALID);
+		mock_respond_fault(report->mreq, IOMMUFD_PAGE_RESP_INVALID);
 	mutex_unlock(&faults->lock);
+}
+
+static void mock_report_work(struct work_struct *work)
+{
+	mock_faults_report(container_of(work, struct mock_report, work));
+}
+
+static void mock_faults_report_by_thread(struct mock_report *report)
+{
+	INIT_WORK_ONSTACK(&report->work, mock_report_work);
+	queue_work(system_long_wq, &report->work);
+	flush_work(&report->work);
+	destroy_work_on_stack(&report->work);
 }
 
 /**
@@ -162,6 +198,11 @@ static void mock_faults_report(struct mock_faults *faults, u32 pasid,
 int mock_faults_raise(struct mock_faults *faults, u32 pasid,
 		      const struct iommu_backend_fault *first, unsigned int n)
 {
+	struct mock_report report = {
+		.faults = faults,
+		.pasid = pasid,
+		.n = n,
+	};
 	struct iommu_backend_fault *group;
 	struct mock_request *mreq;
 	unsigned int i;
@@ -182,7 +223,12 @@ int mock_faults_raise(struct mock_faults *faults, u32 pasid,
 				 IOMMU_PGFAULT_FLAGS_PASID_VALID : 0;
 	}
 	group[n - 1].flags |= IOMMU_PGFAULT_FLAGS_LAST_PAGE;
-	mock_faults_report(faults, pasid, group, n, mreq);
+	report.group = group;
+	report.mreq = mreq;
+	if (READ_ONCE(fault_thread))
+		mock_faults_report_by_thread(&report);
+	else
+		mock_faults_report(&report);
 	kfree(group);
 	return 0;
 }
