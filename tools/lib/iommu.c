@@ -125,6 +125,19 @@ int ioas_map_file(int fd, __u32 ioas, int file, __u64 start, __u64 length,
 				   IOAS_RW, file, start, length, &iova);
 }
 
+int ioas_demand(int fd, __u32 ioas, __u32 op, __u64 iova, __u64 length)
+{
+	struct iommu_ioas_demand cmd = {
+		.size = sizeof(cmd),
+		.ioas_id = ioas,
+		.op = op,
+		.iova = iova,
+		.length = length,
+	};
+
+	return call(fd, IOMMU_IOAS_DEMAND, &cmd);
+}
+
 int ioas_copy_flags(int fd, __u32 flags, __u32 dst, __u32 src, __u64 length,
 		    __u64 *dst_iova, __u64 src_iova)
 {

@@ -66,6 +66,12 @@ int ioas_unmap_len(int fd, __u32 ioas, __u64 iova, __u64 *length);
 int ioas_noiommu_get_pa(int fd, __u32 ioas, __u64 iova, __u64 *length,
 			__u64 *phys);
 
+/*
+ * Populate, pin, unpin or release what is mapped in an IOAS on demand; op: of enum
+ * iommufd_ioas_demand_op
+ */
+int ioas_demand(int fd, __u32 ioas, __u32 op, __u64 iova, __u64 length);
+
 /* n: in: size of ranges, out: number of ranges there are; alignment: out */
 int ioas_ranges(int fd, __u32 ioas, struct iommu_iova_range *ranges, __u32 *n,
 		__u64 *alignment);

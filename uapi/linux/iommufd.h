@@ -80,7 +80,9 @@ enum {
 	IOMMUFD_CMD_IOAS_CHANGE_PROCESS = 0x92,
 	IOMMUFD_CMD_VEVENTQ_ALLOC = 0x93,
 	IOMMUFD_CMD_HW_QUEUE_ALLOC = 0x94,
-	IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA = 0x95
+	IOMMUFD_CMD_IOAS_NOIOMMU_GET_PA = 0x95,
+	/* Extensions of this driver, which mainline does not have */
+	IOMMUFD_CMD_IOAS_DEMAND = 0xe0
 };
 
 /**
@@ -143,8 +145,8 @@ struct iommu_iova_range {
  * @out_iova_alignment: Bytes, a power of two: what the IOVA and the length of
  *	a mapping must be multiples of.  1 while nothing is attached, then the
  *	largest of the smallest page sizes of what is attached, at most the
- *	CPU's page size; that one while IOMMU_OPTION_HUGE_PAGES is 0.  Written
- *	also with EMSGSIZE.
+ *	CPU's page size; that one while IOMMU_OPTION_HUGE_PAGES is 0 or
+ *	IOMMU_OPTION_ON_DEMAND is 1.  Written also with EMSGSIZE.
  *
  * Report what can be mapped now: all IOVA, less what attached devices reserve
  * (such as the window of their MSI interrupts) and what their page tables
@@ -318,10 +320,18 @@ struct iommu_ioas_unmap {
  *	of the CPU's size are used, and mappings must be made of them.  Set it
  *	before a device is attached and something is mapped, else EINVAL, and
  *	not while a mapping begins or ends inside a page, else EADDRINUSE.
+ * @IOMMU_OPTION_ON_DEMAND: An extension of this driver, which mainline does not
+ *	have.  When memory that is mapped in an IOAS, given by object_id, is
+ *	pinned and can be reached by devices.  0, the default: from
+ *	IOMMU_IOAS_MAP on.  1: when a device asks for a page that it does not
+ *	reach (a page fault), and when IOMMU_IOAS_DEMAND says so.  Setting
+ *	another value needs an IOAS with neither mappings nor page tables, else
+ *	EBUSY.
  */
 enum iommufd_option {
 	IOMMU_OPTION_RLIMIT_MODE = 0,
-	IOMMU_OPTION_HUGE_PAGES = 1
+	IOMMU_OPTION_HUGE_PAGES = 1,
+	IOMMU_OPTION_ON_DEMAND = 0x10001
 };
 
 /**
@@ -1288,5 +1298,57 @@ struct iommu_hw_queue_alloc {
 };
 
 #define IOMMU_HW_QUEUE_ALLOC _IO(IOMMUFD_TYPE, IOMMUFD_CMD_HW_QUEUE_ALLOC)
+
+/**
+ * enum iommufd_ioas_demand_op - What IOMMU_IOAS_DEMAND does
+ * @IOMMU_IOAS_DEMAND_POPULATE: Pin all memory of the range, and let devices
+ *	reach it.
+ * @IOMMU_IOAS_DEMAND_PIN: The same, and keep IOMMU_IOAS_DEMAND_RELEASE from
+ *	releasing it.
+ * @IOMMU_IOAS_DEMAND_UNPIN: Undo one IOMMU_IOAS_DEMAND_PIN of the same range.
+ *	The memory stays populated.
+ * @IOMMU_IOAS_DEMAND_RELEASE: Unpin memory of the range.  Devices reach it
+ *	again by a page fault.
+ */
+enum iommufd_ioas_demand_op {
+	IOMMU_IOAS_DEMAND_POPULATE = 0,
+	IOMMU_IOAS_DEMAND_PIN = 1,
+	IOMMU_IOAS_DEMAND_UNPIN = 2,
+	IOMMU_IOAS_DEMAND_RELEASE = 3
+};
+
+/**
+ * struct iommu_ioas_demand - ioctl(IOMMU_IOAS_DEMAND)
+ * @size: sizeof(struct iommu_ioas_demand)
+ * @ioas_id: An IOAS that is on demand, see IOMMU_OPTION_ON_DEMAND.
+ * @op: One of enum iommufd_ioas_demand_op.
+ * @__reserved: Must be 0.
+ * @iova: First byte, a multiple of the CPU's page size.
+ * @length: Bytes, likewise.
+ *
+ * An extension of this driver, which mainline does not have.
+ *
+ * Memory is populated in pieces: those that this call makes end at multiples of
+ * 2 MiB of the memory, those of page faults are a page, or a huge page.  A
+ * piece that is only partly in the range is pinned and unpinned as a whole, and
+ * not released.
+ *
+ * Errors: EOPNOTSUPP, also for an IOAS that is not on demand; EINVAL for a
+ * range that is empty or misaligned, or, to populate and pin, has a device's
+ * BAR; EOVERFLOW; ENOENT when no IOAS has this ID, when not all of the range is
+ * mapped or, to unpin, pinned; to populate and pin, ENODEV when the IOAS has no
+ * page table, and those of IOMMU_IOAS_MAP about memory; EBUSY to release what
+ * is pinned.
+ */
+struct iommu_ioas_demand {
+	__u32 size;
+	__u32 ioas_id;
+	__u32 op;
+	__u32 __reserved;
+	__aligned_u64 iova;
+	__aligned_u64 length;
+};
+
+#define IOMMU_IOAS_DEMAND _IO(IOMMUFD_TYPE, IOMMUFD_CMD_IOAS_DEMAND)
 
 #endif

@@ -186,6 +186,7 @@ static int probe_limits(struct iommufd_device *idev, u32 flags,
  */
 static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 					       struct iommufd_ioas *ioas,
+					       bool faults,
 					       struct iommufd_hwpt *old)
 {
 	struct iommu_backend_limits limits;
@@ -199,7 +200,9 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 		return ERR_PTR(rc);
 
 	list_for_each_entry(hwpt, &ioas->hwpts, ioas_item) {
-		if (!hwpt->obj.automatic || !hold_hwpt(idev->ictx, hwpt))
+		if (!hwpt->obj.automatic ||
+		    iommufd_hwpt_has_faults(hwpt) != faults ||
+		    !hold_hwpt(idev->ictx, hwpt))
 			continue;
 		rc = -EINVAL;
 		if (hwpt_suits(hwpt, idev, &limits))
@@ -218,12 +221,14 @@ static struct iommufd_hwpt *attach_to_existing(struct iommufd_device *idev,
 
 static struct iommufd_hwpt *attach_to_new(struct iommufd_device *idev,
 					  struct iommufd_ioas *ioas,
+					  bool faults,
 					  struct iommufd_hwpt *old)
 {
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
-	hwpt = iommufd_hwpt_alloc(idev, ioas, 0, NULL);
+	hwpt = iommufd_hwpt_alloc(idev, ioas,
+				  faults ? IOMMU_HWPT_FAULT_ID_VALID : 0, NULL);
 	if (IS_ERR(hwpt))
 		return hwpt;
 	hwpt->obj.automatic = true;
@@ -288,10 +293,12 @@ static struct iommufd_hwpt *attach_to_named(struct iommufd_device *idev,
  * @ioas: The IOAS to be reached.
  * @hwpt: The page table, which maps @ioas or is nested in one that does; NULL
  *	for any that does.
+ * @faults: Page faults are handled: the page table has them.
  */
 struct attach_target {
 	struct iommufd_ioas *ioas;
 	struct iommufd_hwpt *hwpt;
+	bool faults;
 };
 
 /*
@@ -324,9 +331,9 @@ static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
 	if (target->hwpt) {
 		hwpt = attach_to_named(idev, target->hwpt, from);
 	} else {
-		hwpt = attach_to_existing(idev, ioas, from);
+		hwpt = attach_to_existing(idev, ioas, target->faults, from);
 		if (!hwpt)
-			hwpt = attach_to_new(idev, ioas, from);
+			hwpt = attach_to_new(idev, ioas, target->faults, from);
 	}
 	mutex_unlock(&ioas->hwpts_lock);
 	if (IS_ERR(hwpt) && old && !at_once)
@@ -338,10 +345,12 @@ static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
 static struct iommufd_fault_handle *
 target_fault_handle(struct iommufd_device *idev, struct attach_target *target)
 {
-	if (!target->hwpt)
-		return NULL;
-	return iommufd_fault_handle_alloc(target->hwpt->fault_queue,
-					  target->hwpt->backend, idev->obj.id);
+	return iommufd_fault_handle_alloc(target->hwpt ?
+						target->hwpt->fault_queue :
+						NULL,
+					  target->faults ?
+						&target->ioas->iopt : NULL,
+					  idev->igroup->backend, idev->obj.id);
 }
 
 static void group_set_fault_handle(struct iommufd_device *idev,
@@ -398,6 +407,18 @@ err_free_handle:
 	return rc;
 }
 
+/*
+ * Devices without page faults reach nothing in an IOAS on demand.  Those
+ * without an IOMMU might even share a page table that others have: see
+ * hwpt_suits().
+ */
+static int target_check_faults(struct attach_target *target,
+			       struct iommufd_group *igroup)
+{
+	return !target->hwpt && target->faults &&
+	       !igroup->backend->set_fault_handle ? -EOPNOTSUPP : 0;
+}
+
 static bool target_is(struct attach_target *target, struct iommufd_hwpt *hwpt)
 {
 	if (target->hwpt)
@@ -425,7 +446,8 @@ static int idev_attach_locked(struct iommufd_device *idev,
 		if (igroup->npasids &&
 		    !iommufd_hwpt_is_for_pasids(target->hwpt))
 			return -EINVAL;
-		rc = group_move(idev, target, unused);
+		rc = target_check_faults(target, igroup) ?:
+		     group_move(idev, target, unused);
 		if (rc)
 			return rc;
 	}
@@ -441,12 +463,15 @@ static int target_init(struct attach_target *target, struct iommufd_object *obj)
 	if (obj->type == &iommufd_ioas_type) {
 		target->hwpt = NULL;
 		target->ioas = container_of(obj, struct iommufd_ioas, obj);
+		/* This may change until the first page table is filled. */
+		target->faults = READ_ONCE(target->ioas->iopt.on_demand);
 		return 0;
 	}
 	if (obj->type == &iommufd_hwpt_type ||
 	    obj->type == &iommufd_nested_type) {
 		target->hwpt = container_of(obj, struct iommufd_hwpt, obj);
 		target->ioas = target->hwpt->ioas;
+		target->faults = iommufd_hwpt_has_faults(target->hwpt);
 		return 0;
 	}
 	return -ENOENT;
@@ -494,9 +519,11 @@ out_put:
  * Return: 0, or, with nothing changed: -EINVAL when attached already, when
  * another device of the group is attached elsewhere, when a PASID is attached
  * and @pt_id is no page table for devices that use PASIDs, or when the IOMMU
- * cannot, -ENOENT without such an object, -EADDRINUSE when something is mapped,
- * or to be kept usable, where the device or its IOMMU has a reserved region,
- * -EFAULT when memory that is mapped is gone, -EINTR when killed, -ENOMEM.
+ * cannot, -ENOENT without such an object, -EOPNOTSUPP when the IOAS is on
+ * demand and the device has no page faults, -EADDRINUSE when something is
+ * mapped, or to be kept usable, where the device or its IOMMU has a reserved
+ * region, -EFAULT when memory that is mapped is gone, -EINTR when killed,
+ * -ENOMEM.
  */
 int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id)
 {

@@ -143,7 +143,8 @@ int iommufd_option(struct iommufd_ucmd *ucmd)
 		rc = ctx_option_rlimit_mode(ucmd);
 		break;
 	case IOMMU_OPTION_HUGE_PAGES:
-		rc = iommufd_ioas_option_huge_pages(ucmd);
+	case IOMMU_OPTION_ON_DEMAND:
+		rc = iommufd_ioas_option(ucmd);
 		break;
 	default:
 		return -EOPNOTSUPP;

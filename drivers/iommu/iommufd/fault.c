@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page faults of devices, which user space handles
+ * Page faults of devices
  *
  * A device reports page faults in groups: the pages that one request of it
- * needs.  A group is answered as a whole, exactly once, and goes through these
- * states:
+ * needs.  A group is answered as a whole, exactly once.
+ *
+ * If the page table is one of an IOAS on demand, and was not made for a queue,
+ * the driver populates what the group needs, and answers it, while it is
+ * reported.  Otherwise user space handles it, and it goes through these states:
  *
  *   undelivered  in the list of the queue
  *   copied       read() copies it to user space, its cookie is reserved
@@ -32,6 +35,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "fault.h"
+#include "iopt/demand.h"
 #include "ucmd.h"
 
 /* A device must not be able to fill memory of the kernel. */
@@ -149,29 +153,68 @@ static void fault_report(struct iommu_backend_fault_handle *base,
 	fault_queue_wake(queue);
 }
 
+/* What a device wants to do, as IOMMU_READ and IOMMU_WRITE */
+static int fault_prot(const struct iommu_backend_fault *fault)
+{
+	int prot = 0;
+
+	if (fault->perm & (IOMMU_PGFAULT_PERM_READ | IOMMU_PGFAULT_PERM_EXEC))
+		prot |= IOMMU_READ;
+	if (fault->perm & IOMMU_PGFAULT_PERM_WRITE)
+		prot |= IOMMU_WRITE;
+	return prot;
+}
+
+/*
+ * See iommu_backend_fault_handle::report().  A page that was populated for a
+ * group that fails later stays: the device may ask for it again.
+ */
+static void fault_serve(struct iommu_backend_fault_handle *base,
+			const struct iommu_backend_fault *faults,
+			unsigned int n, void *request)
+{
+	struct iommufd_fault_handle *handle =
+		container_of(base, struct iommufd_fault_handle, base);
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; !rc && i < n; i++) {
+		rc = iopt_demand_fault(handle->iopt, faults[i].addr,
+				       fault_prot(&faults[i]));
+		cond_resched();
+	}
+	handle->backend->respond_fault(request, rc ?
+				       IOMMUFD_PAGE_RESP_INVALID :
+				       IOMMUFD_PAGE_RESP_SUCCESS);
+}
+
 /**
- * iommufd_fault_handle_alloc() - Prepare that faults of an attachment are queued
+ * iommufd_fault_handle_alloc() - Prepare to handle faults of an attachment
  * @queue: The queue of the page table that is to be attached, or NULL.
+ * @iopt: The I/O page table in which the driver populates what faults need, if
+ *	@queue is NULL; or NULL.
  * @backend: The backend of the page table.
  * @dev_id: ID of the device that is to be attached.
  *
  * Context: Process context.  Pairs with iommufd_fault_handle_free().
  *
- * Return: the handle, NULL if @queue is, or ERR_PTR(-ENOMEM).
+ * Return: the handle, NULL if @queue and @iopt are, or ERR_PTR(-ENOMEM).
  */
 struct iommufd_fault_handle *
 iommufd_fault_handle_alloc(struct iommufd_fault_queue *queue,
+			   struct io_pagetable *iopt,
 			   const struct iommu_backend_ops *backend, u32 dev_id)
 {
 	struct iommufd_fault_handle *handle;
 
-	if (!queue)
+	if (!queue && !iopt)
 		return NULL;
 	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
 	if (!handle)
 		return ERR_PTR(-ENOMEM);
-	handle->base.report = fault_report;
+	handle->base.report = queue ? fault_report : fault_serve;
 	handle->queue = queue;
+	handle->iopt = iopt;
 	handle->backend = backend;
 	handle->dev_id = dev_id;
 	INIT_LIST_HEAD(&handle->groups);
@@ -199,12 +242,15 @@ void iommufd_fault_handle_free(struct iommufd_fault_handle *handle)
 
 	if (!handle)
 		return;
-	mutex_lock(&handle->queue->lock);
-	list_for_each_entry_safe(group, next, &handle->groups, handle_item) {
-		fault_group_cancel(handle->queue, group);
-		cond_resched();
+	if (handle->queue) {
+		mutex_lock(&handle->queue->lock);
+		list_for_each_entry_safe(group, next, &handle->groups,
+					 handle_item) {
+			fault_group_cancel(handle->queue, group);
+			cond_resched();
+		}
+		mutex_unlock(&handle->queue->lock);
 	}
-	mutex_unlock(&handle->queue->lock);
 	kfree(handle);
 }
 

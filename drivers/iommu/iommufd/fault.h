@@ -12,6 +12,7 @@
 #include "object.h"
 
 struct device;
+struct io_pagetable;
 struct iommufd_ucmd;
 
 /**
@@ -40,7 +41,10 @@ struct iommufd_fault_queue {
 /**
  * struct iommufd_fault_handle - Where the faults of one attachment go
  * @base: What the backend knows.
- * @queue: The queue, held by the page table that is attached.
+ * @queue: The queue, held by the page table that is attached; NULL where the
+ *	driver itself populates the memory.
+ * @iopt: The I/O page table, on demand, that it is populated in, held by the
+ *	page table that is attached; not looked at with @queue.
  * @backend: The backend that reports faults, and is told the answers.
  * @dev_id: ID of the device that made the attachment.
  * @groups: Every struct fault_group of the attachment that has no answer yet.
@@ -49,6 +53,7 @@ struct iommufd_fault_queue {
 struct iommufd_fault_handle {
 	struct iommu_backend_fault_handle base;
 	struct iommufd_fault_queue *queue;
+	struct io_pagetable *iopt;
 	const struct iommu_backend_ops *backend;
 	u32 dev_id;
 	struct list_head groups;
@@ -68,6 +73,7 @@ int iommufd_fault_queue_alloc(struct iommufd_ucmd *ucmd);
 
 struct iommufd_fault_handle *
 iommufd_fault_handle_alloc(struct iommufd_fault_queue *queue,
+			   struct io_pagetable *iopt,
 			   const struct iommu_backend_ops *backend, u32 dev_id);
 void iommufd_fault_handle_free(struct iommufd_fault_handle *handle);
 void iommufd_fault_handle_switch(struct iommufd_fault_handle **slot,

@@ -37,6 +37,15 @@ static void fdinfo_kib(struct seq_file *seq, const char *key, u32 id,
 	seq_printf(seq, "iommufd-ioas-%u-%s:\t%lu KiB\n", id, key, bytes >> 10);
 }
 
+static void fdinfo_show_faults(struct seq_file *seq, u32 id,
+			       struct iopt_demand *demand)
+{
+	seq_printf(seq, "iommufd-ioas-%u-faults:\t%lu\n", id,
+		   atomic_long_read(&demand->served));
+	seq_printf(seq, "iommufd-ioas-%u-faults-failed:\t%lu\n", id,
+		   atomic_long_read(&demand->failed));
+}
+
 static void fdinfo_show_ioas(struct seq_file *seq, struct iommufd_ioas *ioas,
 			     struct fdinfo_sum *sum)
 {
@@ -49,6 +58,8 @@ static void fdinfo_show_ioas(struct seq_file *seq, struct iommufd_ioas *ioas,
 	fdinfo_kib(seq, "pinned", id, pinned << PAGE_SHIFT);
 	seq_printf(seq, "iommufd-ioas-%u-mappings:\t%lu\n", id,
 		   READ_ONCE(stats->mappings));
+	if (READ_ONCE(ioas->iopt.on_demand))
+		fdinfo_show_faults(seq, id, &ioas->iopt.demand);
 	sum->bytes += bytes;
 	sum->pinned += pinned;
 	sum->maps += READ_ONCE(stats->maps);

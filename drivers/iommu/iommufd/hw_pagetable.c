@@ -122,7 +122,9 @@ alloc_domain(struct iommufd_device *idev, u32 flags,
  * @data: Data of user space for the backend, or NULL.
  *
  * Its domain is empty, and is filled when a group is attached to it at the
- * latest, see iommufd_hwpt_attach_group().
+ * latest, see iommufd_hwpt_attach_group().  That of an IOAS on demand has page
+ * faults, and does not track what devices write: what is released would be
+ * lost.
  *
  * Context: Process context.  Pairs with iommufd_hwpt_publish() or
  * iommufd_hwpt_abort().
@@ -150,6 +152,9 @@ iommufd_hwpt_alloc(struct iommufd_device *idev, struct iommufd_ioas *ioas,
 	}
 	hwpt->msi_window = idev->igroup->msi_window;
 	hwpt->flags = flags;
+	hwpt->iopt_domain.faults =
+		flags & IOMMU_HWPT_FAULT_ID_VALID &&
+		!(flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	hwpt->ioas = ioas;
 	refcount_inc(&ioas->obj.users);
 	hwpt->backend = idev->igroup->backend;
@@ -340,6 +345,7 @@ int iommufd_hwpt_alloc_of_ioas(struct iommufd_ucmd *ucmd,
 			       const struct iommu_backend_data *data)
 {
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
+	bool on_demand = READ_ONCE(ioas->iopt.on_demand);
 	struct iommufd_hwpt *hwpt;
 	int rc;
 
@@ -349,7 +355,13 @@ int iommufd_hwpt_alloc_of_ioas(struct iommufd_ucmd *ucmd,
 	    (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID &&
 	     cmd->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
 		return -EOPNOTSUPP;
-	hwpt = hwpt_alloc_for_device(idev, ioas, cmd->flags, data);
+	/* Faults of a nested page table are about addresses of a guest. */
+	if (on_demand && cmd->flags & (IOMMU_HWPT_ALLOC_NEST_PARENT |
+				       IOMMU_HWPT_ALLOC_DIRTY_TRACKING))
+		return -EOPNOTSUPP;
+	hwpt = hwpt_alloc_for_device(idev, ioas,
+				     cmd->flags | (on_demand ?
+					IOMMU_HWPT_FAULT_ID_VALID : 0), data);
 	if (IS_ERR(hwpt))
 		return PTR_ERR(hwpt);
 	cmd->out_hwpt_id = hwpt->obj.id;

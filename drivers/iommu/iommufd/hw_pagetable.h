@@ -36,7 +36,8 @@ struct iommufd_viommu;
  * @flags: The flags of enum iommufd_hwpt_alloc_flags that @domain was allocated
  *	with.
  * @fault_queue: Where page faults go, of which this is a user; NULL without
- *	IOMMU_HWPT_FAULT_ID_VALID.  Set before it is published.
+ *	IOMMU_HWPT_FAULT_ID_VALID, and for an IOAS on demand whose faults the
+ *	driver serves.  Set before it is published.
  * @iopt_domain: The entry of @domain in the I/O page table of the IOAS, see
  *	iommufd_hwpt_filled().
  * @sharing: Whose page tables an IOMMU can walk that can walk this one.  Does
@@ -88,6 +89,12 @@ static inline bool iommufd_hwpt_filled(struct iommufd_hwpt *hwpt)
 static inline bool iommufd_hwpt_is_for_pasids(const struct iommufd_hwpt *hwpt)
 {
 	return hwpt && hwpt->flags & IOMMU_HWPT_ALLOC_PASID;
+}
+
+/* Are page faults of devices that use the page table handled? */
+static inline bool iommufd_hwpt_has_faults(const struct iommufd_hwpt *hwpt)
+{
+	return hwpt->flags & IOMMU_HWPT_FAULT_ID_VALID;
 }
 
 extern const struct iommufd_object_type iommufd_hwpt_type;

@@ -180,15 +180,17 @@ int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd)
 }
 
 /**
- * iommufd_ioas_option_huge_pages() - Get or set IOMMU_OPTION_HUGE_PAGES
- * @ucmd: The IOMMU_OPTION ioctl.
+ * iommufd_ioas_option() - Get or set an option of an IOAS
+ * @ucmd: The IOMMU_OPTION ioctl, of IOMMU_OPTION_HUGE_PAGES or
+ *	IOMMU_OPTION_ON_DEMAND.
  *
  * Return: 0, -ENOENT without such an IOAS, or -EINVAL for a value that is
- * neither 0 nor 1, or as iopt_set_huge_pages().
+ * neither 0 nor 1, or as iopt_set_huge_pages() or iopt_set_on_demand().
  */
-int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd)
+int iommufd_ioas_option(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_option *cmd = ucmd->cmd;
+	bool on_demand = cmd->option_id == IOMMU_OPTION_ON_DEMAND;
 	struct iommufd_ioas *ioas;
 	int rc = 0;
 
@@ -196,9 +198,12 @@ int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd)
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
 	if (cmd->op == IOMMU_OPTION_OP_GET)
-		cmd->val64 = READ_ONCE(ioas->iopt.huge_pages);
+		cmd->val64 = on_demand ? READ_ONCE(ioas->iopt.on_demand) :
+					 READ_ONCE(ioas->iopt.huge_pages);
 	else if (cmd->val64 > 1)
 		rc = -EINVAL;
+	else if (on_demand)
+		rc = iopt_set_on_demand(&ioas->iopt, cmd->val64);
 	else
 		rc = iopt_set_huge_pages(&ioas->iopt, cmd->val64);
 	iommufd_object_put(&ioas->obj);

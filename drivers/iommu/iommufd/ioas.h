@@ -47,7 +47,7 @@ iommufd_ioas_get(struct iommufd_ctx *ictx, u32 id)
 int iommufd_ioas_alloc_ioctl(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_allow_iovas(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_iova_ranges(struct iommufd_ucmd *ucmd);
-int iommufd_ioas_option_huge_pages(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_option(struct iommufd_ucmd *ucmd);
 int iommufd_vfio_ioas(struct iommufd_ucmd *ucmd);
 int iommufd_vfio_ioas_create(struct iommufd_ctx *ictx, u32 *ioas_id);
 struct iommufd_ioas *iommufd_vfio_ioas_get(struct iommufd_ctx *ictx);

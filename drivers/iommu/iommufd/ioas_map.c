@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The ioctls that map and unmap, and what a user address stands for: memory, or
- * a device's MMIO that its driver has let user space map
+ * a device's MMIO that its driver has let user space map; and the one that
+ * populates what is mapped on demand
  */
 #include <linux/cc_platform.h>
 #include <linux/err.h>
@@ -15,6 +16,7 @@
 #include "dma_buf.h"
 #include "ioas.h"
 #include "ioas_map.h"
+#include "iopt/demand.h"
 #include "iopt/map.h"
 #include "iopt/mmio_region.h"
 #include "iopt/unmap.h"
@@ -371,4 +373,46 @@ int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd)
 	if (unmapped != cmd->length)
 		put_user(unmapped, &uunmap->length);
 	return 0;
+}
+
+static int demand_op(struct io_pagetable *iopt,
+		     const struct iommu_ioas_demand *cmd)
+{
+	unsigned long last = cmd->iova + cmd->length - 1;
+
+	switch (cmd->op) {
+	case IOMMU_IOAS_DEMAND_POPULATE:
+		return iopt_demand_populate(iopt, cmd->iova, last, false);
+	case IOMMU_IOAS_DEMAND_PIN:
+		return iopt_demand_populate(iopt, cmd->iova, last, true);
+	case IOMMU_IOAS_DEMAND_UNPIN:
+		return iopt_demand_unpin(iopt, cmd->iova, last);
+	default:
+		return iopt_demand_release(iopt, cmd->iova, last);
+	}
+}
+
+int iommufd_ioas_demand(struct iommufd_ucmd *ucmd)
+{
+	struct iommu_ioas_demand *cmd = ucmd->cmd;
+	struct iommufd_ioas *ioas;
+	int rc;
+
+	if (cmd->op > IOMMU_IOAS_DEMAND_RELEASE || cmd->__reserved)
+		return -EOPNOTSUPP;
+	rc = check_range(cmd->iova, cmd->length);
+	if (rc)
+		return rc;
+	if (!PAGE_ALIGNED(cmd->iova | cmd->length))
+		return -EINVAL;
+
+	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
+	if (IS_ERR(ioas))
+		return PTR_ERR(ioas);
+	if (READ_ONCE(ioas->iopt.on_demand))
+		rc = demand_op(&ioas->iopt, cmd);
+	else
+		rc = -EOPNOTSUPP;
+	iommufd_object_put(&ioas->obj);
+	return rc;
 }

@@ -10,6 +10,7 @@ int iommufd_map_begin_user(struct iommufd_ctx *ictx, struct iopt_map *map,
 			   unsigned long uaddr, unsigned long length, int prot,
 			   const unsigned long *fixed_iova);
 int iommufd_ioas_copy(struct iommufd_ucmd *ucmd);
+int iommufd_ioas_demand(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_map(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd);
 int iommufd_ioas_unmap(struct iommufd_ucmd *ucmd);

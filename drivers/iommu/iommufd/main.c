@@ -52,6 +52,7 @@ union iommufd_cmds {
 	struct iommu_ioas_allow_iovas allow_iovas;
 	struct iommu_ioas_change_process change_process;
 	struct iommu_ioas_copy ioas_copy;
+	struct iommu_ioas_demand ioas_demand;
 	struct iommu_ioas_iova_ranges iova_ranges;
 	struct iommu_ioas_map map;
 	struct iommu_ioas_map_file map_file;
@@ -110,6 +111,8 @@ static const struct iommufd_ioctl iommufd_ioctls[] = {
 	      struct iommu_ioas_change_process, __reserved),
 	IOCTL(IOMMU_IOAS_COPY, iommufd_ioas_copy, struct iommu_ioas_copy,
 	      src_iova),
+	IOCTL(IOMMU_IOAS_DEMAND, iommufd_ioas_demand, struct iommu_ioas_demand,
+	      length),
 	IOCTL(IOMMU_IOAS_IOVA_RANGES, iommufd_ioas_iova_ranges,
 	      struct iommu_ioas_iova_ranges, out_iova_alignment),
 	IOCTL(IOMMU_IOAS_MAP, iommufd_ioas_map, struct iommu_ioas_map, iova),

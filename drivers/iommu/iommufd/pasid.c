@@ -38,8 +38,7 @@
  * struct iommufd_pasid - A PASID that a page table is attached to
  * @idev: The device, of the group that has this in iommufd_group::pasids.
  * @hwpt: The page table, of which this is a user.
- * @fault_handle: Where page faults with the PASID go; NULL if @hwpt has no fault
- *	queue.
+ * @fault_handle: Where page faults with the PASID go; NULL if @hwpt has none.
  *
  * Guarded by iommufd_group::lock.
  */
@@ -103,8 +102,10 @@ static int pasid_set_hwpt(struct iommufd_pasid *entry, u32 pasid,
 	struct iommufd_fault_handle *handle;
 	int rc;
 
-	handle = iommufd_fault_handle_alloc(hwpt->fault_queue, hwpt->backend,
-					    idev->obj.id);
+	handle = iommufd_fault_handle_alloc(hwpt->fault_queue,
+					    iommufd_hwpt_has_faults(hwpt) ?
+						    &hwpt->ioas->iopt : NULL,
+					    hwpt->backend, idev->obj.id);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
 	rc = pasid_set_domain(idev, pasid, old, hwpt);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 /* Is the kernel older than this one? */
@@ -33,6 +34,21 @@ static inline bool kernel_is_tainted(unsigned int bit)
 		abort();
 	fclose(file);
 	return taints >> bit & 1;
+}
+
+/* Has it areas of memory that it moves pages out of for devices (CMA)? */
+static inline bool kernel_has_cma(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	bool found = false;
+	char line[256];
+
+	if (!file)
+		abort();
+	while (fgets(line, sizeof(line), file))
+		found = found || !strncmp(line, "CmaTotal:", 9);
+	fclose(file);
+	return found;
 }
 
 /*

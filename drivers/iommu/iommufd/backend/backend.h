@@ -93,8 +93,10 @@ struct iommu_backend_fault {
  * struct iommu_backend_fault_handle - Who handles page faults of an attachment
  * @report: Report a group of faults, @n of them, which are copied.  @request is
  *	the backend's name for the group: iommu_backend_ops::respond_fault() is
- *	called with it exactly once, maybe before this returns.  May sleep,
- *	cannot fail: what cannot be queued is answered INVALID.
+ *	called with it exactly once, maybe before this returns.  Sleeps as long
+ *	as it takes to fault in the pages, so other devices should not wait for
+ *	it, and takes io_pagetable::domains_lock.  Cannot fail: what can be
+ *	neither queued nor served is answered INVALID.
  *
  * See iommu_backend_ops::set_fault_handle().
  */

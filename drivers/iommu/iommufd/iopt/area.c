@@ -5,7 +5,8 @@
  *
  * While an I/O page table has no domain, its areas are in none and pinned by
  * none.  Otherwise a filled area is in all domains, and if it is of memory its
- * pages are pinned once for all of them.
+ * pages are pinned once for all of them.  On demand, that holds for what is
+ * populated of an area of memory, which is nothing at first: see demand.c.
  */
 #include <linux/atomic.h>
 #include <linux/lockdep.h>
@@ -183,7 +184,7 @@ void iopt_areas_unpin(struct io_pagetable *iopt, struct list_head *areas)
 /**
  * iopt_areas_unfill() - Take areas out of all domains and unpin them
  * @iopt: The I/O page table.
- * @areas: The areas, filled.
+ * @areas: The areas, filled; on demand, nothing of them is populated.
  *
  * Context: Process context, with io_pagetable::domains_lock held.  Cannot fail
  * and needs no memory.
@@ -197,18 +198,19 @@ void iopt_areas_unfill(struct io_pagetable *iopt, struct list_head *areas)
 
 	if (list_empty(&iopt->domains))
 		return;
-	list_for_each_entry(entry, &iopt->domains, item)
-		iopt_areas_unmap(areas, entry->domain);
+	if (!iopt->on_demand)
+		list_for_each_entry(entry, &iopt->domains, item)
+			iopt_areas_unmap(areas, entry->domain);
 	list_for_each_entry(area, areas, item) {
 		if (iopt_area_is_mmio(area))
 			iopt_mmio_unfill(iopt, area);
-		else
+		else if (!iopt->on_demand)
 			iopt_area_unpin(iopt, area);
 		iopt_areas_resched(areas, area);
 	}
 }
 
-/* Pin an area and put it into all domains. */
+/* Pin an area and put it into all domains; one on demand is filled as it is. */
 static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 {
 	struct iopt_domain *entry;
@@ -220,6 +222,8 @@ static int area_fill(struct io_pagetable *iopt, struct iopt_area *area)
 		return 0;
 	if (iopt_area_is_mmio(area))
 		return iopt_mmio_fill(iopt, area);
+	if (iopt->on_demand)
+		return 0;
 	rc = iopt_area_pin(iopt, area);
 	if (rc)
 		return rc;

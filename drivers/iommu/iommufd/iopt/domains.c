@@ -5,7 +5,9 @@
  * All domains of an I/O page table map the same areas.  A new one is filled
  * before it is listed, and an old one leaves the list before it is emptied;
  * since MMIO may be revoked in between, mmio_region.c changes the list.  With
- * the first domain all memory is pinned, with the last it is unpinned.
+ * the first domain all memory is pinned, with the last it is unpinned.  On
+ * demand, a new domain gets what is populated, and the last one takes that
+ * along.
  */
 #include <linux/bits.h>
 #include <linux/lockdep.h>
@@ -15,6 +17,7 @@
 
 #include "area.h"
 #include "backend/backend.h"
+#include "demand.h"
 #include "domains.h"
 #include "iova.h"
 #include "mmio_region.h"
@@ -30,8 +33,8 @@ static void update_alignment(struct io_pagetable *iopt)
 
 	lockdep_assert_held_write(&iopt->iova_lock);
 
-	iopt->iova_alignment = iopt->npinning || !iopt->huge_pages ?
-			       PAGE_SIZE : 1;
+	iopt->iova_alignment = iopt->npinning || !iopt->huge_pages ||
+			       iopt->on_demand ? PAGE_SIZE : 1;
 	list_for_each_entry(entry, &iopt->domains, item)
 		iopt->iova_alignment = max(iopt->iova_alignment,
 					   domain_alignment(entry->domain));
@@ -98,6 +101,8 @@ static int domain_fill(struct io_pagetable *iopt, struct list_head *areas,
 	LIST_HEAD(filled);
 	int rc = 0;
 
+	if (iopt->on_demand)
+		return iopt_demand_fill(iopt, domain);
 	list_for_each_entry(area, areas, item) {
 		cond_resched();
 		rc = fatal_signal_pending(current) ? -EINTR : 0;
@@ -128,6 +133,10 @@ err_undo:
 static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
 			 struct iommu_domain *domain)
 {
+	if (iopt->on_demand) {
+		iopt_demand_empty(iopt, domain);
+		return;
+	}
 	iopt_areas_unmap(areas, domain);
 	if (list_empty(&iopt->domains))
 		iopt_areas_unpin(iopt, areas);
@@ -136,7 +145,8 @@ static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
 /**
  * iopt_add_domain() - Put all that is mapped, now and later, into a domain
  * @iopt: The I/O page table.
- * @entry: Memory of the caller's by which @domain is known until it is removed.
+ * @entry: Memory of the caller's by which @domain is known until it is removed;
+ *	its @faults is set.
  * @domain: The domain, empty; its geometry and page sizes are final.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.  May fault in
@@ -144,8 +154,9 @@ static void domain_empty(struct io_pagetable *iopt, struct list_head *areas,
  *
  * Return: 0, or, with nothing changed: -EADDRINUSE when something is mapped, or
  * to be kept usable, where the domain cannot map, -EINVAL when its pages are
- * too large, -ENOMEM, -EINTR when killed, or what iopt_slice_pin() and
- * iopt_slice_map() return.
+ * too large, -EOPNOTSUPP when all is on demand and page faults through the
+ * domain are not handled, -ENOMEM, -EINTR when killed, or what iopt_slice_pin()
+ * and iopt_slice_map() return.
  */
 int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		    struct iommu_domain *domain)
@@ -168,7 +179,8 @@ int iopt_add_domain(struct io_pagetable *iopt, struct iopt_domain *entry,
 		up_write(&iopt->domains_lock);
 		return -EINTR;
 	}
-	rc = check_alignment(iopt, domain_alignment(domain));
+	rc = iopt->on_demand && !entry->faults ? -EOPNOTSUPP :
+			check_alignment(iopt, domain_alignment(domain));
 	if (!rc)
 		rc = reserve_outside_aperture(iopt, domain);
 	up_write(&iopt->iova_lock);
@@ -442,6 +454,39 @@ int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable)
 	}
 	if (!rc) {
 		iopt->huge_pages = enable;
+		update_alignment(iopt);
+	}
+	up_write(&iopt->iova_lock);
+	up_write(&iopt->domains_lock);
+	return rc;
+}
+
+/**
+ * iopt_set_on_demand() - Choose when memory is pinned and put into domains
+ * @iopt: The I/O page table.
+ * @enable: Whether that is when a device faults, see demand.c.  Otherwise it is
+ *	when the memory is mapped.
+ *
+ * Context: Process context.  Takes io_pagetable::domains_lock and iova_lock.
+ *
+ * Return: 0, -EBUSY when the choice is another one while something is mapped or
+ * there is a domain, or -EINTR when killed.
+ */
+int iopt_set_on_demand(struct io_pagetable *iopt, bool enable)
+{
+	int rc = 0;
+
+	if (down_write_killable(&iopt->domains_lock))
+		return -EINTR;
+	if (down_write_killable(&iopt->iova_lock)) {
+		up_write(&iopt->domains_lock);
+		return -EINTR;
+	}
+	if (enable != iopt->on_demand &&
+	    (!list_empty(&iopt->domains) || !iopt_ranges_empty(&iopt->areas))) {
+		rc = -EBUSY;
+	} else {
+		WRITE_ONCE(iopt->on_demand, enable);
 		update_alignment(iopt);
 	}
 	up_write(&iopt->iova_lock);

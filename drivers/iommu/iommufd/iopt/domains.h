@@ -35,6 +35,7 @@ void iopt_domain_clear_pasid(struct io_pagetable *iopt,
 			     u32 pasid);
 
 int iopt_set_huge_pages(struct io_pagetable *iopt, bool enable);
+int iopt_set_on_demand(struct io_pagetable *iopt, bool enable);
 int iopt_page_sizes(struct io_pagetable *iopt, u64 *sizes);
 int iopt_want_pages(struct io_pagetable *iopt);
 void iopt_unwant_pages(struct io_pagetable *iopt);

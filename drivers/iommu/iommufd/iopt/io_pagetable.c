@@ -5,9 +5,11 @@
  * types.h says what an I/O page table consists of.  map.c and unmap.c change
  * what is mapped, domains.c the domains that it is mapped into; access_pin.c
  * lets accesses use it.  They build on area.c, the life of one mapping, on
- * iova.c, the ranges of IOVA, and on mmio_region.c, which revokes and restores
- * the mappings of MMIO in all domains.
+ * iova.c, the ranges of IOVA, on mmio_region.c, which revokes and restores the
+ * mappings of MMIO in all domains, and on demand.c, which populates mappings
+ * when devices fault.
  */
+#include "demand.h"
 #include "io_pagetable.h"
 #include "iova.h"
 #include "unmap.h"
@@ -26,6 +28,7 @@ void iopt_init(struct io_pagetable *iopt, atomic_long_t *ctx_mappings)
 	INIT_LIST_HEAD(&iopt->accesses);
 	mutex_init(&iopt->mmio_lock);
 	iopt_iova_init(iopt);
+	iopt_demand_init(&iopt->demand);
 	iopt->huge_pages = true;
 }
 
@@ -45,5 +48,6 @@ void iopt_destroy(struct io_pagetable *iopt)
 	WARN_ON(!RB_EMPTY_ROOT(&iopt->reserved.rb_root));
 	WARN_ON(!list_empty(&iopt->domains));
 	WARN_ON(!list_empty(&iopt->accesses));
+	iopt_demand_destroy(&iopt->demand);
 	mutex_destroy(&iopt->mmio_lock);
 }

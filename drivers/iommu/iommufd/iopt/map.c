@@ -253,9 +253,9 @@ static int map_insert(struct iopt_map *map, const unsigned long *fixed_iova)
  * @map: The mappings, not empty.
  * @fixed_iova: IOVA of the first byte, or NULL for one that the kernel chooses;
  *	see iopt_map::iova for the result.
- * @must_pin: Do nothing if there is no domain, so that the memory would not be
- *	pinned.  For a caller that takes for granted that a user address is one
- *	of memory: pinning fails if it is not.
+ * @must_pin: Do nothing if there is no domain, or all is on demand, so that the
+ *	memory would not be pinned.  For a caller that takes for granted that a
+ *	user address is one of memory: pinning fails if it is not.
  *
  * Context: Process context.  May fault in user memory.  On success
  * io_pagetable::domains_lock is held for reading until iopt_map_commit() or
@@ -276,7 +276,7 @@ int iopt_map_begin(struct iopt_map *map, const unsigned long *fixed_iova,
 	if (down_read_killable(&iopt->domains_lock))
 		return -EINTR;
 	rc = IOPT_NO_DOMAIN;
-	if (must_pin && list_empty(&iopt->domains))
+	if (must_pin && (iopt->on_demand || list_empty(&iopt->domains)))
 		goto err_unlock;
 	rc = map_insert(map, fixed_iova);
 	if (rc)

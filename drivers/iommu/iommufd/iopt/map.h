@@ -26,7 +26,7 @@ struct iopt_map {
 	unsigned long iova;
 };
 
-/* What iopt_map_begin() returns when there is no domain, and it must pin */
+/* What iopt_map_begin() returns when it must pin, but would not */
 #define IOPT_NO_DOMAIN	1
 
 int iopt_map_add_user(struct iopt_map *map, unsigned long uaddr,

@@ -13,18 +13,24 @@
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include "pages/slice.h"
 #include "ranges.h"
 
 /**
- * struct iopt_domain - An IOMMU domain that holds every ready area
+ * struct iopt_domain - An IOMMU domain that holds every ready area, or what is
+ * populated of them
  * @item: In io_pagetable::domains.
  * @domain: The domain.
+ * @faults: Page faults of its devices are handled, by the driver or by user
+ *	space, so that it need not hold what is not populated.  Set before the
+ *	domain is added.
  */
 struct iopt_domain {
 	struct list_head item;
 	struct iommu_domain *domain;
+	bool faults;
 };
 
 /*
@@ -71,11 +77,30 @@ struct iopt_stats {
 };
 
 /**
+ * struct iopt_demand - What is populated of an I/O page table on demand
+ * @lock: Guards @pieces and the fields of the pieces; no lock but that of @wait
+ *	is taken under it.
+ * @pieces: struct iopt_piece by IOVA, see demand.c.
+ * @wait: Who waits until a piece is busy no more.
+ * @ncalls: Number of calls and faults so far, by which one knows its pieces.
+ * @served: Number of page faults for which memory was populated, or had been.
+ * @failed: Number of page faults for which it could not be.
+ */
+struct iopt_demand {
+	spinlock_t lock;	/* of the following */
+	struct iopt_ranges pieces;
+	wait_queue_head_t wait;
+	atomic64_t ncalls;
+	atomic_long_t served;
+	atomic_long_t failed;
+};
+
+/**
  * struct io_pagetable - What is mapped where in one I/O address space
- * @domains_lock: Guards @domains, @huge_pages, and which groups are attached to
- *	the domains.  Attaching and detaching are exclusive and take it for
- *	writing.  Mapping and unmapping hold it for reading from before an area
- *	comes or goes until after.  Outside @iova_lock.
+ * @domains_lock: Guards @domains, @huge_pages, @on_demand, and which groups are
+ *	attached to the domains.  Attaching and detaching are exclusive and take
+ *	it for writing.  Mapping and unmapping hold it for reading from before
+ *	an area comes or goes until after.  Outside @iova_lock.
  * @domains: struct iopt_domain.  A reader of the list holds @domains_lock,
  *	@iova_lock or @mmio_lock; to change it takes all three, the first two
  *	for writing.  Which groups are attached changes with @mmio_lock held as
@@ -84,6 +109,9 @@ struct iopt_stats {
  * @huge_pages: Whether domains may use pages larger than the CPU's smallest.
  *	It changes with @iova_lock held for writing, too, as @iova_alignment
  *	depends on it.
+ * @on_demand: Memory is pinned and put into the domains when a device faults,
+ *	see demand.c.  It changes as @huge_pages does, and only while there is
+ *	neither an area nor a domain.
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.
  * @accesses: struct iopt_access: the accesses that pin.
@@ -106,6 +134,7 @@ struct iopt_stats {
  *	inside iommufd_mmio::lock.
  * @ctx_mappings: Number of mappings in all I/O page tables of the context, for
  *	iopt_mappings_charge().
+ * @demand: What is populated, if @on_demand.
  *
  * Calls wait killably for @domains_lock, @accesses_lock and @iova_lock, and for
  * iopt_pages::lock, as another call may hold all but @iova_lock for as long as
@@ -119,6 +148,7 @@ struct io_pagetable {
 	struct list_head domains;
 	unsigned int ndomains;
 	bool huge_pages;
+	bool on_demand;
 
 	struct rw_semaphore accesses_lock;
 	struct list_head accesses;
@@ -135,13 +165,14 @@ struct io_pagetable {
 
 	struct mutex mmio_lock;	/* see above */
 	atomic_long_t *ctx_mappings;
+	struct iopt_demand demand;
 };
 
 /**
  * struct iopt_area - One mapping
  * @node: Its IOVA range, in io_pagetable::areas.
  * @slice: The memory that is mapped; a user of its pages object as long as the
- *	io_pagetable has a domain.
+ *	io_pagetable has a domain, unless it is on demand.
  * @prot: IOMMU_READ, IOMMU_WRITE, and IOMMU_CACHE or, of MMIO, IOMMU_MMIO.
  * @ready: The area is in all domains; of MMIO, see struct iopt_mmio_area.
  *	False while a call maps or unmaps the area: the IOVA is taken then, and
@@ -149,9 +180,10 @@ struct io_pagetable {
  *	io_pagetable::iova_lock.
  * @uaddr_invalid: A new user address is to be given for the area.  Guarded by
  *	io_pagetable::iova_lock.
- * @nusers: Number of pins by accesses, of calls of accesses at work, and of
- *	iopt_find_phys() and iopt_set_uaddr() at work.  The area stays until it is
- *	0.  Raised only while @ready.
+ * @nusers: Number of pins by accesses, of calls of accesses at work, of
+ *	iopt_find_phys() and iopt_set_uaddr() at work, and of who populates or
+ *	releases some of the area.  The area stays until it is 0.  Raised only
+ *	while @ready.
  * @item: In the list of areas that a call works on.
  */
 struct iopt_area {

@@ -26,6 +26,9 @@
  * attached, counts its groups of emulated devices instead, of which none comes
  * later.
  *
+ * For the same reason none of an I/O page table on demand does: devices could
+ * not reach what is not populated.
+ *
  * In every range "last" is inclusive.
  */
 #include <linux/err.h>

@@ -14,7 +14,7 @@
  */
 static inline bool iopt_uaddrs_may_change(struct io_pagetable *iopt)
 {
-	return !atomic_read(&iopt->uaddr_holds);
+	return !READ_ONCE(iopt->on_demand) && !atomic_read(&iopt->uaddr_holds);
 }
 
 /**

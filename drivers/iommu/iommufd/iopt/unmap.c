@@ -14,6 +14,7 @@
 #include <linux/wait_bit.h>
 
 #include "area.h"
+#include "demand.h"
 #include "mmio_region.h"
 #include "unmap.h"
 
@@ -260,12 +261,26 @@ static void areas_split(struct io_pagetable *iopt, struct list_head *areas,
 /*
  * An IOMMU unmaps whole pages of its own.  While huge pages are not allowed the
  * domains have none: they can only be given up while nothing is in a domain.
+ * What is on demand is not split at all.
  */
 static bool domains_can_split(struct io_pagetable *iopt)
 {
 	lockdep_assert_held(&iopt->domains_lock);
 
-	return !iopt->huge_pages || list_empty(&iopt->domains);
+	return !iopt->on_demand &&
+	       (!iopt->huge_pages || list_empty(&iopt->domains));
+}
+
+/* Release what is populated of areas on demand. */
+static void areas_release(struct io_pagetable *iopt, struct list_head *areas)
+{
+	struct iopt_area *area;
+
+	list_for_each_entry(area, areas, item) {
+		if (!iopt_area_is_mmio(area))
+			iopt_demand_release_area(iopt, area);
+		iopt_areas_resched(areas, area);
+	}
 }
 
 /**
@@ -312,6 +327,8 @@ static int unmap_range(struct io_pagetable *iopt, unsigned long start,
 
 	if (split)
 		areas_split(iopt, &areas, start, last, split);
+	if (iopt->on_demand)
+		areas_release(iopt, &areas);
 	iopt_areas_unfill(iopt, &areas);
 	if (hole)
 		hole_uncharge(iopt, &areas);
@@ -399,8 +416,9 @@ int iopt_unmap_reported(struct io_pagetable *iopt, unsigned long start,
  * Each part that is left of a mapping is a mapping of its own from then on.  It
  * stays in the domains and pinned throughout, so DMA to it goes on.  A split
  * takes domains that are mapped page by page: while there is a domain and huge
- * pages are allowed, no mapping is split, and the errno is that of
- * iopt_unmap().  Accesses drop all their pins of a mapping that is split.
+ * pages are allowed, or where all is on demand, no mapping is split, and the
+ * errno is that of iopt_unmap().  Accesses drop all their pins of a mapping
+ * that is split.
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *

@@ -251,7 +251,7 @@ static bool vfio_call(unsigned int request)
 	return false;
 }
 
-/* Calls that need a device, see hwpt/, nested/, viommu/, ../vfio/noiommu.c */
+/* Calls that need a device, see demand/, hwpt/, nested/, viommu/, ../vfio/ */
 static bool device_call(unsigned int request)
 {
 	switch (request) {
@@ -260,6 +260,7 @@ static bool device_call(unsigned int request)
 	case IOMMU_HWPT_GET_DIRTY_BITMAP:
 	case IOMMU_HWPT_INVALIDATE:
 	case IOMMU_HWPT_SET_DIRTY_TRACKING:
+	case IOMMU_IOAS_DEMAND:
 	case IOMMU_IOAS_NOIOMMU_GET_PA:
 	case IOMMU_HW_QUEUE_ALLOC:
 	case IOMMU_VIOMMU_ALLOC:

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults in an IOAS on demand race with each other, with calls that populate and
+ * release, and with what ends them: unmap, detach, and the last close.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "../kernel.h"
+#include "../userfault.h"
+#include "demand.h"
+
+#define NPAGES		64UL
+#define SECONDS		3
+
+/* What the threads of a test share */
+struct shared {
+	int fd;
+	__u32 ioas;
+	struct mock_dev dev;
+	char *memory;
+	atomic_bool stop;
+};
+
+struct racer {
+	pthread_t thread;
+	struct shared *shared;
+	unsigned int seed;
+	unsigned long rounds;
+	int rc;		/* of a call that must not fail like that */
+};
+
+FIXTURE(race)
+{
+	struct shared shared;
+	struct mock_answers since;
+	long pinned;
+};
+
+FIXTURE_VARIANT(race)
+{
+	const char *thread;
+};
+
+FIXTURE_VARIANT_ADD(race, by_caller) { "N" };
+FIXTURE_VARIANT_ADD(race, by_thread) { "Y" };
+
+FIXTURE_SETUP(race)
+{
+	struct shared *s = &self->shared;
+
+	s->fd = mock_open(&s->ioas);
+	ASSERT_LE(0, s->fd);
+	ASSERT_EQ(0, write_file(FAULT_THREAD, variant->thread));
+	ASSERT_EQ(0, iommu_option_set(s->fd, ON_DEMAND, s->ioas, 1));
+	ASSERT_EQ(0, mock_attach(s->fd, s->ioas, &s->dev));
+	s->memory = small_pages(NPAGES * PAGE);
+	ASSERT_NE(NULL, s->memory);
+	ASSERT_EQ(0, ioas_map(s->fd, s->ioas, s->memory, NPAGES * PAGE, AT));
+	self->since = mock_answers();
+	self->pinned = pinned();
+}
+
+FIXTURE_TEARDOWN(race)
+{
+	if (self->shared.fd >= 0)
+		close(self->shared.fd);
+	EXPECT_EQ(0, write_file(FAULT_THREAD, "N"));
+	EXPECT_EQ(0, mock_devices());
+	EXPECT_EQ(0, mock_answers().pending);
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+/* One of few pages, so that threads meet */
+static unsigned long some_page(struct racer *r)
+{
+	return rand_r(&r->seed) % NPAGES;
+}
+
+static void *raise_faults(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+	int rc;
+
+	while (!s->stop && !r->rc) {
+		rc = raise_fault(s->fd, s->dev.dev_id, 0,
+				 AT + some_page(r) * PAGE, WRITE);
+		/* The device may be gone. */
+		r->rc = rc == -ENOENT ? 0 : rc;
+		r->rounds++;
+	}
+	return NULL;
+}
+
+static int demand(struct racer *r, __u32 op)
+{
+	unsigned long page = some_page(r), n = 1 + some_page(r) % 16;
+
+	if (n > NPAGES - page)
+		n = NPAGES - page;
+	return ioas_demand(r->shared->fd, r->shared->ioas, op,
+			   AT + page * PAGE, n * PAGE);
+}
+
+static void *call_demand(void *arg)
+{
+	struct racer *r = arg;
+	int rc;
+
+	while (!r->shared->stop && !r->rc) {
+		rc = demand(r, r->rounds % 4);
+		/* Not mapped, not pinned, no page table, or pinned */
+		r->rc = rc == -ENOENT || rc == -ENODEV || rc == -EBUSY ? 0 : rc;
+		r->rounds++;
+	}
+	return NULL;
+}
+
+static void *map_and_unmap(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+
+	while (!s->stop && !r->rc) {
+		r->rc = ioas_unmap(s->fd, s->ioas, AT, NPAGES * PAGE);
+		if (!r->rc)
+			r->rc = mock_check_refs(s->fd, s->memory, NPAGES * PAGE,
+						0);
+		if (!r->rc)
+			r->rc = ioas_map(s->fd, s->ioas, s->memory,
+					 NPAGES * PAGE, AT);
+		r->rounds++;
+	}
+	return NULL;
+}
+
+/* Another page table comes, gets what is populated, and goes. */
+static void *add_and_remove(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+	struct mock_dev dev;
+	__u32 hwpt;
+
+	while (!s->stop && !r->rc) {
+		r->rc = mock_attach(s->fd, s->ioas, &dev);
+		if (!r->rc)
+			r->rc = hwpt_alloc(s->fd, dev.dev_id, s->ioas, 0,
+					   &hwpt);
+		if (!r->rc)
+			r->rc = mock_replace(s->fd, &dev, hwpt) ?:
+				raise_fault(s->fd, dev.dev_id, 0,
+					    AT + some_page(r) * PAGE, WRITE) ?:
+				iommu_destroy(s->fd, dev.id) ?:
+				iommu_destroy(s->fd, hwpt);
+		r->rounds++;
+	}
+	return NULL;
+}
+
+/* The one device is elsewhere now and then. */
+static void *move_away_and_back(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+	struct mock_dev dev = s->dev;
+	__u32 other;
+
+	r->rc = ioas_alloc(s->fd, &other);
+	while (!s->stop && !r->rc) {
+		r->rc = mock_replace(s->fd, &dev, other);
+		if (!r->rc)
+			r->rc = mock_check_refs(s->fd, s->memory, NPAGES * PAGE,
+						0);
+		if (!r->rc)
+			r->rc = mock_replace(s->fd, &dev, s->ioas);
+		r->rounds++;
+	}
+	return NULL;
+}
+
+#define NRACERS 4
+
+static void run(struct __test_metadata *_metadata, struct shared *shared,
+		void *(*const fns[NRACERS])(void *arg))
+{
+	struct racer racers[NRACERS] = {};
+	unsigned int i;
+
+	for (i = 0; i < NRACERS; i++) {
+		racers[i].shared = shared;
+		racers[i].seed = i + getpid();
+		ASSERT_EQ(0, pthread_create(&racers[i].thread, NULL, fns[i],
+					    &racers[i]));
+	}
+	sleep(SECONDS);
+	shared->stop = true;
+	for (i = 0; i < NRACERS; i++) {
+		ASSERT_EQ(0, pthread_join(racers[i].thread, NULL));
+		EXPECT_EQ(0, racers[i].rc) {
+			TH_LOG("racer %u", i);
+		}
+		EXPECT_LT(patient_rounds(20), racers[i].rounds) {
+			TH_LOG("racer %u", i);
+		}
+	}
+	EXPECT_EQ(0, mock_answers().pending);
+}
+
+TEST_F_TIMEOUT(race, with_each_other_and_calls, 60)
+{
+	static void *(*const fns[NRACERS])(void *arg) = {
+		raise_faults, raise_faults, call_demand, call_demand,
+	};
+	struct shared *s = &self->shared;
+
+	run(_metadata, s, fns);
+	/* Nothing but what fdinfo has is pinned. */
+	EXPECT_EQ(fdinfo_of(s->fd, s->ioas, "pinned") * 1024 / (long)PAGE,
+		  pinned() - self->pinned);
+	EXPECT_EQ(0, ioas_unmap(s->fd, s->ioas, AT, NPAGES * PAGE));
+	EXPECT_EQ(0, fdinfo_of(s->fd, s->ioas, "pinned"));
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+TEST_F_TIMEOUT(race, with_unmap, 60)
+{
+	static void *(*const fns[NRACERS])(void *arg) = {
+		raise_faults, raise_faults, call_demand, map_and_unmap,
+	};
+
+	run(_metadata, &self->shared, fns);
+}
+
+TEST_F_TIMEOUT(race, with_other_page_tables, 60)
+{
+	static void *(*const fns[NRACERS])(void *arg) = {
+		raise_faults, call_demand, map_and_unmap, add_and_remove,
+	};
+
+	run(_metadata, &self->shared, fns);
+}
+
+TEST_F_TIMEOUT(race, with_replace, 60)
+{
+	static void *(*const fns[NRACERS])(void *arg) = {
+		raise_faults, raise_faults, call_demand, move_away_and_back,
+	};
+
+	run(_metadata, &self->shared, fns);
+}
+
+/* What is at work when the process ends: no call is left, nor is a pin. */
+TEST_F_TIMEOUT(race, with_the_end_of_the_process, 120)
+{
+	struct shared *s = &self->shared;
+	struct racer racers[3] = {};
+	unsigned int i, j;
+	pid_t child;
+	int status;
+
+	for (i = 0; i < patient_rounds(40) + 5; i++) {
+		child = fork();
+		ASSERT_LE(0, child);
+		if (!child) {
+			close(s->fd);
+			s->fd = mock_open(&s->ioas);
+			if (s->fd < 0 ||
+			    iommu_option_set(s->fd, ON_DEMAND, s->ioas, 1) ||
+			    mock_attach(s->fd, s->ioas, &s->dev) ||
+			    ioas_map(s->fd, s->ioas, s->memory, NPAGES * PAGE,
+				     AT))
+				_exit(1);
+			for (j = 0; j < 3; j++) {
+				racers[j].shared = s;
+				racers[j].seed = i * 3 + j;
+				pthread_create(&racers[j].thread, NULL,
+					       j < 2 ? raise_faults :
+						       call_demand, &racers[j]);
+			}
+			usleep(1000 * (i % 10));
+			kill(getpid(), SIGKILL);
+		}
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+	}
+	EXPECT_EQ(self->pinned, pinned());
+	EXPECT_EQ(0, mock_answers().pending);
+}
+
+/* A call that waits for a page, by userfaultfd */
+static void *populate_all(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+
+	r->rc = ioas_demand(s->fd, s->ioas, IOMMU_IOAS_DEMAND_POPULATE,
+			    AT + MiB, PAGE);
+	return NULL;
+}
+
+static void *unmap_all(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+
+	r->rc = ioas_unmap(s->fd, s->ioas, AT + MiB, PAGE);
+	return NULL;
+}
+
+static void *fault_once(void *arg)
+{
+	struct racer *r = arg;
+	struct shared *s = r->shared;
+
+	r->rc = raise_fault(s->fd, s->dev.dev_id, 0, AT + MiB, WRITE);
+	return NULL;
+}
+
+/*
+ * While a call waits for its page, other pages are served, and a fault and an
+ * unmap of this one wait for the call.
+ */
+TEST_F_TIMEOUT(race, with_a_call_that_waits, 60)
+{
+	struct shared *s = &self->shared;
+	struct racer call = { .shared = s }, unmap = { .shared = s };
+	struct racer fault = { .shared = s };
+	struct userfault userfault;
+	char *page = anon(PAGE);
+
+	/* Before 6.5 a lasting pin fails there instead of waiting. */
+	ASSERT_NE(NULL, page);
+	ASSERT_EQ(0, ioas_map(s->fd, s->ioas, page, PAGE, AT + MiB));
+	ASSERT_EQ(0, userfault_start(&userfault, page,
+				     UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, pthread_create(&call.thread, NULL, populate_all, &call));
+	if (kernel_before(6, 5, 0)) {
+		ASSERT_EQ(0, pthread_join(call.thread, NULL));
+		EXPECT_EQ(-EFAULT, call.rc);
+		close(userfault.fd);
+		return;
+	}
+	ASSERT_EQ(0, userfault_wait(&userfault));
+	EXPECT_EQ(SUCCESS, touch_pasid(s->fd, s->dev.dev_id, 0, AT, WRITE));
+	EXPECT_EQ(0, ioas_demand(s->fd, s->ioas, IOMMU_IOAS_DEMAND_RELEASE, AT,
+				 PAGE));
+	EXPECT_EQ(0, ioas_unmap(s->fd, s->ioas, AT, NPAGES * PAGE));
+	ASSERT_EQ(0, pthread_create(&fault.thread, NULL, fault_once, &fault));
+	usleep(200000);
+	EXPECT_EQ(EBUSY, pthread_tryjoin_np(fault.thread, NULL));
+	ASSERT_EQ(0, pthread_create(&unmap.thread, NULL, unmap_all, &unmap));
+	usleep(200000);
+	EXPECT_EQ(EBUSY, pthread_tryjoin_np(unmap.thread, NULL));
+	ASSERT_EQ(0, userfault_end(&userfault, s->memory));
+	ASSERT_EQ(0, pthread_join(call.thread, NULL));
+	ASSERT_EQ(0, pthread_join(fault.thread, NULL));
+	ASSERT_EQ(0, pthread_join(unmap.thread, NULL));
+	EXPECT_EQ(0, call.rc);
+	EXPECT_EQ(0, fault.rc);
+	EXPECT_EQ(0, unmap.rc);
+	EXPECT_EQ(0, fdinfo_of(s->fd, s->ioas, "pinned"));
+}
+
+TEST_HARNESS_MAIN
