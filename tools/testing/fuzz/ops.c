@@ -252,6 +252,25 @@ static void start_container(const struct call *call)
 	      call->values[1] % 4 ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU);
 }
 
+/* An IOAS is on demand before anything is done with it. */
+static void start_on_demand(const struct call *call)
+{
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	struct iommu_option option = {
+		.size = sizeof(option),
+		.option_id = IOMMU_OPTION_ON_DEMAND,
+		.op = IOMMU_OPTION_OP_SET,
+		.val64 = 1,
+	};
+	int fd = some_file(IOMMU, call->values[0]);
+
+	if (ioctl(fd, IOMMU_IOAS_ALLOC, &alloc))
+		return;
+	ids[IOAS][nids[IOAS]++ % KEPT] = alloc.out_ioas_id;
+	option.object_id = alloc.out_ioas_id;
+	ioctl(fd, IOMMU_OPTION, &option);
+}
+
 static void file_close(const struct call *call)
 {
 	enum file kind = call->values[0] % FILES;
@@ -836,6 +855,18 @@ const struct op ops[] = {
 		F(BELOW16, iommu_option, op, 2),
 		F(ID, iommu_option, object_id, IOAS),
 		F(BELOW64, iommu_option, val64, 2) } },
+	{ "OPTION on demand", IOMMU_OPTION, SIZE(iommu_option), .fields = {
+		F(IS, iommu_option, option_id, IOMMU_OPTION_ON_DEMAND),
+		F(BELOW16, iommu_option, op, 2),
+		F(ID, iommu_option, object_id, IOAS),
+		F(BELOW64, iommu_option, val64, 2) } },
+	{ "start an IOAS on demand", .run = start_on_demand, .weight = 1 },
+	{ "IOAS_DEMAND", IOMMU_IOAS_DEMAND, SIZE(iommu_ioas_demand),
+	  .weight = 1, .fields = {
+		F(ID, iommu_ioas_demand, ioas_id, IOAS),
+		F(BELOW, iommu_ioas_demand, op, 4),
+		F(IOVA, iommu_ioas_demand, iova),
+		F(LENGTH, iommu_ioas_demand, length) } },
 	{ "OPTION of the context", IOMMU_OPTION, SIZE(iommu_option), .fields = {
 		F(BELOW, iommu_option, option_id, 2),
 		F(BELOW16, iommu_option, op, 2),
