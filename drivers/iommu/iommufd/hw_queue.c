@@ -90,6 +90,15 @@ static void hw_queue_unpin(struct iommufd_hw_queue *hw_queue)
 	iopt_unwant_pages(iopt);
 }
 
+/* The backend may have made the queue depend on another one. */
+static void hw_queue_drop_needed(struct iommufd_hw_queue *hw_queue)
+{
+	struct iommu_backend_hw_queue *needs = hw_queue->queue.needs;
+
+	if (needs)
+		refcount_dec(&to_hw_queue(needs)->obj.users);
+}
+
 /* Returns 0, what iopt_access_pin_contiguous() returns, or what the backend says. */
 static int hw_queue_start(struct iommufd_hw_queue *hw_queue, unsigned long iova)
 {
@@ -100,8 +109,10 @@ static int hw_queue_start(struct iommufd_hw_queue *hw_queue, unsigned long iova)
 	if (rc)
 		return rc;
 	rc = ops->hw_queue_start(&hw_queue->queue);
-	if (rc)
+	if (rc) {
+		hw_queue_drop_needed(hw_queue);
 		hw_queue_unpin(hw_queue);
+	}
 	return rc;
 }
 
@@ -110,8 +121,7 @@ static void hw_queue_stop(struct iommufd_hw_queue *hw_queue)
 	struct iommu_backend_hw_queue *queue = &hw_queue->queue;
 
 	queue->viommu->ops->hw_queue_stop(queue);
-	if (queue->needs)
-		refcount_dec(&to_hw_queue(queue->needs)->obj.users);
+	hw_queue_drop_needed(hw_queue);
 	hw_queue_unpin(hw_queue);
 }
 

@@ -97,8 +97,9 @@ static int report_range(struct iommu_domain *domain, unsigned long iova,
 	int rc;
 
 	while (iova <= last) {
+		/* Part of a page, where the bits are finer, is the page. */
 		size = next_size(iova, last, limit);
-		if (size == smallest)
+		if (size <= smallest)
 			rc = report_page(domain, iova, clear, dirty, &found);
 		else
 			rc = iommu_domain_gather_dirty(domain, iova, size,
@@ -108,7 +109,7 @@ static int report_range(struct iommu_domain *domain, unsigned long iova,
 		if (gather_is_empty(&found)) {
 			iova += size;
 			limit = min(2 * limit, READ_ONCE(iommu_step_bytes));
-		} else if (size == smallest) {
+		} else if (size <= smallest) {
 			gather_add(flush, &found);
 			iova = found.end + 1;
 			limit = smallest;

@@ -419,6 +419,45 @@ TEST_F(dirty, mappings_around)
 	EXPECT_TRUE(get_bit(self->room, PAGES + 2));
 }
 
+/*
+ * Bits of less than a page.  The driver reads as much at a time as a page of the
+ * bitmap has bits for, which may end inside of a page.
+ */
+TEST_F(dirty, bits_finer_than_pages)
+{
+	static const struct {
+		__u64 size;
+		unsigned long page;	/* where the first part ends */
+	} cases[] = { { 1, 7 }, { 16, 127 } };
+	unsigned long n, i, pages, wrong;
+	unsigned char *p = self->room + 1;
+	__u64 marked, iovas[2];
+	unsigned int flags;
+
+	for (i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+		flags = i % 2 ? 0 : NO_CLEAR;
+		pages = 16 * cases[i / 2].size;
+		for (n = 0; n < 2; n++) {
+			iovas[n] = AT + (cases[i / 2].page + n) * PAGE;
+			note(self, variant, cases[i / 2].page + n, true);
+		}
+		ASSERT_EQ(0, dev_write(self->tracker, EDU, iovas, 2, &marked));
+		memset(self->room, 0, 3 * PAGE);
+		ASSERT_EQ(0, dirty_get(self->iommu, self->id, flags, AT,
+				       pages * PAGE, cases[i / 2].size, p));
+		for (n = 0, wrong = 0; n < 16 * PAGE; n++)
+			wrong += get_bit(p, n) !=
+				 self->model[n * cases[i / 2].size / PAGE];
+		EXPECT_EQ(0, wrong)
+			TH_LOG("case %lu", i);
+		if (flags)
+			continue;
+		for (n = 0; n < pages; n++)
+			note(self, variant, n, false);
+	}
+	CHECK(self->room, 0, 0, PAGES);
+}
+
 /* Each device that is attached, before tracking began or later */
 TEST_F_TIMEOUT(dirty, all_devices, PATIENCE)
 {
