@@ -307,7 +307,8 @@ static int release_areas(struct io_pagetable *iopt, unsigned long start,
 	while ((area = get_next_area(iopt, start, last))) {
 		start = max(start, area->node.start);
 		end = min(last, area->node.last);
-		rc = finish ? 0 : iopt_slice_wait(&area->slice);
+		rc = finish ? 0 : fatal_signal_pending(current) ? -EINTR :
+		     iopt_slice_wait(&area->slice);
 		if (!rc) {
 			walk_all(iopt, start, end, call, claim);
 			release_pieces(iopt, start, end, call, match_released);
@@ -697,6 +698,8 @@ static int populate_locked(struct populate *populate)
 
 	lockdep_assert_held(&iopt->domains_lock);
 
+	if (!iopt->on_demand)
+		return -EOPNOTSUPP;
 	if (list_empty(&iopt->domains))
 		return -ENODEV;
 	rc = iopt_walk_ready(iopt, start, last, check_memory, NULL);
@@ -732,10 +735,11 @@ err_undo:
  * Context: Process context.  Takes io_pagetable::domains_lock.  May fault in
  * user memory.
  *
- * Return: 0, or, with nothing changed: -ENODEV when there is no domain, -ENOENT
- * when not all of the range is mapped, or is being unmapped, -EINVAL when some
- * of it is MMIO, -EOVERFLOW when it is pinned too often, -EINTR when killed,
- * -ENOMEM, or what iopt_slice_pin() and iopt_slice_map() return.
+ * Return: 0, or, with nothing changed: -EOPNOTSUPP when it is not on demand,
+ * -ENODEV when there is no domain, -ENOENT when not all of the range is mapped,
+ * or is being unmapped, -EINVAL when some of it is MMIO, -EOVERFLOW when it is
+ * pinned too often, -EINTR when killed, -ENOMEM, or what iopt_slice_pin() and
+ * iopt_slice_map() return.
  */
 int iopt_demand_populate(struct io_pagetable *iopt, unsigned long start,
 			 unsigned long last, bool pin)
@@ -788,8 +792,8 @@ static int check_pinned(struct io_pagetable *iopt, unsigned long start,
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: 0, or, with nothing changed: -ENOENT when not all of the range is
- * pinned, -EINTR when killed.
+ * Return: 0, or, with nothing changed: -EOPNOTSUPP when it is not on demand,
+ * -ENOENT when not all of the range is pinned, -EINTR when killed.
  */
 int iopt_demand_unpin(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last)
@@ -798,7 +802,7 @@ int iopt_demand_unpin(struct io_pagetable *iopt, unsigned long start,
 
 	if (down_read_killable(&iopt->domains_lock))
 		return -EINTR;
-	rc = check_pinned(iopt, start, last);
+	rc = iopt->on_demand ? check_pinned(iopt, start, last) : -EOPNOTSUPP;
 	if (!rc)
 		walk_all(iopt, start, last, 0, match_unpin);
 	up_read(&iopt->domains_lock);
@@ -845,9 +849,9 @@ static int check_unpinned(struct io_pagetable *iopt, unsigned long start,
  *
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
- * Return: 0, or, with nothing changed: -ENOENT when not all of the range is
- * mapped, -EBUSY when some of it is pinned by iopt_demand_populate(); -EINTR
- * when killed, maybe with some of it released.
+ * Return: 0, or, with nothing changed: -EOPNOTSUPP when it is not on demand,
+ * -ENOENT when not all of the range is mapped, -EBUSY when some of it is pinned
+ * by iopt_demand_populate(); -EINTR when killed, maybe with some of it released.
  */
 int iopt_demand_release(struct io_pagetable *iopt, unsigned long start,
 			unsigned long last)
@@ -856,7 +860,9 @@ int iopt_demand_release(struct io_pagetable *iopt, unsigned long start,
 
 	if (down_read_killable(&iopt->domains_lock))
 		return -EINTR;
-	rc = iopt_walk_ready(iopt, start, last, check_nothing, NULL);
+	rc = iopt->on_demand ?
+		     iopt_walk_ready(iopt, start, last, check_nothing, NULL) :
+		     -EOPNOTSUPP;
 	if (!rc)
 		rc = check_unpinned(iopt, start, last);
 	if (!rc)

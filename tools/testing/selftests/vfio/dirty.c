@@ -434,12 +434,12 @@ TEST_F(dirty, bits_finer_than_pages)
 	__u64 marked, iovas[2];
 	unsigned int flags;
 
-	for (i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+	for (i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
 		flags = i % 2 ? 0 : NO_CLEAR;
 		pages = 16 * cases[i / 2].size;
 		for (n = 0; n < 2; n++) {
 			iovas[n] = AT + (cases[i / 2].page + n) * PAGE;
-			note(self, variant, cases[i / 2].page + n, true);
+			note(self, cases[i / 2].page + n, true);
 		}
 		ASSERT_EQ(0, dev_write(self->tracker, EDU, iovas, 2, &marked));
 		memset(self->room, 0, 3 * PAGE);
@@ -453,7 +453,7 @@ TEST_F(dirty, bits_finer_than_pages)
 		if (flags)
 			continue;
 		for (n = 0; n < pages; n++)
-			note(self, variant, n, false);
+			note(self, n, false);
 	}
 	CHECK(self->room, 0, 0, PAGES);
 }

@@ -321,6 +321,65 @@ static void *fault_once(void *arg)
 	return NULL;
 }
 
+/* Calls on an IOAS that ceases to be on demand */
+struct toggled {
+	int fd;
+	__u32 ioas;
+	atomic_int stop;
+	unsigned int refused;
+	unsigned int wrong;
+};
+
+static void *demand_all(void *arg)
+{
+	struct toggled *toggled = arg;
+	__u32 op;
+	int rc;
+
+	for (op = 0; !toggled->stop; op = (op + 1) % 4) {
+		rc = ioas_demand(toggled->fd, toggled->ioas, op, AT, HUGE);
+		if (rc == -EOPNOTSUPP)
+			toggled->refused++;
+		else if (rc != -ENODEV && rc != -ENOENT)
+			toggled->wrong++;
+	}
+	return NULL;
+}
+
+/* Without a fault there is a page table only while it is not on demand */
+TEST_F_TIMEOUT(race, with_the_option, 60)
+{
+	struct toggled toggled = { .fd = self->shared.fd };
+	char *memory = small_pages(HUGE);
+	pthread_t threads[2];
+	struct mock_dev dev;
+	unsigned int i;
+
+	ASSERT_EQ(0, ioas_alloc(toggled.fd, &toggled.ioas));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, demand_all,
+					    &toggled));
+	for (i = 0; i < 200; i++) {
+		ASSERT_EQ(0, iommu_option_set(toggled.fd, ON_DEMAND,
+					      toggled.ioas, 1));
+		usleep(i % 10 * 20);
+		ASSERT_EQ(0, iommu_option_set(toggled.fd, ON_DEMAND,
+					      toggled.ioas, 0));
+		ASSERT_EQ(0, ioas_map(toggled.fd, toggled.ioas, memory, HUGE,
+				      AT));
+		ASSERT_EQ(0, mock_attach(toggled.fd, toggled.ioas, &dev));
+		EXPECT_EQ(0, mock_check_map(toggled.fd, dev.hwpt_id, memory,
+					    HUGE, AT));
+		ASSERT_EQ(0, ioas_unmap(toggled.fd, toggled.ioas, AT, HUGE));
+		ASSERT_EQ(0, iommu_destroy(toggled.fd, dev.id));
+	}
+	toggled.stop = 1;
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	EXPECT_LT(0, toggled.refused);
+	EXPECT_EQ(0, toggled.wrong);
+}
+
 /*
  * While a call waits for its page, other pages are served, and a fault and an
  * unmap of this one wait for the call.
