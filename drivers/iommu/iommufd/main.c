@@ -21,7 +21,6 @@
 #include "hwpt_alloc.h"
 #include "ioas.h"
 #include "ioas_map.h"
-#include "mmap.h"
 #include "nested.h"
 #include "noiommu.h"
 #include "object.h"
@@ -194,7 +193,7 @@ static const struct file_operations iommufd_fops = {
 	.release = iommufd_fops_release,
 	.unlocked_ioctl = iommufd_fops_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.mmap = iommufd_fops_mmap,
+	.mmap = iommufd_viommu_mmap,
 	.show_fdinfo = iommufd_fops_show_fdinfo,
 	.llseek = noop_llseek,
 };

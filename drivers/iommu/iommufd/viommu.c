@@ -4,9 +4,12 @@
  *
  * A vIOMMU is the part of one IOMMU that a guest is given.  It has a parent page
  * table, in which the guest's own are nested, knows devices by the IDs that the
- * guest has for them (vDEVICEs), and takes invalidations of all of these.
+ * guest has for them (vDEVICEs), and takes invalidations of all of these.  Its
+ * registers, if there are any, are mapped by mmap() of /dev/iommu.
  */
 #include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <uapi/linux/iommufd.h>
 
@@ -26,8 +29,8 @@ static void viommu_release(struct iommufd_ctx *ictx,
 {
 	struct iommufd_hwpt *hwpt = viommu->hwpt;
 
-	if (viommu->mmap.length)
-		iommufd_mmap_remove(ictx, &viommu->mmap);
+	if (viommu->mmap_pgoff)
+		xa_erase(&ictx->mmaps, viommu->mmap_pgoff);
 	xa_destroy(&viommu->viommu->vdevices);
 	viommu->viommu->ops->free(viommu->viommu);
 	iommu_backend_put(hwpt->backend);
@@ -101,19 +104,24 @@ err_uncharge:
 	return ERR_PTR(rc);
 }
 
-/* Let user space find the registers of a vIOMMU, if there are any. */
+/*
+ * Let user space find the registers of a vIOMMU, if there are any.  No offset is
+ * used again, so a stale one finds nothing.
+ */
 static int viommu_add_mmap(struct iommufd_ctx *ictx,
 			   struct iommufd_viommu *viommu)
 {
+	u64 npages = viommu->viommu->mmio_length >> PAGE_SHIFT;
+	unsigned long pgoff;
 	int rc;
 
-	viommu->mmap.phys = viommu->viommu->mmio;
-	viommu->mmap.length = viommu->viommu->mmio_length;
-	if (!viommu->mmap.length)
+	if (!npages)
 		return 0;
-	rc = iommufd_mmap_add(ictx, &viommu->mmap, viommu->obj.id);
-	if (rc)
-		viommu->mmap.length = 0;
+	pgoff = atomic64_fetch_add(npages, &ictx->mmap_npages) + 1;
+	rc = xa_insert(&ictx->mmaps, pgoff, xa_mk_value(viommu->obj.id),
+		       GFP_KERNEL_ACCOUNT);
+	if (!rc)
+		viommu->mmap_pgoff = pgoff;
 	return rc;
 }
 
@@ -128,7 +136,7 @@ static int viommu_respond(struct iommufd_ucmd *ucmd,
 	rc = viommu_add_mmap(ucmd->ictx, viommu);
 	if (!rc && data->length && ops->report)
 		rc = ops->report(viommu->viommu, data,
-				 (u64)viommu->mmap.pgoff << PAGE_SHIFT);
+				 (u64)viommu->mmap_pgoff << PAGE_SHIFT);
 	if (rc)
 		return rc;
 	cmd->out_viommu_id = viommu->obj.id;
@@ -195,5 +203,83 @@ int iommufd_viommu_alloc(struct iommufd_ucmd *ucmd)
 		return PTR_ERR(idev);
 	rc = viommu_alloc_in(ucmd, idev);
 	iommufd_object_put(&idev->obj);
+	return rc;
+}
+
+/* For a fork, and for the second half of a mapping that is split */
+static void viommu_vm_open(struct vm_area_struct *vma)
+{
+	struct iommufd_viommu *viommu = vma->vm_private_data;
+
+	refcount_inc(&viommu->obj.users);
+}
+
+static void viommu_vm_close(struct vm_area_struct *vma)
+{
+	struct iommufd_viommu *viommu = vma->vm_private_data;
+
+	refcount_dec(&viommu->obj.users);
+}
+
+static const struct vm_operations_struct viommu_vm_ops = {
+	.open = viommu_vm_open,
+	.close = viommu_vm_close,
+};
+
+/* The vIOMMU that has registers at this offset; for the duration of a call */
+static struct iommufd_viommu *viommu_get_mmap(struct iommufd_ctx *ictx,
+					      unsigned long pgoff,
+					      unsigned long length)
+{
+	void *id = xa_load(&ictx->mmaps, pgoff);
+	struct iommufd_viommu *viommu;
+
+	if (!id)
+		return ERR_PTR(-ENXIO);
+	viommu = iommufd_viommu_get(ictx, xa_to_value(id));
+	if (IS_ERR(viommu))
+		return ERR_PTR(-ENXIO);
+	/* By now the ID may be that of another one. */
+	if (viommu->mmap_pgoff == pgoff && viommu->viommu->mmio_length == length)
+		return viommu;
+	iommufd_object_put(&viommu->obj);
+	return ERR_PTR(-ENXIO);
+}
+
+/**
+ * iommufd_viommu_mmap() - See file_operations::mmap
+ * @file: A file of /dev/iommu.
+ * @vma: The mapping.
+ *
+ * Context: Process context, with the mmap lock held for writing.
+ *
+ * Return: 0, -EINVAL for a private mapping, -EPERM for one that can be executed,
+ * -ENXIO unless it is of exactly what a vIOMMU has there, -ENOMEM.
+ */
+int iommufd_viommu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	unsigned long length = vma->vm_end - vma->vm_start;
+	struct iommufd_viommu *viommu;
+	int rc;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	viommu = viommu_get_mmap(file->private_data, vma->vm_pgoff, length);
+	if (IS_ERR(viommu))
+		return PTR_ERR(viommu);
+
+	vm_flags_clear(vma, VM_MAYEXEC);
+	vma->vm_private_data = viommu;
+	vma->vm_ops = &viommu_vm_ops;
+	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	rc = io_remap_pfn_range(vma, vma->vm_start,
+				PHYS_PFN(viommu->viommu->mmio), length,
+				vma->vm_page_prot);
+	/* Nobody calls viommu_vm_close() for a mapping that has failed. */
+	if (!rc)
+		viommu_vm_open(vma);
+	iommufd_object_put(&viommu->obj);
 	return rc;
 }

@@ -5,29 +5,31 @@
 #include <linux/err.h>
 
 #include "backend/viommu.h"
-#include "mmap.h"
 #include "object.h"
 
+struct file;
 struct iommufd_device;
 struct iommufd_hwpt;
 struct iommufd_ucmd;
+struct vm_area_struct;
 
 /**
  * struct iommufd_viommu - A part of an IOMMU that a guest is given (vIOMMU)
  * @obj: The object.  Each nested page table, each vDEVICE and each queue that
- *	was made of it is one of its users, and so is each mapping of @mmap.
+ *	was made of it is one of its users, and so is each VMA of its registers.
  * @hwpt: The page table that what it nests is nested in, of which this is a
  *	user.
  * @iommu: The IOMMU, as iommu_backend_ops::instance() knows it.
  * @viommu: That of the backend, which is the backend of @hwpt.
- * @mmap: Its registers; of length 0 if user space may map none.
+ * @mmap_pgoff: Where mmap() of the context's file finds its registers, in pages;
+ *	0 if user space may map none.
  */
 struct iommufd_viommu {
 	struct iommufd_object obj;
 	struct iommufd_hwpt *hwpt;
 	const void *iommu;
 	struct iommu_backend_viommu *viommu;
-	struct iommufd_mmap mmap;
+	unsigned long mmap_pgoff;
 };
 
 extern const struct iommufd_object_type iommufd_viommu_type;
@@ -42,5 +44,6 @@ iommufd_viommu_get(struct iommufd_ctx *ictx, u32 id)
 bool iommufd_viommu_serves(struct iommufd_viommu *viommu,
 			   struct iommufd_device *idev);
 int iommufd_viommu_alloc(struct iommufd_ucmd *ucmd);
+int iommufd_viommu_mmap(struct file *file, struct vm_area_struct *vma);
 
 #endif
