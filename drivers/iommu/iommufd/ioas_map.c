@@ -409,10 +409,7 @@ int iommufd_ioas_demand(struct iommufd_ucmd *ucmd)
 	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
-	if (READ_ONCE(ioas->iopt.on_demand))
-		rc = demand_op(&ioas->iopt, cmd);
-	else
-		rc = -EOPNOTSUPP;
+	rc = demand_op(&ioas->iopt, cmd);
 	iommufd_object_put(&ioas->obj);
 	return rc;
 }
