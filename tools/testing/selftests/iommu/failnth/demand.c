@@ -31,29 +31,34 @@ FIXTURE_TEARDOWN(demand)
 	EXPECT_EQ(0, mock_answers().pending);
 }
 
-static int demand(struct subject *self, __u32 op, __u64 length)
+/*
+ * Few pages, as each needs some allocations, but in two pieces: these end at
+ * multiples of HUGE of the memory.
+ */
+static int demand(struct subject *self, __u32 op)
 {
-	return ioas_demand(self->fd, self->ioas_id, op, self->at, length);
+	return ioas_demand(self->fd, self->ioas_id, op,
+			   self->at + HUGE - 10 * PAGE, 20 * PAGE);
 }
 
 static int populate(struct subject *self)
 {
-	return demand(self, IOMMU_IOAS_DEMAND_POPULATE, self->length);
+	return demand(self, IOMMU_IOAS_DEMAND_POPULATE);
 }
 
 static int release(struct subject *self)
 {
-	return demand(self, IOMMU_IOAS_DEMAND_RELEASE, self->length);
+	return demand(self, IOMMU_IOAS_DEMAND_RELEASE);
 }
 
 static int pin(struct subject *self)
 {
-	return demand(self, IOMMU_IOAS_DEMAND_PIN, self->length);
+	return demand(self, IOMMU_IOAS_DEMAND_PIN);
 }
 
 static int unpin(struct subject *self)
 {
-	return demand(self, IOMMU_IOAS_DEMAND_UNPIN, self->length);
+	return demand(self, IOMMU_IOAS_DEMAND_UNPIN);
 }
 
 static int unpin_and_release(struct subject *self)
@@ -128,7 +133,8 @@ static int fault(struct subject *self)
 static int after_fault(struct subject *self)
 {
 	return mock_answers().pending ? -EIO :
-	       demand(self, IOMMU_IOAS_DEMAND_RELEASE, self->length);
+	       ioas_demand(self->fd, self->ioas_id, IOMMU_IOAS_DEMAND_RELEASE,
+			   self->at, self->length);
 }
 
 TEST_F_TIMEOUT(demand, fault, 300)
