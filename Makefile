@@ -35,14 +35,15 @@ nobtf	= $(if $(and $(wildcard $(KERNELDIR)/vmlinux),$(shell command -v pahole)),
 jobs	:= -j$(shell nproc)
 version	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 # The debug kernels can tell where in our modules they have been
-DEBUG_KERNELS := debug debug-6.12
+DEBUG_KERNELS := debug-6.12 debug
 kcov	= $(if $(filter $(DEBUG_KERNELS),$(KERNEL)),KCOV_INSTRUMENT=y)
 FUZZ_SECONDS := 60
 
 # The kernels that are looked at if none was chosen
 chosen	:= $(if $(filter command% environment%,$(origin KERNEL)),$(KERNEL),$(KERNELS))
-# The debug kernel that was chosen
-chosen_debug := $(or $(filter $(DEBUG_KERNELS),$(chosen)),debug)
+# The debug kernels that are looked at, likewise
+chosen_debug := $(or $(filter $(DEBUG_KERNELS),$(chosen)),$(DEBUG_KERNELS))
+fuzzed	:= $(firstword $(chosen_debug))
 
 # What the recipes below pass on
 tests	:= $(MAKE) --no-print-directory KERNELDIR=$(or $(KERNELDIR),$(stock)) \
@@ -135,7 +136,7 @@ check-vmm: ## run those that boot a guest of QEMU 10 with devices of the VM
 check-os: ## install the package on Debian 12 and 13, boot them, and remove it
 check-libvirt: ## boot Debian 13 with libvirt, its own and that of backports, and give guests devices
 check-arm: ## run the tests on kernels for arm64 (slow)
-check-debug: ## run the tests in a kernel that looks for mistakes (slow; KERNEL=debug-6.12)
+check-debug: ## run the tests in kernels that look for mistakes (slow; KERNEL=debug-6.12)
 build-all: ## build for each kernel of Debian 12 to sid, and try it in a VM (half an hour)
 fuzz: ## call at random for FUZZ_SECONDS (60), in that kernel (FUZZ_SEED: again)
 bench: ## compare speed with VFIO type1 and the baseline, on each kernel
@@ -189,16 +190,17 @@ check-arm:
 	@tools/testing/check $(addprefix -k ,$(ARM64_KERNELS))
 
 check-debug:
-	@$(MAKE) --no-print-directory check KERNEL=$(chosen_debug)
+	@$(MAKE) --no-print-directory programs
+	@tools/testing/check $(addprefix -k ,$(chosen_debug))
 
 build-all:
 	@tools/testing/build-all
 
 fuzz:
-	@$(MAKE) --no-print-directory modules KERNEL=$(chosen_debug) KERNELDIR=
+	@$(MAKE) --no-print-directory modules KERNEL=$(fuzzed) KERNELDIR=
 	@$(vm)/fetch -k $(KERNEL) source
 	@$(old_headers); $(MAKE) -s -C tools/testing/fuzz
-	@KERNEL=$(chosen_debug) tools/testing/fuzz/run $(FUZZ_SECONDS) \
+	@KERNEL=$(fuzzed) tools/testing/fuzz/run $(FUZZ_SECONDS) \
 		$(addprefix -s ,$(FUZZ_SEED))
 
 bench:
