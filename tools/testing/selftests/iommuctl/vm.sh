@@ -24,7 +24,8 @@ compare() {
 	diff "$tmp/wanted" "$tmp/got" && [ "$rc" = "$code" ]
 }
 
-group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
+# group_of BDF: its group, as list prints it.  There may be none without a driver.
+group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group" || echo -)"; }
 node_of() { ls "/sys/bus/pci/devices/$1/vfio-dev"; }
 
 # hold BDF: start a process, $holder, that has it open and obeys "tell"

@@ -3,6 +3,7 @@
 #include "access.h"
 
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
+#define COPY_AT		(3 * AT)	/* SMMUs have a window at twice AT */
 #define SRC		(1024 * MiB)	/* where copies come from */
 #define MEMORY		(64 * PAGE)
 
@@ -554,10 +555,10 @@ TEST_F(access, copies_are_pinned_once)
 	ASSERT_EQ(0, ioas_map(self->fd, self->other_id, self->memory, 4 * PAGE,
 			      AT));
 	ASSERT_EQ(0, ioas_copy(self->fd, self->ioas_id, self->other_id,
-			       2 * PAGE, 2 * AT, AT + PAGE));
+			       2 * PAGE, COPY_AT, AT + PAGE));
 	ASSERT_EQ(0, access_pin(self->fd, second, AT, 4 * PAGE, self->memory, 0,
 				&id));
-	ASSERT_EQ(0, access_pin(self->fd, self->pinner, 2 * AT, 2 * PAGE,
+	ASSERT_EQ(0, access_pin(self->fd, self->pinner, COPY_AT, 2 * PAGE,
 				self->memory + PAGE, 0, &id2));
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, 4 * PAGE, 1));
 	EXPECT_EQ(4, pinned() - self->pinned);

@@ -34,16 +34,22 @@ static __u64 chosen(int fd, __u32 ioas_id, const void *p, __u64 length)
 
 TEST_F(iommufd, kernel_chooses_many)
 {
+	struct iommu_iova_range ranges[4], *range = ranges;
+	__u32 n = ARRAY_LEN(ranges);
 	char *p = anon(PAGE);
-	__u64 first, iova;
+	__u64 alignment = 0, next;
 	int i;
 
-	first = chosen(self->fd, self->ioas_id, p, PAGE);
-	ASSERT_NE(ALL, first);
-	/* One after the other, without gaps but for the MSI window */
+	ASSERT_EQ(0, ioas_ranges(self->fd, self->ioas_id, ranges, &n,
+				 &alignment));
+	next = chosen(self->fd, self->ioas_id, p, PAGE);
+	ASSERT_NE(ALL, next);
+	/* One after the other, without gaps but for the window of an SMMU */
 	for (i = 1; i < MANY; i++) {
-		iova = chosen(self->fd, self->ioas_id, p, PAGE);
-		ASSERT_EQ(first + i * PAGE, iova);
+		next += PAGE;
+		if (next > range->last)
+			next = (++range)->start;
+		ASSERT_EQ(next, chosen(self->fd, self->ioas_id, p, PAGE));
 	}
 	/* Each mapping pins the page once: each MAP is a pin of its own */
 	EXPECT_EQ(IF_ATTACHED(MANY), PINNED());
