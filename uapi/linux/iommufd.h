@@ -839,7 +839,7 @@ enum iommufd_hwpt_get_dirty_bitmap_flags {
  * Set a bit for what devices have written since tracking began or the last call
  * cleared it.  Bits that are set stay set; what is not mapped is not dirty.  A
  * page of the IOMMU is dirty, and cleared, as a whole: @iova and @length should
- * be those of mappings.  A page that begins before @iova may stay dirty.
+ * be those of mappings.  A page that begins before @iova stays dirty.
  *
  * Errors: EINVAL when tracking is off, @page_size, @iova or @length is not as
  * it should be, or part of the range is outside of what the page table can map;

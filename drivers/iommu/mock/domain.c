@@ -534,7 +534,8 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
  * @mock: The page table.
  * @iova: First IOVA.
  * @length: Number of bytes, not 0.
- * @clear: Make the pages clean.
+ * @clear: Make the pages clean, except one that begins before the bitmap: see
+ *	iommu_backend_ops::read_dirty().
  * @dirty: The bitmap to report them in, or NULL.
  *
  * Context: Process context; sleeps.
@@ -545,6 +546,7 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 {
 	unsigned long last = (iova + length - 1) / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
+	unsigned long start;
 	size_t size;
 	void *pte;
 
@@ -554,11 +556,11 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 		pte = xa_find(&mock->ptes, &index, last, MOCK_PTE_DIRTY);
 		if (!pte)
 			return;
+		start = index * MOCK_PAGE_SIZE;
 		size = mock_pte_size(pte);
 		if (dirty)
-			iommu_backend_set_dirty(dirty, index * MOCK_PAGE_SIZE,
-						size);
-		if (clear)
+			iommu_backend_set_dirty(dirty, start, size);
+		if (clear && !(dirty && start < dirty->start))
 			xa_clear_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
 		index += size / MOCK_PAGE_SIZE;
 		cond_resched();

@@ -211,9 +211,11 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	what the IOMMU driver says.  NULL where no domain can.
  * @read_dirty: Call iommu_backend_set_dirty() for each page of a mapped range
  *	that devices have written, unless the bitmap is NULL.  With @clear, a
- *	page is dirty again only when it is written again.  The range may begin
- *	and end inside pages; a page that reaches over its end is reported as a
- *	whole.  Returns 0, or what the IOMMU driver says.
+ *	page is dirty again only when it is written again, except one that
+ *	begins before the bitmap, which stays dirty: what is before was reported
+ *	only if the page was dirty by then.  The range may begin and end inside
+ *	pages; a page that reaches over its end is reported as a whole.  Returns
+ *	0, or what the IOMMU driver says.
  * @set_fault_handle: Have page faults that bear a PASID of a device, or none, of
  *	any device of its group, if it is IOMMU_NO_PASID, go to a handle, or
  *	answer them INVALID if the handle is NULL.  Called after an attach to a

@@ -52,10 +52,8 @@ static void gather_add(struct iommu_iotlb_gather *gather,
 
 /*
  * Report the dirty page that @iova is in, and clear it if @clear.  Sets *@found
- * to the page, or empty if it is clean.
- *
- * A page that begins before the bitmap is reported, but stays dirty: what is
- * before was reported only if the page was dirty by then.
+ * to the page, or empty if it is clean.  A page that begins before the bitmap
+ * stays dirty, see iommu_backend_ops::read_dirty().
  */
 static int report_page(struct iommu_domain *domain, unsigned long iova,
 		       bool clear, struct iommu_backend_dirty *dirty,
