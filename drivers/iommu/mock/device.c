@@ -460,8 +460,7 @@ static int mock_read_dirty(struct iommu_domain *domain, unsigned long iova,
 	struct mock_domain *mock = to_mock_domain(domain);
 
 	WARN_ON(!mock->dirty || (!mock->tracking && dirty));
-	mock_domain_read_dirty(mock, iova, length, clear, dirty);
-	return 0;
+	return mock_domain_read_dirty(mock, iova, length, clear, dirty);
 }
 
 /* What a device has for its PASIDs, or its group for faults without one */

@@ -505,14 +505,15 @@ int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
  *
  * Context: Process context; sleeps.
  *
- * Return: true if any page of the range is mapped.
+ * Return: 1 if any page of the range is mapped, 0 if none is, or -EINTR if the
+ * process is being killed.
  */
-bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
-		       unsigned long length)
+int mock_domain_write(struct mock_domain *mock, unsigned long iova,
+		      unsigned long length)
 {
 	unsigned long index = iova / MOCK_PAGE_SIZE;
 	unsigned long last = index + length / MOCK_PAGE_SIZE - 1;
-	bool mapped = false;
+	int mapped = 0;
 	void *pte;
 
 	/* The first page may begin before the range. */
@@ -522,8 +523,10 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
 		if (!pte)
 			break;
 		xa_set_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
-		mapped = true;
+		mapped = 1;
 		index += mock_pte_size(pte) / MOCK_PAGE_SIZE;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return mapped;
@@ -539,10 +542,13 @@ bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
  * @dirty: The bitmap to report them in, or NULL.
  *
  * Context: Process context; sleeps.
+ *
+ * Return: 0, or -EINTR if the process is being killed; what was made clean has
+ * been reported.
  */
-void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
-			    size_t length, bool clear,
-			    struct iommu_backend_dirty *dirty)
+int mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
+			   size_t length, bool clear,
+			   struct iommu_backend_dirty *dirty)
 {
 	unsigned long last = (iova + length - 1) / MOCK_PAGE_SIZE;
 	unsigned long index = iova / MOCK_PAGE_SIZE;
@@ -555,7 +561,7 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 	while (index <= last) {
 		pte = xa_find(&mock->ptes, &index, last, MOCK_PTE_DIRTY);
 		if (!pte)
-			return;
+			break;
 		start = index * MOCK_PAGE_SIZE;
 		size = mock_pte_size(pte);
 		if (dirty)
@@ -563,6 +569,9 @@ void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
 		if (clear && !(dirty && start < dirty->start))
 			xa_clear_mark(&mock->ptes, index, MOCK_PTE_DIRTY);
 		index += size / MOCK_PAGE_SIZE;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
+	return 0;
 }

@@ -110,10 +110,10 @@ int mock_domain_check(struct mock_domain *mock, unsigned long iova,
 		      unsigned long length, unsigned long uaddr);
 int mock_domain_check_phys(struct mock_domain *mock, unsigned long iova,
 			   unsigned long length, phys_addr_t phys, int prot);
-bool mock_domain_write(struct mock_domain *mock, unsigned long iova,
-		       unsigned long length);
-void mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
-			    size_t length, bool clear,
-			    struct iommu_backend_dirty *dirty);
+int mock_domain_write(struct mock_domain *mock, unsigned long iova,
+		      unsigned long length);
+int mock_domain_read_dirty(struct mock_domain *mock, unsigned long iova,
+			   size_t length, bool clear,
+			   struct iommu_backend_dirty *dirty);
 
 #endif

@@ -459,8 +459,9 @@ static int mock_write_dirty(struct mock_domain *mock,
 			    struct iommu_test_cmd *cmd)
 {
 	const u8 __user *uptr = u64_to_user_ptr(cmd->dirty.uptr);
-	bool all = !(cmd->dirty.flags & MOCK_DIRTY_COUNT_MAPPED), mapped;
+	bool all = !(cmd->dirty.flags & MOCK_DIRTY_COUNT_MAPPED);
 	u64 bits = cmd->dirty.length / cmd->dirty.page_size, bit, n = 0;
+	int mapped;
 	u8 byte = 0;
 
 	for (bit = 0; bit < bits; bit++) {
@@ -476,6 +477,8 @@ static int mock_write_dirty(struct mock_domain *mock,
 		mapped = mock_domain_write(mock, cmd->dirty.iova +
 					   bit * cmd->dirty.page_size,
 					   cmd->dirty.page_size);
+		if (mapped < 0)
+			return mapped;
 		n += mapped || all;
 	}
 	cmd->dirty.out_nr_dirty = n;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Dirty tracking of page tables: which pages a mock device has written. */
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "hwpt.h"
@@ -612,6 +614,67 @@ TEST_F(errnos, entry_that_begins_before_stays_dirty)
 	self->bits[0] = 0;
 	ASSERT_EQ(0, GET(id, 0, AT, 4 * PAGE, HALF));
 	EXPECT_EQ(0, self->bits[0]);
+}
+
+/*
+ * Kill who has the mock write pages without end, in one bit: it ends before it
+ * has written all of them.
+ */
+#define PARTS	512UL	/* of 2 MiB, the same memory */
+#define MANY	(PARTS * HUGE)
+
+static int map_many(int fd, __u32 ioas_id, const char *memory)
+{
+	unsigned long i;
+	int rc = ioas_map(fd, ioas_id, memory, HUGE, 2 * MANY - HUGE);
+
+	for (i = 0; !rc && i < PARTS - 1; i++)
+		rc = ioas_copy(fd, ioas_id, ioas_id, HUGE, MANY + i * HUGE,
+			       2 * MANY - HUGE);
+	return rc;
+}
+
+/* Returns 1 if a page is dirty, 0 if it is not, or an errno. */
+static int is_dirty(int fd, __u32 id, __u64 iova)
+{
+	unsigned char bits = 0;
+	int rc = dirty_get(fd, id, NO_CLEAR, iova, HALF, HALF, &bits);
+
+	return rc ?: bits;
+}
+
+TEST_F_TIMEOUT(errnos, a_write_without_end_can_be_killed, 120)
+{
+	char *memory = small_pages(HUGE);
+	struct mock_dev dev;
+	int status, i, rc, last = 1;
+	__u32 ioas_id, id;
+	pid_t pid;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &ioas_id));
+	ASSERT_EQ(0, mock_attach_flags(self->fd, ioas_id,
+				       MOCK_FLAGS_DEVICE_SMALL_PAGES, &dev));
+	ASSERT_EQ(0, hwpt_alloc(self->fd, dev.dev_id, ioas_id, TRACKED, &id));
+	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(0, map_many(self->fd, ioas_id, memory));
+	/* It may be through before the signal comes, but not each time. */
+	for (i = 0; last && i < 20; i++) {
+		ASSERT_EQ(0, dirty_set(self->fd, id, ENABLE));
+		pid = fork();
+		ASSERT_LE(0, pid);
+		if (!pid)
+			_exit(mock_dirty(self->fd, id, MANY, MANY, MANY, "\1",
+					 NULL) ? 1 : 0);
+		while (!(rc = is_dirty(self->fd, id, MANY)))
+			sched_yield();
+		ASSERT_EQ(1, rc);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_EQ(pid, waitpid(pid, &status, 0));
+		last = is_dirty(self->fd, id, 2 * MANY - HALF);
+		ASSERT_LE(0, last);
+		ASSERT_EQ(0, dirty_set(self->fd, id, 0));
+	}
+	EXPECT_EQ(0, last);
 }
 
 /* The mock's operation */
