@@ -2,26 +2,9 @@
 /*
  * I/O page tables that are populated on demand
  *
- * A mapping in such an I/O page table neither pins its memory nor puts it into
- * a domain.  Both is done piece by piece, when a device faults or a call asks
- * for it:
- *
- *   IOVA     |---------------------- area ----------------------|
- *   pieces      |-|   |-|-|    |----- huge page -----|     |-|
- *
- * The invariant: of the areas of memory, the domains have what the pieces
- * cover, and nothing else.  Each piece is a user of the pages object of its
- * area, so its memory is pinned, charged and unpinned as any other.  While
- * there is no domain there is no piece.
- *
- * A piece is in the tree before it is populated and until it is released, and
- * busy meanwhile.  The call that has made it busy works on it without a lock;
- * others wait until it is busy no more.  So faults at different IOVAs do not
- * wait for each other here, and two at the same IOVA populate it once.
- *
- * Whoever makes a piece busy holds domains_lock for reading, and keeps the area
- * from being unmapped.  So an unmap that has claimed the area, and who holds
- * domains_lock for writing, find no busy pieces and change pieces at will.
+ * Devices that fault, and calls, populate and release what is mapped: pieces of
+ * it, see piece.c.  A call keeps no piece; each piece has the number of the
+ * call that has made it, by which one that fails finds what it has to undo.
  *
  * In every range "last" is inclusive.
  */
@@ -31,46 +14,14 @@
 #include <linux/memcontrol.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/pfn.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 
 #include "area.h"
-#include "backend/map.h"
 #include "demand.h"
 #include "mmio_region.h"
+#include "piece.h"
 #include "walk.h"
-
-/**
- * struct iopt_piece - Memory of an area that is populated
- * @node: Its IOVA range, in iopt_demand::pieces; of whole pages.
- * @slice: The memory; a user of the pages object of the area, which the area
- *	keeps.
- * @call: Number of the call, or of the fault, that has made the piece, or
- *	that releases it.
- * @npins: Number of calls that have pinned the piece and not unpinned it.
- * @prot: iopt_area::prot of the area.
- * @busy: The piece is being populated or released, by one call, which is the
- *	only one to look at @slice and may change @node with iopt_demand::lock
- *	held.
- *
- * Guarded by iopt_demand::lock.  There may be one for each page, so its size
- * matters: 128 bytes.
- */
-struct iopt_piece {
-	struct iopt_range node;
-	struct iopt_slice slice;
-	u64 call;
-	u32 npins;
-	u16 prot;
-	bool busy;
-};
-
-static struct iopt_piece *node_piece(struct iopt_range *node)
-{
-	return container_of(node, struct iopt_piece, node);
-}
 
 /**
  * iopt_demand_init() - Set up a struct iopt_demand without pieces
@@ -92,67 +43,21 @@ void iopt_demand_destroy(struct iopt_demand *demand)
 	WARN_ON(!iopt_ranges_empty(&demand->pieces));
 }
 
-/**
- * struct piece_walk - A walk over the pieces that meet a range
- * @demand: What has the pieces.
- * @next: First byte that was not looked at.
- * @last: Last byte.
- * @end: Nothing is left to look at.
- * @call: Number of the call that walks, where @match needs it.
- * @match: Tells whether the caller wants a piece, and may change it.  Called
- *	with iopt_demand::lock held.
- * @start: First byte of the piece that was looked at, @next is the one after
- *	it.
- * @piece: This piece if it matches, else NULL.
- *
- * The lock is not held between two pieces, which may come and go.
- */
-struct piece_walk {
-	struct iopt_demand *demand;
-	unsigned long next;
-	unsigned long last;
-	bool end;
-	u64 call;
-	bool (*match)(const struct piece_walk *walk, struct iopt_piece *piece);
-	unsigned long start;
-	struct iopt_piece *piece;
-};
-
-/* Go on to the next piece.  Returns false if there is none. */
-static bool walk_next(struct piece_walk *walk)
-{
-	struct iopt_demand *demand = walk->demand;
-	struct iopt_range *node;
-
-	if (walk->end)
-		return false;
-	cond_resched();
-	spin_lock(&demand->lock);
-	node = iopt_ranges_first(&demand->pieces, walk->next, walk->last);
-	if (node) {
-		walk->piece = walk->match(walk, node_piece(node)) ?
-				      node_piece(node) : NULL;
-		walk->start = node->start;
-		walk->end = node->last >= walk->last;
-		walk->next = node->last + 1;
-	}
-	spin_unlock(&demand->lock);
-	return node;
-}
-
 /* For who knows that no piece of the range is busy, nor will be */
-static bool match_all(const struct piece_walk *walk, struct iopt_piece *piece)
+static bool match_all(const struct iopt_piece_walk *walk,
+		      struct iopt_piece *piece)
 {
 	return !WARN_ON_ONCE(piece->busy);
 }
 
-static bool match_pinned(const struct piece_walk *walk,
+static bool match_pinned(const struct iopt_piece_walk *walk,
 			 struct iopt_piece *piece)
 {
 	return !piece->busy && piece->npins;
 }
 
-static bool match_unpin(const struct piece_walk *walk, struct iopt_piece *piece)
+static bool match_unpin(const struct iopt_piece_walk *walk,
+			struct iopt_piece *piece)
 {
 	if (piece->npins)
 		piece->npins--;
@@ -160,14 +65,14 @@ static bool match_unpin(const struct piece_walk *walk, struct iopt_piece *piece)
 }
 
 /* Returns whether the call releases the piece. */
-static bool match_released(const struct piece_walk *walk,
+static bool match_released(const struct iopt_piece_walk *walk,
 			   struct iopt_piece *piece)
 {
 	return piece->busy && piece->call == walk->call;
 }
 
 /* Have the call release the piece if the range has all of it. */
-static bool match_release(const struct piece_walk *walk,
+static bool match_release(const struct iopt_piece_walk *walk,
 			  struct iopt_piece *piece)
 {
 	if (piece->busy || piece->npins || piece->node.start < walk->next ||
@@ -179,93 +84,13 @@ static bool match_release(const struct piece_walk *walk,
 }
 
 /* Have the call release the piece if it has made it. */
-static bool match_undo(const struct piece_walk *walk, struct iopt_piece *piece)
+static bool match_undo(const struct iopt_piece_walk *walk,
+		       struct iopt_piece *piece)
 {
 	if (piece->busy || piece->npins || piece->call != walk->call)
 		return false;
 	piece->busy = true;
 	return true;
-}
-
-static void walk_all(struct io_pagetable *iopt, unsigned long start,
-		     unsigned long last, u64 call,
-		     bool (*match)(const struct piece_walk *walk,
-				   struct iopt_piece *piece))
-{
-	struct piece_walk walk = {
-		.demand = &iopt->demand,
-		.next = start,
-		.last = last,
-		.call = call,
-		.match = match,
-	};
-
-	while (walk_next(&walk))
-		;
-}
-
-/* Take the pieces that match out of a domain, contiguous ones together. */
-static void unmap_pieces(struct iommu_domain *domain, struct piece_walk walk)
-{
-	unsigned long start = 0, length = 0;
-	struct iopt_piece *piece;
-
-	while (walk_next(&walk)) {
-		piece = walk.piece;
-		if (!piece)
-			continue;
-		if (length && piece->node.start != start + length) {
-			iommu_backend_unmap(domain, start, length);
-			length = 0;
-		}
-		if (!length)
-			start = piece->node.start;
-		length += piece->slice.length;
-	}
-	iommu_backend_unmap(domain, start, length);
-}
-
-/* Unpin and free the pieces that match, which are in no domain any more. */
-static void free_pieces(struct io_pagetable *iopt, struct piece_walk walk)
-{
-	struct iopt_demand *demand = &iopt->demand;
-	struct iopt_piece *piece;
-
-	while (walk_next(&walk)) {
-		piece = walk.piece;
-		if (!piece)
-			continue;
-		atomic_long_sub(iopt_slice_npages(&piece->slice),
-				&iopt->stats.pinned);
-		iopt_slice_unpin(&piece->slice);
-		spin_lock(&demand->lock);
-		iopt_ranges_remove(&demand->pieces, &piece->node);
-		spin_unlock(&demand->lock);
-		kfree(piece);
-	}
-	wake_up_all(&demand->wait);
-}
-
-/* Release the pieces that match. */
-static void release_pieces(struct io_pagetable *iopt, unsigned long start,
-			   unsigned long last, u64 call,
-			   bool (*match)(const struct piece_walk *walk,
-					 struct iopt_piece *piece))
-{
-	const struct piece_walk walk = {
-		.demand = &iopt->demand,
-		.next = start,
-		.last = last,
-		.call = call,
-		.match = match,
-	};
-	struct iopt_domain *entry;
-
-	lockdep_assert_held(&iopt->domains_lock);
-
-	list_for_each_entry(entry, &iopt->domains, item)
-		unmap_pieces(entry->domain, walk);
-	free_pieces(iopt, walk);
 }
 
 /* Get the first area of memory that meets a range and is ready, or NULL. */
@@ -296,9 +121,8 @@ static struct iopt_area *get_next_area(struct io_pagetable *iopt,
  * from there on it cannot be given up.  With @finish, go on all the same.
  */
 static int release_areas(struct io_pagetable *iopt, unsigned long start,
-			 unsigned long last, u64 call,
-			 bool (*claim)(const struct piece_walk *walk,
-				       struct iopt_piece *piece), bool finish)
+			 unsigned long last, u64 call, iopt_piece_match claim,
+			 bool finish)
 {
 	struct iopt_area *area;
 	unsigned long end;
@@ -310,8 +134,9 @@ static int release_areas(struct io_pagetable *iopt, unsigned long start,
 		rc = finish ? 0 : fatal_signal_pending(current) ? -EINTR :
 		     iopt_slice_wait(&area->slice);
 		if (!rc) {
-			walk_all(iopt, start, end, call, claim);
-			release_pieces(iopt, start, end, call, match_released);
+			iopt_pieces_walk(iopt, start, end, call, claim);
+			iopt_pieces_release(iopt, start, end, call,
+					    match_released);
 		}
 		iopt_area_put(area);
 		if (rc || end == last)
@@ -321,265 +146,12 @@ static int release_areas(struct io_pagetable *iopt, unsigned long start,
 	return 0;
 }
 
-/**
- * struct populate - A call, or a fault, that populates
- * @iopt: The I/O page table.
- * @next: First byte that is not populated yet.
- * @last: Last byte.
- * @prot: IOMMU_READ and IOMMU_WRITE, as a device is going to access the memory.
- * @fault: A device waits, maybe by a kernel thread.
- * @pin: Pin the pieces.
- * @call: Number of the call.
- */
-struct populate {
-	struct io_pagetable *iopt;
-	unsigned long next;
-	unsigned long last;
-	int prot;
-	bool fault;
-	bool pin;
-	u64 call;
-};
-
-/* Let a piece be what an area maps from @start to @last. */
-static void piece_set_range(struct iopt_piece *piece, struct iopt_area *area,
-			    unsigned long start, unsigned long last)
-{
-	piece->node.start = start;
-	piece->node.last = last;
-	iopt_slice_init(&piece->slice, area->slice.pages,
-			iopt_slice_start(&area->slice) + start -
-				area->node.start,
-			last - start + 1);
-}
-
 /*
- * Let a new piece begin at populate->next and have all that there is up to the
- * next piece, if any.  No piece reaches beyond a chunk of PFNs, so that memory
- * is released in such amounts.  That of a fault is one page at first.
+ * As iopt_piece_populate(), with what the driver allocates charged to the
+ * memory cgroup of whoever is charged for the memory: a kernel thread has none.
  */
-static void piece_init(struct iopt_piece *piece, struct populate *populate,
-		       struct iopt_area *area, struct iopt_range *next)
-{
-	unsigned long start = populate->next;
-	unsigned long index = area->slice.user.start +
-			      ((start - area->node.start) >> PAGE_SHIFT);
-	unsigned long npages = iopt_chunk_last(index) - index + 1;
-	unsigned long more;
-
-	more = min3(npages * PAGE_SIZE - 1, area->node.last - start,
-		    populate->last - start);
-	if (next)
-		more = min(more, next->start - 1 - start);
-	piece_set_range(piece, area, start, start + more);
-	piece->prot = area->prot;
-	piece->call = populate->call;
-	piece->busy = true;
-}
-
-static bool is_busy(struct iopt_demand *demand, unsigned long iova)
-{
-	struct iopt_range *node;
-	bool busy;
-
-	spin_lock(&demand->lock);
-	node = iopt_ranges_first(&demand->pieces, iova, iova);
-	busy = node && node_piece(node)->busy;
-	spin_unlock(&demand->lock);
-	return busy;
-}
-
-/* What use_piece() returns when a piece is to be waited for */
-#define PIECE_BUSY	2
-
-/*
- * Use the piece at populate->next, or insert a new one there.  Returns 1 for
- * the piece that there is, 0 for the new one, PIECE_BUSY, or an errno.
- */
-static int use_piece(struct populate *populate, struct iopt_area *area,
-		     struct iopt_piece *new)
-{
-	struct iopt_demand *demand = &populate->iopt->demand;
-	struct iopt_piece *piece;
-	struct iopt_range *node;
-	int rc = 0;
-
-	spin_lock(&demand->lock);
-	node = iopt_ranges_first(&demand->pieces, populate->next,
-				 populate->last);
-	if (!node || node->start > populate->next) {
-		piece_init(new, populate, area, node);
-		iopt_ranges_insert(&demand->pieces, &new->node);
-		goto out_unlock;
-	}
-	piece = node_piece(node);
-	if (piece->busy) {
-		rc = PIECE_BUSY;
-	} else if (populate->pin && piece->npins == U32_MAX) {
-		rc = -EOVERFLOW;
-	} else {
-		piece->npins += populate->pin;
-		populate->next = node->last + 1;
-		rc = 1;
-	}
-out_unlock:
-	spin_unlock(&demand->lock);
-	return rc;
-}
-
-/*
- * Let a piece of one page, which is pinned by @page, have as much of the folio
- * around it as is in the area and in no other piece.
- */
-static void piece_grow(struct iopt_demand *demand, struct iopt_piece *piece,
-		       struct iopt_area *area, struct iopt_slice *page)
-{
-	unsigned long start = piece->node.start, last = piece->node.last;
-	unsigned long index = page->user.start, length = PAGE_SIZE;
-	struct iopt_range *prev, *next;
-	unsigned long before, after;
-	struct folio *folio;
-	phys_addr_t phys;
-
-	if (iopt_slice_phys(page, 0, &length, &phys))
-		return;
-	folio = page_folio(pfn_to_page(PHYS_PFN(phys)));
-	before = PHYS_PFN(phys) - folio_pfn(folio);
-	after = folio_nr_pages(folio) - 1 - before;
-	before = min3(before, index - iopt_chunk_first(index),
-		      index - area->slice.user.start);
-	after = min3(after, iopt_chunk_last(index) - index,
-		     area->slice.user.last - index);
-	if (!before && !after)
-		return;
-
-	spin_lock(&demand->lock);
-	prev = iopt_rb_range(rb_prev(&piece->node.rb));
-	next = iopt_rb_range(rb_next(&piece->node.rb));
-	if (prev)
-		before = min(before, (start - 1 - prev->last) >> PAGE_SHIFT);
-	if (next)
-		after = min(after, (next->start - 1 - last) >> PAGE_SHIFT);
-	piece_set_range(piece, area, start - before * PAGE_SIZE,
-			last + after * PAGE_SIZE);
-	spin_unlock(&demand->lock);
-}
-
-/*
- * Pin a new piece for a fault: the page, and if it is one of a huge page, the
- * huge page.  That the rest cannot be pinned, because of a limit maybe, is no
- * reason to fail.
- */
-static int piece_pin_fault(struct iopt_demand *demand,
-			   struct iopt_piece *piece, struct iopt_area *area)
-{
-	unsigned long start = piece->node.start, last = piece->node.last;
-	struct iopt_slice page;
-	int rc;
-
-	iopt_slice_init(&page, piece->slice.pages,
-			iopt_slice_start(&piece->slice), PAGE_SIZE);
-	rc = iopt_slice_pin_nowait(&page);
-	if (rc)
-		return rc;
-	piece_grow(demand, piece, area, &page);
-	rc = iopt_slice_pin_nowait(&piece->slice);
-	if (rc && piece->slice.length > PAGE_SIZE) {
-		spin_lock(&demand->lock);
-		piece_set_range(piece, area, start, last);
-		spin_unlock(&demand->lock);
-		rc = iopt_slice_pin_nowait(&piece->slice);
-	}
-	iopt_slice_unpin(&page);
-	return rc;
-}
-
-static int piece_map(struct io_pagetable *iopt, struct iopt_piece *piece,
-		     struct iommu_domain *domain)
-{
-	return iopt_slice_map(&piece->slice, domain, piece->node.start,
-			      piece->prot, iopt->huge_pages);
-}
-
-/* Pin a new piece and put it into all domains. */
-static int piece_fill(struct populate *populate, struct iopt_piece *piece,
-		      struct iopt_area *area)
-{
-	struct io_pagetable *iopt = populate->iopt;
-	struct iopt_domain *entry;
-	int rc;
-
-	rc = populate->fault ? piece_pin_fault(&iopt->demand, piece, area) :
-			       iopt_slice_pin(&piece->slice);
-	if (rc)
-		return rc;
-	list_for_each_entry(entry, &iopt->domains, item) {
-		rc = piece_map(iopt, piece, entry->domain);
-		if (rc)
-			goto err_unmap;
-	}
-	atomic_long_add(iopt_slice_npages(&piece->slice), &iopt->stats.pinned);
-	return 0;
-
-err_unmap:
-	list_for_each_entry_continue_reverse(entry, &iopt->domains, item)
-		iommu_backend_unmap(entry->domain, piece->node.start,
-				    piece->slice.length);
-	iopt_slice_unpin(&piece->slice);
-	return rc;
-}
-
-/* End to populate a new piece: it can be used, or there is none. */
-static void piece_filled(struct populate *populate, struct iopt_piece *piece,
-			 int rc)
-{
-	struct iopt_demand *demand = &populate->iopt->demand;
-
-	spin_lock(&demand->lock);
-	if (rc) {
-		iopt_ranges_remove(&demand->pieces, &piece->node);
-	} else {
-		piece->busy = false;
-		piece->npins = populate->pin;
-		populate->next = piece->node.last + 1;
-	}
-	spin_unlock(&demand->lock);
-	wake_up_all(&demand->wait);
-	if (rc)
-		kfree(piece);
-}
-
-/* Have a piece at populate->next, which is in @area. */
-static int populate_piece(struct populate *populate, struct iopt_area *area)
-{
-	struct iopt_demand *demand = &populate->iopt->demand;
-	struct iopt_piece *new;
-	int rc;
-
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
-	if (!new)
-		return -ENOMEM;
-	while ((rc = use_piece(populate, area, new)) == PIECE_BUSY) {
-		if (wait_event_killable(demand->wait,
-					!is_busy(demand, populate->next))) {
-			rc = -EINTR;
-			break;
-		}
-	}
-	if (rc) {
-		kfree(new);
-		return min(rc, 0);
-	}
-	rc = piece_fill(populate, new, area);
-	piece_filled(populate, new, rc);
-	return rc;
-}
-
-/*
- * As populate_piece(), with what the driver allocates charged to the memory
- * cgroup of whoever is charged for the memory: a kernel thread has none.
- */
-static int populate_charged(struct populate *populate, struct iopt_area *area)
+static int populate_charged(struct iopt_demand_call *populate,
+			    struct iopt_area *area)
 {
 	struct mem_cgroup *memcg, *old;
 	int rc;
@@ -588,7 +160,7 @@ static int populate_charged(struct populate *populate, struct iopt_area *area)
 	if (rc)
 		return rc;
 	old = set_active_memcg(memcg);
-	rc = populate_piece(populate, area);
+	rc = iopt_piece_populate(populate, area);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
 	return rc;
@@ -615,7 +187,7 @@ static struct iopt_area *get_area(struct io_pagetable *iopt, unsigned long iova)
 }
 
 /* Populate the piece at populate->next, and go on to what comes after it. */
-static int populate_next(struct populate *populate)
+static int populate_next(struct iopt_demand_call *populate)
 {
 	struct iopt_area *area;
 	int rc;
@@ -628,14 +200,14 @@ static int populate_next(struct populate *populate)
 	else if (populate->fault)
 		rc = populate_charged(populate, area);
 	else
-		rc = populate_piece(populate, area);
+		rc = iopt_piece_populate(populate, area);
 	iopt_area_put(area);
 	return rc;
 }
 
 static int fault_locked(struct io_pagetable *iopt, unsigned long iova, int prot)
 {
-	struct populate populate = {
+	struct iopt_demand_call populate = {
 		.iopt = iopt,
 		.next = iova & PAGE_MASK,
 		.last = iova | ~PAGE_MASK,
@@ -690,7 +262,7 @@ static int check_memory(struct iopt_area *area, unsigned long start,
 	return iopt_area_is_mmio(area) ? -EINVAL : 0;
 }
 
-static int populate_locked(struct populate *populate)
+static int populate_locked(struct iopt_demand_call *populate)
 {
 	struct io_pagetable *iopt = populate->iopt;
 	unsigned long start = populate->next, last = populate->last;
@@ -720,7 +292,7 @@ err_undo:
 		return rc;
 	last = populate->next - 1;
 	if (populate->pin)
-		walk_all(iopt, start, last, 0, match_unpin);
+		iopt_pieces_walk(iopt, start, last, 0, match_unpin);
 	release_areas(iopt, start, last, populate->call, match_undo, true);
 	return rc;
 }
@@ -744,7 +316,7 @@ err_undo:
 int iopt_demand_populate(struct io_pagetable *iopt, unsigned long start,
 			 unsigned long last, bool pin)
 {
-	struct populate populate = {
+	struct iopt_demand_call populate = {
 		.iopt = iopt,
 		.next = start,
 		.last = last,
@@ -764,7 +336,7 @@ int iopt_demand_populate(struct io_pagetable *iopt, unsigned long start,
 static int check_pinned(struct io_pagetable *iopt, unsigned long start,
 			unsigned long last)
 {
-	struct piece_walk walk = {
+	struct iopt_piece_walk walk = {
 		.demand = &iopt->demand,
 		.next = start,
 		.last = last,
@@ -772,7 +344,7 @@ static int check_pinned(struct io_pagetable *iopt, unsigned long start,
 	};
 	unsigned long next = start;
 
-	while (walk_next(&walk)) {
+	while (iopt_pieces_next(&walk)) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (!walk.piece || walk.start > next)
@@ -804,7 +376,7 @@ int iopt_demand_unpin(struct io_pagetable *iopt, unsigned long start,
 		return -EINTR;
 	rc = iopt->on_demand ? check_pinned(iopt, start, last) : -EOPNOTSUPP;
 	if (!rc)
-		walk_all(iopt, start, last, 0, match_unpin);
+		iopt_pieces_walk(iopt, start, last, 0, match_unpin);
 	up_read(&iopt->domains_lock);
 	return rc;
 }
@@ -820,14 +392,14 @@ static int check_nothing(struct iopt_area *area, unsigned long start,
 static int check_unpinned(struct io_pagetable *iopt, unsigned long start,
 			  unsigned long last)
 {
-	struct piece_walk walk = {
+	struct iopt_piece_walk walk = {
 		.demand = &iopt->demand,
 		.next = start,
 		.last = last,
 		.match = match_pinned,
 	};
 
-	while (walk_next(&walk)) {
+	while (iopt_pieces_next(&walk)) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		if (walk.piece)
@@ -885,7 +457,7 @@ int iopt_demand_release(struct io_pagetable *iopt, unsigned long start,
  */
 int iopt_demand_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
 {
-	struct piece_walk walk = {
+	struct iopt_piece_walk walk = {
 		.demand = &iopt->demand,
 		.last = ULONG_MAX,
 		.match = match_all,
@@ -894,11 +466,11 @@ int iopt_demand_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
 
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	while (walk_next(&walk)) {
+	while (iopt_pieces_next(&walk)) {
 		if (!walk.piece)
 			continue;
 		rc = fatal_signal_pending(current) ? -EINTR :
-			     piece_map(iopt, walk.piece, domain);
+			     iopt_piece_map(iopt, walk.piece, domain);
 		if (rc)
 			goto err_unmap;
 	}
@@ -909,7 +481,7 @@ err_unmap:
 		walk.last = walk.start - 1;
 		walk.next = 0;
 		walk.end = false;
-		unmap_pieces(domain, walk);
+		iopt_pieces_unmap(domain, walk);
 	}
 	return rc;
 }
@@ -926,7 +498,7 @@ err_unmap:
  */
 void iopt_demand_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
 {
-	const struct piece_walk walk = {
+	const struct iopt_piece_walk walk = {
 		.demand = &iopt->demand,
 		.last = ULONG_MAX,
 		.match = match_all,
@@ -934,9 +506,9 @@ void iopt_demand_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
 
 	lockdep_assert_held_write(&iopt->domains_lock);
 
-	unmap_pieces(domain, walk);
+	iopt_pieces_unmap(domain, walk);
 	if (list_empty(&iopt->domains))
-		free_pieces(iopt, walk);
+		iopt_pieces_free(iopt, walk);
 }
 
 /**
@@ -950,5 +522,6 @@ void iopt_demand_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
 void iopt_demand_release_area(struct io_pagetable *iopt,
 			      struct iopt_area *area)
 {
-	release_pieces(iopt, area->node.start, area->node.last, 0, match_all);
+	iopt_pieces_release(iopt, area->node.start, area->node.last, 0,
+			    match_all);
 }

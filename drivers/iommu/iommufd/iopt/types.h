@@ -80,7 +80,7 @@ struct iopt_stats {
  * struct iopt_demand - What is populated of an I/O page table on demand
  * @lock: Guards @pieces and the fields of the pieces; no lock but that of @wait
  *	is taken under it.
- * @pieces: struct iopt_piece by IOVA, see demand.c.
+ * @pieces: struct iopt_piece by IOVA, see piece.c.
  * @wait: Who waits until a piece is busy no more.
  * @ncalls: Number of calls and faults so far, by which one knows its pieces.
  * @served: Number of page faults for which memory was populated, or had been.
