@@ -93,32 +93,93 @@ static bool match_undo(const struct iopt_piece_walk *walk,
 	return true;
 }
 
-/* Get the first area of memory that meets a range and is ready, or NULL. */
-static struct iopt_area *get_next_area(struct io_pagetable *iopt,
-				       unsigned long start, unsigned long last)
+/**
+ * struct area_hold - Argument of hold_area()
+ * @memory: Refuse areas of MMIO, which are in the domains, or revoked, as a
+ *	whole.
+ * @any: Some of the range is held.
+ * @last: Last byte that is held.
+ */
+struct area_hold {
+	bool memory;
+	bool any;
+	unsigned long last;
+};
+
+/* An iopt_area_fn: keep an area from being unmapped. */
+static int hold_area(struct iopt_area *area, unsigned long start,
+		     unsigned long last, void *arg)
 {
-	struct iopt_area *area;
+	struct area_hold *hold = arg;
+
+	if (hold->memory && iopt_area_is_mmio(area))
+		return -EINVAL;
+	iopt_area_get(area);
+	hold->any = true;
+	hold->last = last;
+	return 0;
+}
+
+/* Undo areas_hold(). */
+static void areas_put(struct io_pagetable *iopt, unsigned long start,
+		      unsigned long last)
+{
 	struct iopt_range *node;
 
 	down_read(&iopt->iova_lock);
 	for (node = iopt_ranges_first(&iopt->areas, start, last); node;
 	     node = iopt_range_next(node, last)) {
-		area = iopt_node_area(node);
-		if (area->ready && !iopt_area_is_mmio(area)) {
-			iopt_area_get(area);
+		/* An unmap that goes on then still waits for iova_lock. */
+		iopt_area_put(iopt_node_area(node));
+		cond_resched();
+	}
+	up_read(&iopt->iova_lock);
+}
+
+/*
+ * Keep all areas of a range from being unmapped, as long as a call is at work
+ * in it and until it has undone what it has done.  So the pieces that it finds
+ * are of the areas that it began with, and an unmap leaves them alone.  Returns
+ * 0, -ENOENT when not all of the range is mapped, or is being unmapped, -EINVAL
+ * for @memory, or -EINTR when killed.
+ */
+static int areas_hold(struct io_pagetable *iopt, unsigned long start,
+		      unsigned long last, bool memory)
+{
+	struct area_hold hold = { .memory = memory };
+	int rc;
+
+	rc = iopt_walk_ready(iopt, start, last, hold_area, &hold);
+	if (rc && hold.any)
+		areas_put(iopt, start, hold.last);
+	return rc;
+}
+
+/* Get the first area of memory that meets a range, which is held, or NULL. */
+static struct iopt_area *next_area(struct io_pagetable *iopt,
+				   unsigned long start, unsigned long last)
+{
+	struct iopt_area *area = NULL;
+	struct iopt_range *node;
+
+	down_read(&iopt->iova_lock);
+	for (node = iopt_ranges_first(&iopt->areas, start, last); node;
+	     node = iopt_range_next(node, last)) {
+		if (!iopt_area_is_mmio(iopt_node_area(node))) {
+			area = iopt_node_area(node);
 			break;
 		}
 		cond_resched();
 	}
 	up_read(&iopt->iova_lock);
-	return node ? area : NULL;
+	return area;
 }
 
 /*
- * Release the pieces in a range that @claim makes busy for the call, area by
- * area: while an area has users, an unmap leaves its pieces alone.  As an unmap
- * does, wait before for who pins memory of an area, which can be killed, since
- * from there on it cannot be given up.  With @finish, go on all the same.
+ * Release the pieces in a range, which is held, that @claim makes busy for the
+ * call.  As an unmap does, wait before for who pins memory of an area, which
+ * can be killed, since from there on it cannot be given up.  With @finish, go
+ * on all the same.
  */
 static int release_areas(struct io_pagetable *iopt, unsigned long start,
 			 unsigned long last, u64 call, iopt_piece_match claim,
@@ -128,19 +189,17 @@ static int release_areas(struct io_pagetable *iopt, unsigned long start,
 	unsigned long end;
 	int rc;
 
-	while ((area = get_next_area(iopt, start, last))) {
+	while ((area = next_area(iopt, start, last))) {
 		start = max(start, area->node.start);
 		end = min(last, area->node.last);
 		rc = finish ? 0 : fatal_signal_pending(current) ? -EINTR :
 		     iopt_slice_wait(&area->slice);
-		if (!rc) {
-			iopt_pieces_walk(iopt, start, end, call, claim);
-			iopt_pieces_release(iopt, start, end, call,
-					    match_released);
-		}
-		iopt_area_put(area);
-		if (rc || end == last)
+		if (rc)
 			return rc;
+		iopt_pieces_walk(iopt, start, end, call, claim);
+		iopt_pieces_release(iopt, start, end, call, match_released);
+		if (end == last)
+			break;
 		start = end + 1;
 	}
 	return 0;
@@ -186,8 +245,7 @@ static struct iopt_area *get_area(struct io_pagetable *iopt, unsigned long iova)
 	return area;
 }
 
-/* Populate the piece at populate->next, and go on to what comes after it. */
-static int populate_next(struct iopt_demand_call *populate)
+static int populate_fault(struct iopt_demand_call *populate)
 {
 	struct iopt_area *area;
 	int rc;
@@ -195,12 +253,8 @@ static int populate_next(struct iopt_demand_call *populate)
 	area = get_area(populate->iopt, populate->next);
 	if (IS_ERR(area))
 		return PTR_ERR(area);
-	if (populate->prot & ~area->prot)
-		rc = -EPERM;
-	else if (populate->fault)
-		rc = populate_charged(populate, area);
-	else
-		rc = iopt_piece_populate(populate, area);
+	rc = populate->prot & ~area->prot ? -EPERM :
+					    populate_charged(populate, area);
 	iopt_area_put(area);
 	return rc;
 }
@@ -220,7 +274,7 @@ static int fault_locked(struct io_pagetable *iopt, unsigned long iova, int prot)
 
 	if (!iopt->on_demand || list_empty(&iopt->domains))
 		return -EINVAL;
-	return populate_next(&populate);
+	return populate_fault(&populate);
 }
 
 /**
@@ -255,11 +309,33 @@ int iopt_demand_fault(struct io_pagetable *iopt, unsigned long iova, int prot)
 	return rc;
 }
 
-/* An iopt_area_fn: MMIO is in the domains, or is revoked, as a whole. */
-static int check_memory(struct iopt_area *area, unsigned long start,
-			unsigned long last, void *arg)
+/* Populate a range that is held, and pin it if that is asked for. */
+static int populate_held(struct iopt_demand_call *populate)
 {
-	return iopt_area_is_mmio(area) ? -EINVAL : 0;
+	struct io_pagetable *iopt = populate->iopt;
+	unsigned long start = populate->next, last = populate->last;
+	struct iopt_area *area;
+	int rc;
+
+	do {
+		cond_resched();
+		area = next_area(iopt, populate->next, last);
+		rc = fatal_signal_pending(current) ? -EINTR :
+			     iopt_piece_populate(populate, area);
+		if (rc)
+			goto err_undo;
+		/* The next of the last byte of all is 0. */
+	} while (populate->next && populate->next <= last);
+	return 0;
+
+err_undo:
+	if (populate->next == start)
+		return rc;
+	last = populate->next - 1;
+	if (populate->pin)
+		iopt_pieces_walk(iopt, start, last, 0, match_unpin);
+	release_areas(iopt, start, last, populate->call, match_undo, true);
+	return rc;
 }
 
 static int populate_locked(struct iopt_demand_call *populate)
@@ -274,26 +350,11 @@ static int populate_locked(struct iopt_demand_call *populate)
 		return -EOPNOTSUPP;
 	if (list_empty(&iopt->domains))
 		return -ENODEV;
-	rc = iopt_walk_ready(iopt, start, last, check_memory, NULL);
+	rc = areas_hold(iopt, start, last, true);
 	if (rc)
 		return rc;
-	do {
-		cond_resched();
-		rc = fatal_signal_pending(current) ? -EINTR :
-						     populate_next(populate);
-		if (rc)
-			goto err_undo;
-		/* The next of the last byte of all is 0. */
-	} while (populate->next && populate->next <= last);
-	return 0;
-
-err_undo:
-	if (populate->next == start)
-		return rc;
-	last = populate->next - 1;
-	if (populate->pin)
-		iopt_pieces_walk(iopt, start, last, 0, match_unpin);
-	release_areas(iopt, start, last, populate->call, match_undo, true);
+	rc = populate_held(populate);
+	areas_put(iopt, start, last);
 	return rc;
 }
 
@@ -381,13 +442,6 @@ int iopt_demand_unpin(struct io_pagetable *iopt, unsigned long start,
 	return rc;
 }
 
-/* An iopt_area_fn: any area will do. */
-static int check_nothing(struct iopt_area *area, unsigned long start,
-			 unsigned long last, void *arg)
-{
-	return 0;
-}
-
 /* Returns -EBUSY if any of a range is pinned, and -EINTR when killed. */
 static int check_unpinned(struct io_pagetable *iopt, unsigned long start,
 			  unsigned long last)
@@ -422,8 +476,9 @@ static int check_unpinned(struct io_pagetable *iopt, unsigned long start,
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
  * Return: 0, or, with nothing changed: -EOPNOTSUPP when it is not on demand,
- * -ENOENT when not all of the range is mapped, -EBUSY when some of it is pinned
- * by iopt_demand_populate(); -EINTR when killed, maybe with some of it released.
+ * -ENOENT when not all of the range is mapped, or is being unmapped, -EBUSY
+ * when some of it is pinned by iopt_demand_populate(); -EINTR when killed,
+ * maybe with some of it released.
  */
 int iopt_demand_release(struct io_pagetable *iopt, unsigned long start,
 			unsigned long last)
@@ -432,15 +487,17 @@ int iopt_demand_release(struct io_pagetable *iopt, unsigned long start,
 
 	if (down_read_killable(&iopt->domains_lock))
 		return -EINTR;
-	rc = iopt->on_demand ?
-		     iopt_walk_ready(iopt, start, last, check_nothing, NULL) :
-		     -EOPNOTSUPP;
-	if (!rc)
-		rc = check_unpinned(iopt, start, last);
+	rc = iopt->on_demand ? areas_hold(iopt, start, last, false) :
+			       -EOPNOTSUPP;
+	if (rc)
+		goto out_unlock;
+	rc = check_unpinned(iopt, start, last);
 	if (!rc)
 		rc = release_areas(iopt, start, last,
 				   atomic64_inc_return(&iopt->demand.ncalls),
 				   match_release, false);
+	areas_put(iopt, start, last);
+out_unlock:
 	up_read(&iopt->domains_lock);
 	return rc;
 }

@@ -321,6 +321,163 @@ static void *fault_once(void *arg)
 	return NULL;
 }
 
+/*
+ * Calls that wait for memory while others claim it: three mappings, of a page
+ * each.  The first and the last page come late.
+ */
+#define LATE	(AT + MiB)
+#define NO_WAIT	"a lasting pin fails there instead of waiting"
+
+FIXTURE(late)
+{
+	int fd;
+	__u32 ioas;
+	struct mock_dev dev;
+	char *page[3];
+	struct userfault first;
+	struct userfault last;
+	long pinned;
+};
+
+FIXTURE_SETUP(late)
+{
+	int i;
+
+	self->fd = mock_open(&self->ioas);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, iommu_option_set(self->fd, ON_DEMAND, self->ioas, 1));
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas, &self->dev));
+	for (i = 0; i < 3; i++) {
+		self->page[i] = anon(PAGE);
+		ASSERT_NE(NULL, self->page[i]);
+		ASSERT_EQ(0, ioas_map(self->fd, self->ioas, self->page[i], PAGE,
+				      LATE + i * PAGE));
+	}
+	self->page[1][0] = 1;
+	ASSERT_EQ(0, userfault_start(&self->first, self->page[0],
+				     UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, userfault_start(&self->last, self->page[2],
+				     UFFDIO_REGISTER_MODE_MISSING));
+	self->pinned = pinned();
+}
+
+FIXTURE_TEARDOWN(late)
+{
+	close(self->first.fd);
+	close(self->last.fd);
+	close(self->fd);
+	EXPECT_EQ(0, mock_devices());
+	EXPECT_EQ(self->pinned, pinned());
+}
+
+/* Make a call about some of the pages, here or in a child */
+static int late_call(const struct _test_data_late *self, __u32 op,
+		     unsigned long page, unsigned long n)
+{
+	return ioas_demand(self->fd, self->ioas, op, LATE + page * PAGE,
+			   n * PAGE);
+}
+
+static pid_t late_child(const struct _test_data_late *self, __u32 op,
+			unsigned long page, unsigned long n)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(late_call(self, op, page, n) ? 1 : 0);
+	return pid;
+}
+
+static pid_t late_unmap(const struct _test_data_late *self, unsigned long page,
+			unsigned long n)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(ioas_unmap(self->fd, self->ioas, LATE + page * PAGE,
+				 n * PAGE) ? 1 : 0);
+	return pid;
+}
+
+/* Wait until an unmap has claimed a page that is populated. */
+static int late_claimed(const struct _test_data_late *self, unsigned long page)
+{
+	int i, rc = 0;
+
+	for (i = 0; !rc && i < 1000 * (int)time_factor(); i++) {
+		usleep(10000);
+		rc = late_call(self, IOMMU_IOAS_DEMAND_POPULATE, page, 1);
+	}
+	return rc;
+}
+
+static int end_child(pid_t pid)
+{
+	int status;
+
+	if (kill(pid, SIGKILL) || waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return WIFSIGNALED(status) ? 0 : -EINVAL;
+}
+
+#define PINS_OF(n, pins)						\
+	mock_check_refs(self->fd, self->page[n], PAGE, pins)
+
+/* A POPULATE that fails leaves nothing, even where an unmap waits for others */
+TEST_F_TIMEOUT(late, populate_is_undone_while_an_unmap_waits, 60)
+{
+	const __u32 op = IOMMU_IOAS_DEMAND_POPULATE;
+	pid_t other, populate, unmap;
+
+	if (kernel_before(6, 5, 0))
+		SKIP(return, NO_WAIT);
+	other = late_child(self, op, 0, 1);
+	ASSERT_LT(0, other);
+	ASSERT_EQ(0, userfault_wait(&self->first));
+	populate = late_child(self, op, 1, 2);
+	ASSERT_LT(0, populate);
+	ASSERT_EQ(0, userfault_wait(&self->last));
+	EXPECT_EQ(0, PINS_OF(1, 1));
+	unmap = late_unmap(self, 0, 2);
+	ASSERT_LT(0, unmap);
+	EXPECT_EQ(-ENOENT, late_claimed(self, 1));
+	EXPECT_EQ(0, end_child(populate));
+	EXPECT_EQ(0, PINS_OF(1, 0));
+	/* The unmap gives up, too, and all is as it was. */
+	EXPECT_EQ(0, end_child(unmap));
+	EXPECT_EQ(0, end_child(other));
+	EXPECT_EQ(0, late_call(self, op, 1, 1));
+	EXPECT_EQ(0, PINS_OF(1, 1));
+}
+
+/* So what it undoes are its own pins. */
+TEST_F_TIMEOUT(late, unmap_waits_for_a_pin_that_has_its_page, 60)
+{
+	const __u32 op = IOMMU_IOAS_DEMAND_PIN;
+	pid_t pin, unmap;
+	int status;
+
+	if (kernel_before(6, 5, 0))
+		SKIP(return, NO_WAIT);
+	pin = late_child(self, op, 1, 2);
+	ASSERT_LT(0, pin);
+	ASSERT_EQ(0, userfault_wait(&self->last));
+	unmap = late_unmap(self, 1, 1);
+	ASSERT_LT(0, unmap);
+	EXPECT_EQ(-ENOENT, late_claimed(self, 1));
+	usleep(200000);
+	EXPECT_EQ(0, waitpid(unmap, &status, WNOHANG));
+	EXPECT_EQ(0, PINS_OF(1, 1));
+	EXPECT_EQ(0, end_child(pin));
+	ASSERT_EQ(unmap, waitpid(unmap, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, PINS_OF(1, 0));
+	ASSERT_EQ(0, ioas_map(self->fd, self->ioas, self->page[1], PAGE,
+			      LATE + PAGE));
+	ASSERT_EQ(0, late_call(self, op, 1, 1));
+	EXPECT_EQ(-EBUSY, late_call(self, IOMMU_IOAS_DEMAND_RELEASE, 1, 1));
+}
+
 /* Calls on an IOAS that ceases to be on demand */
 struct toggled {
 	int fd;
