@@ -426,7 +426,8 @@ static int check_pinned(struct io_pagetable *iopt, unsigned long start,
  * Context: Process context.  Takes io_pagetable::domains_lock.
  *
  * Return: 0, or, with nothing changed: -EOPNOTSUPP when it is not on demand,
- * -ENOENT when not all of the range is pinned, -EINTR when killed.
+ * -ENOENT when not all of the range is pinned, or is being unmapped, -EINTR
+ * when killed.
  */
 int iopt_demand_unpin(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last)
@@ -435,9 +436,15 @@ int iopt_demand_unpin(struct io_pagetable *iopt, unsigned long start,
 
 	if (down_read_killable(&iopt->domains_lock))
 		return -EINTR;
-	rc = iopt->on_demand ? check_pinned(iopt, start, last) : -EOPNOTSUPP;
+	rc = iopt->on_demand ? areas_hold(iopt, start, last, false) :
+			       -EOPNOTSUPP;
+	if (rc)
+		goto out_unlock;
+	rc = check_pinned(iopt, start, last);
 	if (!rc)
 		iopt_pieces_walk(iopt, start, last, 0, match_unpin);
+	areas_put(iopt, start, last);
+out_unlock:
 	up_read(&iopt->domains_lock);
 	return rc;
 }
