@@ -167,7 +167,8 @@ static int fault_prot(const struct iommu_backend_fault *fault)
 
 /*
  * See iommu_backend_fault_handle::report().  A page that was populated for a
- * group that fails later stays: the device may ask for it again.
+ * group that fails later stays: the device may ask for it again.  It does so
+ * after SUCCESS, if it still does not reach a page.
  */
 static void fault_serve(struct iommu_backend_fault_handle *base,
 			const struct iommu_backend_fault *faults,
@@ -183,7 +184,7 @@ static void fault_serve(struct iommu_backend_fault_handle *base,
 				       fault_prot(&faults[i]));
 		cond_resched();
 	}
-	handle->backend->respond_fault(request, rc ?
+	handle->backend->respond_fault(request, rc && rc != -EAGAIN ?
 				       IOMMUFD_PAGE_RESP_INVALID :
 				       IOMMUFD_PAGE_RESP_SUCCESS);
 }

@@ -225,7 +225,11 @@ static int populate_charged(struct iopt_demand_call *populate,
 	return rc;
 }
 
-/* Get the area at @iova, which stays until iopt_area_put(). */
+/*
+ * Get the area at @iova, which stays until iopt_area_put().  Returns
+ * ERR_PTR(-EAGAIN) for one that is not ready: an unmap that has claimed it may
+ * still give it back, and then it is the one that there is.
+ */
 static struct iopt_area *get_area(struct io_pagetable *iopt, unsigned long iova)
 {
 	struct iopt_area *area = ERR_PTR(-ENOENT);
@@ -234,9 +238,11 @@ static struct iopt_area *get_area(struct io_pagetable *iopt, unsigned long iova)
 	if (down_read_killable(&iopt->iova_lock))
 		return ERR_PTR(-EINTR);
 	node = iopt_ranges_first(&iopt->areas, iova, iova);
-	if (node && iopt_node_area(node)->ready) {
+	if (node) {
 		area = iopt_node_area(node);
-		if (iopt_area_is_mmio(area))
+		if (!area->ready)
+			area = ERR_PTR(-EAGAIN);
+		else if (iopt_area_is_mmio(area))
 			area = ERR_PTR(-EINVAL);
 		else
 			iopt_area_get(area);
@@ -286,14 +292,19 @@ static int fault_locked(struct io_pagetable *iopt, unsigned long iova, int prot)
  * Pins the page, and if it is one of a huge page, as much of that as is mapped.
  * Nothing happens if the page is populated already.
  *
+ * While a call maps or unmaps there, it is open what there is going to be.  The
+ * call may wait for a program, and this function must not.  So the device is to
+ * ask again.
+ *
  * Context: Process context, a kernel thread as well.  Takes
  * io_pagetable::domains_lock.  May fault in user memory, but waits for no
  * program to do something unless it is called by a process whose memory it is.
  *
- * Return: 0, or, with nothing changed: -ENOENT when nothing is mapped there,
- * -EPERM when the mapping does not permit @prot, -EINVAL when it is of MMIO or
- * when there is no domain, -EINTR when killed, -ENOMEM, or what
- * iopt_slice_pin_nowait() and iopt_slice_map() return.
+ * Return: 0, or, with nothing changed: -EAGAIN while it is being mapped or
+ * unmapped, -ENOENT when nothing is mapped there, -EPERM when the mapping does
+ * not permit @prot, -EINVAL when it is of MMIO or when there is no domain,
+ * -EINTR when killed, -ENOMEM, or what iopt_slice_pin_nowait() and
+ * iopt_slice_map() return.
  */
 int iopt_demand_fault(struct io_pagetable *iopt, unsigned long iova, int prot)
 {
@@ -305,7 +316,9 @@ int iopt_demand_fault(struct io_pagetable *iopt, unsigned long iova, int prot)
 		rc = fault_locked(iopt, iova, prot);
 		up_read(&iopt->domains_lock);
 	}
-	atomic_long_inc(rc ? &iopt->demand.failed : &iopt->demand.served);
+	if (rc != -EAGAIN)
+		atomic_long_inc(rc ? &iopt->demand.failed :
+				     &iopt->demand.served);
 	return rc;
 }
 

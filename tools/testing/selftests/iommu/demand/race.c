@@ -399,14 +399,15 @@ static pid_t late_unmap(const struct _test_data_late *self, unsigned long page,
 	return pid;
 }
 
-/* Wait until an unmap has claimed a page that is populated. */
-static int late_claimed(const struct _test_data_late *self, unsigned long page)
+/* Wait until an unmap has claimed a page: a call on it fails. */
+static int late_claimed(const struct _test_data_late *self, __u32 op,
+			unsigned long page)
 {
 	int i, rc = 0;
 
 	for (i = 0; !rc && i < 1000 * (int)time_factor(); i++) {
 		usleep(10000);
-		rc = late_call(self, IOMMU_IOAS_DEMAND_POPULATE, page, 1);
+		rc = late_call(self, op, page, 1);
 	}
 	return rc;
 }
@@ -440,7 +441,7 @@ TEST_F_TIMEOUT(late, populate_is_undone_while_an_unmap_waits, 60)
 	EXPECT_EQ(0, PINS_OF(1, 1));
 	unmap = late_unmap(self, 0, 2);
 	ASSERT_LT(0, unmap);
-	EXPECT_EQ(-ENOENT, late_claimed(self, 1));
+	EXPECT_EQ(-ENOENT, late_claimed(self, op, 1));
 	EXPECT_EQ(0, end_child(populate));
 	EXPECT_EQ(0, PINS_OF(1, 0));
 	/* The unmap gives up, too, and all is as it was. */
@@ -464,7 +465,7 @@ TEST_F_TIMEOUT(late, unmap_waits_for_a_pin_that_has_its_page, 60)
 	ASSERT_EQ(0, userfault_wait(&self->last));
 	unmap = late_unmap(self, 1, 1);
 	ASSERT_LT(0, unmap);
-	EXPECT_EQ(-ENOENT, late_claimed(self, 1));
+	EXPECT_EQ(-ENOENT, late_claimed(self, IOMMU_IOAS_DEMAND_POPULATE, 1));
 	usleep(200000);
 	EXPECT_EQ(0, waitpid(unmap, &status, WNOHANG));
 	EXPECT_EQ(0, PINS_OF(1, 1));
@@ -476,6 +477,46 @@ TEST_F_TIMEOUT(late, unmap_waits_for_a_pin_that_has_its_page, 60)
 			      LATE + PAGE));
 	ASSERT_EQ(0, late_call(self, op, 1, 1));
 	EXPECT_EQ(-EBUSY, late_call(self, IOMMU_IOAS_DEMAND_RELEASE, 1, 1));
+}
+
+/* A fault is not INVALID because of an unmap that fails in the end. */
+TEST_F_TIMEOUT(late, a_fault_is_repeated_while_an_unmap_waits, 60)
+{
+	const __u32 op = IOMMU_IOAS_DEMAND_RELEASE;
+	const __u32 dev_id = self->dev.dev_id;
+	const __u64 iova = LATE + PAGE;
+	pid_t other, unmap;
+	int status;
+
+	if (kernel_before(6, 5, 0))
+		SKIP(return, NO_WAIT);
+	other = late_child(self, IOMMU_IOAS_DEMAND_POPULATE, 0, 1);
+	ASSERT_LT(0, other);
+	ASSERT_EQ(0, userfault_wait(&self->first));
+	unmap = late_unmap(self, 0, 2);
+	ASSERT_LT(0, unmap);
+	EXPECT_EQ(-ENOENT, late_claimed(self, op, 1));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, dev_id, 0, iova, WRITE));
+	EXPECT_EQ(0, PINS_OF(1, 0));
+	EXPECT_EQ(0, fdinfo_of(self->fd, self->ioas, "faults"));
+	EXPECT_EQ(0, fdinfo_of(self->fd, self->ioas, "faults-failed"));
+
+	EXPECT_EQ(0, end_child(unmap));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, dev_id, 0, iova, WRITE));
+	EXPECT_EQ(0, PINS_OF(1, 1));
+	EXPECT_EQ(1, fdinfo_of(self->fd, self->ioas, "faults"));
+
+	/* What is populated is so until the unmap cannot fail any more. */
+	unmap = late_unmap(self, 0, 2);
+	ASSERT_LT(0, unmap);
+	EXPECT_EQ(-ENOENT, late_claimed(self, IOMMU_IOAS_DEMAND_POPULATE, 1));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, dev_id, 0, iova, WRITE));
+	EXPECT_EQ(0, PINS_OF(1, 1));
+	EXPECT_EQ(0, end_child(other));
+	ASSERT_EQ(unmap, waitpid(unmap, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(INVALID, touch_pasid(self->fd, dev_id, 0, iova, WRITE));
+	EXPECT_EQ(1, fdinfo_of(self->fd, self->ioas, "faults-failed"));
 }
 
 /* Calls on an IOAS that ceases to be on demand */
