@@ -386,8 +386,10 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 			goto err_free_handle;
 	}
 
+	iommufd_fault_handle_set_moves(igroup->fault_handle, true);
 	hwpt = attach_to_target(idev, target, old, at_once);
 	if (IS_ERR(hwpt)) {
+		iommufd_fault_handle_set_moves(igroup->fault_handle, false);
 		rc = PTR_ERR(hwpt);
 		goto err_unreserve;
 	}

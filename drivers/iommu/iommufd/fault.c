@@ -168,7 +168,8 @@ static int fault_prot(const struct iommu_backend_fault *fault)
 /*
  * See iommu_backend_fault_handle::report().  A page that was populated for a
  * group that fails later stays: the device may ask for it again.  It does so
- * after SUCCESS, if it still does not reach a page.
+ * after SUCCESS, if it still does not reach a page: maybe the fault was one of
+ * the page table that takes the place of this one.
  */
 static void fault_serve(struct iommu_backend_fault_handle *base,
 			const struct iommu_backend_fault *faults,
@@ -176,6 +177,7 @@ static void fault_serve(struct iommu_backend_fault_handle *base,
 {
 	struct iommufd_fault_handle *handle =
 		container_of(base, struct iommufd_fault_handle, base);
+	enum iommufd_page_response_code code = IOMMUFD_PAGE_RESP_SUCCESS;
 	unsigned int i;
 	int rc = 0;
 
@@ -184,9 +186,9 @@ static void fault_serve(struct iommu_backend_fault_handle *base,
 				       fault_prot(&faults[i]));
 		cond_resched();
 	}
-	handle->backend->respond_fault(request, rc && rc != -EAGAIN ?
-				       IOMMUFD_PAGE_RESP_INVALID :
-				       IOMMUFD_PAGE_RESP_SUCCESS);
+	if (rc && rc != -EAGAIN && !READ_ONCE(handle->moves))
+		code = IOMMUFD_PAGE_RESP_INVALID;
+	handle->backend->respond_fault(request, code);
 }
 
 /**
@@ -253,6 +255,25 @@ void iommufd_fault_handle_free(struct iommufd_fault_handle *handle)
 		mutex_unlock(&handle->queue->lock);
 	}
 	kfree(handle);
+}
+
+/**
+ * iommufd_fault_handle_set_moves() - Take note that an attachment is replaced
+ * @handle: The handle of the attachment, or NULL.
+ * @moves: It is being replaced, until iommufd_fault_handle_switch(), or until
+ *	that has failed.
+ *
+ * The backend is told of another handle only when devices use the new page
+ * table already.  So a fault that cannot be served may be one of that.
+ *
+ * Context: Process context; the caller serializes it with
+ * iommufd_fault_handle_switch().
+ */
+void iommufd_fault_handle_set_moves(struct iommufd_fault_handle *handle,
+				    bool moves)
+{
+	if (handle)
+		WRITE_ONCE(handle->moves, moves);
 }
 
 /**

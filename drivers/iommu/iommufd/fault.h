@@ -47,6 +47,7 @@ struct iommufd_fault_queue {
  *	page table that is attached; not looked at with @queue.
  * @backend: The backend that reports faults, and is told the answers.
  * @dev_id: ID of the device that made the attachment.
+ * @moves: Another page table is taking the place of that of the attachment.
  * @groups: Every struct fault_group of the attachment that has no answer yet.
  *	Guarded by iommufd_fault_queue::lock.
  */
@@ -56,6 +57,7 @@ struct iommufd_fault_handle {
 	struct io_pagetable *iopt;
 	const struct iommu_backend_ops *backend;
 	u32 dev_id;
+	bool moves;
 	struct list_head groups;
 };
 
@@ -76,6 +78,8 @@ iommufd_fault_handle_alloc(struct iommufd_fault_queue *queue,
 			   struct io_pagetable *iopt,
 			   const struct iommu_backend_ops *backend, u32 dev_id);
 void iommufd_fault_handle_free(struct iommufd_fault_handle *handle);
+void iommufd_fault_handle_set_moves(struct iommufd_fault_handle *handle,
+				    bool moves);
 void iommufd_fault_handle_switch(struct iommufd_fault_handle **slot,
 				 struct iommufd_fault_handle *handle,
 				 struct device *dev, u32 pasid);

@@ -108,8 +108,10 @@ static int pasid_set_hwpt(struct iommufd_pasid *entry, u32 pasid,
 					    hwpt->backend, idev->obj.id);
 	if (IS_ERR(handle))
 		return PTR_ERR(handle);
+	iommufd_fault_handle_set_moves(entry->fault_handle, true);
 	rc = pasid_set_domain(idev, pasid, old, hwpt);
 	if (rc) {
+		iommufd_fault_handle_set_moves(entry->fault_handle, false);
 		iommufd_fault_handle_free(handle);
 		return rc;
 	}

@@ -6,6 +6,7 @@
  * groups of mock devices, but neither the IOMMU nor its domains.
  */
 #include <linux/cache.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/idr.h>
 #include <linux/moduleparam.h>
@@ -31,6 +32,14 @@ MODULE_PARM_DESC(fail_attach, "Number of attaches that fail from now on");
 static uint fail_errno = EIO;
 module_param(fail_errno, uint, 0644);
 MODULE_PARM_DESC(fail_errno, "errno of attaches that fail (default: 5, EIO)");
+
+static uint attach_ms;
+module_param(attach_ms, uint, 0644);
+MODULE_PARM_DESC(attach_ms, "Milliseconds that an attach takes once devices use the page table (default: 0)");
+
+static bool attaching;
+module_param(attaching, bool, 0444);
+MODULE_PARM_DESC(attaching, "Whether an attach takes these milliseconds now");
 
 /* In sysfs: how many times the device was detached and so became blocked */
 static ssize_t blocked_show(struct device *dev, struct device_attribute *attr,
@@ -201,6 +210,7 @@ static struct iommu_domain *mock_alloc(struct device *dev, u32 flags,
 	if (!mock)
 		return ERR_PTR(-ENOMEM);
 	mock->pasid = flags & IOMMU_HWPT_ALLOC_PASID;
+	mock->faults = flags & IOMMU_HWPT_FAULT_ID_VALID;
 	return &mock->domain;
 }
 
@@ -317,6 +327,13 @@ static bool mock_is_for_pasids(struct iommu_domain *domain)
 	return nested ? nested->pasid : to_mock_domain(domain)->pasid;
 }
 
+static bool mock_has_faults(struct iommu_domain *domain)
+{
+	struct mock_nested *nested = to_mock_nested(domain);
+
+	return nested ? nested->faults : to_mock_domain(domain)->faults;
+}
+
 /* Count devices and PASIDs that are attached to a domain, or to none. */
 static void mock_count(struct iommu_domain *domain, int n)
 {
@@ -348,7 +365,20 @@ static void mock_set_domain(struct mock_device *mdev,
 	mdev->domain = domain ? mock_paging(domain) : NULL;
 	WRITE_ONCE(mdev->nested, domain ? to_mock_nested(domain) : NULL);
 	mdev->virt_id = virt_id;
+	mock_faults_expect(&mdev->faults, domain && mock_has_faults(domain));
 	mock_count(domain, 1);
+}
+
+/* Let a test raise page faults before an attach is over. */
+static void mock_attach_slowly(void)
+{
+	uint ms = READ_ONCE(attach_ms);
+
+	if (!ms)
+		return;
+	WRITE_ONCE(attaching, true);
+	msleep(ms);
+	WRITE_ONCE(attaching, false);
 }
 
 static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
@@ -363,9 +393,11 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 		fail_attach--;
 		rc = -(int)READ_ONCE(fail_errno);
 	}
-	if (!rc)
-		mock_set_domain(mdev, domain, virt_id);
-	return rc;
+	if (rc)
+		return rc;
+	mock_set_domain(mdev, domain, virt_id);
+	mock_attach_slowly();
+	return 0;
 }
 
 static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
@@ -387,9 +419,11 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 		 mock_check_vdevice(mdev, domain, &virt_id);
 
 	WARN_ON(!mdev->owner || !mock_is_attached(mdev, old));
-	if (!rc)
-		mock_set_domain(mdev, domain, virt_id);
-	return rc;
+	if (rc)
+		return rc;
+	mock_set_domain(mdev, domain, virt_id);
+	mock_attach_slowly();
+	return 0;
 }
 
 static int mock_set_pasid(struct device *dev, u32 pasid,
@@ -424,10 +458,12 @@ static int mock_set_pasid(struct device *dev, u32 pasid,
 		mock_faults_remove_pasid(&mdev->faults, pasid);
 		return rc;
 	}
+	mock_faults_expect_pasid(&mdev->faults, pasid, mock_has_faults(domain));
 	mock_count(domain, 1);
 	mock_count(was, -1);
 	if (pasid == IOMMU_TEST_PASID_RESERVED)
 		mdev->set_fails = true;
+	mock_attach_slowly();
 	return 0;
 }
 

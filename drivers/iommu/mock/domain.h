@@ -25,6 +25,7 @@ struct iommu_backend_dirty;
  * @dirty: The domain was made with dirty tracking.
  * @tracking: Dirty tracking is on.
  * @pasid: The domain was made for devices that use PASIDs.
+ * @faults: The domain was made for devices whose page faults are handled.
  * @device_flags: MOCK_FLAGS_DEVICE_* of the device that the domain was made for.
  * @snoop: The domain snoops all DMA.
  * @msi_window: First IOVA of the window for MSI doorbells, 0 for none.
@@ -41,6 +42,7 @@ struct mock_domain {
 	bool dirty;
 	bool tracking;
 	bool pasid;
+	bool faults;
 	u32 device_flags;
 	bool snoop;
 	phys_addr_t msi_window;

@@ -70,6 +70,7 @@ void mock_faults_init(struct mock_faults *faults)
 {
 	mutex_init(&faults->lock);
 	faults->handle = NULL;
+	faults->expected = false;
 	xa_init_flags(&faults->pasids, XA_FLAGS_ACCOUNT);
 }
 
@@ -114,6 +115,35 @@ void mock_faults_remove_pasid(struct mock_faults *faults, u32 pasid)
 }
 
 /**
+ * mock_faults_expect() - Note whether a page table that is attached has faults
+ * @faults: Of the first device of a group.
+ * @expected: Whether it has.
+ *
+ * Context: Any.
+ */
+void mock_faults_expect(struct mock_faults *faults, bool expected)
+{
+	WRITE_ONCE(faults->expected, expected);
+}
+
+/**
+ * mock_faults_expect_pasid() - As mock_faults_expect(), for a PASID
+ * @faults: Of the device.
+ * @pasid: The PASID, of mock_faults_add_pasid().
+ * @expected: Whether its page table has faults.
+ *
+ * Context: Any.
+ */
+void mock_faults_expect_pasid(struct mock_faults *faults, u32 pasid,
+			      bool expected)
+{
+	if (expected)
+		xa_set_mark(&faults->pasids, pasid, MOCK_FAULTS_EXPECTED);
+	else
+		xa_clear_mark(&faults->pasids, pasid, MOCK_FAULTS_EXPECTED);
+}
+
+/**
  * mock_faults_set_handle() - See iommu_backend_ops::set_fault_handle
  * @faults: Of the device, or for IOMMU_NO_PASID of the first one of its group.
  * @pasid: The PASID, or IOMMU_NO_PASID.
@@ -153,7 +183,18 @@ struct mock_report {
 	struct mock_request *mreq;
 };
 
-/* Report a group of faults, which nobody gets if there is no handle. */
+static bool mock_faults_expected(struct mock_faults *faults, u32 pasid)
+{
+	return pasid == IOMMU_NO_PASID ?
+		       READ_ONCE(faults->expected) :
+		       xa_get_mark(&faults->pasids, pasid,
+				   MOCK_FAULTS_EXPECTED);
+}
+
+/*
+ * Report a group of faults, which nobody gets if there is no handle.  If there
+ * will be one, the device asks again.
+ */
 static void mock_faults_report(struct mock_report *report)
 {
 	struct mock_faults *faults = report->faults;
@@ -167,7 +208,10 @@ static void mock_faults_report(struct mock_report *report)
 	if (handle)
 		handle->report(handle, report->group, report->n, report->mreq);
 	else
-		mock_respond_fault(report->mreq, IOMMUFD_PAGE_RESP_INVALID);
+		mock_respond_fault(report->mreq,
+				   mock_faults_expected(faults, report->pasid) ?
+					   IOMMUFD_PAGE_RESP_SUCCESS :
+					   IOMMUFD_PAGE_RESP_INVALID);
 	mutex_unlock(&faults->lock);
 }
 

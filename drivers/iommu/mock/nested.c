@@ -64,6 +64,7 @@ struct iommu_domain *mock_nested_alloc(struct device *dev,
 	nested->domain.ops = &mock_nested_ops;
 	nested->parent = to_mock_domain(parent);
 	nested->pasid = flags & IOMMU_HWPT_ALLOC_PASID;
+	nested->faults = flags & IOMMU_HWPT_FAULT_ID_VALID;
 	for (i = 0; i < ARRAY_SIZE(nested->iotlb); i++)
 		nested->iotlb[i] = selftest.iotlb;
 	return &nested->domain;

@@ -16,6 +16,7 @@ struct mock_viommu;
  * @domain: The domain that iommufd.ko attaches.
  * @parent: The page table that it is nested in.
  * @pasid: It was made for devices that use PASIDs.
+ * @faults: It was made for devices whose page faults are handled.
  * @viommu: The virtual IOMMU that it was made of, or NULL.  A device is attached
  *	only if it has a vDEVICE there.
  * @iotlb: The entries of its IOTLB.  Written and read without a lock.
@@ -25,6 +26,7 @@ struct mock_nested {
 	struct iommu_domain domain;
 	struct mock_domain *parent;
 	bool pasid;
+	bool faults;
 	struct mock_viommu *viommu;
 	u32 iotlb[MOCK_NESTED_DOMAIN_IOTLB_NUM];
 	unsigned int ndevices;

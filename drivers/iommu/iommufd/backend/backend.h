@@ -220,9 +220,11 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	any device of its group, if it is IOMMU_NO_PASID, go to a handle, or
  *	answer them INVALID if the handle is NULL.  Called after an attach to a
  *	domain that was allocated with IOMMU_HWPT_FAULT_ID_VALID, or after a
- *	detach or replace of one.  When this returns, no report to another
- *	handle is under way, and none begins.  Cannot fail.  NULL where no
- *	domain has that flag.
+ *	detach or replace of one.  Between such an attach and this call, faults
+ *	go to the handle that there was; if there was none they are answered
+ *	SUCCESS, so that the device asks again.  When this returns, no report to
+ *	another handle is under way, and none begins.  Cannot fail.  NULL where
+ *	no domain has that flag.
  * @respond_fault: Give a device the answer to a group of faults, of enum
  *	iommufd_page_response_code.  Called with a lock held that
  *	iommu_backend_fault_handle::report() takes.  Cannot fail.  NULL where

@@ -4,6 +4,7 @@
  * cannot serve.  Once they are reported by the process that raises them, once by a
  * kernel thread.
  */
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -55,6 +56,7 @@ FIXTURE_TEARDOWN(fault)
 	if (self->fd >= 0)
 		close(self->fd);
 	EXPECT_EQ(0, write_file(FAULT_THREAD, "N"));
+	EXPECT_EQ(0, write_file(MOCK_PARAMETERS "attach_ms", "0"));
 	EXPECT_EQ(0, mock_devices());
 	EXPECT_EQ(self->pinned, pinned());
 }
@@ -607,6 +609,127 @@ TEST_F(fault, with_a_pasid)
 	ASSERT_EQ(0, mock_pasid_detach(self->fd, dev.id, 5));
 	EXPECT_EQ(INVALID, touch_pasid(self->fd, dev.dev_id, 5, AT, WRITE));
 	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, dev.dev_id, 0, AT, WRITE));
+}
+
+/*
+ * Faults that come when the device uses the page table, and before the call
+ * that attaches it has returned: the device asks again.
+ */
+#define ATTACH_MS	MOCK_PARAMETERS "attach_ms"
+
+struct attach {
+	int fd;
+	struct mock_dev dev;
+	__u32 pt_id;
+	__u32 pasid;	/* 0: none */
+	pthread_t thread;
+	int rc;
+};
+
+static void *attach(void *arg)
+{
+	struct attach *a = arg;
+
+	a->rc = a->pasid ? mock_pasid_attach(a->fd, a->dev.id, a->pasid,
+					     a->pt_id) :
+			   mock_replace(a->fd, &a->dev, a->pt_id);
+	return NULL;
+}
+
+static bool is_attaching(void)
+{
+	FILE *file = fopen(MOCK_PARAMETERS "attaching", "re");
+	bool yes = file && fgetc(file) == 'Y';
+
+	if (file)
+		fclose(file);
+	return yes;
+}
+
+/* Begin an attach, up to where it takes time. */
+static int attach_begin(struct attach *a)
+{
+	char ms[16];
+	int i, rc;
+
+	snprintf(ms, sizeof(ms), "%u", 1000 * time_factor());
+	rc = write_file(ATTACH_MS, ms) ?:
+	     -pthread_create(&a->thread, NULL, attach, a);
+	for (i = 0; !rc && !is_attaching() && i < 30000; i++)
+		usleep(1000);
+	return rc ?: is_attaching() ? 0 : -ETIME;
+}
+
+static int attach_end(struct attach *a)
+{
+	return -pthread_join(a->thread, NULL) ?: write_file(ATTACH_MS, "0") ?:
+								   a->rc;
+}
+
+/* From a page table without page faults */
+TEST_F_TIMEOUT(fault, before_an_attach_is_over, 60)
+{
+	struct attach a = { .fd = self->fd, .pt_id = self->ioas };
+	__u32 normal;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &normal));
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, normal));
+	EXPECT_EQ(INVALID, TOUCH(3, WRITE));
+	a.dev = self->dev;
+	ASSERT_EQ(0, attach_begin(&a));
+	EXPECT_EQ(SUCCESS, TOUCH(3, WRITE));
+	EXPECT_EQ(0, REFS(3, 1, 0));
+	ASSERT_EQ(0, attach_end(&a));
+	self->dev = a.dev;
+	EXPECT_EQ(SUCCESS, TOUCH(3, WRITE));
+	EXPECT_EQ(0, FOUND(3, 1));
+	EXPECT_EQ(INVALID, TOUCH(NPAGES, WRITE));
+}
+
+/* From one whose faults the driver serves, where there is no such page */
+TEST_F_TIMEOUT(fault, before_a_replace_is_over, 60)
+{
+	struct attach a = { .fd = self->fd, .pt_id = self->ioas };
+	__u32 other;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, iommu_option_set(self->fd, ON_DEMAND, other, 1));
+	ASSERT_EQ(0, mock_replace(self->fd, &self->dev, other));
+	EXPECT_EQ(INVALID, TOUCH(3, WRITE));
+	a.dev = self->dev;
+	ASSERT_EQ(0, attach_begin(&a));
+	EXPECT_EQ(SUCCESS, TOUCH(3, WRITE));
+	EXPECT_EQ(0, REFS(3, 1, 0));
+	ASSERT_EQ(0, attach_end(&a));
+	self->dev = a.dev;
+	EXPECT_EQ(SUCCESS, TOUCH(3, WRITE));
+	EXPECT_EQ(0, FOUND(3, 1));
+
+	/* One that fails leaves faults as they were. */
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, ioas_map(self->fd, other, self->memory, PAGE, 0));
+	EXPECT_EQ(-EADDRINUSE, mock_replace(self->fd, &self->dev, other));
+	EXPECT_EQ(INVALID, TOUCH(NPAGES, WRITE));
+	EXPECT_EQ(SUCCESS, TOUCH(4, WRITE));
+}
+
+TEST_F_TIMEOUT(fault, before_an_attach_of_a_pasid_is_over, 60)
+{
+	struct attach a = { .fd = self->fd, .pasid = 5 };
+
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->ioas,
+				       MOCK_FLAGS_DEVICE_PASID, &a.dev));
+	ASSERT_EQ(0, hwpt_alloc(self->fd, a.dev.dev_id, self->ioas,
+				IOMMU_HWPT_ALLOC_PASID, &a.pt_id));
+	ASSERT_EQ(0, mock_replace(self->fd, &a.dev, a.pt_id));
+	ASSERT_EQ(0, attach_begin(&a));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
+	EXPECT_EQ(0, REFS(0, 1, 0));
+	ASSERT_EQ(0, attach_end(&a));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
+	EXPECT_EQ(0, FOUND(0, 1));
+	ASSERT_EQ(0, mock_pasid_detach(self->fd, a.dev.id, 5));
+	EXPECT_EQ(INVALID, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
 }
 
 /* With a queue user space decides, and populates what it wants to. */
