@@ -3,12 +3,11 @@
  * IOMMU_IOAS_MAP_FILE of dma-bufs, which the mock exports: what is mapped, and
  * what a revoke takes away.  selftests/vfio/dma_buf has those of devices.
  */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <linux/udmabuf.h>
 
 #include "access.h"
 #include "hwpt.h"
+#include "race.h"
 
 #define AT	(32 * MiB)
 #define LENGTH	(64 * PAGE)
@@ -465,46 +464,38 @@ TEST_F(dma_buf, is_not_for_the_cpu)
 }
 
 /* Everything at once: it is revoked, mapped and unmapped, and devices come */
-struct race {
+struct at_once {
+	struct race race;
 	int fd;
 	int buf;
-	atomic_bool stop;
-	atomic_int failed;	/* an unexpected errno */
-	atomic_int rounds[3];
 };
-
-static void expect(struct race *race, int rc)
-{
-	if (rc)
-		race->failed = rc;
-}
 
 static void *race_revoke(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 
-	for (; !race->stop; race->rounds[0]++) {
-		expect(race, mock_revoke(race->fd, race->buf, 1));
-		expect(race, mock_revoke(race->fd, race->buf, 0));
-		expect(race, mock_revoke(race->fd, race->buf, 0));
+	for (; !r->race.stop; r->race.rounds[0]++) {
+		race_expect(arg, mock_revoke(r->fd, r->buf, 1));
+		race_expect(arg, mock_revoke(r->fd, r->buf, 0));
+		race_expect(arg, mock_revoke(r->fd, r->buf, 0));
 	}
 	return NULL;
 }
 
 static void *race_map(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 	struct mock_dev dev;
 	__u32 ioas;
 	int fd = mock_open(&ioas), rc;
 
-	expect(race, mock_attach(fd, ioas, &dev));
-	while (!race->stop) {
-		rc = ioas_map_file(fd, ioas, race->buf, 0, LENGTH, AT);
+	race_expect(arg, mock_attach(fd, ioas, &dev));
+	while (!r->race.stop) {
+		rc = ioas_map_file(fd, ioas, r->buf, 0, LENGTH, AT);
 		if (rc == -ENODEV)
 			continue;
-		expect(race, rc ?: ioas_unmap(fd, ioas, AT, LENGTH));
-		race->rounds[1]++;
+		race_expect(arg, rc ?: ioas_unmap(fd, ioas, AT, LENGTH));
+		r->race.rounds[1]++;
 	}
 	close(fd);
 	return NULL;
@@ -512,20 +503,20 @@ static void *race_map(void *arg)
 
 static void *race_attach(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 	struct mock_dev dev;
 	__u32 ioas;
 	int fd, rc;
 
-	while (!race->stop) {
+	while (!r->race.stop) {
 		fd = mock_open(&ioas);
-		expect(race, fd < 0 ? fd : 0);
-		rc = ioas_map_file(fd, ioas, race->buf, 0, LENGTH, AT);
+		race_expect(arg, fd < 0 ? fd : 0);
+		rc = ioas_map_file(fd, ioas, r->buf, 0, LENGTH, AT);
 		if (rc != -ENODEV) {
-			expect(race, rc ?: mock_attach(fd, ioas, &dev) ?:
-				     ioas_copy(fd, ioas, ioas, LENGTH, 2 * AT,
-					       AT));
-			race->rounds[2]++;
+			race_expect(arg, rc ?: mock_attach(fd, ioas, &dev) ?:
+					 ioas_copy(fd, ioas, ioas, LENGTH,
+						   2 * AT, AT));
+			r->race.rounds[2]++;
 		}
 		close(fd);
 	}
@@ -537,21 +528,14 @@ TEST_F_TIMEOUT(dma_buf, all_at_once, 60)
 	static void *(*const calls[])(void *arg) = {
 		race_revoke, race_map, race_attach,
 	};
-	struct race race = { .fd = self->fd, .buf = self->buf };
-	pthread_t threads[ARRAY_LEN(calls)];
+	struct at_once r = { .fd = self->fd, .buf = self->buf };
 	size_t i;
 
 	ASSERT_EQ(0, MAP(self->ioas, AT));
+	ASSERT_EQ(0, race_run(&r.race, calls, ARRAY_LEN(calls), 3));
 	for (i = 0; i < ARRAY_LEN(calls); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, calls[i],
-					    &race));
-	sleep(3 * time_factor());
-	race.stop = true;
-	for (i = 0; i < ARRAY_LEN(calls); i++) {
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
-		EXPECT_LT(0, race.rounds[i]);
-	}
-	EXPECT_EQ(0, race.failed);
+		EXPECT_LT(0, r.race.rounds[i]);
+	EXPECT_EQ(0, r.race.failed);
 	EXPECT_EQ(1, mock_devices());
 	EXPECT_EQ(-ENOENT, CHECK(self->dev.hwpt_id, AT));
 	EXPECT_EQ(0, MAP(self->ioas, 2 * AT));

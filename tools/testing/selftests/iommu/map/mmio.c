@@ -4,11 +4,9 @@
  * page tables, while the region is revoked and restored.  selftests/vfio/bar
  * tests this with real devices.
  */
-#include <pthread.h>
-#include <stdatomic.h>
-
 #include "access.h"
 #include "hwpt.h"
+#include "race.h"
 
 #define AT	(32 * MiB)
 #define LENGTH	(2 * MiB)
@@ -432,28 +430,20 @@ TEST_F(peer, of_another_process)
 }
 
 /* Everything at once: the region comes and goes, and so do those who map it */
-struct race {
+struct at_once {
+	struct race race;
 	int owner;
 	int region;
 	char *mmio;
-	atomic_bool stop;
-	atomic_int failed;	/* an unexpected errno */
-	atomic_int rounds[4];
 };
-
-static void expect(struct race *race, int rc)
-{
-	if (rc)
-		race->failed = rc;
-}
 
 static void *race_revoke(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 
-	for (; !race->stop; race->rounds[0]++) {
-		expect(race, mock_mmio_set(race->owner, race->region, 0));
-		expect(race, mock_mmio_set(race->owner, race->region, 1));
+	for (; !r->race.stop; r->race.rounds[0]++) {
+		race_expect(arg, mock_mmio_set(r->owner, r->region, 0));
+		race_expect(arg, mock_mmio_set(r->owner, r->region, 1));
 	}
 	return NULL;
 }
@@ -461,18 +451,18 @@ static void *race_revoke(void *arg)
 /* A context that is closed with all it has */
 static void *race_context(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 	struct mock_dev dev;
 	__u32 ioas;
 	int fd;
 
-	for (; !race->stop; race->rounds[1]++) {
+	for (; !r->race.stop; r->race.rounds[1]++) {
 		fd = mock_open(&ioas);
-		expect(race, fd < 0 ? fd : 0);
-		expect(race, ioas_map(fd, ioas, race->mmio, LENGTH, AT));
-		expect(race, mock_attach(fd, ioas, &dev));
-		expect(race, ioas_copy(fd, ioas, ioas, LENGTH, AT + LENGTH,
-				       AT));
+		race_expect(arg, fd < 0 ? fd : 0);
+		race_expect(arg, ioas_map(fd, ioas, r->mmio, LENGTH, AT));
+		race_expect(arg, mock_attach(fd, ioas, &dev));
+		race_expect(arg, ioas_copy(fd, ioas, ioas, LENGTH, AT + LENGTH,
+					   AT));
 		close(fd);
 	}
 	return NULL;
@@ -481,16 +471,17 @@ static void *race_context(void *arg)
 /* One that maps, unmaps, and splits */
 static void *race_map(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 	struct mock_dev dev;
 	__u32 ioas;
 	int fd = mock_open(&ioas);
 
-	expect(race, iommu_option_set(fd, IOMMU_OPTION_HUGE_PAGES, ioas, 0));
-	expect(race, mock_attach(fd, ioas, &dev));
-	for (; !race->stop; race->rounds[2]++) {
-		expect(race, ioas_map(fd, ioas, race->mmio, LENGTH, AT));
-		expect(race, ioas_unmap(fd, ioas, AT, LENGTH));
+	race_expect(arg, iommu_option_set(fd, IOMMU_OPTION_HUGE_PAGES, ioas,
+					  0));
+	race_expect(arg, mock_attach(fd, ioas, &dev));
+	for (; !r->race.stop; r->race.rounds[2]++) {
+		race_expect(arg, ioas_map(fd, ioas, r->mmio, LENGTH, AT));
+		race_expect(arg, ioas_unmap(fd, ioas, AT, LENGTH));
 	}
 	close(fd);
 	return NULL;
@@ -499,19 +490,19 @@ static void *race_map(void *arg)
 /* One whose devices come, go and move */
 static void *race_attach(void *arg)
 {
-	struct race *race = arg;
+	struct at_once *r = arg;
 	struct mock_dev dev;
 	__u32 ioas, other;
 	int fd = mock_open(&ioas);
 
-	expect(race, ioas_alloc(fd, &other));
-	expect(race, ioas_map(fd, ioas, race->mmio, LENGTH, AT));
-	expect(race, ioas_map(fd, other, race->mmio, LENGTH, AT));
-	for (; !race->stop; race->rounds[3]++) {
-		expect(race, mock_attach(fd, ioas, &dev));
-		expect(race, mock_replace(fd, &dev, other));
-		expect(race, mock_replace(fd, &dev, ioas));
-		expect(race, iommu_destroy(fd, dev.id));
+	race_expect(arg, ioas_alloc(fd, &other));
+	race_expect(arg, ioas_map(fd, ioas, r->mmio, LENGTH, AT));
+	race_expect(arg, ioas_map(fd, other, r->mmio, LENGTH, AT));
+	for (; !r->race.stop; r->race.rounds[3]++) {
+		race_expect(arg, mock_attach(fd, ioas, &dev));
+		race_expect(arg, mock_replace(fd, &dev, other));
+		race_expect(arg, mock_replace(fd, &dev, ioas));
+		race_expect(arg, iommu_destroy(fd, dev.id));
 	}
 	close(fd);
 	return NULL;
@@ -522,25 +513,18 @@ TEST_F_TIMEOUT(peer, all_at_once, 60)
 	static void *(*const calls[])(void *arg) = {
 		race_revoke, race_context, race_map, race_attach,
 	};
-	struct race race = {
+	struct at_once r = {
 		.owner = self->fd[0],
 		.region = self->region,
 		.mmio = self->mmio,
 	};
-	pthread_t threads[ARRAY_LEN(calls)];
 	size_t i;
 
 	ASSERT_EQ(0, map_by(0));
+	ASSERT_EQ(0, race_run(&r.race, calls, ARRAY_LEN(calls), 5));
 	for (i = 0; i < ARRAY_LEN(calls); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, calls[i],
-					    &race));
-	sleep(5 * time_factor());
-	race.stop = true;
-	for (i = 0; i < ARRAY_LEN(calls); i++) {
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
-		EXPECT_LT(0, race.rounds[i]);
-	}
-	EXPECT_EQ(0, race.failed);
+		EXPECT_LT(0, r.race.rounds[i]);
+	EXPECT_EQ(0, r.race.failed);
 	EXPECT_EQ(2, mock_devices());
 	EXPECT_EQ(0, check_by(0));
 	EXPECT_EQ(0, set_reachable(0));

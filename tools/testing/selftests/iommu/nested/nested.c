@@ -3,12 +3,11 @@
  * Nested page tables: how they are made, what they hold and what holds them,
  * devices that are attached to them, and HWPT_INVALIDATE.
  */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "nested.h"
+#include "race.h"
 
 #define AT	(64 * MiB)	/* an IOVA that begins a huge page */
 
@@ -672,12 +671,12 @@ TEST_F(nested, invalidate_killed)
 
 /* Races */
 
-struct race {
+struct shared {
+	struct race race;
 	int fd;
 	__u32 dev_id;
 	__u32 parent;
 	atomic_uint id;
-	atomic_int stop;
 };
 
 /*
@@ -697,63 +696,59 @@ static int destroy_attached(int fd, __u32 id)
 /* Make page tables that the others may destroy at once */
 static void *make(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 id;
 
-	while (!race->stop)
-		if (!nested_alloc(race->fd, race->dev_id, race->parent, &id))
-			race->id = id;
+	while (!r->race.stop)
+		if (!nested_alloc(r->fd, r->dev_id, r->parent, &id))
+			r->id = id;
 	return NULL;
 }
 
 static void *use(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	struct iommu_hwpt_invalidate_selftest e[4] = {};
 	__u32 n;
 
-	while (!race->stop) {
+	while (!r->race.stop) {
 		n = 4;
-		nested_invalidate(race->fd, race->id, e, &n);
+		nested_invalidate(r->fd, r->id, e, &n);
 	}
 	return NULL;
 }
 
 static void *unmake(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 id;
 
-	while (!race->stop)
-		for (id = race->parent + 1; id < race->parent + 150; id++)
-			iommu_destroy(race->fd, id);
+	while (!r->race.stop)
+		for (id = r->parent + 1; id < r->parent + 150; id++)
+			iommu_destroy(r->fd, id);
 	return NULL;
 }
 
 TEST_F(nested, made_used_attached_and_destroyed_at_once)
 {
-	struct race race = {
+	struct shared r = {
 		.fd = self->fd,
 		.dev_id = self->dev.dev_id,
 		.parent = self->parent,
 		.id = self->id,
 	};
 	void *(*const fn[])(void *) = { make, use, unmake };
-	pthread_t threads[ARRAY_LEN(fn)];
 	unsigned int i, attached = 0;
 	__u32 id;
 
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fn[i], &race));
+	ASSERT_EQ(0, race_begin(&r.race, fn, ARRAY_LEN(fn)));
 	for (i = 0; i < 3000; i++)
-		if (!mock_replace(self->fd, &self->dev, race.id)) {
+		if (!mock_replace(self->fd, &self->dev, r.id)) {
 			attached++;
 			EXPECT_EQ(-EBUSY, destroy_attached(self->fd,
 							   self->dev.hwpt_id));
 		}
-	race.stop = 1;
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	ASSERT_EQ(0, race_end(&r.race));
 	EXPECT_LT(0, attached);
 	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->parent));
 	/* There may be as many page tables as there can be. */

@@ -3,10 +3,9 @@
  * Queues that the hardware of a virtual IOMMU reads in memory, and the registers
  * of a virtual IOMMU that are mapped.
  */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/wait.h>
 
+#include "race.h"
 #include "viommu.h"
 
 #define TYPE		IOMMU_HW_QUEUE_TYPE_SELFTEST
@@ -516,31 +515,29 @@ TEST_F(hw_queue, no_data_no_registers)
 
 /* Races */
 
-struct race {
+struct shared {
+	struct race race;
 	int fd;
 	__u32 viommu;
 	__u32 ioas_id;
 	void *memory;
 	atomic_uint ids[2];
-	atomic_int stop;
 	unsigned int made[2];
 	unsigned int unmapped;
-	unsigned int wrong;
 };
 
-static void race_make(struct race *race, unsigned int index)
+static void race_make(struct shared *r, unsigned int index)
 {
 	__u32 id;
 	int rc;
 
-	while (!race->stop) {
-		rc = hw_queue_alloc(race->fd, race->viommu, index, AT, PAGE,
-				    &id);
+	while (!r->race.stop) {
+		rc = hw_queue_alloc(r->fd, r->viommu, index, AT, PAGE, &id);
 		if (!rc) {
-			race->ids[index] = id;
-			race->made[index]++;
+			r->ids[index] = id;
+			r->made[index]++;
 		} else if (rc != -EEXIST && rc != -EIO && rc != -ENOENT) {
-			race->wrong++;
+			race_expect(&r->race, rc);
 		}
 	}
 }
@@ -559,33 +556,30 @@ static void *make_second(void *arg)
 
 static void *destroy_both(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	unsigned int i;
 	int rc;
 
-	for (i = 0; !race->stop; i = !i) {
-		rc = iommu_destroy(race->fd, race->ids[i]);
-		if (rc && rc != -ENOENT && rc != -EBUSY)
-			race->wrong++;
+	for (i = 0; !r->race.stop; i = !i) {
+		rc = iommu_destroy(r->fd, r->ids[i]);
+		if (rc != -ENOENT && rc != -EBUSY)
+			race_expect(arg, rc);
 	}
 	return NULL;
 }
 
 static void *unmap_and_map(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	int rc;
 
-	while (!race->stop) {
-		rc = ioas_unmap(race->fd, race->ioas_id, AT, LENGTH / 2);
-		if (rc && rc != -EBUSY)
-			race->wrong++;
-		if (rc)
+	while (!r->race.stop) {
+		rc = ioas_unmap(r->fd, r->ioas_id, AT, LENGTH / 2);
+		if (rc == -EBUSY)
 			continue;
-		race->unmapped++;
-		if (ioas_map(race->fd, race->ioas_id, race->memory, LENGTH / 2,
-			     AT))
-			race->wrong++;
+		race_expect(arg, rc ?: ioas_map(r->fd, r->ioas_id, r->memory,
+						LENGTH / 2, AT));
+		r->unmapped++;
 	}
 	return NULL;
 }
@@ -595,26 +589,19 @@ TEST_F(hw_queue, made_and_destroyed_while_it_is_unmapped)
 	void *(*const fn[])(void *) = {
 		make_first, make_second, destroy_both, unmap_and_map
 	};
-	struct race race = {
+	struct shared r = {
 		.fd = self->fd,
 		.viommu = self->viommu,
 		.ioas_id = self->ioas_id,
 		.memory = self->memory,
 		.ids = { BAD_ID, BAD_ID },
 	};
-	pthread_t threads[ARRAY_LEN(fn)];
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fn[i], &race));
-	sleep(1);
-	race.stop = 1;
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
-	EXPECT_LT(1, race.made[0]);
-	EXPECT_LT(0, race.made[1]);
-	EXPECT_LT(0, race.unmapped);
-	EXPECT_EQ(0, race.wrong);
+	ASSERT_EQ(0, race_run(&r.race, fn, ARRAY_LEN(fn), 1));
+	EXPECT_LT(1, r.made[0]);
+	EXPECT_LT(0, r.made[1]);
+	EXPECT_LT(0, r.unmapped);
+	EXPECT_EQ(0, r.race.failed);
 }
 
 TEST_HARNESS_MAIN

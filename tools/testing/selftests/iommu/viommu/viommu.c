@@ -3,9 +3,7 @@
  * Virtual IOMMUs and vDEVICEs: how they are made, what holds them, page tables
  * that are nested by way of them, and what they invalidate.
  */
-#include <pthread.h>
-#include <stdatomic.h>
-
+#include "race.h"
 #include "viommu.h"
 
 #define VIRT_ID		0x77
@@ -553,50 +551,49 @@ TEST_F(viommu, invalidate_after_unbind)
 
 #define ROUNDS	400
 
-struct race {
+struct shared {
+	struct race race;
 	int fd;
 	__u32 ioas_id;
 	__u32 id;
 	atomic_uint dev_id;
 	atomic_uint vdev_id;
-	atomic_int stop;
 	unsigned int nested;
 };
 
 static void *make_vdevices(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 id;
 
-	while (!race->stop)
-		if (!vdevice_alloc(race->fd, race->id, race->dev_id, VIRT_ID,
-				   &id))
-			race->vdev_id = id;
+	while (!r->race.stop)
+		if (!vdevice_alloc(r->fd, r->id, r->dev_id, VIRT_ID, &id))
+			r->vdev_id = id;
 	return NULL;
 }
 
 static void *use_vdevices(void *arg)
 {
 	struct iommu_viommu_invalidate_selftest e = { .vdev_id = VIRT_ID };
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 n;
 
-	while (!race->stop) {
+	while (!r->race.stop) {
 		n = 1;
-		viommu_invalidate(race->fd, race->id, &e, &n);
+		viommu_invalidate(r->fd, r->id, &e, &n);
 	}
 	return NULL;
 }
 
 static void *destroy_vdevices(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 id;
 
-	while (!race->stop) {
-		id = race->vdev_id;
-		race->vdev_id = BAD_ID;
-		iommu_destroy(race->fd, id);
+	while (!r->race.stop) {
+		id = r->vdev_id;
+		r->vdev_id = BAD_ID;
+		iommu_destroy(r->fd, id);
 	}
 	return NULL;
 }
@@ -607,30 +604,26 @@ TEST_F(viommu, unbind_while_others_use_the_vdevice)
 	void *(*const fn[])(void *) = {
 		make_vdevices, use_vdevices, destroy_vdevices
 	};
-	struct race race = {
+	struct shared r = {
 		.fd = self->fd,
 		.ioas_id = self->dev_ioas_id,
 		.id = self->id,
 		.dev_id = BAD_ID,
 		.vdev_id = BAD_ID,
 	};
-	pthread_t threads[ARRAY_LEN(fn)];
 	struct mock_dev dev;
 	unsigned int i, made = 0;
 	__u32 id;
 
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fn[i], &race));
+	ASSERT_EQ(0, race_begin(&r.race, fn, ARRAY_LEN(fn)));
 	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, mock_attach(self->fd, self->dev_ioas_id, &dev));
-		race.dev_id = dev.dev_id;
+		r.dev_id = dev.dev_id;
 		usleep(i % 20 * 10);
-		made += race.vdev_id != BAD_ID;
+		made += r.vdev_id != BAD_ID;
 		ASSERT_EQ(0, DESTROY(dev.id));
 	}
-	race.stop = 1;
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
+	ASSERT_EQ(0, race_end(&r.race));
 	EXPECT_LT(0, made);
 	ASSERT_EQ(0, VDEVICE(self->dev, VIRT_ID, &id));
 	ASSERT_EQ(0, DESTROY(id));
@@ -639,24 +632,24 @@ TEST_F(viommu, unbind_while_others_use_the_vdevice)
 
 static void *make_viommus(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 id;
 
-	while (!race->stop)
-		if (!viommu_alloc(race->fd, race->dev_id, race->id, &id))
-			race->vdev_id = id;
+	while (!r->race.stop)
+		if (!viommu_alloc(r->fd, r->dev_id, r->id, &id))
+			r->vdev_id = id;
 	return NULL;
 }
 
 static void *nest_in_viommus(void *arg)
 {
-	struct race *race = arg;
+	struct shared *r = arg;
 	__u32 id;
 
-	while (!race->stop)
-		if (!nested_alloc(race->fd, race->dev_id, race->vdev_id, &id)) {
-			race->nested++;
-			iommu_destroy(race->fd, id);
+	while (!r->race.stop)
+		if (!nested_alloc(r->fd, r->dev_id, r->vdev_id, &id)) {
+			r->nested++;
+			iommu_destroy(r->fd, id);
 		}
 	return NULL;
 }
@@ -667,22 +660,15 @@ TEST_F(viommu, destroyed_while_it_is_used)
 	void *(*const fn[])(void *) = {
 		make_viommus, nest_in_viommus, destroy_vdevices
 	};
-	struct race race = {
+	struct shared r = {
 		.fd = self->fd,
 		.id = self->parent,
 		.dev_id = self->dev.dev_id,
 		.vdev_id = self->id,
 	};
-	pthread_t threads[ARRAY_LEN(fn)];
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, fn[i], &race));
-	sleep(1);
-	race.stop = 1;
-	for (i = 0; i < ARRAY_LEN(fn); i++)
-		ASSERT_EQ(0, pthread_join(threads[i], NULL));
-	EXPECT_LT(0, race.nested);
+	ASSERT_EQ(0, race_run(&r.race, fn, ARRAY_LEN(fn), 1));
+	EXPECT_LT(0, r.nested);
 }
 
 TEST_HARNESS_MAIN
