@@ -3,80 +3,35 @@
  * An exporter of dma-bufs, of memory that stands for the MMIO of a device.
  *
  * IOMMU_IOAS_MAP_FILE maps such a dma-buf, and nobody else can: it has no other
- * importers.  As long as it is not revoked it has a region of MMIO, by which
- * iommufd.ko takes away what is mapped.  What a revoke has taken away does not
- * come back, even if the dma-buf may be mapped again: that then is another
- * region.
+ * importers.  Its private data is a struct mock_region, whose @mmio is there as
+ * long as the dma-buf is not revoked, and guarded by the reservation lock of the
+ * dma-buf.  By this iommufd.ko takes away what is mapped.  What a revoke has
+ * taken away does not come back, even if the dma-buf may be mapped again: that
+ * then is another @mmio.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
-#include <linux/gfp.h>
-#include <linux/io.h>
 #include <linux/iommufd.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "../iommufd/ucmd.h"
 #include "dma_buf.h"
 #include "iommufd_test.h"
+#include "region.h"
 
 /* The largest number of bytes of a dma-buf */
 #define MOCK_DMA_BUF_MAX_LENGTH	(512 * PAGE_SIZE)
 
-/**
- * struct mock_dma_buf - The private data of a dma-buf
- * @mmio: The region, NULL while the dma-buf is revoked.  Guarded by the
- *	reservation lock of the dma-buf.
- * @memory: The memory.
- * @length: Number of bytes.
- */
-struct mock_dma_buf {
-	struct iommufd_mmio *mmio;
-	void *memory;
-	size_t length;
-};
-
-/* See struct iommufd_mmio_ops; no process can map a dma-buf of the mock. */
-static int mock_dma_buf_find(void *data, struct vm_area_struct *vma,
-			     unsigned long uaddr, unsigned long length,
-			     phys_addr_t *phys)
-{
-	return -EFAULT;
-}
-
-static bool mock_dma_buf_has(void *data, phys_addr_t phys, unsigned long length)
-{
-	struct mock_dma_buf *mock = data;
-	phys_addr_t start = virt_to_phys(mock->memory);
-
-	return phys >= start && phys - start <= mock->length &&
-	       length <= mock->length - (phys - start);
-}
-
-static const struct iommufd_mmio_ops mock_dma_buf_mmio_ops = {
-	.find = mock_dma_buf_find,
-	.has = mock_dma_buf_has,
-};
-
 /* Make a region, which devices reach. */
-static struct iommufd_mmio *mock_dma_buf_open(struct mock_dma_buf *mock)
+static struct iommufd_mmio *mock_dma_buf_open(struct mock_region *region)
 {
-	struct iommufd_mmio *mmio = iommufd_mmio_create(&mock_dma_buf_mmio_ops,
-							mock);
+	struct iommufd_mmio *mmio = mock_region_create(region);
 
 	/* Nothing is mapped of it yet, so nothing can fail. */
 	if (!IS_ERR(mmio))
 		WARN_ON(iommufd_mmio_restore(mmio));
 	return mmio;
-}
-
-static void mock_dma_buf_free(struct mock_dma_buf *mock)
-{
-	if (mock->mmio)
-		iommufd_mmio_destroy(mock->mmio);
-	free_pages_exact(mock->memory, mock->length);
-	kfree(mock);
 }
 
 static int mock_dma_buf_attach(struct dma_buf *dmabuf,
@@ -100,7 +55,7 @@ static void mock_dma_buf_unmap(struct dma_buf_attachment *attach,
 
 static void mock_dma_buf_release(struct dma_buf *dmabuf)
 {
-	mock_dma_buf_free(dmabuf->priv);
+	mock_region_free(dmabuf->priv);
 }
 
 static const struct dma_buf_ops mock_dma_buf_ops = {
@@ -110,46 +65,37 @@ static const struct dma_buf_ops mock_dma_buf_ops = {
 	.release = mock_dma_buf_release,
 };
 
-static struct mock_dma_buf *mock_dma_buf_alloc(size_t length)
+static struct mock_region *mock_dma_buf_alloc(size_t length)
 {
+	struct mock_region *region = mock_region_alloc(length);
 	struct iommufd_mmio *mmio;
-	struct mock_dma_buf *mock;
 
-	mock = kzalloc(sizeof(*mock), GFP_KERNEL_ACCOUNT);
-	if (!mock)
-		return ERR_PTR(-ENOMEM);
-	mock->memory = alloc_pages_exact(length,
-					 GFP_KERNEL_ACCOUNT | __GFP_ZERO |
-					 __GFP_NOWARN);
-	if (!mock->memory) {
-		kfree(mock);
-		return ERR_PTR(-ENOMEM);
-	}
-	mock->length = length;
-	mmio = mock_dma_buf_open(mock);
+	if (IS_ERR(region))
+		return region;
+	mmio = mock_dma_buf_open(region);
 	if (IS_ERR(mmio)) {
-		mock_dma_buf_free(mock);
+		mock_region_free(region);
 		return ERR_CAST(mmio);
 	}
-	mock->mmio = mmio;
-	return mock;
+	region->mmio = mmio;
+	return region;
 }
 
 static struct dma_buf *mock_dma_buf_export(size_t length, u32 open_flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
-	struct mock_dma_buf *mock = mock_dma_buf_alloc(length);
+	struct mock_region *region = mock_dma_buf_alloc(length);
 	struct dma_buf *dmabuf;
 
-	if (IS_ERR(mock))
-		return ERR_CAST(mock);
+	if (IS_ERR(region))
+		return ERR_CAST(region);
 	info.ops = &mock_dma_buf_ops;
 	info.size = length;
 	info.flags = open_flags;
-	info.priv = mock;
+	info.priv = region;
 	dmabuf = dma_buf_export(&info);
 	if (IS_ERR(dmabuf))
-		mock_dma_buf_free(mock);
+		mock_region_free(region);
 	return dmabuf;
 }
 
@@ -193,18 +139,18 @@ static struct dma_buf *mock_dma_buf_of_fd(int fd)
 }
 
 /* Take away what is mapped, and say whether it may be mapped anew. */
-static int mock_dma_buf_set(struct mock_dma_buf *mock, bool revoked)
+static int mock_dma_buf_set(struct mock_region *region, bool revoked)
 {
 	struct iommufd_mmio *mmio = NULL;
 
 	if (!revoked) {
-		mmio = mock_dma_buf_open(mock);
+		mmio = mock_dma_buf_open(region);
 		if (IS_ERR(mmio))
 			return PTR_ERR(mmio);
 	}
-	if (mock->mmio)
-		iommufd_mmio_destroy(mock->mmio);
-	mock->mmio = mmio;
+	if (region->mmio)
+		iommufd_mmio_destroy(region->mmio);
+	region->mmio = mmio;
 	return 0;
 }
 
@@ -244,16 +190,16 @@ int mock_dma_buf_revoke(struct iommufd_ucmd *ucmd)
  */
 int mock_dma_buf_range(struct dma_buf *dmabuf, struct phys_vec *range)
 {
-	struct mock_dma_buf *mock = dmabuf->priv;
+	struct mock_region *region = dmabuf->priv;
 
 	dma_resv_assert_held(dmabuf->resv);
 
 	if (dmabuf->ops != &mock_dma_buf_ops)
 		return -EOPNOTSUPP;
-	if (!mock->mmio)
+	if (!region->mmio)
 		return -ENODEV;
-	range->paddr = virt_to_phys(mock->memory);
-	range->len = mock->length;
+	range->paddr = mock_region_phys(region, 0);
+	range->len = region->length;
 	return 0;
 }
 
@@ -270,12 +216,12 @@ int mock_dma_buf_range(struct dma_buf *dmabuf, struct phys_vec *range)
 int mock_dma_buf_phys(int fd, u64 offset, phys_addr_t *phys)
 {
 	struct dma_buf *dmabuf = mock_dma_buf_of_fd(fd);
-	struct mock_dma_buf *mock;
+	struct mock_region *region;
 
 	if (IS_ERR(dmabuf))
 		return -EBADFD;
-	mock = dmabuf->priv;
-	*phys = virt_to_phys(mock->memory) + offset;
+	region = dmabuf->priv;
+	*phys = mock_region_phys(region, offset);
 	dma_buf_put(dmabuf);
 	return 0;
 }
