@@ -20,10 +20,7 @@
  * its cookie is taken, so that no other group gets a number that is just being
  * written to user memory.
  */
-#include <linux/anon_inodes.h>
 #include <linux/err.h>
-#include <linux/fcntl.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/moduleparam.h>
@@ -36,6 +33,7 @@
 
 #include "fault.h"
 #include "iopt/demand.h"
+#include "object_file.h"
 #include "ucmd.h"
 
 /* A device must not be able to fill memory of the kernel. */
@@ -511,53 +509,25 @@ const struct iommufd_object_type iommufd_fault_queue_type = {
 	.destroy = fault_queue_destroy,
 };
 
-/* Make the file of a queue, which is not one of its users yet. */
-static struct file *fault_file_open(void)
-{
-	struct file *file;
-
-	file = anon_inode_getfile("[iommufd-fault]", &fault_fops, NULL, O_RDWR);
-	if (!IS_ERR(file))
-		stream_open(file_inode(file), file);
-	return file;
-}
-
-/*
- * Return the queue and its file to the caller of the ioctl.  From the publish on
- * another thread may close the file and destroy the queue.
- */
+/* Return the queue and its file to the caller of the ioctl. */
 static int fault_queue_install(struct iommufd_ucmd *ucmd,
 			       struct iommufd_fault_queue *queue)
 {
 	struct iommu_fault_alloc *cmd = ucmd->cmd;
-	struct file *file;
-	int fd, rc;
+	struct iommufd_object_file new;
+	int rc;
 
-	file = fault_file_open();
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0) {
-		rc = fd;
-		goto err_put_file;
-	}
+	rc = iommufd_object_file_open(&new, "[iommufd-fault]", &fault_fops);
+	if (rc)
+		return rc;
+	stream_open(file_inode(new.file), new.file);
 	cmd->out_fault_id = queue->obj.id;
-	cmd->out_fault_fd = fd;
+	cmd->out_fault_fd = new.fd;
 	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
 	if (rc)
-		goto err_put_fd;
-
-	iommufd_ctx_get(ucmd->ictx);
-	refcount_inc(&queue->obj.users);
-	file->private_data = queue;
-	iommufd_object_publish(ucmd->ictx, &queue->obj);
-	fd_install(fd, file);
-	return 0;
-
-err_put_fd:
-	put_unused_fd(fd);
-err_put_file:
-	fput(file);
+		iommufd_object_file_abort(&new);
+	else
+		iommufd_object_file_install(&new, ucmd->ictx, &queue->obj);
 	return rc;
 }
 

@@ -2,11 +2,9 @@
 /*
  * Queues of the events of vIOMMUs, and the files that they are read from
  */
-#include <linux/anon_inodes.h>
 #include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/fcntl.h>
-#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommufd.h>
 #include <linux/moduleparam.h>
@@ -16,6 +14,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "backend/vevents.h"
+#include "object_file.h"
 #include "ucmd.h"
 #include "veventq.h"
 #include "viommu.h"
@@ -210,48 +209,28 @@ err_uncharge:
 	return ERR_PTR(rc);
 }
 
-/* From here on the file has the queue, and nothing can fail. */
-static void veventq_publish(struct iommufd_ctx *ictx,
-			    struct iommufd_veventq *veventq, struct file *file)
-{
-	iommufd_ctx_get(ictx);
-	refcount_inc(&veventq->obj.users);
-	file->private_data = veventq;
-	refcount_inc(&veventq->viommu->obj.users);
-	iommu_backend_vevents_start(veventq->viommu->viommu, &veventq->vevents);
-	iommufd_object_publish(ictx, &veventq->obj);
-}
-
-static int veventq_respond(struct iommufd_ucmd *ucmd,
+/* Return the queue and its file to the caller of the ioctl. */
+static int veventq_install(struct iommufd_ucmd *ucmd,
 			   struct iommufd_veventq *veventq)
 {
 	struct iommu_veventq_alloc *cmd = ucmd->cmd;
-	struct file *file;
-	int fd, rc;
+	struct iommufd_object_file new;
+	int rc;
 
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	file = anon_inode_getfile("[iommufd_veventq]", &veventq_fops, NULL,
-				  O_RDWR);
-	if (IS_ERR(file)) {
-		rc = PTR_ERR(file);
-		goto err_put_fd;
-	}
-	cmd->out_veventq_id = veventq->obj.id;
-	cmd->out_veventq_fd = fd;
-	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	rc = iommufd_object_file_open(&new, "[iommufd_veventq]", &veventq_fops);
 	if (rc)
-		goto err_put_file;
-	veventq_publish(ucmd->ictx, veventq, file);
-	fd_install(fd, file);
+		return rc;
+	cmd->out_veventq_id = veventq->obj.id;
+	cmd->out_veventq_fd = new.fd;
+	rc = iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc) {
+		iommufd_object_file_abort(&new);
+		return rc;
+	}
+	refcount_inc(&veventq->viommu->obj.users);
+	iommu_backend_vevents_start(veventq->viommu->viommu, &veventq->vevents);
+	iommufd_object_file_install(&new, ucmd->ictx, &veventq->obj);
 	return 0;
-
-err_put_file:
-	fput(file);
-err_put_fd:
-	put_unused_fd(fd);
-	return rc;
 }
 
 int iommufd_veventq_alloc(struct iommufd_ucmd *ucmd)
@@ -276,7 +255,7 @@ int iommufd_veventq_alloc(struct iommufd_ucmd *ucmd)
 		rc = PTR_ERR(veventq);
 		goto out_put;
 	}
-	rc = veventq_respond(ucmd, veventq);
+	rc = veventq_install(ucmd, veventq);
 	if (rc) {
 		veventq_free(ucmd->ictx, veventq);
 		iommufd_object_abort(ucmd->ictx, &veventq->obj);
