@@ -8,6 +8,7 @@
 
 #include "edu.h"
 #include "hwpt.h"
+#include "vaddr.h"
 
 #define IOVA	0x10000000ULL
 #define AT(n)	(IOVA + (n) * PAGE)
@@ -16,57 +17,20 @@
 #define V2	VFIO_TYPE1v2_IOMMU
 #define V1	VFIO_TYPE1_IOMMU
 
-static int set_ioas(int fd, __u32 id)
-{
-	struct iommu_vfio_ioas arg = {
-		.size = sizeof(arg),
-		.ioas_id = id,
-		.op = IOMMU_VFIO_IOAS_SET,
-	};
-
-	return call(fd, IOMMU_VFIO_IOAS, &arg);
-}
-
 static int set_type(int fd, unsigned long type)
 {
 	return call(fd, VFIO_SET_IOMMU, (void *)type);
 }
 
-static int map(int fd, const void *p, __u64 size, __u64 iova)
-{
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = addr(p),
-		.iova = iova,
-		.size = size,
-	};
-
-	return call(fd, VFIO_IOMMU_MAP_DMA, &arg);
-}
-
 /* Bytes unmapped, or -errno */
-static long long unmap_flags(int fd, __u32 flags, __u64 iova, __u64 size)
-{
-	struct vfio_iommu_type1_dma_unmap arg = {
-		.argsz = sizeof(arg),
-		.flags = flags,
-		.iova = iova,
-		.size = size,
-	};
-	int rc = call(fd, VFIO_IOMMU_UNMAP_DMA, &arg);
-
-	return rc ? rc : (long long)arg.size;
-}
-
 static long long unmap(int fd, __u64 iova, __u64 size)
 {
-	return unmap_flags(fd, 0, iova, size);
+	return dma_unmap(fd, 0, iova, size);
 }
 
 static long long unmap_all(int fd)
 {
-	return unmap_flags(fd, VFIO_DMA_UNMAP_FLAG_ALL, 0, 0);
+	return dma_unmap(fd, VFIO_DMA_UNMAP_FLAG_ALL, 0, 0);
 }
 
 /* With the struct that <linux/vfio.h> calls data */
@@ -151,7 +115,7 @@ TEST_F(iommufd, no_ioas)
 	EXPECT_EQ(0, ioctl(self->fd, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU));
 	EXPECT_EQ(-ENODEV, set_type(self->fd, V2));
 	EXPECT_EQ(-ENODEV, get_info(self->fd, info, sizeof(info)));
-	EXPECT_EQ(-ENODEV, map(self->fd, p, PAGE, IOVA));
+	EXPECT_EQ(-ENODEV, map(self->fd, p, IOVA, PAGE));
 	EXPECT_EQ(-ENODEV, unmap(self->fd, IOVA, PAGE));
 	EXPECT_EQ(-ENODEV, unmap_all(self->fd));
 	EXPECT_EQ(-ENODEV, start(self->fd));
@@ -257,9 +221,9 @@ TEST_F(iommufd, destroyed_ioas)
 	ASSERT_EQ(0, ioas_alloc(self->fd, &id));
 	ASSERT_EQ(0, set_ioas(self->fd, id));
 	ASSERT_EQ(0, set_type(self->fd, V2));
-	ASSERT_EQ(0, map(self->fd, p, PAGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, PAGE));
 	ASSERT_EQ(0, iommu_destroy(self->fd, id));
-	EXPECT_EQ(-ENODEV, map(self->fd, p, PAGE, IOVA));
+	EXPECT_EQ(-ENODEV, map(self->fd, p, IOVA, PAGE));
 	EXPECT_EQ(-ENODEV, unmap_all(self->fd));
 }
 
@@ -290,7 +254,7 @@ TEST_F(iommufd, v2_without_a_type)
 	__u64 bitmap = 0;
 
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
-	ASSERT_EQ(0, map(self->fd, p, 4 * PAGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, 4 * PAGE));
 	EXPECT_EQ(IF_ATTACHED(4), PINNED());
 	EXPECT_EQ(-EINVAL, unmap(self->fd, AT(1), PAGE));
 	ASSERT_EQ(0, start(self->fd));
@@ -308,13 +272,13 @@ TEST_F(iommufd, mappings_are_the_same_to_both)
 
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
 	ASSERT_EQ(0, set_type(self->fd, V2));
-	ASSERT_EQ(0, map(self->fd, p, 2 * PAGE, AT(0)));
+	ASSERT_EQ(0, map(self->fd, p, AT(0), 2 * PAGE));
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, 2 * PAGE, AT(2)));
-	EXPECT_EQ(-EEXIST, map(self->fd, p, PAGE, AT(3)));
+	EXPECT_EQ(-EEXIST, map(self->fd, p, AT(3), PAGE));
 	EXPECT_EQ(-EEXIST, ioas_map(self->fd, self->ioas_id, p, PAGE, AT(0)));
 	EXPECT_EQ(2 * PAGE, unmap(self->fd, AT(2), 2 * PAGE));
 	EXPECT_EQ(0, ioas_unmap(self->fd, self->ioas_id, AT(0), 2 * PAGE));
-	ASSERT_EQ(0, map(self->fd, p, PAGE, AT(0)));
+	ASSERT_EQ(0, map(self->fd, p, AT(0), PAGE));
 	ASSERT_EQ(0, ioas_map(self->fd, self->ioas_id, p, PAGE, AT(1)));
 	EXPECT_EQ(2 * PAGE, unmap_all(self->fd));
 	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
@@ -384,7 +348,7 @@ TEST_F(iommufd, unmap_that_cannot_be_answered)
 	void *p = anon(4 * PAGE), *cannot = read_only(&arg, sizeof(arg));
 
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
-	ASSERT_EQ(0, map(self->fd, p, 4 * PAGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, 4 * PAGE));
 	EXPECT_EQ(-EFAULT, call(self->fd, VFIO_IOMMU_UNMAP_DMA, cannot));
 	EXPECT_TRUE(mapped(self->fd, self->ioas_id, IOVA, 4 * PAGE));
 	EXPECT_EQ(IF_ATTACHED(4), PINNED());
@@ -401,8 +365,8 @@ TEST_F(iommufd, unmap_whose_bitmap_ends)
 	ASSERT_NE(NULL, bitmap);
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
 	ASSERT_EQ(0, start(self->fd));
-	ASSERT_EQ(0, map(self->fd, p, PAGE, AT(0)));
-	ASSERT_EQ(0, map(self->fd, p + PAGE, PAGE, AT(64)));
+	ASSERT_EQ(0, map(self->fd, p, AT(0), PAGE));
+	ASSERT_EQ(0, map(self->fd, p + PAGE, AT(64), PAGE));
 	EXPECT_EQ(-EFAULT, unmap_dirty(self->fd, AT(0), 65 * PAGE, bitmap));
 	EXPECT_EQ(IF_ATTACHED(2), PINNED());
 	EXPECT_TRUE(mapped(self->fd, self->ioas_id, AT(0), PAGE));
@@ -422,9 +386,9 @@ TEST_F(iommufd, bits_are_those_of_the_pages_mapped)
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
 	ASSERT_EQ(0, set_type(self->fd, V2));
 	ASSERT_EQ(0, start(self->fd));
-	ASSERT_EQ(0, map(self->fd, p, PAGE, AT(1)));
-	ASSERT_EQ(0, map(self->fd, p, 2 * PAGE, AT(3)));
-	ASSERT_EQ(0, map(self->fd, p, 5 * PAGE, AT(62)));
+	ASSERT_EQ(0, map(self->fd, p, AT(1), PAGE));
+	ASSERT_EQ(0, map(self->fd, p, AT(3), 2 * PAGE));
+	ASSERT_EQ(0, map(self->fd, p, AT(62), 5 * PAGE));
 	EXPECT_EQ(0, get_dirty(self->fd, AT(0), 192 * PAGE, bitmap));
 	EXPECT_EQ(3ULL << 62 | 0x1a, bitmap[0]);
 	EXPECT_EQ(7, bitmap[1]);
@@ -454,7 +418,7 @@ TEST_F(iommufd, long_bitmap)
 
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
 	ASSERT_EQ(0, start(self->fd));
-	ASSERT_EQ(0, map(self->fd, p, PAGES * PAGE, AT(64)));
+	ASSERT_EQ(0, map(self->fd, p, AT(64), PAGES * PAGE));
 	for (first = 0; first < 64; first += 7) {
 		memset(bitmap, 0, sizeof(bitmap));
 		EXPECT_EQ(0, get_dirty(self->fd, AT(64 - first),
@@ -504,7 +468,7 @@ TEST(dirty_where_page_tables_track)
 	ASSERT_EQ(0, set_ioas(fd, ioas_id));
 	/* Each page is an entry, also where the memory is contiguous. */
 	ASSERT_EQ(0, iommu_option_set(fd, IOMMU_OPTION_HUGE_PAGES, ioas_id, 0));
-	ASSERT_EQ(0, map(fd, small_pages(N * PAGE), N * PAGE, IOVA));
+	ASSERT_EQ(0, map(fd, small_pages(N * PAGE), IOVA, N * PAGE));
 
 	/* Neither START nor STOP switches tracking of the page table */
 	ASSERT_EQ(0, start(fd));
@@ -544,7 +508,7 @@ TEST_F(iommufd, v1_cuts_a_mapping)
 	ASSERT_EQ(0, madvise(p, HUGE, MADV_HUGEPAGE));
 	ASSERT_EQ(0, set_ioas(self->fd, id));
 	ASSERT_EQ(0, set_type(self->fd, V1));
-	ASSERT_EQ(0, map(self->fd, p, HUGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, HUGE));
 	EXPECT_EQ(IF_ATTACHED(512), PINNED());
 	EXPECT_EQ(PAGE, unmap(self->fd, AT(0), PAGE));
 	EXPECT_EQ(PAGE, unmap(self->fd, AT(511), 10 * PAGE));
@@ -562,7 +526,7 @@ TEST_F(iommufd, v1_cuts_a_mapping)
 	EXPECT_EQ(-ENOENT, ioas_unmap(self->fd, id, AT(1), 50 * PAGE));
 	EXPECT_EQ(10 * PAGE, unmap(self->fd, AT(95), 14 * PAGE));
 	EXPECT_EQ(IF_ATTACHED(496), PINNED());
-	ASSERT_EQ(0, map(self->fd, p, 14 * PAGE, AT(95)));
+	ASSERT_EQ(0, map(self->fd, p, AT(95), 14 * PAGE));
 	EXPECT_TRUE(mapped(self->fd, id, AT(1), 510 * PAGE));
 	EXPECT_EQ(0, ioas_unmap(self->fd, id, AT(1), 94 * PAGE));
 	EXPECT_EQ(416 * PAGE, unmap_all(self->fd));
@@ -598,7 +562,7 @@ TEST_F(iommufd, v1_cut_before_attach)
 		SKIP(return, "the device is to come later");
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
 	ASSERT_EQ(0, set_type(self->fd, V1));
-	ASSERT_EQ(0, map(self->fd, p, HUGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, HUGE));
 	EXPECT_EQ(8 * PAGE, unmap(self->fd, AT(8), 8 * PAGE));
 	self->dev = vfio_open_bound(EDU, self->fd, &dev_id);
 	ASSERT_LE(0, self->dev);
@@ -621,7 +585,7 @@ TEST_F_TIMEOUT(iommufd, v1_dma_beside_a_hole, 120)
 		SKIP(return, "only a device does DMA");
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
 	ASSERT_EQ(0, set_type(self->fd, V1));
-	ASSERT_EQ(0, map(self->fd, p, N * PAGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, N * PAGE));
 	ASSERT_EQ(0, edu_open(&edu, self->dev));
 	for (i = 0; i < N; i++)
 		memset(p + i * PAGE, i, PAGE);
@@ -646,14 +610,14 @@ TEST_F(iommufd, v1_with_huge_pages)
 	char *p = anon_aligned(HUGE, HUGE);
 
 	ASSERT_EQ(0, set_ioas(self->fd, self->ioas_id));
-	ASSERT_EQ(0, map(self->fd, p, HUGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, HUGE));
 	if (variant->device)
 		EXPECT_EQ(-EINVAL, set_type(self->fd, V1));
 	EXPECT_EQ(HUGE, unmap_all(self->fd));
 	ASSERT_EQ(0, set_type(self->fd, V1));
 	ASSERT_EQ(0, iommu_option_set(self->fd, IOMMU_OPTION_HUGE_PAGES,
 				      self->ioas_id, 1));
-	ASSERT_EQ(0, map(self->fd, p, HUGE, IOVA));
+	ASSERT_EQ(0, map(self->fd, p, IOVA, HUGE));
 	EXPECT_EQ(variant->device ? -EINVAL : (long long)PAGE,
 		  unmap(self->fd, AT(7), PAGE));
 	EXPECT_EQ(IF_ATTACHED(512), PINNED());
@@ -683,8 +647,8 @@ TEST_F_TIMEOUT(iommufd, v1_random, 240)
 			is += model[i];
 		if (random() % 2) {
 			ASSERT_EQ(is ? -EEXIST : 0,
-				  map(self->fd, p + first * PAGE, n * PAGE,
-				      AT(first)));
+				  map(self->fd, p + first * PAGE, AT(first),
+				      n * PAGE));
 			if (is)
 				continue;
 			memset(&model[first], true, n);

@@ -61,12 +61,6 @@ FIXTURE_TEARDOWN(faults)
 	EXPECT_EQ(0, write_file(FAIL_ATTACH, "0"));
 }
 
-#define ATTACH(pasid, pt)	\
-	mock_pasid_attach(self->s.fd, self->s.dev.id, pasid, pt)
-#define REPLACE(pasid, pt)	\
-	mock_pasid_replace(self->s.fd, self->s.dev.id, pasid, pt)
-#define DETACH(pasid)		\
-	mock_pasid_detach(self->s.fd, self->s.dev.id, pasid)
 #define RAISE(pasid, grpid)	\
 	mock_fault_pasid(self->s.fd, self->s.dev.dev_id, pasid, grpid)
 #define EVENTS(i)		queue_events(self->file[i])

@@ -35,12 +35,6 @@ FIXTURE_TEARDOWN(pasid)
 }
 
 #define HWPT(i)			(self->s.hwpt[i])
-#define ATTACH(pasid, pt)	\
-	mock_pasid_attach(self->s.fd, self->s.dev.id, pasid, pt)
-#define REPLACE(pasid, pt)	\
-	mock_pasid_replace(self->s.fd, self->s.dev.id, pasid, pt)
-#define DETACH(pasid)		\
-	mock_pasid_detach(self->s.fd, self->s.dev.id, pasid)
 #define IS(pasid, hwpt)		\
 	mock_pasid_check(self->s.fd, self->s.dev.id, pasid, hwpt)
 #define MOVE(pt)		mock_replace(self->s.fd, &self->s.dev, pt)

@@ -36,4 +36,12 @@ static inline int make_setup(struct setup *s)
 	       mock_replace(s->fd, &s->dev, s->hwpt[0]);
 }
 
+/* For a fixture that has it as self->s */
+#define ATTACH(pasid, pt)	\
+	mock_pasid_attach(self->s.fd, self->s.dev.id, pasid, pt)
+#define REPLACE(pasid, pt)	\
+	mock_pasid_replace(self->s.fd, self->s.dev.id, pasid, pt)
+#define DETACH(pasid)		\
+	mock_pasid_detach(self->s.fd, self->s.dev.id, pasid)
+
 #endif
