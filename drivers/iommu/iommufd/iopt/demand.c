@@ -410,12 +410,8 @@ int iopt_demand_populate(struct io_pagetable *iopt, unsigned long start,
 static int check_pinned(struct io_pagetable *iopt, unsigned long start,
 			unsigned long last)
 {
-	struct iopt_piece_walk walk = {
-		.demand = &iopt->demand,
-		.next = start,
-		.last = last,
-		.match = match_pinned,
-	};
+	struct iopt_piece_walk walk = iopt_piece_walk_init(iopt, start, last,
+							   match_pinned);
 	unsigned long next = start;
 
 	while (iopt_pieces_next(&walk)) {
@@ -466,12 +462,8 @@ out_unlock:
 static int check_unpinned(struct io_pagetable *iopt, unsigned long start,
 			  unsigned long last)
 {
-	struct iopt_piece_walk walk = {
-		.demand = &iopt->demand,
-		.next = start,
-		.last = last,
-		.match = match_pinned,
-	};
+	struct iopt_piece_walk walk = iopt_piece_walk_init(iopt, start, last,
+							   match_pinned);
 
 	while (iopt_pieces_next(&walk)) {
 		if (fatal_signal_pending(current))
@@ -534,11 +526,8 @@ out_unlock:
  */
 int iopt_demand_fill(struct io_pagetable *iopt, struct iommu_domain *domain)
 {
-	struct iopt_piece_walk walk = {
-		.demand = &iopt->demand,
-		.last = ULONG_MAX,
-		.match = match_all,
-	};
+	struct iopt_piece_walk walk = iopt_piece_walk_init(iopt, 0, ULONG_MAX,
+							   match_all);
 	int rc;
 
 	lockdep_assert_held_write(&iopt->domains_lock);
@@ -575,11 +564,8 @@ err_unmap:
  */
 void iopt_demand_empty(struct io_pagetable *iopt, struct iommu_domain *domain)
 {
-	const struct iopt_piece_walk walk = {
-		.demand = &iopt->demand,
-		.last = ULONG_MAX,
-		.match = match_all,
-	};
+	const struct iopt_piece_walk walk =
+		iopt_piece_walk_init(iopt, 0, ULONG_MAX, match_all);
 
 	lockdep_assert_held_write(&iopt->domains_lock);
 

@@ -85,14 +85,10 @@ bool iopt_pieces_next(struct iopt_piece_walk *walk)
 void iopt_pieces_walk(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last, u64 call, iopt_piece_match match)
 {
-	struct iopt_piece_walk walk = {
-		.demand = &iopt->demand,
-		.next = start,
-		.last = last,
-		.call = call,
-		.match = match,
-	};
+	struct iopt_piece_walk walk = iopt_piece_walk_init(iopt, start, last,
+							   match);
 
+	walk.call = call;
 	while (iopt_pieces_next(&walk))
 		;
 }
@@ -169,17 +165,13 @@ void iopt_pieces_free(struct io_pagetable *iopt, struct iopt_piece_walk walk)
 void iopt_pieces_release(struct io_pagetable *iopt, unsigned long start,
 			 unsigned long last, u64 call, iopt_piece_match match)
 {
-	const struct iopt_piece_walk walk = {
-		.demand = &iopt->demand,
-		.next = start,
-		.last = last,
-		.call = call,
-		.match = match,
-	};
+	struct iopt_piece_walk walk = iopt_piece_walk_init(iopt, start, last,
+							   match);
 	struct iopt_domain *entry;
 
 	lockdep_assert_held(&iopt->domains_lock);
 
+	walk.call = call;
 	list_for_each_entry(entry, &iopt->domains, item)
 		iopt_pieces_unmap(entry->domain, walk);
 	iopt_pieces_free(iopt, walk);

@@ -82,6 +82,27 @@ struct iopt_demand_call {
 	u64 call;
 };
 
+/**
+ * iopt_piece_walk_init() - Describe a walk
+ * @iopt: The I/O page table.
+ * @start: First byte.
+ * @last: Last byte, inclusive.
+ * @match: See iopt_piece_walk::match.
+ *
+ * Return: the walk, which has not begun.
+ */
+static inline struct iopt_piece_walk
+iopt_piece_walk_init(struct io_pagetable *iopt, unsigned long start,
+		     unsigned long last, iopt_piece_match match)
+{
+	return (struct iopt_piece_walk){
+		.demand = &iopt->demand,
+		.next = start,
+		.last = last,
+		.match = match,
+	};
+}
+
 bool iopt_pieces_next(struct iopt_piece_walk *walk);
 void iopt_pieces_walk(struct io_pagetable *iopt, unsigned long start,
 		      unsigned long last, u64 call, iopt_piece_match match);
