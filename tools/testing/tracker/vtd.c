@@ -11,16 +11,10 @@
 #include <linux/mm.h>
 
 #include "hardware.h"
+#include "vtd.h"
 
 #define GROUP			"intel-iommu"	/* of attributes in sysfs */
 #define ECAP_TRACKS		BIT_ULL(45)
-#define RTADDR			0x20
-#define RTADDR_SCALABLE		BIT_ULL(10)
-#define PRESENT			BIT_ULL(0)
-#define CONTEXT_PASID		GENMASK_ULL(19, 0)
-#define PASID_LEVELS		GENMASK_ULL(4, 2)
-#define PASID_TYPE		GENMASK_ULL(8, 6)
-#define PASID_SECOND_STAGE	2
 #define PASID_TRACKS		BIT_ULL(9)
 #define ENTRY_WRITABLE		BIT_ULL(1)
 #define ENTRY_LARGE		BIT_ULL(7)
@@ -37,10 +31,10 @@ static int vtd_find(struct iommu_device *iommu, u64 **copy)
 	rc = tracker_attribute(iommu, GROUP, "cap", &registers[0], 1) ?:
 	     tracker_attribute(iommu, GROUP, "ecap", &registers[1], 1) ?:
 	     tracker_attribute(iommu, GROUP, "address", &address, 1) ?:
-	     tracker_register(address + RTADDR, &root_table);
+	     tracker_register(address + VTD_RTADDR, &root_table);
 	if (rc)
 		return rc;
-	if (!(root_table & RTADDR_SCALABLE))
+	if (!(root_table & VTD_RTADDR_SCALABLE))
 		return -ENODEV;
 	words = tracker_find_words(iommu, registers);
 	if (!words)
@@ -49,37 +43,22 @@ static int vtd_find(struct iommu_device *iommu, u64 **copy)
 	return 0;
 }
 
-/* The entry of the PASID table for requests without a PASID, 0 if none */
-static u64 pasid_entry(u32 requester)
-{
-	u64 *entry = tracker_table(root_table) + (requester >> 7 & 0x1ff);
-	u32 pasid;
-
-	if (!(READ_ONCE(*entry) & PRESENT))
-		return 0;
-	entry = tracker_table(*entry) + (requester & 0x7f) * 4;
-	if (!(READ_ONCE(*entry) & PRESENT))
-		return 0;
-	pasid = entry[1] & CONTEXT_PASID;
-	entry = tracker_table(*entry) + (pasid >> 6);
-	if (!(READ_ONCE(*entry) & PRESENT))
-		return 0;
-	entry = tracker_table(*entry) + (pasid & 0x3f) * 8;
-	return READ_ONCE(*entry) & PRESENT ? *entry : 0;
-}
-
 static u64 *vtd_entry(u32 requester, u64 iova, u64 *size, bool *tracks)
 {
-	u64 *entry, table = pasid_entry(requester);
+	u64 *entry = vtd_pasid_entry(root_table, requester, 0);
 	unsigned int level;
+	u64 table;
 
-	if (FIELD_GET(PASID_TYPE, table) != PASID_SECOND_STAGE)
+	if (!entry)
+		return NULL;
+	table = READ_ONCE(*entry);
+	if (FIELD_GET(VTD_PASID_TYPE, table) != VTD_SECOND_STAGE)
 		return NULL;
 	*tracks = table & PASID_TRACKS;
-	level = FIELD_GET(PASID_LEVELS, table) + 2;
+	level = FIELD_GET(VTD_PASID_LEVELS, table) + 2;
 	for (;; level--) {
 		*size = PAGE_SIZE << 9 * (level - 1);
-		entry = tracker_table(table) + (iova / *size & 0x1ff);
+		entry = vtd_table(table) + (iova / *size & 0x1ff);
 		table = READ_ONCE(*entry);
 		if (!(table & ENTRY_WRITABLE))
 			return NULL;

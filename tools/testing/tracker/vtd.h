@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The tables of Intel's IOMMUs in scalable mode, as the VT-d specification has
+ * them, from the register of the root table to an entry for a PASID
+ */
+#ifndef __TRACKER_VTD_H
+#define __TRACKER_VTD_H
+
+#include <linux/bitfield.h>
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/io.h>
+#include <linux/types.h>
+
+#define VTD_RTADDR		0x20	/* the register */
+#define VTD_RTADDR_SCALABLE	BIT_ULL(10)
+#define VTD_PRESENT		BIT_ULL(0)
+#define VTD_CONTEXT_PASIDS	BIT_ULL(3)	/* requests may bear one */
+#define VTD_CONTEXT_SIZE	GENMASK_ULL(11, 9)	/* of the directory */
+#define VTD_CONTEXT_PASID	GENMASK_ULL(19, 0)	/* of those without */
+
+/* Of an entry for a PASID */
+#define VTD_PASID_LEVELS	GENMASK_ULL(4, 2)
+#define VTD_PASID_TYPE		GENMASK_ULL(8, 6)
+#define VTD_FIRST_STAGE		1
+#define VTD_SECOND_STAGE	2
+
+static inline u64 *vtd_table(u64 entry)
+{
+	return phys_to_virt(entry & GENMASK_ULL(51, 12));
+}
+
+/*
+ * The entry of the PASID table, of 8 words, for requests with a PASID, or, if it
+ * is 0, for those without one.  NULL if none.
+ */
+static inline u64 *vtd_pasid_entry(u64 root_table, u32 requester, u32 pasid)
+{
+	u64 *entry = vtd_table(root_table) + (requester >> 7 & 0x1ff);
+	u64 context;
+
+	if (!(READ_ONCE(*entry) & VTD_PRESENT))
+		return NULL;
+	entry = vtd_table(*entry) + (requester & 0x7f) * 4;
+	context = READ_ONCE(*entry);
+	if (!(context & VTD_PRESENT))
+		return NULL;
+	if (!pasid)
+		pasid = entry[1] & VTD_CONTEXT_PASID;
+	else if (!(context & VTD_CONTEXT_PASIDS))
+		return NULL;
+	if (pasid >> 6 >= 128 << FIELD_GET(VTD_CONTEXT_SIZE, context))
+		return NULL;
+	entry = vtd_table(context) + (pasid >> 6);
+	if (!(READ_ONCE(*entry) & VTD_PRESENT))
+		return NULL;
+	entry = vtd_table(*entry) + (pasid & 0x3f) * 8;
+	return READ_ONCE(*entry) & VTD_PRESENT ? entry : NULL;
+}
+
+#endif
