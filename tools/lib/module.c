@@ -11,7 +11,7 @@
 
 int module_load(const char *name, const char *path)
 {
-	char command[64];
+	char command[256];
 
 	if (!access(path, F_OK))
 		return 0;

@@ -15,7 +15,8 @@ for module in drivers/iommu/iommufd/iommufd drivers/iommu/mock/iommufd_mock \
 	drivers/vfio/vfio-pci drivers/vfio/vfio_iommu_iommufd \
 	tools/testing/bench/baseline/iommufd_baseline \
 	tools/testing/emulated/iommufd_emulated \
-	tools/testing/tracker/iommufd_tracker; do
+	tools/testing/tracker/iommufd_tracker \
+	tools/testing/pasid/iommufd_pasid; do
 	check "$module.ko has it" \
 		same "$(modinfo -F version "./$module.ko" 2>&1)" "$version"
 done
