@@ -422,7 +422,8 @@ struct iommu_vfio_ioas {
  * have, and to IOMMU_HWPT_FAULT_ID_VALID with IOMMU_HWPT_ALLOC_NEST_PARENT.  So
  * far that is all of them with each IOMMU driver of the kernel, but for
  * IOMMU_HWPT_ALLOC_DIRTY_TRACKING if IOMMU_GET_HW_INFO reports
- * IOMMU_HW_CAP_DIRTY_TRACKING.  The mock IOMMU of the tests has them all, this
+ * IOMMU_HW_CAP_DIRTY_TRACKING, and for IOMMU_HWPT_ALLOC_PASID if the IOMMU has
+ * PASIDs that can be used.  The mock IOMMU of the tests has them all, this
  * one on the same condition.
  */
 enum iommufd_hwpt_alloc_flags {

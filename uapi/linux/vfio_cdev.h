@@ -143,8 +143,7 @@ struct vfio_device_bind_iommufd {
  * A PASID is attached to a HWPT that was made with IOMMU_HWPT_ALLOC_PASID, or
  * moved to another one if it is attached; then @argsz is at least 16.  EINVAL if
  * @pt_id is anything else, if the device is attached to another HWPT than such a
- * one, or if it has no such PASID.  No device behind an IOMMU driver of the
- * kernel has any, see IOMMU_GET_HW_INFO.
+ * one, or if it has no such PASID, see IOMMU_GET_HW_INFO.
  *
  * Errors: EINVAL @flags has a bit that is not known; the group is attached
  * elsewhere by another device; the page table does not suit the device.

@@ -249,7 +249,7 @@ EXPORT_SYMBOL_GPL(iommufd_device_pasid_attach);
  * @pasid: The PASID, attached by iommufd_device_pasid_attach() for @idev.
  * @pt_id: As for iommufd_device_pasid_attach().
  *
- * In between, DMA with the PASID goes through one of the two.
+ * In between, DMA with the PASID goes through one of the two, or is blocked.
  *
  * Context: Process context.
  *

@@ -11,6 +11,7 @@ enum iommu_viommu_type;
 #include <linux/iommu.h>
 #include <linux/irqdomain.h>
 #include <linux/kernel.h>
+#include <linux/minmax.h>
 #include <linux/pci.h>
 #include <linux/pci-ats.h>
 #include <linux/slab.h>
@@ -430,6 +431,141 @@ static inline bool compat_has_other_id(struct pci_dev *pdev)
 	}
 	return pdev->dma_alias_mask;
 }
+
+/*
+ * PASIDs: page tables for parts of a device's DMA.  Only Intel's driver of 7.3
+ * attaches page tables to PASIDs in a way that keeps their users apart, which is
+ * inside the kernel, so no header shows it.  Documentation/porting.md has what
+ * the drivers of each kernel do.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0) && \
+	IS_ENABLED(CONFIG_INTEL_IOMMU)
+/* Exported in the namespace IOMMUFD_INTERNAL, but in no public header */
+int iommu_replace_device_pasid(struct iommu_domain *domain, struct device *dev,
+			       ioasid_t pasid,
+			       struct iommu_attach_handle *handle);
+
+/* Whether the IOMMU of a device has page tables for PASIDs */
+static inline bool iommu_has_pasids(struct device *dev)
+{
+	struct iommu_device *iommu = dev->iommu->iommu_dev;
+
+	return iommu->max_pasids &&
+	       iommu_attribute(iommu->dev, "intel-iommu", "ecap");
+}
+
+static inline int compat_count_device(struct device *dev, void *count)
+{
+	++*(unsigned int *)count;
+	return 0;
+}
+
+/* A group of one device, which is given as the kernel has a table for a group */
+static inline bool compat_is_alone(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+	unsigned int count = 0;
+
+	if (!group)
+		return false;
+	iommu_group_for_each_dev(group, &count, compat_count_device);
+	iommu_group_put(group);
+	return count == 1;
+}
+
+/*
+ * Devices whose TLB forgets an entry only when it is told so twice.  The driver
+ * tells them once when page tables are detached from a PASID.
+ */
+static inline bool compat_forgets_late(struct pci_dev *pdev)
+{
+	return pdev->vendor == PCI_VENDOR_ID_INTEL &&
+	       (pdev->device & 0xfffc) == 0x4940;
+}
+
+/*
+ * The driver has switched on the PASIDs of a device, if it and the way to it have
+ * them, before the device has a driver of its own.  A virtual function has those
+ * of its physical function.  The kernel does not export the function that asks
+ * whether requests of a device in a VMD domain bear the ID of the VMD.
+ *
+ * A device that may request pages would find, in a function that the driver calls
+ * from its interrupt thread, the handle of an attachment that is gone: nothing
+ * waits for that thread unless page tables with page faults are attached.
+ */
+static inline bool compat_may_use_pasids(struct pci_dev *pdev)
+{
+	return pci_physfn(pdev)->pasid_enabled && !pci_pri_supported(pdev) &&
+	       !compat_has_other_id(pdev) && !is_vmd(pdev->bus) &&
+	       !compat_forgets_late(pdev) && compat_is_alone(&pdev->dev);
+}
+
+/* Devices of the class that are not Intel's IOMMUs have no PASIDs. */
+static inline int compat_least_pasids(struct device *dev, void *least)
+{
+	struct iommu_device *iommu = dev_get_drvdata(dev);
+
+	if (iommu && iommu->max_pasids)
+		*(u32 *)least = min(*(u32 *)least, iommu->max_pasids);
+	return 0;
+}
+
+/*
+ * The number of PASIDs that a device has, 0 included, or 0 if no page table can
+ * be attached to any.  The driver makes its table of PASIDs for the least that an
+ * IOMMU of the host has, and warns of those beyond.
+ */
+static inline u32 iommu_device_pasids(struct device *dev)
+{
+	u32 least = dev->iommu->max_pasids;
+
+	if (!dev_is_pci(dev) || !iommu_has_pasids(dev) ||
+	    !compat_may_use_pasids(to_pci_dev(dev)))
+		return 0;
+	class_for_each_device(dev->iommu->iommu_dev->dev->class, NULL, &least,
+			      compat_least_pasids);
+	return least;
+}
+
+/* PCI_PASID_CAP_EXEC and PCI_PASID_CAP_PRIV, of a device that has PASIDs */
+static inline u16 iommu_device_pasid_features(struct device *dev)
+{
+	return pci_physfn(to_pci_dev(dev))->pasid_features;
+}
+#else
+static inline bool iommu_has_pasids(struct device *dev)
+{
+	return false;
+}
+
+static inline u32 iommu_device_pasids(struct device *dev)
+{
+	return 0;
+}
+
+static inline u16 iommu_device_pasid_features(struct device *dev)
+{
+	return 0;
+}
+
+static inline int compat_set_device_pasid(struct iommu_domain *domain,
+					  struct device *dev, ioasid_t pasid,
+					  struct iommu_attach_handle *handle)
+{
+	return -EOPNOTSUPP;
+}
+
+#define iommu_attach_device_pasid	compat_set_device_pasid
+#define iommu_replace_device_pasid	compat_set_device_pasid
+
+static inline void compat_detach_device_pasid(struct iommu_domain *domain,
+					      struct device *dev,
+					      ioasid_t pasid)
+{
+}
+
+#define iommu_detach_device_pasid	compat_detach_device_pasid
+#endif
 
 /*
  * Whether the IOMMU driver of a device tracks dirty pages, and tells which they

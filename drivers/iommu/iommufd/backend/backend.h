@@ -200,11 +200,12 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	Returns 0, or what the IOMMU driver says, and then nothing has changed.
  *	NULL where it cannot be done.  See iommu_backend_replace().
  * @set_pasid: Let DMA of a device with a PASID, not 0 and of no more than
- *	@pasid_bits, through @domain.  It went through @old, and at no time
- *	through anything else; if @old is NULL, it was blocked.  @domain was
- *	allocated with IOMMU_HWPT_ALLOC_PASID, and so was that of the group, if
- *	it has one attached.  Returns 0, or what the IOMMU driver says, and then
- *	nothing has changed.  See iommu_backend_set_pasid().
+ *	@pasid_bits, through @domain.  It went through @old, and is blocked in
+ *	between no longer than the IOMMU driver has to; if @old is NULL, it was
+ *	blocked.  @domain was allocated with IOMMU_HWPT_ALLOC_PASID, and so was
+ *	that of the group, if it has one attached.  Returns 0, or what the IOMMU
+ *	driver says, and then nothing has changed.  See
+ *	iommu_backend_set_pasid().
  * @clear_pasid: Block DMA of a device with a PASID, which went through @domain.
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or

@@ -10,6 +10,7 @@
 #include <linux/device.h>
 #include <linux/err.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -114,10 +115,30 @@ static u64 generic_capabilities(struct device *dev)
 	return iommu_may_use_ats(dev) ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED;
 }
 
+static u8 paging_pasid_bits(struct device *dev)
+{
+	u32 pasids = iommu_device_pasids(dev);
+
+	return pasids ? ilog2(pasids) : 0;
+}
+
+static u64 pasid_capabilities(struct device *dev)
+{
+	u16 features = iommu_device_pasid_features(dev);
+
+	return (features & PCI_PASID_CAP_EXEC ? IOMMU_HW_CAP_PCI_PASID_EXEC : 0) |
+	       (features & PCI_PASID_CAP_PRIV ? IOMMU_HW_CAP_PCI_PASID_PRIV : 0);
+}
+
 static u64 paging_capabilities(struct device *dev)
 {
-	return generic_capabilities(dev) |
-	       (iommu_tracks_dirty(dev) ? IOMMU_HW_CAP_DIRTY_TRACKING : 0);
+	u64 capabilities = generic_capabilities(dev);
+
+	if (iommu_tracks_dirty(dev))
+		capabilities |= IOMMU_HW_CAP_DIRTY_TRACKING;
+	if (paging_pasid_bits(dev))
+		capabilities |= pasid_capabilities(dev);
+	return capabilities;
 }
 
 /*
@@ -166,8 +187,8 @@ generic_domain_alloc(struct device *dev, u32 flags,
 }
 
 /*
- * An IOMMU driver may also attach domains to PASIDs, but see
- * Documentation/devices.md.
+ * A domain for PASIDs is one for any device, too, so the IOMMU alone decides
+ * whether there is one.
  *
  * Intel's driver also takes domains with page faults.  But that of 6.12 refuses
  * all requests of devices that bear no PASID, and in 7.3 a detach does not wait
@@ -179,17 +200,20 @@ paging_domain_alloc(struct device *dev, u32 flags,
 		    const struct iommu_backend_data *data)
 {
 	struct iommu_domain *domain;
+	u32 known = 0;
 	int rc;
 
-	if (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING || data)
-		return ERR_PTR(-EOPNOTSUPP);
-	if (flags && !iommu_tracks_dirty(dev))
+	if (iommu_tracks_dirty(dev))
+		known |= IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	if (iommu_has_pasids(dev))
+		known |= IOMMU_HWPT_ALLOC_PASID;
+	if (flags & ~known || data)
 		return ERR_PTR(-EOPNOTSUPP);
 	rc = limit_flushes(dev);
 	if (rc)
 		return ERR_PTR(rc);
 	domain = iommu_paging_domain_alloc_flags(dev, flags);
-	if (!IS_ERR(domain) && flags)
+	if (!IS_ERR(domain) && flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 		iommu_tracking_init(domain);
 	return domain;
 }
@@ -220,14 +244,16 @@ static void generic_detach(struct iommu_domain *domain,
 }
 
 /*
- * Each attachment has a handle of its own, by which an IOMMU driver would find
- * who is to be told of page faults of the group.  The kernel keeps the pointer.
+ * Each attachment of a group, or of a PASID, has a handle of its own, by which an
+ * IOMMU driver would find who is to be told of page faults.  The kernel keeps the
+ * pointer.
  */
-static struct iommu_attach_handle *paging_handle(struct iommu_group *group)
+static struct iommu_attach_handle *paging_handle(struct iommu_group *group,
+						 u32 pasid)
 {
 	struct iommu_attach_handle *handle;
 
-	handle = iommu_attach_handle_get(group, IOMMU_NO_PASID, 0);
+	handle = iommu_attach_handle_get(group, pasid, 0);
 	return IS_ERR(handle) ? NULL : handle;
 }
 
@@ -248,7 +274,8 @@ static int paging_attach(struct iommu_domain *domain, struct iommu_group *group)
 static void paging_detach(struct iommu_domain *domain,
 			  struct iommu_group *group)
 {
-	struct iommu_attach_handle *handle = paging_handle(group);
+	struct iommu_attach_handle *handle = paging_handle(group,
+							   IOMMU_NO_PASID);
 
 	iommu_detach_group_handle(domain, group);
 	kfree(handle);
@@ -257,7 +284,8 @@ static void paging_detach(struct iommu_domain *domain,
 static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			  struct iommu_group *group)
 {
-	struct iommu_attach_handle *old_handle = paging_handle(group);
+	struct iommu_attach_handle *old_handle = paging_handle(group,
+							       IOMMU_NO_PASID);
 	struct iommu_attach_handle *handle;
 	int rc;
 
@@ -267,6 +295,35 @@ static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 	rc = iommu_replace_group_handle(group, domain, handle);
 	kfree(rc ? handle : old_handle);
 	return rc;
+}
+
+static int paging_set_pasid(struct device *dev, u32 pasid,
+			    struct iommu_domain *old,
+			    struct iommu_domain *domain)
+{
+	struct iommu_attach_handle *old_handle, *handle;
+	int rc;
+
+	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
+	if (!handle)
+		return -ENOMEM;
+	old_handle = old ? paging_handle(dev->iommu_group, pasid) : NULL;
+	if (old)
+		rc = iommu_replace_device_pasid(domain, dev, pasid, handle);
+	else
+		rc = iommu_attach_device_pasid(domain, dev, pasid, handle);
+	kfree(rc ? handle : old_handle);
+	return rc;
+}
+
+static void paging_clear_pasid(struct device *dev, u32 pasid,
+			       struct iommu_domain *domain)
+{
+	struct iommu_attach_handle *handle = paging_handle(dev->iommu_group,
+							   pasid);
+
+	iommu_detach_device_pasid(domain, dev, pasid);
+	kfree(handle);
 }
 
 /*
@@ -336,6 +393,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.release = generic_release,
 	.hw_info = iommu_hw_info,
 	.capabilities = paging_capabilities,
+	.pasid_bits = paging_pasid_bits,
 	.domain_alloc = paging_domain_alloc,
 	.finalize = paging_finalize,
 	.domain_free = generic_domain_free,
@@ -343,6 +401,8 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.attach = paging_attach,
 	.detach = paging_detach,
 	.replace = paging_replace,
+	.set_pasid = paging_set_pasid,
+	.clear_pasid = paging_clear_pasid,
 	.set_dirty_tracking = iommu_tracking_set,
 	.read_dirty = iommu_tracking_read,
 };

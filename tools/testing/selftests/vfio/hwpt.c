@@ -251,8 +251,10 @@ TEST_F(hwpt, what_the_iommu_cannot_do)
 	int file;
 
 	for (flag = 1; flag; flag <<= 1)
-		EXPECT_EQ(-EOPNOTSUPP, hwpt_alloc(self->iommu, self->dev_id,
-						  self->ioas, flag, &self->id));
+		EXPECT_EQ(flag == IOMMU_HWPT_ALLOC_PASID && has_pasids(EDU) ?
+			  0 : -EOPNOTSUPP,
+			  hwpt_alloc(self->iommu, self->dev_id, self->ioas,
+				     flag, &self->id));
 	file = fault_queue_alloc(self->iommu, &queue);
 	ASSERT_LE(0, file);
 	EXPECT_EQ(-EOPNOTSUPP, hwpt_alloc_faults(self->iommu, self->dev_id,

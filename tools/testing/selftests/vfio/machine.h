@@ -39,6 +39,8 @@ static inline __u64 vtd_register(const char *bdf, const char *name)
 
 #define CAP_MGAW(cap)	(((cap) >> 16 & 0x3f) + 1)
 #define ECAP_SC(ecap)	((ecap) >> 7 & 1)
+#define ECAP_PSS(ecap)	((ecap) >> 35 & 0x1f)
+#define ECAP_PASID(ecap) ((ecap) >> 40 & 1)
 #define ECAP_SMTS(ecap)	((ecap) >> 43 & 1)
 #define ECAP_SSTS(ecap)	((ecap) >> 46 & 1)
 #define ECAP_FSTS(ecap)	((ecap) >> 47 & 1)
@@ -69,6 +71,12 @@ static inline bool dma_ends_at_bridges(void)
 {
 	return !kernel_before(6, 12, 0) &&
 	       ECAP_SMTS(vtd_register(BRIDGE, "ecap"));
+}
+
+/* Page tables can be attached to PASIDs by the kernel's driver of VT-d, from 7.3 on */
+static inline bool has_pasids(const char *bdf)
+{
+	return !kernel_before(7, 3, 0) && ECAP_PASID(vtd_register(bdf, "ecap"));
 }
 
 /* These kernels report hardware information of VT-d only */

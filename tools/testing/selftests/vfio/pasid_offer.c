@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* On which kernels, and for which devices, page tables are attached to PASIDs */
+#include "pasid.h"
+
+FIXTURE(offer)
+{
+	int dev;
+	int iommu;
+	__u32 ioas;
+	__u32 dev_id;
+	__u32 id;
+};
+
+FIXTURE_SETUP(offer)
+{
+	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
+	ASSERT_EQ(0, pasids_begin());
+	self->dev = -1;
+	self->iommu = open_iommu(&self->ioas);
+}
+
+FIXTURE_TEARDOWN(offer)
+{
+	close(self->dev);
+	close(self->iommu);
+	EXPECT_EQ(0, pasids_end());
+}
+
+/* Bind a device, which has PASIDs of that width */
+static void bind_with(struct __test_metadata *_metadata,
+		      struct _test_data_offer *self, const char *bdf, int bits,
+		      __u64 capabilities)
+{
+	__u64 found;
+
+	self->dev = open_vfio(bdf);
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, &self->dev_id));
+	EXPECT_EQ(bits, get_hw_info(self->iommu, self->dev_id, &found));
+	EXPECT_EQ(capabilities | IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED, found);
+}
+
+/* Nothing of PASIDs can be had with the device, whatever its IOMMU has. */
+static void expect_none(struct __test_metadata *_metadata,
+			struct _test_data_offer *self, const char *bdf)
+{
+	static const __u32 pasids[] = { 0, 1, 1U << 15, 1U << 20, ~0U };
+	__u32 plain;
+	size_t i;
+
+	EXPECT_EQ(has_pasids(bdf) ? 0 : -EOPNOTSUPP,
+		  hwpt_alloc(self->iommu, self->dev_id, self->ioas, COMPATIBLE,
+			     &self->id));
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas, 0,
+				&plain));
+	for (i = 0; i < ARRAY_SIZE(pasids); i++) {
+		EXPECT_EQ(-EINVAL, pasid_attach(self->dev, pasids[i], plain));
+		EXPECT_EQ(-EINVAL, pasid_attach(self->dev, pasids[i],
+						self->ioas));
+		EXPECT_EQ(0, pasid_detach(self->dev, pasids[i]));
+		if (has_pasids(bdf))
+			EXPECT_EQ(-EINVAL, pasid_attach(self->dev, pasids[i],
+							self->id));
+	}
+}
+
+TEST_F_TIMEOUT(offer, where_users_are_kept_apart, PATIENCE)
+{
+	__u64 capabilities = IOMMU_HW_CAP_PCI_PASID_EXEC |
+			     IOMMU_HW_CAP_PCI_PASID_PRIV;
+
+	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
+	if (!has_pasids(EDU)) {
+		bind_with(_metadata, self, EDU, 0, 0);
+		expect_none(_metadata, self, EDU);
+		return;
+	}
+	bind_with(_metadata, self, EDU, expected_bits(), capabilities);
+	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas,
+				COMPATIBLE, &self->id));
+	EXPECT_EQ(0, pasid_attach(self->dev, 1, self->id));
+}
+
+/* Of a group of two devices */
+TEST_F_TIMEOUT(offer, not_for_groups, PATIENCE)
+{
+	ASSERT_ONE_GROUP(PAIR_0, PAIR_1);
+	bind_with(_metadata, self, PAIR_0, 0, 0);
+	expect_none(_metadata, self, PAIR_0);
+}
+
+/* The PCI core has not enabled its PASIDs, as when a switch lets none through. */
+TEST_F_TIMEOUT(offer, not_where_they_are_off, PATIENCE)
+{
+	ASSERT_EQ(0, pasid_parameter("enables", "N"));
+	ASSERT_EQ(0, find_anew(EDU));
+	bind_with(_metadata, self, EDU, 0, 0);
+	expect_none(_metadata, self, EDU);
+}
+
+TEST_F_TIMEOUT(offer, not_with_page_requests, PATIENCE)
+{
+	ASSERT_EQ(0, pasid_parameter("pri", "Y"));
+	ASSERT_EQ(0, find_anew(EDU));
+	bind_with(_metadata, self, EDU, 0, 0);
+	expect_none(_metadata, self, EDU);
+}
+
+/* No device of QEMU has any without the module, nor after it. */
+TEST_F_TIMEOUT(offer, not_for_others, PATIENCE)
+{
+	bind_with(_metadata, self, NVME, 0, 0);
+	expect_none(_metadata, self, NVME);
+	close(self->dev);
+	EXPECT_EQ(0, pasids_end());
+	bind_with(_metadata, self, EDU, 0, 0);
+	expect_none(_metadata, self, EDU);
+	close(self->dev);
+	self->dev = -1;
+}
+
+TEST_HARNESS_MAIN
