@@ -263,6 +263,28 @@ TEST_F(change, with_memory_of_a_process_changes_nothing)
 	EXPECT_EQ(4, vm_pin(new));
 }
 
+/* Nobody is charged for a dma-buf: it stays mapped, as QEMU needs it to. */
+TEST_F(change, with_a_dma_buf)
+{
+	struct worker *old = &self->old, *new = &self->new;
+	int buf = mock_dma_buf(self->fd, 4 * PAGE, O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, buf);
+	ASSERT_EQ(0, ask(old, MAP_A_FILE, self->a, 0, 4));
+	ASSERT_EQ(0, ioas_map_file(self->fd, self->b, buf, 0, 4 * PAGE,
+				   AT + FAR));
+	ASSERT_EQ(0, change(new));
+	EXPECT_EQ(0, vm_pin(old));
+	EXPECT_EQ(4, vm_pin(new));
+	EXPECT_TRUE(free_is(self, new, LIMIT - 4));
+	EXPECT_EQ(0, mock_check_mmio(self->fd, self->dev[1].hwpt_id, buf, 0,
+				     4 * PAGE, AT + FAR, 1));
+	/* It is not in the way of what is */
+	ASSERT_EQ(0, ask(old, MAP_MEMORY, self->b, 4, 1));
+	EXPECT_EQ(-EINVAL, change(old));
+	close(buf);
+}
+
 TEST_F(change, counts_copies_once)
 {
 	struct worker *old = &self->old, *new = &self->new;
