@@ -346,6 +346,20 @@ int iommu_replace_group_handle(struct iommu_group *group,
 			       struct iommu_domain *domain,
 			       struct iommu_attach_handle *handle);
 
+/*
+ * Intel's driver blocks a device before it looks whether it can attach it.
+ * When that fails in a replace, 6.12 attaches all devices of the group to the
+ * old domain again.  Later kernels leave out the one that failed.
+ */
+static inline bool iommu_replace_may_block(void)
+{
+#ifdef HAVE_DOMAIN_ALLOC_PAGING_FLAGS
+	return true;
+#else
+	return false;
+#endif
+}
+
 /* @type is the type that is asked for; set to the type that is returned. */
 static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 {
@@ -405,6 +419,11 @@ static inline int iommu_replace_group_handle(struct iommu_group *group,
 					     struct iommu_attach_handle *handle)
 {
 	return -EOPNOTSUPP;
+}
+
+static inline bool iommu_replace_may_block(void)
+{
+	return false;
 }
 
 static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)

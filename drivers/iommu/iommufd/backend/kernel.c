@@ -281,6 +281,23 @@ static void paging_detach(struct iommu_domain *domain,
 	kfree(handle);
 }
 
+/*
+ * Attach a group to its old domain again, after a replace that has failed.  One
+ * that failed with EBUSY has done nothing: a device is being reset.
+ */
+static void paging_restore(struct iommu_domain *old, struct iommu_group *group,
+			   struct iommu_attach_handle *handle, int failed)
+{
+	if (!handle || failed == -EBUSY || !iommu_replace_may_block())
+		return;
+	iommu_detach_group_handle(old, group);
+	if (iommu_attach_group_handle(old, group, handle)) {
+		pr_err_ratelimited("iommufd: group %d is blocked: the IOMMU cannot attach it again\n",
+				   iommu_group_id(group));
+		kfree(handle);
+	}
+}
+
 static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			  struct iommu_group *group)
 {
@@ -294,6 +311,8 @@ static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 		return -ENOMEM;
 	rc = iommu_replace_group_handle(group, domain, handle);
 	kfree(rc ? handle : old_handle);
+	if (rc)
+		paging_restore(old, group, old_handle, rc);
 	return rc;
 }
 
