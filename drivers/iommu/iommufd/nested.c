@@ -189,7 +189,8 @@ static int invalidate_nested(struct iommufd_object *obj,
 	struct iommufd_hwpt *hwpt =
 		container_of(obj, struct iommufd_hwpt, obj);
 
-	return hwpt->backend->nested_invalidate(hwpt->domain, array);
+	return hwpt->backend->nested_invalidate(hwpt->domain,
+						hwpt->parent->domain, array);
 }
 
 static int invalidate_viommu(struct iommufd_object *obj,

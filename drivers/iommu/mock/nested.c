@@ -102,6 +102,7 @@ static int mock_invalidate(struct mock_nested *nested,
 /**
  * mock_nested_invalidate() - See iommu_backend_ops::nested_invalidate
  * @domain: The domain.
+ * @parent: What it is nested in.
  * @array: The invalidations, struct iommu_hwpt_invalidate_selftest.
  *
  * Context: Process context; sleeps.
@@ -109,6 +110,7 @@ static int mock_invalidate(struct mock_nested *nested,
  * Return: 0, -EOPNOTSUPP, -EINVAL, -E2BIG or -EFAULT.
  */
 int mock_nested_invalidate(struct iommu_domain *domain,
+			   struct iommu_domain *parent,
 			   struct iommu_backend_array *array)
 {
 	struct iommu_hwpt_invalidate_selftest inv;

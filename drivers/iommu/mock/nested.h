@@ -39,6 +39,7 @@ struct iommu_domain *mock_nested_alloc(struct device *dev,
 				       const struct iommu_backend_data *data);
 void mock_nested_free(struct iommu_domain *domain);
 int mock_nested_invalidate(struct iommu_domain *domain,
+			   struct iommu_domain *parent,
 			   struct iommu_backend_array *array);
 
 #endif

@@ -169,8 +169,9 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	@finalize never needs an attach.
  * @nested_free: Free a nested domain that has no devices.
  * @nested_invalidate: Forget what the IOMMU has cached of the user's page table
- *	of a nested domain, entry by entry until one fails, see
- *	iommu_backend_copy_entry().  At most 64 entries come in a call.  Returns
+ *	of a domain that is nested in @parent, entry by entry until one fails,
+ *	see iommu_backend_copy_entry().  More may be forgotten of what is nested
+ *	in that one.  At most 64 entries come in a call.  Returns
  *	0, -EINVAL for a type or a content that it does not know, -EOPNOTSUPP
  *	for such a flag, or what iommu_backend_copy_entry() returns.  NULL where
  *	nothing has to be forgotten by order of user space.
@@ -263,6 +264,7 @@ struct iommu_backend_ops {
 					     const struct iommu_backend_data *data);
 	void (*nested_free)(struct iommu_domain *domain);
 	int (*nested_invalidate)(struct iommu_domain *domain,
+				 struct iommu_domain *parent,
 				 struct iommu_backend_array *array);
 	const void *(*instance)(struct device *dev);
 	bool (*has_viommu)(struct device *dev, u32 type);
