@@ -115,7 +115,7 @@ static struct kprobe amd_probes[] = {
 
 const struct tracker_hardware tracker_amd = {
 	.find = amd_find,
-	.capability = FEATURE_TRACKS,
+	.capability = { FEATURE_TRACKS, 0 },
 	.entry = amd_entry,
 	.accessed_bit = 5,
 	.dirty_bit = 6,

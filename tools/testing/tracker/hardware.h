@@ -10,13 +10,18 @@
 
 /**
  * struct tracker_hardware - Which IOMMUs there are, and how they track
- * @find: Set *@copy to the IOMMU driver's copy of the register that has
- *	@capability.  Returns 0, -ENODEV for another IOMMU or one whose tables
+ * @find: Set *@copy to the IOMMU driver's copy of the two registers of
+ *	capabilities.  Returns 0, -ENODEV for another IOMMU or one whose tables
  *	have another format, or another errno.
- * @capability: The bits of the register that say that an IOMMU tracks.
+ * @capability: The bits of the registers that say that an IOMMU tracks.
  * @entry: Find the entry of the page that has an IOVA for a device, set *@size
  *	to its bytes, and *@tracks to whether writes of the device are to be
  *	marked.  Returns NULL if the device cannot write there.
+ * @words: Copy the entry by which a device has its page tables, as the IOMMU
+ *	reads it, with TRACKER_WORDS words.  Returns 0 or -ENOENT.  NULL if such
+ *	entries have another length.
+ * @translate: Find where an address of a device leads to, in one or two stages.
+ *	Returns 0 or -EFAULT.  NULL with @words.
  * @accessed_bit: Number of the bit of the entry that has been used.
  * @dirty_bit: Number of the bit of the entry that has been written by.
  * @probes: Where the IOMMU driver flushes the IOTLB: they call tracker_flush().
@@ -24,8 +29,10 @@
  */
 struct tracker_hardware {
 	int (*find)(struct iommu_device *iommu, u64 **copy);
-	u64 capability;
+	u64 capability[2];
 	u64 *(*entry)(u32 requester, u64 iova, u64 *size, bool *tracks);
+	int (*words)(u32 requester, u64 *words);
+	int (*translate)(u32 requester, u64 iova, u64 *phys);
 	unsigned int accessed_bit;
 	unsigned int dirty_bit;
 	struct kprobe *probes;

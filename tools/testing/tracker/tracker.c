@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dirty tracking that the IOMMUs of QEMU lack, for tests
+ * What the IOMMUs of QEMU lack, for tests
  *
- * While this module is loaded, the IOMMU driver finds the capability in what it
- * has read of the IOMMU's registers.  An ioctl does to the tables what the
- * IOMMU does for a write of a device: it walks them by the device's requester
- * ID, marks the page dirty if tracking is on, and keeps that in its IOTLB.  What
- * is there is not marked again, until the driver flushes it.
+ * While this module is loaded, the IOMMU driver finds the capability to track
+ * dirty pages in what it has read of the IOMMU's registers.  An ioctl does to
+ * the tables what the IOMMU does for a write of a device: it walks them by the
+ * device's requester ID, marks the page dirty if tracking is on, and keeps that
+ * in its IOTLB.  What is there is not marked again, until the driver flushes it.
+ *
+ * Other ioctls have the driver find more capabilities, and read the tables that
+ * it makes then, such as those of nested translation, as the IOMMU would.
  */
 #include <linux/bitmap.h>
 #include <linux/device.h>
@@ -23,6 +26,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <uapi/linux/iommufd.h>
@@ -43,8 +47,8 @@ MODULE_PARM_DESC(flushes, "Number of flushes of what devices may write");
 
 static const struct tracker_hardware *hardware;
 static struct device *tracker_device;
-static u64 *register_copy;	/* of the IOMMU driver */
-static u64 register_before;
+static u64 *registers;	/* the IOMMU driver's copy */
+static u64 registers_before[2];
 
 /*
  * The IOTLB: a bit for each IOVA at which a page begins that is known to be
@@ -150,6 +154,57 @@ static long ask_driver(s32 *answer)
 	return 0;
 }
 
+static long read_entry(struct tracker_entry __user *user)
+{
+	struct tracker_entry cmd;
+	int rc;
+
+	if (copy_from_user(&cmd, user, sizeof(cmd)))
+		return -EFAULT;
+	if (!hardware->words)
+		return -EOPNOTSUPP;
+	rc = hardware->words(cmd.requester, cmd.out_words);
+	if (!rc && copy_to_user(user, &cmd, sizeof(cmd)))
+		rc = -EFAULT;
+	return rc;
+}
+
+static long translate(struct tracker_translate __user *user)
+{
+	struct tracker_translate cmd;
+	int rc;
+
+	if (copy_from_user(&cmd, user, sizeof(cmd)))
+		return -EFAULT;
+	if (!hardware->translate)
+		return -EOPNOTSUPP;
+	rc = hardware->translate(cmd.requester, cmd.iova, &cmd.out_phys);
+	if (!rc && copy_to_user(user, &cmd, sizeof(cmd)))
+		rc = -EFAULT;
+	return rc;
+}
+
+static void set_registers(const u64 *bits, const u64 *more)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(registers_before); i++)
+		WRITE_ONCE(registers[i],
+			   registers_before[i] | bits[i] | more[i]);
+}
+
+static const u64 no_bits[2];
+
+static long pretend(const void __user *user)
+{
+	u64 bits[2];
+
+	if (copy_from_user(bits, user, sizeof(bits)))
+		return -EFAULT;
+	set_registers(hardware->capability, bits);
+	return 0;
+}
+
 static long tracker_ioctl(struct file *file, unsigned int cmd,
 			  unsigned long arg)
 {
@@ -169,6 +224,12 @@ static long tracker_ioctl(struct file *file, unsigned int cmd,
 	case TRACKER_ASK:
 		rc = ask_driver(&answer);
 		return rc ?: put_user(answer, (s32 __user *)user);
+	case TRACKER_ENTRY:
+		return read_entry(user);
+	case TRACKER_TRANSLATE:
+		return translate(user);
+	case TRACKER_PRETEND:
+		return pretend(user);
 	default:
 		return -ENOTTY;
 	}
@@ -271,7 +332,7 @@ static int find_hardware(struct iommu_device *iommu)
 
 	for (i = 0; i < ARRAY_SIZE(all_hardware) && rc == -ENODEV; i++) {
 		hardware = all_hardware[i];
-		rc = hardware->find(iommu, &register_copy);
+		rc = hardware->find(iommu, &registers);
 	}
 	return rc;
 }
@@ -321,8 +382,8 @@ static int __init tracker_init(void)
 	rc = misc_register(&tracker_misc);
 	if (rc)
 		goto err_probes;
-	register_before = *register_copy;
-	WRITE_ONCE(*register_copy, register_before | hardware->capability);
+	memcpy(registers_before, registers, sizeof(registers_before));
+	set_registers(hardware->capability, no_bits);
 	return 0;
 
 err_probes:
@@ -337,7 +398,7 @@ module_init(tracker_init);
 
 static void __exit tracker_exit(void)
 {
-	WRITE_ONCE(*register_copy, register_before);
+	set_registers(no_bits, no_bits);
 	misc_deregister(&tracker_misc);
 	unregister_probes(hardware->nprobes);
 	vfree(iotlb);
@@ -345,6 +406,6 @@ static void __exit tracker_exit(void)
 }
 module_exit(tracker_exit);
 
-MODULE_DESCRIPTION("Dirty tracking that the IOMMUs of QEMU lack, for tests");
+MODULE_DESCRIPTION("What the IOMMUs of QEMU lack, for tests");
 MODULE_LICENSE("GPL");
 MODULE_VERSION(IOMMUFD_VERSION);

@@ -31,8 +31,47 @@ struct tracker_write {
 	__u64 out_page;
 };
 
+#define TRACKER_WORDS	8
+
+/**
+ * struct tracker_entry - The entry by which a device has its page tables
+ * @requester: As for struct tracker_write.
+ * @__reserved: Not looked at.
+ * @out_words: The entry of VT-d's PASID table for requests without a PASID.
+ *
+ * Errors: ENOENT if there is no table with such an entry; EOPNOTSUPP for
+ * another IOMMU.
+ */
+struct tracker_entry {
+	__u32 requester;
+	__u32 __reserved;
+	__u64 out_words[TRACKER_WORDS];
+};
+
+/**
+ * struct tracker_translate - Where a read or write of a device leads to
+ * @iova: The address that the device has.
+ * @requester: As for struct tracker_write.
+ * @__reserved: Not looked at.
+ * @out_phys: The physical address.
+ *
+ * The tables are walked as they are in memory, by nested translation, too.
+ *
+ * Errors: EFAULT if it leads nowhere; EOPNOTSUPP for another IOMMU.
+ */
+struct tracker_translate {
+	__u64 iova;
+	__u32 requester;
+	__u32 __reserved;
+	__u64 out_phys;
+};
+
 #define TRACKER_WRITE	_IOWR('T', 0, struct tracker_write)
 /* What the IOMMU driver returns when it looks for dirty pages */
 #define TRACKER_ASK	_IOR('T', 1, __s32)
+#define TRACKER_ENTRY	_IOWR('T', 2, struct tracker_entry)
+#define TRACKER_TRANSLATE _IOWR('T', 3, struct tracker_translate)
+/* Bits of CAP and of ECAP that the IOMMU driver is to believe in as well */
+#define TRACKER_PRETEND	_IOW('T', 4, __u64[2])
 
 #endif

@@ -9,15 +9,19 @@
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/mm.h>
+#include <linux/string.h>
 
 #include "hardware.h"
+#include "tracker.h"
 #include "vtd.h"
 
 #define GROUP			"intel-iommu"	/* of attributes in sysfs */
 #define ECAP_TRACKS		BIT_ULL(45)
 #define PASID_TRACKS		BIT_ULL(9)
-#define ENTRY_WRITABLE		BIT_ULL(1)
+#define FIRST_STAGE_LEVELS	GENMASK_ULL(3, 2)	/* beyond four */
+#define ENTRY_WRITABLE		BIT_ULL(1)	/* in both stages */
 #define ENTRY_LARGE		BIT_ULL(7)
+#define ENTRY_ADDRESS		GENMASK_ULL(51, 12)
 
 static u64 root_table;
 
@@ -39,31 +43,93 @@ static int vtd_find(struct iommu_device *iommu, u64 **copy)
 	words = tracker_find_words(iommu, registers);
 	if (!words)
 		return -ENXIO;
-	*copy = &words[1];
+	*copy = words;
 	return 0;
 }
 
-static u64 *vtd_entry(u32 requester, u64 iova, u64 *size, bool *tracks)
+static int vtd_words(u32 requester, u64 *words)
 {
-	u64 *entry = vtd_pasid_entry(root_table, requester, 0);
-	unsigned int level;
-	u64 table;
+	u64 *entry = vtd_pasid_slot(root_table, requester, 0);
 
 	if (!entry)
-		return NULL;
-	table = READ_ONCE(*entry);
-	if (FIELD_GET(VTD_PASID_TYPE, table) != VTD_SECOND_STAGE)
-		return NULL;
-	*tracks = table & PASID_TRACKS;
-	level = FIELD_GET(VTD_PASID_LEVELS, table) + 2;
+		return -ENOENT;
+	memcpy(words, entry, TRACKER_WORDS * sizeof(u64));
+	return 0;
+}
+
+/* The entry of the second stage of a page that can be written, or NULL */
+static u64 *second_stage_entry(u64 table, u64 address, u64 *size)
+{
+	unsigned int level = FIELD_GET(VTD_PASID_LEVELS, table) + 2;
+	u64 *entry;
+
 	for (;; level--) {
 		*size = PAGE_SIZE << 9 * (level - 1);
-		entry = vtd_table(table) + (iova / *size & 0x1ff);
+		entry = vtd_table(table) + (address / *size & 0x1ff);
 		table = READ_ONCE(*entry);
 		if (!(table & ENTRY_WRITABLE))
 			return NULL;
 		if (level == 1 || table & ENTRY_LARGE)
 			return entry;
+	}
+}
+
+static u64 *vtd_entry(u32 requester, u64 iova, u64 *size, bool *tracks)
+{
+	u64 *pasid = vtd_pasid_entry(root_table, requester, 0);
+
+	if (!pasid || FIELD_GET(VTD_PASID_TYPE, *pasid) != VTD_SECOND_STAGE)
+		return NULL;
+	*tracks = *pasid & PASID_TRACKS;
+	return second_stage_entry(*pasid, iova, size);
+}
+
+static int second_stage(u64 table, u64 address, u64 *phys)
+{
+	u64 size, *entry = second_stage_entry(table, address, &size);
+
+	if (!entry)
+		return -EFAULT;
+	*phys = (READ_ONCE(*entry) & ENTRY_ADDRESS & ~(size - 1)) |
+		(address & (size - 1));
+	return 0;
+}
+
+/* Each table of the first stage is at an address of the second stage. */
+static int nested_stages(const u64 *words, u64 iova, u64 *phys)
+{
+	unsigned int level = FIELD_GET(FIRST_STAGE_LEVELS, words[2]) + 4;
+	u64 table = words[2], size;
+
+	for (;; level--) {
+		size = PAGE_SIZE << 9 * (level - 1);
+		if (second_stage(words[0], (table & ENTRY_ADDRESS) +
+				 (iova / size & 0x1ff) * sizeof(u64), phys))
+			return -EFAULT;
+		table = READ_ONCE(*(u64 *)phys_to_virt(*phys));
+		if (!(table & VTD_PRESENT) || !(table & ENTRY_WRITABLE))
+			return -EFAULT;
+		if (level == 1 || (level < 4 && table & ENTRY_LARGE))
+			return second_stage(words[0],
+					    (table & ENTRY_ADDRESS &
+					     ~(size - 1)) | (iova & (size - 1)),
+					    phys);
+	}
+}
+
+static int vtd_translate(u32 requester, u64 iova, u64 *phys)
+{
+	u64 words[TRACKER_WORDS];
+
+	if (vtd_words(requester, words) || !(words[0] & VTD_PRESENT))
+		return -EFAULT;
+	switch (FIELD_GET(VTD_PASID_TYPE, words[0])) {
+	case VTD_SECOND_STAGE:
+		return second_stage(words[0], iova, phys);
+	case VTD_NESTED:
+		return nested_stages(words, iova, phys);
+	default:
+		return -EFAULT;
 	}
 }
 
@@ -100,8 +166,10 @@ static struct kprobe vtd_probes[] = {
 /* The driver takes tracking to depend on page walk coherency. */
 const struct tracker_hardware tracker_vtd = {
 	.find = vtd_find,
-	.capability = ECAP_TRACKS | IOMMU_ECAP_SMPWC,
+	.capability = { 0, ECAP_TRACKS | IOMMU_ECAP_SMPWC },
 	.entry = vtd_entry,
+	.words = vtd_words,
+	.translate = vtd_translate,
 	.accessed_bit = 8,
 	.dirty_bit = 9,
 	.probes = vtd_probes,

@@ -24,6 +24,7 @@
 #define VTD_PASID_TYPE		GENMASK_ULL(8, 6)
 #define VTD_FIRST_STAGE		1
 #define VTD_SECOND_STAGE	2
+#define VTD_NESTED		3
 
 static inline u64 *vtd_table(u64 entry)
 {
@@ -31,10 +32,10 @@ static inline u64 *vtd_table(u64 entry)
 }
 
 /*
- * The entry of the PASID table, of 8 words, for requests with a PASID, or, if it
- * is 0, for those without one.  NULL if none.
+ * Where the entry of the PASID table is, of 8 words, for requests with a PASID, or,
+ * if it is 0, for those without one.  NULL if there is no table.
  */
-static inline u64 *vtd_pasid_entry(u64 root_table, u32 requester, u32 pasid)
+static inline u64 *vtd_pasid_slot(u64 root_table, u32 requester, u32 pasid)
 {
 	u64 *entry = vtd_table(root_table) + (requester >> 7 & 0x1ff);
 	u64 context;
@@ -54,8 +55,15 @@ static inline u64 *vtd_pasid_entry(u64 root_table, u32 requester, u32 pasid)
 	entry = vtd_table(context) + (pasid >> 6);
 	if (!(READ_ONCE(*entry) & VTD_PRESENT))
 		return NULL;
-	entry = vtd_table(*entry) + (pasid & 0x3f) * 8;
-	return READ_ONCE(*entry) & VTD_PRESENT ? entry : NULL;
+	return vtd_table(*entry) + (pasid & 0x3f) * 8;
+}
+
+/* The same, but NULL if the entry is not present, too */
+static inline u64 *vtd_pasid_entry(u64 root_table, u32 requester, u32 pasid)
+{
+	u64 *entry = vtd_pasid_slot(root_table, requester, pasid);
+
+	return entry && READ_ONCE(*entry) & VTD_PRESENT ? entry : NULL;
 }
 
 #endif
