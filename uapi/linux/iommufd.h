@@ -422,9 +422,10 @@ struct iommu_vfio_ioas {
  * have, and to IOMMU_HWPT_FAULT_ID_VALID with IOMMU_HWPT_ALLOC_NEST_PARENT.  So
  * far that is all of them with each IOMMU driver of the kernel, but for
  * IOMMU_HWPT_ALLOC_DIRTY_TRACKING if IOMMU_GET_HW_INFO reports
- * IOMMU_HW_CAP_DIRTY_TRACKING, and for IOMMU_HWPT_ALLOC_PASID if the IOMMU has
- * PASIDs that can be used.  The mock IOMMU of the tests has them all, this
- * one on the same condition.
+ * IOMMU_HW_CAP_DIRTY_TRACKING, IOMMU_HWPT_ALLOC_PASID if the IOMMU has PASIDs
+ * that can be used, and IOMMU_HWPT_ALLOC_NEST_PARENT from Linux 6.12 on with
+ * IOMMUs of Intel that nest.  The mock IOMMU of the tests has them all, the
+ * first of these on the same condition.
  */
 enum iommufd_hwpt_alloc_flags {
 	IOMMU_HWPT_ALLOC_NEST_PARENT = 1 << 0,
@@ -440,7 +441,8 @@ enum iommufd_hwpt_alloc_flags {
  * @IOMMU_HWPT_DATA_ARM_SMMUV3: First stage of the ARM SMMUv3.
  * @IOMMU_HWPT_DATA_AMD_GUEST: First stage of the AMD IOMMU.
  *
- * All but IOMMU_HWPT_DATA_NONE are EOPNOTSUPP with the kernel's IOMMU drivers.
+ * With the kernel's IOMMU drivers, IOMMU_HWPT_DATA_ARM_SMMUV3 and
+ * IOMMU_HWPT_DATA_AMD_GUEST are EOPNOTSUPP.
  */
 enum iommu_hwpt_data_type {
 	IOMMU_HWPT_DATA_NONE = 0,
@@ -466,9 +468,14 @@ enum iommu_hwpt_vtd_s1_flags {
 /**
  * struct iommu_hwpt_vtd_s1 - Data of type IOMMU_HWPT_DATA_VTD_S1
  * @flags: Of enum iommu_hwpt_vtd_s1_flags.
- * @pgtbl_addr: Where the page table begins, an address of the parent.
- * @addr_width: Bits of the addresses that it translates.
+ * @pgtbl_addr: Where the page table begins, an address of the parent, and a
+ *	multiple of 4 KiB.
+ * @addr_width: Bits of the addresses that it translates: 48, or 57.
  * @__reserved: Must be 0.
+ *
+ * EOPNOTSUPP for another flag, and if @__reserved is not 0; EINVAL for another
+ * width or address, and for a flag or a width that the IOMMU of the device does
+ * not have.
  */
 struct iommu_hwpt_vtd_s1 {
 	__aligned_u64 flags;
@@ -575,6 +582,9 @@ enum iommu_hwpt_vtd_s1_invalidate_flags {
  * @npages: Number of pages of 4 KiB; 2^64 - 1 for all.
  * @flags: Of enum iommu_hwpt_vtd_s1_invalidate_flags.
  * @__reserved: Must be 0.
+ *
+ * EOPNOTSUPP for another flag, and if @__reserved is not 0; EINVAL for another
+ * address, and for one that is not 0 with an @npages of 2^64 - 1.
  */
 struct iommu_hwpt_vtd_s1_invalidate {
 	__aligned_u64 addr;

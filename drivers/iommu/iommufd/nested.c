@@ -122,6 +122,14 @@ static int alloc_and_respond(struct iommufd_ucmd *ucmd,
 	return 0;
 }
 
+static bool has_nested(struct iommufd_device *idev)
+{
+	const struct iommu_backend_ops *backend = idev->igroup->backend;
+
+	return backend->nested_alloc &&
+	       (!backend->has_nested || backend->has_nested(idev->dev));
+}
+
 /**
  * iommufd_nested_alloc() - IOMMU_HWPT_ALLOC in a page table
  * @ucmd: The ioctl.
@@ -143,7 +151,7 @@ int iommufd_nested_alloc(struct iommufd_ucmd *ucmd, struct iommufd_device *idev,
 	const struct iommu_backend_ops *backend = idev->igroup->backend;
 	struct iommu_hwpt_alloc *cmd = ucmd->cmd;
 
-	if (cmd->flags & ~NESTED_FLAGS || !data || !backend->nested_alloc)
+	if (cmd->flags & ~NESTED_FLAGS || !data || !has_nested(idev))
 		return -EOPNOTSUPP;
 	if (parent->obj.automatic || parent->backend != backend ||
 	    !(parent->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))

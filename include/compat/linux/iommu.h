@@ -45,34 +45,47 @@ iommu_attribute(struct device *iommu, const char *group, const char *name)
 	return NULL;
 }
 
-/* Bits of the extended capabilities of Intel's IOMMUs */
+/* Bits of the capabilities of Intel's IOMMUs */
+#define IOMMU_VTD_CAP_CM	BIT_ULL(7)	/* caches what is not present */
+#define IOMMU_VTD_CAP_FL5LP	BIT_ULL(60)	/* five levels of the first level */
+
+/* Bits of the extended capabilities */
 #define IOMMU_ECAP_C		BIT_ULL(0)	/* page walk coherency */
 #define IOMMU_ECAP_SC		BIT_ULL(7)	/* snoop control */
+#define IOMMU_ECAP_NEST		BIT_ULL(26)	/* nested translation */
+#define IOMMU_ECAP_SRS		BIT_ULL(31)	/* supervisor requests */
+#define IOMMU_ECAP_EAFS		BIT_ULL(34)	/* extended accessed flag */
 #define IOMMU_ECAP_SMTS		BIT_ULL(43)	/* scalable mode */
 #define IOMMU_ECAP_SLTS		BIT_ULL(46)	/* second-level translation there */
 #define IOMMU_ECAP_FLTS		BIT_ULL(47)	/* first-level translation there */
 #define IOMMU_ECAP_SMPWC	BIT_ULL(48)	/* page walk coherency there */
 
 /*
- * These capabilities, a register that is intel-iommu/ecap in sysfs.  Returns 0,
- * -ENODEV for IOMMUs of others, -ENOMEM.
+ * These capabilities, registers that are intel-iommu/cap and ecap in sysfs.
+ * Returns 0, -ENODEV for IOMMUs of others, -ENOMEM.
  */
-static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
+static inline int iommu_intel_register(struct device *iommu, const char *name,
+				       u64 *value)
 {
-	struct device_attribute *ecap;
+	struct device_attribute *attribute;
 	char *page;
 	int rc;
 
-	ecap = iommu_attribute(iommu, "intel-iommu", "ecap");
-	if (!ecap)
+	attribute = iommu_attribute(iommu, "intel-iommu", name);
+	if (!attribute)
 		return -ENODEV;
 	page = kzalloc(PAGE_SIZE, GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	rc = ecap->show(iommu, ecap, page) > 0 ?
+	rc = attribute->show(iommu, attribute, page) > 0 ?
 		     kstrtou64(page, 16, value) : -ENODEV;
 	kfree(page);
 	return rc;
+}
+
+static inline int iommu_intel_ecap(struct device *iommu, u64 *value)
+{
+	return iommu_intel_register(iommu, "ecap", value);
 }
 
 /*
@@ -429,6 +442,109 @@ static inline bool iommu_replace_may_block(void)
 static inline void *iommu_hw_info(struct device *dev, u32 *length, u32 *type)
 {
 	return NULL;
+}
+#endif
+
+/*
+ * Whether Intel's driver nests page tables of user space in those of a domain,
+ * for all devices of a group: they are attached together.  The IOMMUs have to be
+ * in scalable mode.
+ *
+ * One that caches what is not present, in a virtual machine, has to be told of
+ * each page that is mapped.  The driver of 6.12 notes that it has to be when a
+ * device is attached to the domain itself.  A device that is attached to what is
+ * nested in the domain would not see the pages.
+ */
+#if defined(HAVE_DOMAIN_ALLOC_NESTED) || defined(HAVE_DOMAIN_ALLOC_USER)
+static inline int compat_check_nests(struct device *dev, void *unused)
+{
+	struct device *iommu;
+	u64 cap, ecap;
+	int rc;
+
+	if (!dev->iommu || !dev->iommu->iommu_dev)
+		return -EOPNOTSUPP;
+	iommu = dev->iommu->iommu_dev->dev;
+	rc = iommu_intel_register(iommu, "cap", &cap) ?:
+	     iommu_intel_ecap(iommu, &ecap);
+	if (rc)
+		return rc == -ENOMEM ? rc : -EOPNOTSUPP;
+	if (!(ecap & IOMMU_ECAP_SMTS) || !(ecap & IOMMU_ECAP_NEST))
+		return -EOPNOTSUPP;
+#ifndef HAVE_DOMAIN_ALLOC_NESTED
+	if (cap & IOMMU_VTD_CAP_CM)
+		return -EOPNOTSUPP;
+#endif
+	return 0;
+}
+
+/* Returns 0, -EOPNOTSUPP, -ENOMEM. */
+static inline int iommu_check_nests(struct device *dev)
+{
+	struct iommu_group *group = iommu_group_get(dev);
+	int rc;
+
+	if (!group)
+		return -EOPNOTSUPP;
+	rc = iommu_group_for_each_dev(group, NULL, compat_check_nests);
+	iommu_group_put(group);
+	return rc;
+}
+
+/* The IOMMU driver reads the data of user space.  It sets no owner. */
+static inline struct iommu_domain *
+iommu_nested_domain_alloc(struct device *dev, struct iommu_domain *parent,
+			  u32 type, void __user *uptr, size_t length)
+{
+	const struct iommu_ops *ops = dev->iommu->iommu_dev->ops;
+	const struct iommu_user_data data = {
+		.type = type,
+		.uptr = uptr,
+		.len = length,
+	};
+	struct iommu_domain *domain;
+
+#ifdef HAVE_DOMAIN_ALLOC_NESTED
+	domain = ops->domain_alloc_nested(dev, parent, 0, &data);
+#else
+	domain = ops->domain_alloc_user(dev, 0, parent, &data);
+#endif
+	if (!IS_ERR(domain))
+		domain->owner = ops;
+	return domain;
+}
+
+static inline int iommu_nested_domain_invalidate(struct iommu_domain *domain,
+						 u32 type, void __user *uptr,
+						 size_t length)
+{
+	struct iommu_user_data_array array = {
+		.type = type,
+		.uptr = uptr,
+		.entry_len = length,
+		.entry_num = 1,
+	};
+
+	return domain->ops->cache_invalidate_user(domain, &array);
+}
+#else
+static inline int iommu_check_nests(struct device *dev)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline struct iommu_domain *
+iommu_nested_domain_alloc(struct device *dev, struct iommu_domain *parent,
+			  u32 type, void __user *uptr, size_t length)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline int iommu_nested_domain_invalidate(struct iommu_domain *domain,
+						 u32 type, void __user *uptr,
+						 size_t length)
+{
+	return -EOPNOTSUPP;
 }
 #endif
 

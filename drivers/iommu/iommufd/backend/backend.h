@@ -158,6 +158,8 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	when @group is attached now, -EBUSY when that takes an attach and @group
  *	is NULL, or what the IOMMU driver says.  NULL where domains are final
  *	when they are allocated, and do not snoop all DMA.
+ * @has_nested: Tell whether domains can be nested at all by the driver of a
+ *	device's IOMMU.  NULL where they can if there is @nested_alloc.
  * @nested_alloc: Allocate a nested domain for a device: user space keeps its
  *	page table in memory, and what that translates to is translated again by
  *	the parent, a domain of this backend that was allocated with
@@ -258,6 +260,7 @@ struct iommu_backend_ops {
 						  struct iommu_domain *like);
 	int (*finalize)(struct iommu_domain *domain, struct device *dev,
 			struct iommu_group *group, bool *coherent);
+	bool (*has_nested)(struct device *dev);
 	struct iommu_domain *(*nested_alloc)(struct device *dev,
 					     struct iommu_domain *parent,
 					     u32 flags,

@@ -21,6 +21,7 @@
 #include "kernel.h"
 #include "map.h"
 #include "tracking.h"
+#include "vtd_nested.h"
 
 static bool generic_is_coherent(struct device *dev)
 {
@@ -193,7 +194,6 @@ generic_domain_alloc(struct device *dev, u32 flags,
  * Intel's driver also takes domains with page faults.  But that of 6.12 refuses
  * all requests of devices that bear no PASID, and in 7.3 a detach does not wait
  * for the function that the driver reports faults to.
- * Its nested page tables are not offered, so neither is what they need.
  */
 static struct iommu_domain *
 paging_domain_alloc(struct device *dev, u32 flags,
@@ -205,11 +205,14 @@ paging_domain_alloc(struct device *dev, u32 flags,
 
 	if (iommu_tracks_dirty(dev))
 		known |= IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
-	if (iommu_has_pasids(dev))
+	/* Nothing that is nested is for PASIDs, so no parent needs to be. */
+	if (iommu_has_pasids(dev) && !(flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
 		known |= IOMMU_HWPT_ALLOC_PASID;
-	if (flags & ~known || data)
+	if (flags & ~(known | IOMMU_HWPT_ALLOC_NEST_PARENT) || data)
 		return ERR_PTR(-EOPNOTSUPP);
-	rc = limit_flushes(dev);
+	rc = flags & IOMMU_HWPT_ALLOC_NEST_PARENT ? iommu_check_nests(dev) : 0;
+	if (!rc)
+		rc = limit_flushes(dev);
 	if (rc)
 		return ERR_PTR(rc);
 	domain = iommu_paging_domain_alloc_flags(dev, flags);
@@ -415,6 +418,10 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.pasid_bits = paging_pasid_bits,
 	.domain_alloc = paging_domain_alloc,
 	.finalize = paging_finalize,
+	.has_nested = iommu_vtd_has_nested,
+	.nested_alloc = iommu_vtd_nested_alloc,
+	.nested_free = iommu_domain_free,
+	.nested_invalidate = iommu_vtd_nested_invalidate,
 	.domain_free = generic_domain_free,
 	.map_msi = generic_map_msi,
 	.attach = paging_attach,

@@ -20,15 +20,6 @@
 #define PAGES		(LENGTH / PAGE)
 #define GUARD		0x5aU		/* around the bitmap */
 
-static __u32 requester(const char *bdf)
-{
-	unsigned int bus, slot, function;
-
-	if (sscanf(bdf, "0000:%x:%x.%x", &bus, &slot, &function) != 3)
-		abort();
-	return bus << 8 | slot << 3 | function;
-}
-
 /* A device writes; marked: out: entries that became dirty; may be NULL */
 static int dev_write(int tracker, const char *bdf, const __u64 *iovas,
 		     __u32 n, __u64 *marked)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The module that stands for an IOMMU with dirty tracking */
+/* The module that stands for what the IOMMU lacks, such as dirty tracking */
 #ifndef SELFTESTS_VFIO_DIRTY_H
 #define SELFTESTS_VFIO_DIRTY_H
 
@@ -23,6 +23,16 @@ static inline int tracker_open(void)
 			     "/sys/module/iommufd_tracker");
 
 	return rc ?: ERR(open("/dev/iommufd_tracker", O_RDWR | O_CLOEXEC));
+}
+
+/* The ID by which the IOMMU knows a device */
+static inline __u32 requester(const char *bdf)
+{
+	unsigned int bus, slot, function;
+
+	if (sscanf(bdf, "0000:%x:%x.%x", &bus, &slot, &function) != 3)
+		abort();
+	return bus << 8 | slot << 3 | function;
 }
 
 static inline long get_capabilities(int iommu, __u32 dev_id)
