@@ -361,6 +361,8 @@ void iopt_add_access(struct io_pagetable *iopt, struct iopt_access *access)
 {
 	down_write(&iopt->accesses_lock);
 	list_add_tail(&access->item, &iopt->accesses);
+	if (!access->unmap)
+		WRITE_ONCE(iopt->nholding, iopt->nholding + 1);
 	up_write(&iopt->accesses_lock);
 }
 
@@ -378,5 +380,7 @@ void iopt_remove_access(struct io_pagetable *iopt, struct iopt_access *access)
 {
 	down_write(&iopt->accesses_lock);
 	list_del(&access->item);
+	if (!access->unmap)
+		WRITE_ONCE(iopt->nholding, iopt->nholding - 1);
 	up_write(&iopt->accesses_lock);
 }

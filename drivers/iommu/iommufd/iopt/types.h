@@ -115,6 +115,8 @@ struct iopt_demand {
  * @accesses_lock: Guards @accesses; held for reading while one of them is told
  *	of an unmap.  Between @domains_lock and @iova_lock.
  * @accesses: struct iopt_access: the accesses that pin.
+ * @nholding: Number of @accesses that cannot drop their pins.  Read without
+ *	@accesses_lock, see unmap.c.
  * @iova_lock: Guards the trees and the fields after it.  Not held while user
  *	memory is accessed.
  * @areas: struct iopt_area by IOVA.
@@ -152,6 +154,7 @@ struct io_pagetable {
 
 	struct rw_semaphore accesses_lock;
 	struct list_head accesses;
+	unsigned int nholding;
 
 	struct rw_semaphore iova_lock;
 	struct iopt_ranges areas;

@@ -100,7 +100,7 @@ static int areas_check_held(struct io_pagetable *iopt, struct list_head *areas)
 	int rc = 0;
 
 	/* One that is added from now on finds no claimed area to pin. */
-	if (list_empty(&iopt->accesses))
+	if (!READ_ONCE(iopt->nholding))
 		return 0;
 	if (down_read_killable(&iopt->accesses_lock))
 		return -EINTR;
