@@ -893,6 +893,8 @@ TEST_F(nested, dirty_tracking)
 				     NEST_PARENT | TRACKED, &tracked));
 		return;
 	}
+	if (lockdep_would_complain())
+		SKIP(return, SKIP_FOR_LOCKDEP);
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas,
 				NEST_PARENT | TRACKED, &tracked));
 	self->parent = tracked;
