@@ -163,33 +163,19 @@ static int register_probes(void)
 	return 0;
 }
 
-#define FIRST_PRESENT		BIT_ULL(0)
-#define FIRST_WRITABLE		BIT_ULL(1)
-#define FIRST_USER		BIT_ULL(2)
-#define FIRST_LEVELS		GENMASK_ULL(3, 2)	/* more than four */
-#define SECOND_READABLE		BIT_ULL(0)
-#define SECOND_WRITABLE		BIT_ULL(1)
-#define LARGE			BIT_ULL(7)
+#define FIRST_USER	BIT_ULL(2)
 
-/* Walk a page table; all formats have addresses and LARGE in the same place. */
 static int walk(u64 table, unsigned int levels, unsigned int iova_bits,
 		u64 needed, u64 iova, u64 *phys)
 {
-	u64 entry, offset;
+	u64 size, *entry;
 
 	if (iova >> iova_bits)
 		return -EFAULT;
-	for (entry = table;; levels--) {
-		offset = iova >> (12 + 9 * (levels - 1)) & 0x1ff;
-		entry = READ_ONCE(vtd_table(entry)[offset]);
-		if ((entry & needed) != needed)
-			return -EFAULT;
-		if (levels == 1 || entry & LARGE)
-			break;
-	}
-	offset = iova & ((PAGE_SIZE << 9 * (levels - 1)) - 1);
-	*phys = (entry & GENMASK_ULL(51, 12) &
-		 ~((PAGE_SIZE << 9 * (levels - 1)) - 1)) + offset;
+	entry = vtd_page(table, levels, needed, iova, &size);
+	if (!entry)
+		return -EFAULT;
+	*phys = vtd_phys(READ_ONCE(*entry), size, iova);
 	return 0;
 }
 
@@ -203,15 +189,17 @@ static int translate(const struct pasid_dma *dma, u64 *phys)
 		return -ENXIO;
 	switch (FIELD_GET(VTD_PASID_TYPE, *entry)) {
 	case VTD_FIRST_STAGE:
-		levels = 4 + FIELD_GET(FIRST_LEVELS, entry[2]);
+		levels = 4 + FIELD_GET(VTD_PASID_FIRST_LEVELS, entry[2]);
 		/* The highest bit of an IOVA is that of all above it. */
 		return walk(entry[2], levels, 11 + 9 * levels,
-			    FIRST_PRESENT | FIRST_USER |
-			    (dma->write ? FIRST_WRITABLE : 0), dma->iova, phys);
+			    VTD_ENTRY_READABLE | FIRST_USER |
+			    (dma->write ? VTD_ENTRY_WRITABLE : 0), dma->iova,
+			    phys);
 	case VTD_SECOND_STAGE:
 		levels = 2 + FIELD_GET(VTD_PASID_LEVELS, *entry);
 		return walk(*entry, levels, 12 + 9 * levels,
-			    dma->write ? SECOND_WRITABLE : SECOND_READABLE,
+			    dma->write ? VTD_ENTRY_WRITABLE :
+					 VTD_ENTRY_READABLE,
 			    dma->iova, phys);
 	default:
 		return -ENXIO;

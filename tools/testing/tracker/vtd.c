@@ -18,10 +18,6 @@
 #define GROUP			"intel-iommu"	/* of attributes in sysfs */
 #define ECAP_TRACKS		BIT_ULL(45)
 #define PASID_TRACKS		BIT_ULL(9)
-#define FIRST_STAGE_LEVELS	GENMASK_ULL(3, 2)	/* beyond four */
-#define ENTRY_WRITABLE		BIT_ULL(1)	/* in both stages */
-#define ENTRY_LARGE		BIT_ULL(7)
-#define ENTRY_ADDRESS		GENMASK_ULL(51, 12)
 
 static u64 root_table;
 
@@ -60,18 +56,8 @@ static int vtd_words(u32 requester, u64 *words)
 /* The entry of the second stage of a page that can be written, or NULL */
 static u64 *second_stage_entry(u64 table, u64 address, u64 *size)
 {
-	unsigned int level = FIELD_GET(VTD_PASID_LEVELS, table) + 2;
-	u64 *entry;
-
-	for (;; level--) {
-		*size = PAGE_SIZE << 9 * (level - 1);
-		entry = vtd_table(table) + (address / *size & 0x1ff);
-		table = READ_ONCE(*entry);
-		if (!(table & ENTRY_WRITABLE))
-			return NULL;
-		if (level == 1 || table & ENTRY_LARGE)
-			return entry;
-	}
+	return vtd_page(table, FIELD_GET(VTD_PASID_LEVELS, table) + 2,
+			VTD_ENTRY_WRITABLE, address, size);
 }
 
 static u64 *vtd_entry(u32 requester, u64 iova, u64 *size, bool *tracks)
@@ -90,30 +76,27 @@ static int second_stage(u64 table, u64 address, u64 *phys)
 
 	if (!entry)
 		return -EFAULT;
-	*phys = (READ_ONCE(*entry) & ENTRY_ADDRESS & ~(size - 1)) |
-		(address & (size - 1));
+	*phys = vtd_phys(READ_ONCE(*entry), size, address);
 	return 0;
 }
 
 /* Each table of the first stage is at an address of the second stage. */
 static int nested_stages(const u64 *words, u64 iova, u64 *phys)
 {
-	unsigned int level = FIELD_GET(FIRST_STAGE_LEVELS, words[2]) + 4;
+	unsigned int level = FIELD_GET(VTD_PASID_FIRST_LEVELS, words[2]) + 4;
 	u64 table = words[2], size;
 
 	for (;; level--) {
 		size = PAGE_SIZE << 9 * (level - 1);
-		if (second_stage(words[0], (table & ENTRY_ADDRESS) +
+		if (second_stage(words[0], (table & VTD_ENTRY_ADDRESS) +
 				 (iova / size & 0x1ff) * sizeof(u64), phys))
 			return -EFAULT;
 		table = READ_ONCE(*(u64 *)phys_to_virt(*phys));
-		if (!(table & VTD_PRESENT) || !(table & ENTRY_WRITABLE))
+		if (!(table & VTD_PRESENT) || !(table & VTD_ENTRY_WRITABLE))
 			return -EFAULT;
-		if (level == 1 || (level < 4 && table & ENTRY_LARGE))
+		if (level == 1 || (level < 4 && table & VTD_ENTRY_LARGE))
 			return second_stage(words[0],
-					    (table & ENTRY_ADDRESS &
-					     ~(size - 1)) | (iova & (size - 1)),
-					    phys);
+					    vtd_phys(table, size, iova), phys);
 	}
 }
 
