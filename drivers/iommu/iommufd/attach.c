@@ -80,7 +80,7 @@ static int group_detach_hwpt(struct iommufd_group *igroup,
 	return rc;
 }
 
-/* Undo group_detach_hwpt() after a replace that has failed. */
+/* Attach a group that was detached, or blocked, by a replace that has failed. */
 static void group_reattach_hwpt(struct iommufd_device *idev,
 				struct iommufd_hwpt *hwpt)
 {
@@ -336,7 +336,10 @@ static struct iommufd_hwpt *attach_to_target(struct iommufd_device *idev,
 			hwpt = attach_to_new(idev, ioas, target->faults, from);
 	}
 	mutex_unlock(&ioas->hwpts_lock);
-	if (IS_ERR(hwpt) && old && !at_once)
+	if (IS_ERR(hwpt) && old &&
+	    !(at_once && iommu_backend_is_attached(idev->igroup->backend,
+						   old->domain,
+						   idev->igroup->group)))
 		group_reattach_hwpt(idev, old);
 	return hwpt;
 }
@@ -373,7 +376,7 @@ static int group_move(struct iommufd_device *idev, struct attach_target *target,
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommufd_hwpt *old = igroup->hwpt, *hwpt;
 	bool reserve = !old || old->ioas != target->ioas;
-	bool at_once = old && igroup->backend->replace;
+	bool at_once = old && !igroup->blocked && igroup->backend->replace;
 	struct iommufd_fault_handle *fault_handle;
 	int rc;
 
@@ -539,7 +542,8 @@ EXPORT_SYMBOL_GPL(iommufd_device_attach);
  * @pt_id: As for iommufd_device_attach().
  *
  * In between, the device is blocked from DMA unless its backend can replace
- * domains; on 6.1 it cannot.  If it cannot be attached to the old page table
+ * domains; on 6.1 it cannot.  A replace that fails attaches it to the old page table
+ * again where it was blocked.  If it cannot be attached to the old page table
  * again either, it stays blocked, and the log says so; the next replace, by
  * whatever page table, attaches it anew.
  *

@@ -29,9 +29,13 @@ static uint fail_attach;
 module_param(fail_attach, uint, 0644);
 MODULE_PARM_DESC(fail_attach, "Number of attaches that fail from now on");
 
+static uint fail_replace;
+module_param(fail_replace, uint, 0644);
+MODULE_PARM_DESC(fail_replace, "Number of replaces at once that fail from now on, and leave the device blocked");
+
 static uint fail_errno = EIO;
 module_param(fail_errno, uint, 0644);
-MODULE_PARM_DESC(fail_errno, "errno of attaches that fail (default: 5, EIO)");
+MODULE_PARM_DESC(fail_errno, "errno of attaches and replaces that fail (default: 5, EIO)");
 
 static uint attach_ms;
 module_param(attach_ms, uint, 0644);
@@ -400,14 +404,18 @@ static int mock_attach(struct iommu_domain *domain, struct iommu_group *group)
 	return 0;
 }
 
+static void mock_block(struct mock_device *mdev)
+{
+	mock_set_domain(mdev, NULL, 0);
+	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
+}
+
 static void mock_detach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
 
-	if (WARN_ON(!mock_is_attached(mdev, domain)))
-		return;
-	mock_set_domain(mdev, NULL, 0);
-	WRITE_ONCE(mdev->blocked, mdev->blocked + 1);
+	if (!WARN_ON(!mock_is_attached(mdev, domain)))
+		mock_block(mdev);
 }
 
 static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
@@ -418,12 +426,24 @@ static int mock_replace(struct iommu_domain *old, struct iommu_domain *domain,
 	int rc = mock_check_attach(mdev, mock_paging(domain)) ?:
 		 mock_check_vdevice(mdev, domain, &virt_id);
 
-	WARN_ON(!mdev->owner || !mock_is_attached(mdev, old));
+	WARN_ON(!mdev->owner ||
+		(mdev->domain && !mock_is_attached(mdev, old)));
+	if (!rc && READ_ONCE(fail_replace)) {
+		fail_replace--;
+		mock_block(mdev);
+		rc = -(int)READ_ONCE(fail_errno);
+	}
 	if (rc)
 		return rc;
 	mock_set_domain(mdev, domain, virt_id);
 	mock_attach_slowly();
 	return 0;
+}
+
+static bool mock_is_still_attached(struct iommu_domain *domain,
+				   struct iommu_group *group)
+{
+	return mock_is_attached(mock_group_to_device(group), domain);
 }
 
 static int mock_set_pasid(struct device *dev, u32 pasid,
@@ -543,6 +563,7 @@ struct iommu_backend_ops mock_backend __ro_after_init = {
 	.attach = mock_attach,
 	.detach = mock_detach,
 	.replace = mock_replace,
+	.is_attached = mock_is_still_attached,
 	.set_pasid = mock_set_pasid,
 	.clear_pasid = mock_clear_pasid,
 	.set_dirty_tracking = mock_set_dirty_tracking,

@@ -145,19 +145,38 @@ int iommu_backend_attach(const struct iommu_backend_ops *backend,
 /**
  * iommu_backend_replace() - Move a group to another domain at once
  * @backend: The backend of @old, @domain and @group, which can replace.
- * @old: The domain that the group is attached to.
+ * @old: The domain that the group is attached to, or was before a replace that has
+ *	failed.
  * @domain: The domain that it is to be attached to.
  * @group: The group.
  *
  * Context: Process context.
  *
- * Return: as iommu_backend_attach(), on error with nothing changed.
+ * Return: as iommu_backend_attach(), on error with nothing changed, or with the
+ * group blocked and without a domain: see iommu_backend_is_attached().
  */
 int iommu_backend_replace(const struct iommu_backend_ops *backend,
 			  struct iommu_domain *old, struct iommu_domain *domain,
 			  struct iommu_group *group)
 {
 	return attach_error(backend->replace(old, domain, group));
+}
+
+/**
+ * iommu_backend_is_attached() - Is a group attached after a replace that failed?
+ * @backend: The backend of @domain and @group, which can replace.
+ * @domain: The domain that the group was attached to before.
+ * @group: The group.
+ *
+ * Context: Process context.
+ *
+ * Return: true if it still is, false if it is blocked and has no domain attached.
+ */
+bool iommu_backend_is_attached(const struct iommu_backend_ops *backend,
+			       struct iommu_domain *domain,
+			       struct iommu_group *group)
+{
+	return !backend->is_attached || backend->is_attached(domain, group);
 }
 
 /**

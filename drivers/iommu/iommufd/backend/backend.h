@@ -200,8 +200,12 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  * @detach: Undo @attach: block the DMA of the group again.
  * @replace: Let a group do DMA through another domain than the one that it has
  *	attached, blocked in between no longer than the IOMMU driver has to.
- *	Returns 0, or what the IOMMU driver says, and then nothing has changed.
- *	NULL where it cannot be done.  See iommu_backend_replace().
+ *	Returns 0, or what the IOMMU driver says, and then either nothing has
+ *	changed or the group is blocked, and has no domain attached: @is_attached
+ *	says which.  In the latter case @replace may be tried again, with the same
+ *	@old.  NULL where it cannot be done.  See iommu_backend_replace().
+ * @is_attached: Whether a group is still attached to @domain after a @replace of it
+ *	that has failed.  NULL where it always is.
  * @set_pasid: Let DMA of a device with a PASID, not 0 and of no more than
  *	@pasid_bits, through @domain.  It went through @old, and is blocked in
  *	between no longer than the IOMMU driver has to; if @old is NULL, it was
@@ -281,6 +285,8 @@ struct iommu_backend_ops {
 	void (*detach)(struct iommu_domain *domain, struct iommu_group *group);
 	int (*replace)(struct iommu_domain *old, struct iommu_domain *domain,
 		       struct iommu_group *group);
+	bool (*is_attached)(struct iommu_domain *domain,
+			    struct iommu_group *group);
 	int (*set_pasid)(struct device *dev, u32 pasid,
 			 struct iommu_domain *old, struct iommu_domain *domain);
 	void (*clear_pasid)(struct device *dev, u32 pasid,
@@ -378,6 +384,9 @@ int iommu_backend_attach(const struct iommu_backend_ops *backend,
 int iommu_backend_replace(const struct iommu_backend_ops *backend,
 			  struct iommu_domain *old, struct iommu_domain *domain,
 			  struct iommu_group *group);
+bool iommu_backend_is_attached(const struct iommu_backend_ops *backend,
+			       struct iommu_domain *domain,
+			       struct iommu_group *group);
 int iommu_backend_set_pasid(const struct iommu_backend_ops *backend,
 			    struct device *dev, u32 pasid,
 			    struct iommu_domain *old,

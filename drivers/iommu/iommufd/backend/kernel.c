@@ -285,22 +285,10 @@ static void paging_detach(struct iommu_domain *domain,
 }
 
 /*
- * Attach a group to its old domain again, after a replace that has failed.  One
- * that failed with EBUSY has done nothing: a device is being reset.
+ * The driver of Linux 7.x may have blocked some devices of a group before a replace
+ * fails, so block them all.  One that failed with EBUSY has done nothing: a device is
+ * being reset.
  */
-static void paging_restore(struct iommu_domain *old, struct iommu_group *group,
-			   struct iommu_attach_handle *handle, int failed)
-{
-	if (!handle || failed == -EBUSY || !iommu_replace_may_block())
-		return;
-	iommu_detach_group_handle(old, group);
-	if (iommu_attach_group_handle(old, group, handle)) {
-		pr_err_ratelimited("iommufd: group %d is blocked: the IOMMU cannot attach it again\n",
-				   iommu_group_id(group));
-		kfree(handle);
-	}
-}
-
 static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 			  struct iommu_group *group)
 {
@@ -314,22 +302,29 @@ static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 		return -ENOMEM;
 	rc = iommu_replace_group_handle(group, domain, handle);
 	kfree(rc ? handle : old_handle);
-	if (rc)
-		paging_restore(old, group, old_handle, rc);
+	if (rc && rc != -EBUSY && iommu_replace_may_block())
+		paging_detach(old, group);
 	return rc;
+}
+
+static bool paging_is_attached(struct iommu_domain *domain,
+			       struct iommu_group *group)
+{
+	return paging_handle(group, IOMMU_NO_PASID);
 }
 
 static int paging_set_pasid(struct device *dev, u32 pasid,
 			    struct iommu_domain *old,
 			    struct iommu_domain *domain)
 {
+	struct iommu_group *group = dev->iommu_group;
 	struct iommu_attach_handle *old_handle, *handle;
 	int rc;
 
 	handle = kzalloc(sizeof(*handle), GFP_KERNEL_ACCOUNT);
 	if (!handle)
 		return -ENOMEM;
-	old_handle = old ? paging_handle(dev->iommu_group, pasid) : NULL;
+	old_handle = old ? paging_handle(group, pasid) : NULL;
 	if (old)
 		rc = iommu_replace_device_pasid(domain, dev, pasid, handle);
 	else
@@ -341,8 +336,8 @@ static int paging_set_pasid(struct device *dev, u32 pasid,
 static void paging_clear_pasid(struct device *dev, u32 pasid,
 			       struct iommu_domain *domain)
 {
-	struct iommu_attach_handle *handle = paging_handle(dev->iommu_group,
-							   pasid);
+	struct iommu_group *group = dev->iommu_group;
+	struct iommu_attach_handle *handle = paging_handle(group, pasid);
 
 	iommu_detach_device_pasid(domain, dev, pasid);
 	kfree(handle);
@@ -427,6 +422,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.attach = paging_attach,
 	.detach = paging_detach,
 	.replace = paging_replace,
+	.is_attached = paging_is_attached,
 	.set_pasid = paging_set_pasid,
 	.clear_pasid = paging_clear_pasid,
 	.set_dirty_tracking = iommu_tracking_set,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Replace with an IOMMU that cannot replace domains at once, as on 6.1: the
- * group is detached and attached again, and both attaches may fail.
+ * group is detached and attached again, and both attaches may fail.  And with one that
+ * can, but leaves the group blocked when it fails, as on 7.x: it is attached again, too,
+ * and that may fail.
  */
 #include "hwpt.h"
 #include "kmsg.h"
@@ -168,6 +170,96 @@ TEST_F(reattach, a_blocked_device_goes_back_when_the_next_replace_fails)
 TEST_F(reattach, a_blocked_device_is_destroyed)
 {
 	block(_metadata, self);
+}
+
+/* The same with an IOMMU that replaces domains at once */
+static int fail_replaces(const char *replaces, const char *attaches)
+{
+	return write_file(MOCK_PARAMETERS "fail_replace", replaces) ?:
+	       fail_attaches(attaches);
+}
+
+static void at_once(struct __test_metadata *_metadata,
+		    struct _test_data_reattach *self)
+{
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->dev.id));
+	ASSERT_EQ(0, mock_unload());
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas[0], &self->dev));
+	self->old = self->dev.hwpt_id;
+	EXPECT_EQ(0, REPLACE(1));
+	EXPECT_EQ(0, REPLACE(0));
+	ASSERT_EQ(0, mock_blocked());
+	self->old = self->dev.hwpt_id;
+}
+
+static void expect_back(struct __test_metadata *_metadata,
+			struct _test_data_reattach *self)
+{
+	EXPECT_EQ(0, mock_check_map(self->fd, self->old, self->memory, PAGE,
+				    AT));
+	EXPECT_EQ(-EBUSY, iommu_destroy(self->fd, self->ioas[0]));
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory + PAGE, PAGE, 0));
+}
+
+TEST_F(reattach, one_at_once_that_fails_leaves_it_where_it_was)
+{
+	at_once(_metadata, self);
+	ASSERT_EQ(0, fail_replaces("1", "0"));
+	EXPECT_EQ(-EIO, REPLACE(1));
+	EXPECT_EQ(1, mock_blocked());
+	EXPECT_FALSE(says(self->log, BLOCKED));
+	expect_back(_metadata, self);
+	/* It is attached there: this does nothing */
+	ASSERT_EQ(0, fail_replaces("1", "1"));
+	EXPECT_EQ(0, REPLACE(0));
+	EXPECT_EQ(1, mock_blocked());
+	/* And this is a replace at once */
+	ASSERT_EQ(0, fail_replaces("0", "1"));
+	EXPECT_EQ(0, REPLACE(1));
+	EXPECT_EQ(1, mock_blocked());
+	ASSERT_EQ(0, fail_attaches("0"));
+}
+
+/* The replace, and the attempt to attach it to the old page table again, fail. */
+static void block_at_once(struct __test_metadata *_metadata,
+			  struct _test_data_reattach *self)
+{
+	at_once(_metadata, self);
+	ASSERT_EQ(0, fail_replaces("1", "1"));
+	ASSERT_EQ(-EIO, REPLACE(1));
+	ASSERT_EQ(1, mock_blocked());
+	ASSERT_TRUE(says(self->log, BLOCKED));
+	expect_back(_metadata, self);
+}
+
+TEST_F(reattach, blocked_at_once_it_is_attached_by_the_next_replace)
+{
+	block_at_once(_metadata, self);
+	/* The same IOAS, or page table, is no reason to do nothing */
+	ASSERT_EQ(0, fail_replaces("0", "3"));
+	EXPECT_EQ(-EIO, REPLACE(0));
+	EXPECT_TRUE(says(self->log, BLOCKED));
+	ASSERT_EQ(0, fail_attaches("0"));
+	EXPECT_EQ(0, mock_replace(self->fd, &self->dev, self->old));
+	expect_back(_metadata, self);
+	EXPECT_EQ(1, mock_blocked());
+	/* Now it is attached */
+	EXPECT_EQ(0, REPLACE(1));
+	EXPECT_EQ(1, mock_blocked());
+}
+
+TEST_F(reattach, blocked_at_once_it_is_attached_to_another_ioas)
+{
+	block_at_once(_metadata, self);
+	EXPECT_EQ(0, REPLACE(1));
+	EXPECT_EQ(1, mock_blocked());
+	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
+}
+
+TEST_F(reattach, blocked_at_once_it_is_destroyed)
+{
+	block_at_once(_metadata, self);
 }
 
 TEST_HARNESS_MAIN
