@@ -623,16 +623,12 @@ static inline bool compat_forgets_late(struct pci_dev *pdev)
  * them, before the device has a driver of its own.  A virtual function has those
  * of its physical function.  The kernel does not export the function that asks
  * whether requests of a device in a VMD domain bear the ID of the VMD.
- *
- * A device that may request pages would find, in a function that the driver calls
- * from its interrupt thread, the handle of an attachment that is gone: nothing
- * waits for that thread unless page tables with page faults are attached.
  */
 static inline bool compat_may_use_pasids(struct pci_dev *pdev)
 {
-	return pci_physfn(pdev)->pasid_enabled && !pci_pri_supported(pdev) &&
-	       !compat_has_other_id(pdev) && !is_vmd(pdev->bus) &&
-	       !compat_forgets_late(pdev) && compat_is_alone(&pdev->dev);
+	return pci_physfn(pdev)->pasid_enabled && !compat_has_other_id(pdev) &&
+	       !is_vmd(pdev->bus) && !compat_forgets_late(pdev) &&
+	       compat_is_alone(&pdev->dev);
 }
 
 /* Devices of the class that are not Intel's IOMMUs have no PASIDs. */

@@ -14,6 +14,9 @@
 #include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci-ats.h>
+#include <linux/pci.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <uapi/linux/iommufd.h>
 
@@ -260,6 +263,30 @@ static struct iommu_attach_handle *paging_handle(struct iommu_group *group,
 	return IS_ERR(handle) ? NULL : handle;
 }
 
+/*
+ * A virtual function requests pages as its physical function does.  IOMMU drivers
+ * switch that on without being asked, Intel's of Linux 7.x for instance.
+ */
+static int may_request_pages(struct device *dev, void *unused)
+{
+	return dev_is_pci(dev) &&
+	       pci_pri_supported(pci_physfn(to_pci_dev(dev)));
+}
+
+/*
+ * Free the handle of an attachment that is no more.  For each page request, a thread
+ * of the IOMMU driver looks up the handle and the domain in it without a lock.  It
+ * does not sleep before it is done with both: none of our domains has a function for
+ * page requests.
+ */
+static void paging_free_handle(struct iommu_attach_handle *handle,
+			       struct iommu_group *group)
+{
+	if (iommu_group_for_each_dev(group, NULL, may_request_pages))
+		synchronize_rcu_tasks();
+	kfree(handle);
+}
+
 static int paging_attach(struct iommu_domain *domain, struct iommu_group *group)
 {
 	struct iommu_attach_handle *handle;
@@ -270,7 +297,7 @@ static int paging_attach(struct iommu_domain *domain, struct iommu_group *group)
 		return -ENOMEM;
 	rc = iommu_attach_group_handle(domain, group, handle);
 	if (rc)
-		kfree(handle);
+		paging_free_handle(handle, group);
 	return rc;
 }
 
@@ -281,7 +308,7 @@ static void paging_detach(struct iommu_domain *domain,
 							   IOMMU_NO_PASID);
 
 	iommu_detach_group_handle(domain, group);
-	kfree(handle);
+	paging_free_handle(handle, group);
 }
 
 /*
@@ -301,7 +328,7 @@ static int paging_replace(struct iommu_domain *old, struct iommu_domain *domain,
 	if (!handle)
 		return -ENOMEM;
 	rc = iommu_replace_group_handle(group, domain, handle);
-	kfree(rc ? handle : old_handle);
+	paging_free_handle(rc ? handle : old_handle, group);
 	if (rc && rc != -EBUSY && iommu_replace_may_block())
 		paging_detach(old, group);
 	return rc;
@@ -329,7 +356,9 @@ static int paging_set_pasid(struct device *dev, u32 pasid,
 		rc = iommu_replace_device_pasid(domain, dev, pasid, handle);
 	else
 		rc = iommu_attach_device_pasid(domain, dev, pasid, handle);
-	kfree(rc ? handle : old_handle);
+	handle = rc ? handle : old_handle;
+	if (handle)
+		paging_free_handle(handle, group);
 	return rc;
 }
 
@@ -340,7 +369,7 @@ static void paging_clear_pasid(struct device *dev, u32 pasid,
 	struct iommu_attach_handle *handle = paging_handle(group, pasid);
 
 	iommu_detach_device_pasid(domain, dev, pasid);
-	kfree(handle);
+	paging_free_handle(handle, group);
 }
 
 /*

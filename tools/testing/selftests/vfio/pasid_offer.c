@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* On which kernels, and for which devices, page tables are attached to PASIDs */
+#include "../kernel.h"
+#include "../tracing.h"
 #include "pasid.h"
 
 FIXTURE(offer)
@@ -97,12 +99,57 @@ TEST_F_TIMEOUT(offer, not_where_they_are_off, PATIENCE)
 	expect_none(_metadata, self, EDU);
 }
 
-TEST_F_TIMEOUT(offer, not_with_page_requests, PATIENCE)
+/*
+ * The thread of an IOMMU driver that looks for what a page request is for may still be
+ * at what the device, or a PASID, was attached to before.  It is waited for.
+ */
+#define WAIT	"synchronize_rcu_tasks"
+
+TEST_F_TIMEOUT(offer, with_page_requests, PATIENCE)
 {
+	/* With 6.1, attachments have no handles. */
+	const int wait = !kernel_before(6, 12, 0);
+	__u32 other, id;
+	int nvme;
+
 	ASSERT_EQ(0, pasid_parameter("pri", "Y"));
 	ASSERT_EQ(0, find_anew(EDU));
-	bind_with(_metadata, self, EDU, 0, 0);
-	expect_none(_metadata, self, EDU);
+	bind_with(_metadata, self, EDU, has_pasids(EDU) ? expected_bits() : 0,
+		  has_pasids(EDU) ? IOMMU_HW_CAP_PCI_PASID_EXEC |
+				    IOMMU_HW_CAP_PCI_PASID_PRIV : 0);
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &other));
+	nvme = open_vfio(NVME);
+	ASSERT_EQ(0, vfio_bind(nvme, self->iommu, &id));
+
+	ASSERT_EQ(0, tracing_start_calls(WAIT));
+	/* One that cannot request pages */
+	ASSERT_EQ(0, vfio_attach(nvme, self->ioas, NULL));
+	ASSERT_EQ(0, vfio_attach(nvme, other, NULL));
+	ASSERT_EQ(0, vfio_detach(nvme));
+	EXPECT_EQ(0, calls(WAIT));
+	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
+	EXPECT_EQ(0, calls(WAIT));
+	ASSERT_EQ(0, vfio_attach(self->dev, other, NULL));
+	EXPECT_EQ(wait, calls(WAIT));
+	ASSERT_EQ(0, vfio_detach(self->dev));
+	EXPECT_EQ(2 * wait, calls(WAIT));
+	forget_events();
+	if (has_pasids(EDU)) {
+		ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas,
+					COMPATIBLE, &self->id));
+		ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, other,
+					COMPATIBLE, &id));
+		ASSERT_EQ(0, pasid_attach(self->dev, 1, self->id));
+		EXPECT_EQ(0, calls(WAIT));
+		ASSERT_EQ(0, pasid_attach(self->dev, 1, id));
+		EXPECT_EQ(1, calls(WAIT));
+		ASSERT_EQ(0, pasid_detach(self->dev, 1));
+		EXPECT_EQ(2, calls(WAIT));
+	} else {
+		expect_none(_metadata, self, EDU);
+	}
+	EXPECT_EQ(0, tracing_stop());
+	close(nvme);
 }
 
 /* No device of QEMU has any without the module, nor after it. */
