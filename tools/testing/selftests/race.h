@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Threads that make calls all at once, until the test says that it is enough */
-#ifndef IOMMU_RACE_H
-#define IOMMU_RACE_H
+#ifndef SELFTESTS_RACE_H
+#define SELFTESTS_RACE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
-#include "common.h"
+#include "patience.h"
 
 #define RACE_MAX	4	/* threads */
 

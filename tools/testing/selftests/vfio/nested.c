@@ -7,6 +7,7 @@
  */
 #include <linux/const.h>
 
+#include "../race.h"
 #include "../tracing.h"
 #include "dirty.h"
 
@@ -727,6 +728,92 @@ TEST_F_TIMEOUT(nested, invalidate, PATIENCE)
 	EXPECT_EQ(2, first_stage_flushes(DOMAIN(words)));
 	EXPECT_EQ(3, flushes(DOMAIN(words), 0));
 	EXPECT_EQ(0, tracing_stop());
+}
+
+/* Threads that invalidate, move the device, nest, and map and unmap below */
+struct storm {
+	struct race race;
+	struct _test_data_nested *self;
+};
+
+static void *invalidate_all_the_time(void *arg)
+{
+	struct storm *storm = arg;
+	const struct iommu_hwpt_vtd_s1_invalidate e[] = {
+		{ .addr = GVA, .npages = 3 }, { .npages = ~0ULL },
+	};
+	__u32 n;
+
+	for (; !storm->race.stop; storm->race.rounds[0]++) {
+		n = ARRAY_SIZE(e);
+		race_expect(&storm->race,
+			    invalidate(storm->self->iommu, storm->self->id,
+				       IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, e,
+				       sizeof(e[0]), &n));
+		if (n != ARRAY_SIZE(e))
+			race_expect(&storm->race, -EBADE);
+	}
+	return NULL;
+}
+
+static void *move_device(void *arg)
+{
+	struct storm *storm = arg;
+	struct _test_data_nested *self = storm->self;
+
+	for (; !storm->race.stop; storm->race.rounds[1]++)
+		race_expect(&storm->race,
+			    vfio_attach(self->dev, self->id, NULL) ?:
+			    vfio_attach(self->dev, self->parent, NULL) ?:
+			    vfio_attach(self->dev, self->id, NULL) ?:
+			    vfio_detach(self->dev));
+	return NULL;
+}
+
+static void *nest_all_the_time(void *arg)
+{
+	struct storm *storm = arg;
+
+	for (; !storm->race.stop; storm->race.rounds[2]++)
+		race_expect(&storm->race,
+			    try_to_nest(storm->self, &storm->self->data));
+	return NULL;
+}
+
+static void *map_and_unmap(void *arg)
+{
+	const __u64 at = GPA + GUEST_PAGES * PAGE;
+	struct storm *storm = arg;
+	struct _test_data_nested *self = storm->self;
+
+	for (; !storm->race.stop; storm->race.rounds[3]++)
+		race_expect(&storm->race,
+			    ioas_map(self->iommu, self->ioas, self->memory,
+				     PAGE, at) ?:
+			    ioas_unmap(self->iommu, self->ioas, at, PAGE));
+	return NULL;
+}
+
+TEST_F_TIMEOUT(nested, used_by_several_threads, PATIENCE)
+{
+	static void *(*const threads[])(void *) = {
+		invalidate_all_the_time, move_device, nest_all_the_time,
+		map_and_unmap,
+	};
+	struct storm storm = { .self = self };
+	__u64 parent[TRACKER_WORDS];
+	unsigned int i;
+
+	ASSERT_EQ(0, nest(self, &self->data, &self->id));
+	ASSERT_EQ(0, race_run(&storm.race, threads, ARRAY_SIZE(threads), 10));
+	EXPECT_EQ(0, storm.race.failed);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		EXPECT_LT(patient_rounds(20), storm.race.rounds[i])
+			TH_LOG("thread %u", i);
+	EXPECT_BLOCKED(EDU);
+	READ_PARENT(parent);
+	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
+	EXPECT_NESTED(EDU, parent, &self->data, 0);
 }
 
 /* The parent stays; what is nested keeps no IOAS of its own. */

@@ -6,6 +6,7 @@
  */
 #include <stddef.h>
 
+#include "../race.h"
 #include "pasid.h"
 
 #define AT		0x40000000ULL
@@ -376,6 +377,93 @@ TEST_F_TIMEOUT(pasid, while_memory_comes_and_goes, PATIENCE)
 		ASSERT_EQ(0, ATTACH(2, self->hwpt[i]));
 		REACHES(2, i);
 	}
+}
+
+/* Threads that attach and detach the device, and PASIDs of their own and of both */
+struct movers {
+	struct race race;
+	const struct _test_data_pasid *self;
+};
+
+#define SHARED	5
+#define FAR	1000	/* in another page of the table of PASIDs */
+
+static void move_pasids(struct movers *m, unsigned int i, __u32 own)
+{
+	const struct _test_data_pasid *self = m->self;
+
+	for (; !m->race.stop; m->race.rounds[i]++)
+		race_expect(&m->race, ATTACH(own, self->hwpt[0]) ?:
+				      ATTACH(SHARED, self->hwpt[i]) ?:
+				      ATTACH(own, self->hwpt[1]) ?:
+				      DETACH(SHARED) ?: DETACH(own));
+}
+
+static void *move_pasids_near(void *arg)
+{
+	move_pasids(arg, 0, 1);
+	return NULL;
+}
+
+static void *move_pasids_far(void *arg)
+{
+	move_pasids(arg, 1, FAR);
+	return NULL;
+}
+
+static void *move_device(void *arg)
+{
+	struct movers *m = arg;
+	int dev = m->self->dev;
+
+	for (; !m->race.stop; m->race.rounds[2]++)
+		race_expect(&m->race, vfio_attach(dev, m->self->hwpt[0], NULL) ?:
+				      vfio_attach(dev, m->self->hwpt[1], NULL) ?:
+				      vfio_detach(dev));
+	return NULL;
+}
+
+static void *map_and_unmap(void *arg)
+{
+	struct movers *m = arg;
+	const struct _test_data_pasid *self = m->self;
+	const __u64 other = AT + 0x200000000ULL;
+	unsigned int i;
+
+	for (; !m->race.stop; m->race.rounds[3]++)
+		for (i = 0; i < 2; i++)
+			race_expect(&m->race,
+				    ioas_map(self->iommu, self->ioas[i],
+					     tag(self, i), PAGE, other) ?:
+				    ioas_unmap(self->iommu, self->ioas[i],
+					       other, PAGE));
+	return NULL;
+}
+
+TEST_F_TIMEOUT(pasid, attached_and_detached_by_several_threads, PATIENCE)
+{
+	static void *(*const threads[])(void *) = {
+		move_pasids_near, move_pasids_far, move_device, map_and_unmap,
+	};
+	static const __u32 pasids[] = { NO_PASID, 1, SHARED, FAR };
+	struct movers m = { .self = self };
+	unsigned int i;
+
+	ASSERT_EQ(0, race_run(&m.race, threads, ARRAY_SIZE(threads), 10));
+	EXPECT_EQ(0, m.race.failed);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		EXPECT_LT(patient_rounds(20), m.race.rounds[i])
+			TH_LOG("thread %u", i);
+	/* SHARED may be what one thread attached after the other's detach. */
+	ASSERT_EQ(0, DETACH(SHARED));
+	for (i = 0; i < ARRAY_SIZE(pasids); i++)
+		BLOCKED(pasids[i]);
+	ASSERT_EQ(0, vfio_attach(self->dev, self->hwpt[0], NULL));
+	for (i = 1; i < ARRAY_SIZE(pasids); i++) {
+		ASSERT_EQ(0, ATTACH(pasids[i], self->hwpt[i % 2]));
+		REACHES(pasids[i], i % 2);
+	}
+	REACHES(NO_PASID, 0);
 }
 
 /* How PASIDs end that nobody detaches, with the device attached or not */

@@ -5,9 +5,9 @@
  */
 #include <linux/udmabuf.h>
 
+#include "../race.h"
 #include "access.h"
 #include "hwpt.h"
-#include "race.h"
 
 #define AT	(32 * MiB)
 #define LENGTH	(64 * PAGE)

@@ -4,9 +4,9 @@
  * page tables, while the region is revoked and restored.  selftests/vfio/bar
  * tests this with real devices.
  */
+#include "../race.h"
 #include "access.h"
 #include "hwpt.h"
-#include "race.h"
 
 #define AT	(32 * MiB)
 #define LENGTH	(2 * MiB)

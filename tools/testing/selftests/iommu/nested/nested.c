@@ -6,9 +6,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "../race.h"
 #include "../kernel.h"
 #include "nested.h"
-#include "race.h"
 
 #define AT	(64 * MiB)	/* an IOVA that begins a huge page */
 

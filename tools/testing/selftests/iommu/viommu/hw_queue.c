@@ -5,7 +5,7 @@
  */
 #include <sys/wait.h>
 
-#include "race.h"
+#include "../race.h"
 #include "viommu.h"
 
 #define TYPE		IOMMU_HW_QUEUE_TYPE_SELFTEST

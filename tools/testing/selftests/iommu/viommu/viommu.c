@@ -3,7 +3,7 @@
  * Virtual IOMMUs and vDEVICEs: how they are made, what holds them, page tables
  * that are nested by way of them, and what they invalidate.
  */
-#include "race.h"
+#include "../race.h"
 #include "viommu.h"
 
 #define VIRT_ID		0x77
