@@ -622,6 +622,7 @@ struct attach {
 	struct mock_dev dev;
 	__u32 pt_id;
 	__u32 pasid;	/* 0: none */
+	bool replaces;	/* what the PASID is attached to */
 	pthread_t thread;
 	int rc;
 };
@@ -630,9 +631,13 @@ static void *attach(void *arg)
 {
 	struct attach *a = arg;
 
-	a->rc = a->pasid ? mock_pasid_attach(a->fd, a->dev.id, a->pasid,
-					     a->pt_id) :
-			   mock_replace(a->fd, &a->dev, a->pt_id);
+	if (!a->pasid)
+		a->rc = mock_replace(a->fd, &a->dev, a->pt_id);
+	else if (a->replaces)
+		a->rc = mock_pasid_replace(a->fd, a->dev.id, a->pasid,
+					   a->pt_id);
+	else
+		a->rc = mock_pasid_attach(a->fd, a->dev.id, a->pasid, a->pt_id);
 	return NULL;
 }
 
@@ -730,6 +735,31 @@ TEST_F_TIMEOUT(fault, before_an_attach_of_a_pasid_is_over, 60)
 	EXPECT_EQ(0, FOUND(0, 1));
 	ASSERT_EQ(0, mock_pasid_detach(self->fd, a.dev.id, 5));
 	EXPECT_EQ(INVALID, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
+}
+
+TEST_F_TIMEOUT(fault, before_a_replace_of_a_pasid_is_over, 60)
+{
+	struct attach a = { .fd = self->fd, .pasid = 5, .replaces = true };
+	__u32 other, empty;
+
+	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
+	ASSERT_EQ(0, iommu_option_set(self->fd, ON_DEMAND, other, 1));
+	ASSERT_EQ(0, mock_attach_flags(self->fd, self->ioas,
+				       MOCK_FLAGS_DEVICE_PASID, &a.dev));
+	ASSERT_EQ(0, hwpt_alloc(self->fd, a.dev.dev_id, self->ioas,
+				IOMMU_HWPT_ALLOC_PASID, &a.pt_id));
+	ASSERT_EQ(0, hwpt_alloc(self->fd, a.dev.dev_id, other,
+				IOMMU_HWPT_ALLOC_PASID, &empty));
+	ASSERT_EQ(0, mock_replace(self->fd, &a.dev, a.pt_id));
+	ASSERT_EQ(0, mock_pasid_attach(self->fd, a.dev.id, 5, empty));
+	EXPECT_EQ(INVALID, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
+	ASSERT_EQ(0, attach_begin(&a));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
+	EXPECT_EQ(0, REFS(0, 1, 0));
+	ASSERT_EQ(0, attach_end(&a));
+	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
+	EXPECT_EQ(0, FOUND(0, 1));
+	ASSERT_EQ(0, mock_pasid_detach(self->fd, a.dev.id, 5));
 }
 
 /* With a queue user space decides, and populates what it wants to. */

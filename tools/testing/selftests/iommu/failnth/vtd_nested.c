@@ -117,12 +117,22 @@ static int type_of_device(const struct subject *self)
 	return arg.out_words[0] & 1 ? arg.out_words[0] >> 6 & 7 : 0;
 }
 
-/* An attach that fails leaves the device where it was. */
+/*
+ * An attach that fails leaves the device where it was.  After one that succeeds the
+ * look might be what fails: undo_nested() looks.
+ */
 static int attach_nested_to(struct subject *self, int before)
 {
 	int rc = vfio_attach(self->dev, self->other_hwpt_id, NULL);
 
-	return type_of_device(self) == (rc ? before : NESTED) ? rc : -EBADE;
+	return rc && type_of_device(self) != before ? -EBADE : rc;
+}
+
+static int undo_nested(struct subject *self, step_fn undo, int after)
+{
+	if (type_of_device(self) != NESTED)
+		return -EBADE;
+	return undo(self) ?: type_of_device(self) != after ? -EBADE : 0;
 }
 
 static int attach_nested(struct subject *self)
@@ -130,9 +140,26 @@ static int attach_nested(struct subject *self)
 	return attach_nested_to(self, 0);
 }
 
+static int detach_nested(struct subject *self)
+{
+	return undo_nested(self, detach, 0);
+}
+
 static int replace_by_nested(struct subject *self)
 {
 	return attach_nested_to(self, SECOND_STAGE);
+}
+
+static int replace_by_parent(struct subject *self)
+{
+	return undo_nested(self, attach_page_table, SECOND_STAGE);
+}
+
+static int move_to_parent(struct subject *self)
+{
+	int rc = attach_page_table(self);
+
+	return rc && type_of_device(self) != NESTED ? -EBADE : rc;
 }
 
 TEST_F_TIMEOUT(vtd, attach, 300)
@@ -142,7 +169,7 @@ TEST_F_TIMEOUT(vtd, attach, 300)
 	ASSERT_EQ(0, nest(subject));
 	ASSERT_EQ(0, detach(subject));
 	walk(_metadata, subject, "ATTACH to what is nested", ROOT,
-	     attach_nested, detach);
+	     attach_nested, detach_nested);
 }
 
 TEST_F_TIMEOUT(vtd, replace, 300)
@@ -151,10 +178,10 @@ TEST_F_TIMEOUT(vtd, replace, 300)
 
 	ASSERT_EQ(0, nest(subject));
 	walk(_metadata, subject, "ATTACH to what is nested, from the parent",
-	     ROOT, replace_by_nested, attach_page_table);
+	     ROOT, replace_by_nested, replace_by_parent);
 	ASSERT_EQ(0, replace_by_nested(subject));
-	walk(_metadata, subject, "ATTACH to the parent", ROOT,
-	     attach_page_table, replace_by_nested);
+	walk(_metadata, subject, "ATTACH to the parent", ROOT, move_to_parent,
+	     replace_by_nested);
 }
 
 static int invalidate(struct subject *self)
