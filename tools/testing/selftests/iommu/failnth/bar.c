@@ -359,12 +359,16 @@ TEST_F_TIMEOUT(arrival, real, 300)
 	walk(_metadata, subject, "ATTACH, BARs mapped", ROOT, attach, detach);
 }
 
+/* Pages of memory: the mock allocates each entry, and a new page table has all of them. */
+#define FEW	20
+
 TEST_F_TIMEOUT(arrival, mock, 300)
 {
 	struct subject *subject = &self->subject;
 
 	if (variant->second)
 		ASSERT_EQ(0, attach(subject));
+	subject->length = FEW * PAGE;
 	ASSERT_EQ(0, map_all(subject));
 	walk(_metadata, subject, "MOCK_DOMAIN, BARs mapped", ROOT, make_mock,
 	     unmake_mock);
@@ -411,6 +415,7 @@ TEST_F_TIMEOUT(arrival, moved_mock, 300)
 				 &subject->mock));
 	/* The mock has several page tables, whose content is not checked */
 	subject->mock.hwpt_id = 0;
+	subject->length = FEW * PAGE;
 	ASSERT_EQ(0, map_all(subject));
 	walk(_metadata, subject, "MOCK_DOMAIN_REPLACE, BARs mapped", ROOT,
 	     move_mock_here, move_mock_away);
