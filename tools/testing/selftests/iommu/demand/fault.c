@@ -718,15 +718,21 @@ TEST_F_TIMEOUT(fault, before_a_replace_is_over, 60)
 	EXPECT_EQ(SUCCESS, TOUCH(4, WRITE));
 }
 
+/* A device with PASIDs, at a page table of the IOAS that is for PASIDs, too */
+static int attach_for_pasids(struct attach *a, __u32 ioas)
+{
+	return mock_attach_flags(a->fd, ioas, MOCK_FLAGS_DEVICE_PASID,
+				 &a->dev) ?:
+	       hwpt_alloc(a->fd, a->dev.dev_id, ioas, IOMMU_HWPT_ALLOC_PASID,
+			  &a->pt_id) ?:
+	       mock_replace(a->fd, &a->dev, a->pt_id);
+}
+
 TEST_F_TIMEOUT(fault, before_an_attach_of_a_pasid_is_over, 60)
 {
 	struct attach a = { .fd = self->fd, .pasid = 5 };
 
-	ASSERT_EQ(0, mock_attach_flags(self->fd, self->ioas,
-				       MOCK_FLAGS_DEVICE_PASID, &a.dev));
-	ASSERT_EQ(0, hwpt_alloc(self->fd, a.dev.dev_id, self->ioas,
-				IOMMU_HWPT_ALLOC_PASID, &a.pt_id));
-	ASSERT_EQ(0, mock_replace(self->fd, &a.dev, a.pt_id));
+	ASSERT_EQ(0, attach_for_pasids(&a, self->ioas));
 	ASSERT_EQ(0, attach_begin(&a));
 	EXPECT_EQ(SUCCESS, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
 	EXPECT_EQ(0, REFS(0, 1, 0));
@@ -744,13 +750,9 @@ TEST_F_TIMEOUT(fault, before_a_replace_of_a_pasid_is_over, 60)
 
 	ASSERT_EQ(0, ioas_alloc(self->fd, &other));
 	ASSERT_EQ(0, iommu_option_set(self->fd, ON_DEMAND, other, 1));
-	ASSERT_EQ(0, mock_attach_flags(self->fd, self->ioas,
-				       MOCK_FLAGS_DEVICE_PASID, &a.dev));
-	ASSERT_EQ(0, hwpt_alloc(self->fd, a.dev.dev_id, self->ioas,
-				IOMMU_HWPT_ALLOC_PASID, &a.pt_id));
+	ASSERT_EQ(0, attach_for_pasids(&a, self->ioas));
 	ASSERT_EQ(0, hwpt_alloc(self->fd, a.dev.dev_id, other,
 				IOMMU_HWPT_ALLOC_PASID, &empty));
-	ASSERT_EQ(0, mock_replace(self->fd, &a.dev, a.pt_id));
 	ASSERT_EQ(0, mock_pasid_attach(self->fd, a.dev.id, 5, empty));
 	EXPECT_EQ(INVALID, touch_pasid(self->fd, a.dev.dev_id, 5, AT, WRITE));
 	ASSERT_EQ(0, attach_begin(&a));

@@ -257,6 +257,34 @@ TEST_F(reattach, blocked_at_once_it_is_attached_to_another_ioas)
 	EXPECT_EQ(0, mock_check_refs(self->fd, self->memory, PAGE, 0));
 }
 
+/*
+ * The page table that another device has there does not suit, and the replace by it
+ * leaves the device blocked.  The same call then makes a page table that does.
+ */
+TEST_F(reattach, blocked_at_once_it_is_attached_to_a_new_page_table)
+{
+	struct mock_dev other;
+
+	at_once(_metadata, self);
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas[1], &other));
+	ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_errno", "22"));
+	ASSERT_EQ(0, fail_replaces("1", "0"));
+	EXPECT_EQ(0, REPLACE(1));
+	EXPECT_NE(other.hwpt_id, self->dev.hwpt_id);
+	EXPECT_EQ(1, mock_blocked());
+	EXPECT_FALSE(says(self->log, BLOCKED));
+	EXPECT_EQ(0, mock_check_map(self->fd, other.hwpt_id,
+				    self->memory + PAGE, PAGE, AT));
+	EXPECT_EQ(0, iommu_destroy(self->fd, other.id));
+	/* None suits: it is attached to the old one again. */
+	ASSERT_EQ(0, fail_replaces("3", "0"));
+	EXPECT_EQ(-EINVAL, REPLACE(0));
+	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id,
+				    self->memory + PAGE, PAGE, AT));
+	EXPECT_FALSE(says(self->log, BLOCKED));
+	ASSERT_EQ(0, fail_replaces("0", "0"));
+}
+
 TEST_F(reattach, blocked_at_once_it_is_destroyed)
 {
 	block_at_once(_metadata, self);
