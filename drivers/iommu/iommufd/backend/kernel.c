@@ -274,15 +274,15 @@ static int may_request_pages(struct device *dev, void *unused)
 }
 
 /*
- * Free the handle of an attachment that is no more.  For each page request, a thread
- * of the IOMMU driver looks up the handle and the domain in it without a lock.  It
- * does not sleep before it is done with both: none of our domains has a function for
- * page requests.
+ * Free the handle of an attachment that is no more, if there was one.  For each page
+ * request, a thread of the IOMMU driver looks up the handle and the domain in it without
+ * a lock.  It does not sleep before it is done with both: none of our domains has a
+ * function for page requests.
  */
 static void paging_free_handle(struct iommu_attach_handle *handle,
 			       struct iommu_group *group)
 {
-	if (iommu_group_for_each_dev(group, NULL, may_request_pages))
+	if (handle && iommu_group_for_each_dev(group, NULL, may_request_pages))
 		synchronize_rcu_tasks();
 	kfree(handle);
 }
@@ -356,9 +356,7 @@ static int paging_set_pasid(struct device *dev, u32 pasid,
 		rc = iommu_replace_device_pasid(domain, dev, pasid, handle);
 	else
 		rc = iommu_attach_device_pasid(domain, dev, pasid, handle);
-	handle = rc ? handle : old_handle;
-	if (handle)
-		paging_free_handle(handle, group);
+	paging_free_handle(rc ? handle : old_handle, group);
 	return rc;
 }
 
