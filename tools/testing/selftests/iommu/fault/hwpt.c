@@ -401,17 +401,20 @@ TEST_F(fault, replace_that_fails_answers_nothing)
 	EXPECT_ANSWERS(self->since, 2, 1, 0);
 }
 
-/* As on 6.1: the device is detached and attached again, to its page table. */
-TEST(replace_that_fails_and_attaches_again)
+/*
+ * The device that is moved away is detached by that, and attached to its page table
+ * again.
+ * fail: makes the next move, and so many attempts to attach it again, fail.
+ */
+static void fail_and_attach_again(struct __test_metadata *_metadata,
+				  int (*fail)(unsigned int attempts))
 {
 	__u32 ioas, queue, hwpt;
 	struct mock_answers since;
 	struct mock_dev dev;
+	long blocked;
 	int fd, file;
 
-	ASSERT_EQ(0, mock_load());
-	ASSERT_EQ(0, mock_unload());
-	ASSERT_EQ(0, system(NO_REPLACE));
 	since = mock_answers();
 	fd = mock_open(&ioas);
 	ASSERT_LE(0, fd);
@@ -422,12 +425,14 @@ TEST(replace_that_fails_and_attaches_again)
 	ASSERT_EQ(0, mock_replace(fd, &dev, hwpt));
 	raise_two(_metadata, fd, &dev, file);
 
-	ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_attach", "1"));
+	blocked = mock_blocked();
+	ASSERT_EQ(0, fail(0));
 	EXPECT_EQ(-EIO, mock_replace(fd, &dev, ioas));
+	EXPECT_EQ(blocked + 1, mock_blocked());
 	EXPECT_ANSWERS(since, 2, 0, 0);
 	EXPECT_EQ(1, queue_answer(file, 1, SUCCESS));
 	/* It cannot be attached again: it is blocked, and attached anew. */
-	ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_attach", "2"));
+	ASSERT_EQ(0, fail(1));
 	EXPECT_EQ(-EIO, mock_replace(fd, &dev, ioas));
 	EXPECT_ANSWERS(since, 1, 1, 0);
 	ASSERT_EQ(0, mock_replace(fd, &dev, hwpt));
@@ -438,6 +443,35 @@ TEST(replace_that_fails_and_attaches_again)
 	close(fd);
 	EXPECT_ANSWERS(since, 0, 1, 2);
 	EXPECT_EQ(0, mock_unload());
+}
+
+static int fail_attaches(unsigned int attempts)
+{
+	return write_file(MOCK_PARAMETERS "fail_attach", attempts ? "2" : "1");
+}
+
+/* As on 6.1, where a move is a detach and an attach */
+TEST(replace_that_fails_and_attaches_again)
+{
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, mock_unload());
+	ASSERT_EQ(0, system(NO_REPLACE));
+	fail_and_attach_again(_metadata, fail_attaches);
+}
+
+static int fail_at_once(unsigned int attempts)
+{
+	return write_file(MOCK_PARAMETERS "fail_replace", "1") ?:
+	       write_file(MOCK_PARAMETERS "fail_attach", attempts ? "1" : "0");
+}
+
+/* As on 7.x, where a replace that fails may leave the device without a page table */
+TEST(replace_at_once_that_fails_and_attaches_again)
+{
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, mock_unload());
+	ASSERT_EQ(0, mock_load());
+	fail_and_attach_again(_metadata, fail_at_once);
 }
 
 /* A reader that is stopped in the middle of the copy */

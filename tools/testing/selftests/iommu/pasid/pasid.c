@@ -31,6 +31,7 @@ FIXTURE_TEARDOWN(pasid)
 	EXPECT_EQ(0, mock_devices());
 	EXPECT_EQ(0, write_file(MAX_PASIDS, "1024"));
 	EXPECT_EQ(0, write_file(FAIL_ATTACH, "0"));
+	EXPECT_EQ(0, write_file(FAIL_REPLACE, "0"));
 	EXPECT_EQ(0, write_file(FAIL_ERRNO, "5"));
 }
 
@@ -483,6 +484,41 @@ TEST_F(pasid, replace_that_the_iommu_refuses)
 	EXPECT_EQ(0, DESTROY(HWPT(1)));
 	ASSERT_EQ(0, MOVE(HWPT(0)));
 	EXPECT_EQ(-EBUSY, DESTROY(HWPT(0)));
+}
+
+/* A move of the device that fails leaves it without a page table, but not its PASID. */
+TEST_F(pasid, move_that_leaves_the_device_blocked)
+{
+	const long blocked = mock_blocked();
+
+	ASSERT_EQ(0, MAP(1, 0));
+	ASSERT_EQ(0, ATTACH(1, HWPT(1)));
+	ASSERT_EQ(0, write_file(FAIL_REPLACE, "1"));
+	EXPECT_EQ(-EIO, MOVE(HWPT(1)));
+	EXPECT_EQ(blocked + 1, mock_blocked());
+	EXPECT_EQ(0, IS(1, HWPT(1)));
+
+	/* Nor can it be attached to its old one again. */
+	ASSERT_EQ(0, write_file(FAIL_REPLACE, "1"));
+	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	EXPECT_EQ(-EIO, MOVE(HWPT(1)));
+	EXPECT_EQ(blocked + 2, mock_blocked());
+	EXPECT_EQ(0, IS(1, HWPT(1)));
+	EXPECT_EQ(0, CHECK_MAP(HWPT(1), 0));
+	EXPECT_EQ(-EBUSY, DESTROY(HWPT(0)));
+	EXPECT_EQ(-EBUSY, DESTROY(HWPT(1)));
+
+	/* The PASIDs go on, and their rule holds. */
+	EXPECT_EQ(-EINVAL, MOVE(self->s.ioas[0]));
+	EXPECT_EQ(0, REPLACE(1, HWPT(0)));
+	EXPECT_EQ(0, ATTACH(2, HWPT(1)));
+	EXPECT_EQ(0, DETACH(1));
+	EXPECT_EQ(0, IS(2, HWPT(1)));
+	EXPECT_EQ(0, MOVE(HWPT(0)));
+	EXPECT_EQ(blocked + 2, mock_blocked());
+	EXPECT_EQ(0, IS(2, HWPT(1)));
+	EXPECT_EQ(0, DETACH(2));
+	EXPECT_EQ(0, DESTROY(HWPT(1)));
 }
 
 /* What IOMMU drivers say of a domain that they cannot use becomes EINVAL. */
