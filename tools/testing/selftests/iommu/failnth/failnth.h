@@ -19,9 +19,11 @@
 
 #define ROOT	0
 #define USER	12345		/* a user with a limit of locked memory */
+#ifndef PAGES
 #define PAGES	600UL		/* needs two page tables, and two steps */
-#define AT	(64 * HUGE - 100 * PAGE)
-#define COPY_AT	(384 * HUGE - 100 * PAGE)
+#endif
+#define AT	(64 * HUGE - PAGES / 6 * PAGE)
+#define COPY_AT	(384 * HUGE - PAGES / 6 * PAGE)
 #define DEBUGFS	"/sys/kernel/debug/"
 #define SLAB	"/sys/kernel/slab"
 

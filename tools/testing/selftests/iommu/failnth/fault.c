@@ -3,6 +3,8 @@
  * Calls about page faults whose allocations fail, one after the other: see
  * failnth.h
  */
+#define PAGES	96UL	/* few: the mock allocates an entry for each */
+
 #include "failnth.h"
 #include "fault.h"
 

@@ -3,6 +3,8 @@
  * Calls whose allocations fail, with the mock, whose domain can be looked at:
  * see failnth.h
  */
+#define PAGES	96UL	/* few: the mock allocates an entry for each */
+
 #include "access.h"
 #include "failnth.h"
 
@@ -202,7 +204,7 @@ TEST_F_TIMEOUT(mock, page_table_with_data, 300)
 /* A bitmap whose second page needs an allocation, for a call that clears */
 
 #define BYTES		(PAGES / 8)
-#define BYTES_BEFORE	32	/* of the bitmap in its first page */
+#define BYTES_BEFORE	8	/* of the bitmap in its first page */
 
 static char *report;
 static unsigned int partial;	/* reports of the first page only */
@@ -401,18 +403,16 @@ TEST_F_TIMEOUT(mock, region_of_mmio, 300)
 	munmap(subject->mmio, PAGES * PAGE);
 }
 
-#define BUF_LENGTH	(128 * PAGE)	/* needs two page tables */
-
 static int make_dma_buf(struct subject *self)
 {
-	self->other = mock_dma_buf(self->fd, BUF_LENGTH, O_RDWR | O_CLOEXEC);
+	self->other = mock_dma_buf(self->fd, PAGES * PAGE, O_RDWR | O_CLOEXEC);
 	return self->other < 0 ? self->other : 0;
 }
 
 static int map_dma_buf(struct subject *self)
 {
 	return ioas_map_file(self->fd, self->ioas_id, self->region, 0,
-			     BUF_LENGTH, self->at);
+			     PAGES * PAGE, self->at);
 }
 
 static int revoke_dma_buf(struct subject *self)
@@ -440,7 +440,7 @@ TEST_F_TIMEOUT(mock, exported_dma_buf, 300)
 	     unmake_region);
 	ASSERT_EQ(0, make_dma_buf(subject));
 	subject->region = subject->other;
-	subject->region_length = BUF_LENGTH;
+	subject->region_length = PAGES * PAGE;
 	ASSERT_EQ(0, attach_mock(subject));
 	walk(_metadata, subject, "MAP_FILE, dma-buf", USER, map_dma_buf,
 	     unmap_and_go_on);
@@ -451,7 +451,7 @@ TEST_F_TIMEOUT(mock, exported_dma_buf, 300)
 	     make_mock, unmake_mock);
 	EXPECT_EQ(0, restore_dma_buf(subject));
 	EXPECT_EQ(0, mock_check_mmio(subject->fd, subject->mock.hwpt_id,
-				     subject->region, 0, BUF_LENGTH,
+				     subject->region, 0, PAGES * PAGE,
 				     subject->at, 1));
 }
 

@@ -3,6 +3,8 @@
  * Calls on nested page tables and virtual IOMMUs whose allocations, or copies of
  * user memory, fail: see failnth.h
  */
+#define PAGES	96UL	/* few: the mock allocates an entry for each */
+
 #include "failnth.h"
 #include "../viommu.h"
 

@@ -3,6 +3,8 @@
  * Calls on PASIDs whose allocations fail, one after the other, with the mock:
  * see failnth.h
  */
+#define PAGES	96UL	/* few: the mock allocates an entry for each */
+
 #include "failnth.h"
 
 #define COMPATIBLE	IOMMU_HWPT_ALLOC_PASID
