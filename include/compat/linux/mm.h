@@ -113,10 +113,13 @@ static inline int folio_add_pins(struct folio *folio, unsigned int pins)
 #endif
 
 #ifndef HAVE_VM_FLAGS_CLEAR
-/* Before 6.3 flags of a VMA are changed without a function. */
+/*
+ * Before 6.3 flags of a VMA are changed without a function.  With CONFIG_DEBUG_VM,
+ * mmap_assert_write_locked() is not for modules: it calls dump_mm().
+ */
 static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 {
-	mmap_assert_write_locked(vma->vm_mm);
+	lockdep_assert_held_write(&vma->vm_mm->mmap_lock);
 	vma->vm_flags &= ~flags;
 }
 #endif
