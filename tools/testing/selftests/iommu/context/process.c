@@ -581,7 +581,7 @@ TEST(close_in_every_order)
 
 	ASSERT_LE(0, before);
 	ASSERT_EQ(0, pci_bind(PAIR_1, "vfio-pci"));
-	for (order = 0; order < 24; order++) {
+	for (order = 0; order < 24; order += patient_step()) {
 		fds[0] = iommu_open();
 		ASSERT_LE(0, fds[0]);
 		fds[1] = dup(fds[0]);
@@ -684,10 +684,10 @@ TEST_F_TIMEOUT(end, killed_in_the_middle, 120)
 	const size_t length = 32 * HUGE;
 	struct context c;
 	pid_t pid;
+	unsigned int i;
 	char *p;
-	int i;
 
-	for (i = 0; i < 30; i++) {
+	for (i = 0; i < patient_rounds(30); i++) {
 		ASSERT_EQ(0, turns_init(&self->turns));
 		pid = fork();
 		ASSERT_LE(0, pid);
@@ -703,7 +703,7 @@ TEST_F_TIMEOUT(end, killed_in_the_middle, 120)
 			_exit(1);
 		}
 		ASSERT_EQ(0, turns_wait(&self->turns));
-		usleep(1000 + i * 3700);
+		usleep(1000 + i * 3700 * time_factor());
 		kill(pid, variant->signal ?: SIGKILL);
 		EXPECT_EQ(-(variant->signal ?: SIGKILL), exit_code(pid));
 		EXPECT_EQ(0, PINNED());

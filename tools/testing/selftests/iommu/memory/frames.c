@@ -188,7 +188,7 @@ TEST_F_TIMEOUT(frames, anywhere, 120)
 	unsigned int i, most;
 	size_t start, length;
 
-	for (i = 0; i < ROUNDS; i++) {
+	for (i = 0; i < patient_rounds(ROUNDS); i++) {
 		/* In units; most ranges are small, which is fast. */
 		most = i % 4 ? 40 : NPAGES * PAGE / UNIT;
 		length = 1 + pick(&self->seed, most);
@@ -230,10 +230,11 @@ TEST_F_TIMEOUT(frames, killed_in_the_middle, 120)
 {
 	const size_t length = NPAGES * PAGE;
 	long long left;
-	int i, status;
+	unsigned int i;
+	int status;
 	pid_t pid;
 
-	for (i = 0; i < KILLS; i++) {
+	for (i = 0; i < patient_rounds(KILLS); i++) {
 		pid = fork();
 		ASSERT_LE(0, pid);
 		if (!pid) {
