@@ -138,7 +138,8 @@ static int switch_on(int ctrl, unsigned int vf)
 
 /*
  * The physical function starts with all queues.  It gives away those that can be
- * given away, which takes effect when it is reset.
+ * given away, which takes effect when it is reset.  Its driver would freeze queues in
+ * this process, and thaw them in another: lockdep complains of that.
  */
 static int give_queues_away(const char *pf)
 {
@@ -152,7 +153,8 @@ static int give_queues_away(const char *pf)
 	     virt_mgmt(ctrl, atoi(id), PRIMARY_ALLOCATE, INTERRUPTS, 0) ?:
 	     virt_mgmt(ctrl, atoi(id), PRIMARY_ALLOCATE, QUEUES, 0);
 	close(ctrl);
-	return rc ?: pci_write(pf, "reset", "1");
+	return rc ?: pci_bind(pf, NULL) ?: pci_write(pf, "reset", "1") ?:
+	       pci_bind(pf, "nvme");
 }
 
 /* No driver of the host takes the virtual functions of a physical one. */
