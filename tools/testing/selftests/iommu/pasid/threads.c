@@ -66,7 +66,7 @@ static void finish(struct __test_metadata *_metadata,
 {
 	unsigned int i;
 
-	sleep(SECONDS);
+	sleep(SECONDS * time_factor());
 	self->stop = true;
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, pthread_join(self->workers[i].thread, NULL));
