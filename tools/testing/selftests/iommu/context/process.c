@@ -649,7 +649,7 @@ static void set_timer(long usec)
 }
 
 /* Only a signal that kills ends a call */
-TEST_F(iommufd, signals_in_a_large_map)
+TEST_F_TIMEOUT(iommufd, signals_in_a_large_map, 120)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	const size_t length = 32 * HUGE;
