@@ -66,6 +66,20 @@ static inline int mock_write(int fd, __u32 hwpt_id, __u64 iova)
 	return mock_dirty(fd, hwpt_id, iova, HALF, HALF, "\1", NULL);
 }
 
+/*
+ * Let so many replaces at once of mock devices, and so many attaches, fail from now
+ * on.  A replace that fails leaves the device blocked.
+ */
+static inline int mock_fail(unsigned int replaces, unsigned int attaches)
+{
+	char n[2][16];
+
+	snprintf(n[0], sizeof(n[0]), "%u", replaces);
+	snprintf(n[1], sizeof(n[1]), "%u", attaches);
+	return write_file(MOCK_PARAMETERS "fail_replace", n[0]) ?:
+	       write_file(MOCK_PARAMETERS "fail_attach", n[1]);
+}
+
 /* Number of times that mock devices have become blocked, in total */
 static inline long mock_blocked(void)
 {

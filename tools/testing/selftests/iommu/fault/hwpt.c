@@ -404,10 +404,10 @@ TEST_F(fault, replace_that_fails_answers_nothing)
 /*
  * The device that is moved away is detached by that, and attached to its page table
  * again.
- * fail: makes the next move, and so many attempts to attach it again, fail.
+ * at_once: a move is a replace that fails, else an attach that does.
  */
 static void fail_and_attach_again(struct __test_metadata *_metadata,
-				  int (*fail)(unsigned int attempts))
+				  bool at_once)
 {
 	__u32 ioas, queue, hwpt;
 	struct mock_answers since;
@@ -426,13 +426,13 @@ static void fail_and_attach_again(struct __test_metadata *_metadata,
 	raise_two(_metadata, fd, &dev, file);
 
 	blocked = mock_blocked();
-	ASSERT_EQ(0, fail(0));
+	ASSERT_EQ(0, mock_fail(at_once, !at_once));
 	EXPECT_EQ(-EIO, mock_replace(fd, &dev, ioas));
 	EXPECT_EQ(blocked + 1, mock_blocked());
 	EXPECT_ANSWERS(since, 2, 0, 0);
 	EXPECT_EQ(1, queue_answer(file, 1, SUCCESS));
 	/* It cannot be attached again: it is blocked, and attached anew. */
-	ASSERT_EQ(0, fail(1));
+	ASSERT_EQ(0, mock_fail(at_once, !at_once + 1));
 	EXPECT_EQ(-EIO, mock_replace(fd, &dev, ioas));
 	EXPECT_ANSWERS(since, 1, 1, 0);
 	ASSERT_EQ(0, mock_replace(fd, &dev, hwpt));
@@ -445,24 +445,13 @@ static void fail_and_attach_again(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, mock_unload());
 }
 
-static int fail_attaches(unsigned int attempts)
-{
-	return write_file(MOCK_PARAMETERS "fail_attach", attempts ? "2" : "1");
-}
-
 /* As on 6.1, where a move is a detach and an attach */
 TEST(replace_that_fails_and_attaches_again)
 {
 	ASSERT_EQ(0, mock_load());
 	ASSERT_EQ(0, mock_unload());
 	ASSERT_EQ(0, system(NO_REPLACE));
-	fail_and_attach_again(_metadata, fail_attaches);
-}
-
-static int fail_at_once(unsigned int attempts)
-{
-	return write_file(MOCK_PARAMETERS "fail_replace", "1") ?:
-	       write_file(MOCK_PARAMETERS "fail_attach", attempts ? "1" : "0");
+	fail_and_attach_again(_metadata, false);
 }
 
 /* As on 7.x, where a replace that fails may leave the device without a page table */
@@ -471,7 +460,7 @@ TEST(replace_at_once_that_fails_and_attaches_again)
 	ASSERT_EQ(0, mock_load());
 	ASSERT_EQ(0, mock_unload());
 	ASSERT_EQ(0, mock_load());
-	fail_and_attach_again(_metadata, fail_at_once);
+	fail_and_attach_again(_metadata, true);
 }
 
 /* A reader that is stopped in the middle of the copy */

@@ -385,7 +385,7 @@ static int fail_next(int errno_)
 
 	snprintf(n, sizeof(n), "%d", errno_);
 	return write_file(MOCK_PARAMETERS "fail_errno", n) ?:
-	       write_file(MOCK_PARAMETERS "fail_attach", "1");
+	       mock_fail(0, 1);
 }
 
 TEST_F(mixed, errno_of_a_page_table_that_does_not_suit)

@@ -59,11 +59,6 @@ FIXTURE_TEARDOWN(reattach)
 	EXPECT_EQ(0, mock_unload());
 }
 
-static int fail_attaches(const char *n)
-{
-	return write_file(MOCK_PARAMETERS "fail_attach", n);
-}
-
 static int replace(struct __test_metadata *_metadata,
 		   struct _test_data_reattach *self, int i)
 {
@@ -99,18 +94,18 @@ TEST_F(reattach, in_between_it_is_blocked)
 
 TEST_F(reattach, one_that_fails_leaves_it_where_it_was)
 {
-	ASSERT_EQ(0, fail_attaches("1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-EIO, REPLACE(1));
 	EXPECT_EQ(0, mock_check_map(self->fd, self->old, self->memory, PAGE,
 				    AT));
 	EXPECT_FALSE(says(self->log, BLOCKED));
 	EXPECT_EQ(1, mock_blocked());
 	/* It is attached there: this does nothing, least of all an attach */
-	ASSERT_EQ(0, fail_attaches("1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(0, REPLACE(0));
 	EXPECT_EQ(self->old, self->dev.hwpt_id);
 	EXPECT_EQ(1, mock_blocked());
-	ASSERT_EQ(0, fail_attaches("0"));
+	ASSERT_EQ(0, mock_fail(0, 0));
 	EXPECT_EQ(0, REPLACE(1));
 	EXPECT_EQ(2, mock_blocked());
 }
@@ -119,7 +114,7 @@ TEST_F(reattach, one_that_fails_leaves_it_where_it_was)
 static void block(struct __test_metadata *_metadata,
 		  struct _test_data_reattach *self)
 {
-	ASSERT_EQ(0, fail_attaches("2"));
+	ASSERT_EQ(0, mock_fail(0, 2));
 	ASSERT_EQ(-EIO, REPLACE(1));
 	ASSERT_TRUE(says(self->log, BLOCKED));
 	ASSERT_EQ(1, mock_blocked());
@@ -132,10 +127,10 @@ TEST_F(reattach, a_blocked_device_is_attached_by_the_next_replace)
 {
 	block(_metadata, self);
 	/* The same IOAS, or page table, is no reason to do nothing */
-	ASSERT_EQ(0, fail_attaches("3"));
+	ASSERT_EQ(0, mock_fail(0, 3));
 	EXPECT_EQ(-EIO, REPLACE(0));
 	EXPECT_TRUE(says(self->log, BLOCKED));
-	ASSERT_EQ(0, fail_attaches("0"));
+	ASSERT_EQ(0, mock_fail(0, 0));
 	EXPECT_EQ(0, mock_replace(self->fd, &self->dev, self->old));
 	EXPECT_EQ(0, mock_check_map(self->fd, self->old, self->memory, PAGE,
 				    AT));
@@ -157,7 +152,7 @@ TEST_F(reattach, a_blocked_device_is_attached_to_another_ioas)
 TEST_F(reattach, a_blocked_device_goes_back_when_the_next_replace_fails)
 {
 	block(_metadata, self);
-	ASSERT_EQ(0, fail_attaches("1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-EIO, REPLACE(1));
 	EXPECT_FALSE(says(self->log, BLOCKED));
 	EXPECT_EQ(1, mock_blocked());
@@ -173,12 +168,6 @@ TEST_F(reattach, a_blocked_device_is_destroyed)
 }
 
 /* The same with an IOMMU that replaces domains at once */
-static int fail_replaces(const char *replaces, const char *attaches)
-{
-	return write_file(MOCK_PARAMETERS "fail_replace", replaces) ?:
-	       fail_attaches(attaches);
-}
-
 static void at_once(struct __test_metadata *_metadata,
 		    struct _test_data_reattach *self)
 {
@@ -205,20 +194,20 @@ static void expect_back(struct __test_metadata *_metadata,
 TEST_F(reattach, one_at_once_that_fails_leaves_it_where_it_was)
 {
 	at_once(_metadata, self);
-	ASSERT_EQ(0, fail_replaces("1", "0"));
+	ASSERT_EQ(0, mock_fail(1, 0));
 	EXPECT_EQ(-EIO, REPLACE(1));
 	EXPECT_EQ(1, mock_blocked());
 	EXPECT_FALSE(says(self->log, BLOCKED));
 	expect_back(_metadata, self);
 	/* It is attached there: this does nothing */
-	ASSERT_EQ(0, fail_replaces("1", "1"));
+	ASSERT_EQ(0, mock_fail(1, 1));
 	EXPECT_EQ(0, REPLACE(0));
 	EXPECT_EQ(1, mock_blocked());
 	/* And this is a replace at once */
-	ASSERT_EQ(0, fail_replaces("0", "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(0, REPLACE(1));
 	EXPECT_EQ(1, mock_blocked());
-	ASSERT_EQ(0, fail_attaches("0"));
+	ASSERT_EQ(0, mock_fail(0, 0));
 }
 
 /* The replace, and the attempt to attach it to the old page table again, fail. */
@@ -226,7 +215,7 @@ static void block_at_once(struct __test_metadata *_metadata,
 			  struct _test_data_reattach *self)
 {
 	at_once(_metadata, self);
-	ASSERT_EQ(0, fail_replaces("1", "1"));
+	ASSERT_EQ(0, mock_fail(1, 1));
 	ASSERT_EQ(-EIO, REPLACE(1));
 	ASSERT_EQ(1, mock_blocked());
 	ASSERT_TRUE(says(self->log, BLOCKED));
@@ -237,10 +226,10 @@ TEST_F(reattach, blocked_at_once_it_is_attached_by_the_next_replace)
 {
 	block_at_once(_metadata, self);
 	/* The same IOAS, or page table, is no reason to do nothing */
-	ASSERT_EQ(0, fail_replaces("0", "3"));
+	ASSERT_EQ(0, mock_fail(0, 3));
 	EXPECT_EQ(-EIO, REPLACE(0));
 	EXPECT_TRUE(says(self->log, BLOCKED));
-	ASSERT_EQ(0, fail_attaches("0"));
+	ASSERT_EQ(0, mock_fail(0, 0));
 	EXPECT_EQ(0, mock_replace(self->fd, &self->dev, self->old));
 	expect_back(_metadata, self);
 	EXPECT_EQ(1, mock_blocked());
@@ -268,7 +257,7 @@ TEST_F(reattach, blocked_at_once_it_is_attached_to_a_new_page_table)
 	at_once(_metadata, self);
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas[1], &other));
 	ASSERT_EQ(0, write_file(MOCK_PARAMETERS "fail_errno", "22"));
-	ASSERT_EQ(0, fail_replaces("1", "0"));
+	ASSERT_EQ(0, mock_fail(1, 0));
 	EXPECT_EQ(0, REPLACE(1));
 	EXPECT_NE(other.hwpt_id, self->dev.hwpt_id);
 	EXPECT_EQ(1, mock_blocked());
@@ -277,12 +266,12 @@ TEST_F(reattach, blocked_at_once_it_is_attached_to_a_new_page_table)
 				    self->memory + PAGE, PAGE, AT));
 	EXPECT_EQ(0, iommu_destroy(self->fd, other.id));
 	/* None suits: it is attached to the old one again. */
-	ASSERT_EQ(0, fail_replaces("3", "0"));
+	ASSERT_EQ(0, mock_fail(3, 0));
 	EXPECT_EQ(-EINVAL, REPLACE(0));
 	EXPECT_EQ(0, mock_check_map(self->fd, self->dev.hwpt_id,
 				    self->memory + PAGE, PAGE, AT));
 	EXPECT_FALSE(says(self->log, BLOCKED));
-	ASSERT_EQ(0, fail_replaces("0", "0"));
+	ASSERT_EQ(0, mock_fail(0, 0));
 }
 
 TEST_F(reattach, blocked_at_once_it_is_destroyed)

@@ -58,7 +58,7 @@ FIXTURE_TEARDOWN(faults)
 	close(self->s.fd);
 	EXPECT_EQ(0, mock_devices());
 	EXPECT_EQ(0, mock_answers().pending);
-	EXPECT_EQ(0, write_file(FAIL_ATTACH, "0"));
+	EXPECT_EQ(0, mock_fail(0, 0));
 }
 
 #define RAISE(pasid, grpid)	\
@@ -164,7 +164,7 @@ TEST_F(faults, stay_when_a_replace_fails)
 	ASSERT_EQ(0, ATTACH(PASID, self->hwpt[0]));
 	ASSERT_EQ(0, RAISE(PASID, 1));
 	cookie = queue_take(self->file[0]);
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-EIO, REPLACE(PASID, self->hwpt[1]));
 	EXPECT_EQ(-EINVAL, REPLACE(PASID, self->s.plain));
 	/* Replaced by the same, nothing changes. */

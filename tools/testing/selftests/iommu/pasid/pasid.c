@@ -30,8 +30,7 @@ FIXTURE_TEARDOWN(pasid)
 	EXPECT_EQ(self->pinned, pinned());
 	EXPECT_EQ(0, mock_devices());
 	EXPECT_EQ(0, write_file(MAX_PASIDS, "1024"));
-	EXPECT_EQ(0, write_file(FAIL_ATTACH, "0"));
-	EXPECT_EQ(0, write_file(FAIL_REPLACE, "0"));
+	EXPECT_EQ(0, mock_fail(0, 0));
 	EXPECT_EQ(0, write_file(FAIL_ERRNO, "5"));
 }
 
@@ -123,10 +122,10 @@ TEST_F(pasid, replace_by_the_same)
 {
 	ASSERT_EQ(0, ATTACH(7, HWPT(1)));
 	/* The IOMMU is not asked. */
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(0, REPLACE(7, HWPT(1)));
 	EXPECT_EQ(0, IS(7, HWPT(1)));
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "0"));
+	ASSERT_EQ(0, mock_fail(0, 0));
 	/* It is one user, not two. */
 	ASSERT_EQ(0, DETACH(7));
 	EXPECT_EQ(0, DESTROY(HWPT(1)));
@@ -464,7 +463,7 @@ TEST_F(pasid, reserves_nothing)
 
 TEST_F(pasid, attach_that_the_iommu_refuses)
 {
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-EIO, ATTACH(1, HWPT(1)));
 	EXPECT_EQ(0, IS(1, 0));
 	EXPECT_EQ(0, DESTROY(HWPT(1)));
@@ -477,7 +476,7 @@ TEST_F(pasid, replace_that_the_iommu_refuses)
 {
 	ASSERT_EQ(0, MAP(0, 0));
 	ASSERT_EQ(0, ATTACH(1, HWPT(0)));
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-EIO, REPLACE(1, HWPT(1)));
 	EXPECT_EQ(0, IS(1, HWPT(0)));
 	EXPECT_EQ(0, CHECK_MAP(HWPT(0), 0));
@@ -493,14 +492,13 @@ TEST_F(pasid, move_that_leaves_the_device_blocked)
 
 	ASSERT_EQ(0, MAP(1, 0));
 	ASSERT_EQ(0, ATTACH(1, HWPT(1)));
-	ASSERT_EQ(0, write_file(FAIL_REPLACE, "1"));
+	ASSERT_EQ(0, mock_fail(1, 0));
 	EXPECT_EQ(-EIO, MOVE(HWPT(1)));
 	EXPECT_EQ(blocked + 1, mock_blocked());
 	EXPECT_EQ(0, IS(1, HWPT(1)));
 
 	/* Nor can it be attached to its old one again. */
-	ASSERT_EQ(0, write_file(FAIL_REPLACE, "1"));
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(1, 1));
 	EXPECT_EQ(-EIO, MOVE(HWPT(1)));
 	EXPECT_EQ(blocked + 2, mock_blocked());
 	EXPECT_EQ(0, IS(1, HWPT(1)));
@@ -529,11 +527,11 @@ TEST_F(pasid, errnos_of_iommu_drivers)
 
 	for (i = 0; i < ARRAY_LEN(says); i++) {
 		ASSERT_EQ(0, write_file(FAIL_ERRNO, says[i]));
-		ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+		ASSERT_EQ(0, mock_fail(0, 1));
 		EXPECT_EQ(-EINVAL, ATTACH(1, HWPT(1)));
 	}
 	ASSERT_EQ(0, write_file(FAIL_ERRNO, "12"));
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-ENOMEM, ATTACH(1, HWPT(1)));
 	EXPECT_EQ(0, ATTACH(1, HWPT(1)));
 }
@@ -593,7 +591,7 @@ TEST_F(pasid, limit)
 	EXPECT_EQ(-ENOSPC, ATTACH(5, HWPT(0)));
 	/* An attach that fails takes nothing. */
 	ASSERT_EQ(0, DETACH(4));
-	ASSERT_EQ(0, write_file(FAIL_ATTACH, "1"));
+	ASSERT_EQ(0, mock_fail(0, 1));
 	EXPECT_EQ(-EIO, ATTACH(4, HWPT(0)));
 	EXPECT_EQ(0, ATTACH(4, HWPT(0)));
 	/* A limit below what there is takes nothing away. */

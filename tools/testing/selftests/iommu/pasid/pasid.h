@@ -8,8 +8,6 @@
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #define COMPATIBLE	IOMMU_HWPT_ALLOC_PASID
 #define LAST		((1U << MOCK_PASID_WIDTH) - 1)
-#define FAIL_ATTACH	MOCK_PARAMETERS "fail_attach"
-#define FAIL_REPLACE	MOCK_PARAMETERS "fail_replace"
 #define FAIL_ERRNO	MOCK_PARAMETERS "fail_errno"
 
 /* A mock device with PASIDs, and page tables for it */
