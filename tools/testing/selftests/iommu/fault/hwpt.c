@@ -439,6 +439,10 @@ static void fail_and_attach_again(struct __test_metadata *_metadata,
 	EXPECT_ANSWERS(since, 0, 1, 1);
 	ASSERT_EQ(0, mock_fault(fd, dev.dev_id, 3));
 	EXPECT_EQ(1, queue_take(file));
+	/* The context ends while it is blocked. */
+	ASSERT_EQ(0, mock_fail(at_once, !at_once + 1));
+	EXPECT_EQ(-EIO, mock_replace(fd, &dev, ioas));
+	EXPECT_ANSWERS(since, 1, 1, 1);
 	close(file);
 	close(fd);
 	EXPECT_ANSWERS(since, 0, 1, 2);

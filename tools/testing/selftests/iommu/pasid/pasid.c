@@ -519,6 +519,26 @@ TEST_F(pasid, move_that_leaves_the_device_blocked)
 	EXPECT_EQ(0, DESTROY(HWPT(1)));
 }
 
+/* The teardown finds no pin and no device left. */
+TEST_F(pasid, context_that_ends_while_the_device_is_blocked)
+{
+	ASSERT_EQ(0, MAP(1, 0));
+	ASSERT_EQ(0, ATTACH(1, HWPT(1)));
+	ASSERT_EQ(0, mock_fail(1, 1));
+	EXPECT_EQ(-EIO, MOVE(HWPT(1)));
+	EXPECT_EQ(0, IS(1, HWPT(1)));
+}
+
+TEST_F(pasid, blocked_device_that_is_destroyed)
+{
+	ASSERT_EQ(0, ATTACH(1, HWPT(1)));
+	ASSERT_EQ(0, mock_fail(1, 1));
+	EXPECT_EQ(-EIO, MOVE(HWPT(1)));
+	EXPECT_EQ(0, DESTROY(self->s.dev.id));
+	EXPECT_EQ(0, DESTROY(HWPT(0)));
+	EXPECT_EQ(0, DESTROY(HWPT(1)));
+}
+
 /* What IOMMU drivers say of a domain that they cannot use becomes EINVAL. */
 TEST_F(pasid, errnos_of_iommu_drivers)
 {
