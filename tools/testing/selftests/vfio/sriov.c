@@ -138,8 +138,8 @@ static int switch_on(int ctrl, unsigned int vf)
 
 /*
  * The physical function starts with all queues.  It gives away those that can be
- * given away, which takes effect when it is reset.  Its driver would freeze queues in
- * this process, and thaw them in another: lockdep complains of that.
+ * given away, which takes effect when it is reset.  It has no driver then: nvme would
+ * freeze its queues in this process, and thaw them in another, of which lockdep complains.
  */
 static int give_queues_away(const char *pf)
 {
