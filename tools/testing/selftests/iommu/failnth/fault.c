@@ -3,7 +3,7 @@
  * Calls about page faults whose allocations fail, one after the other: see
  * failnth.h
  */
-#define PAGES	96UL	/* few: the mock allocates an entry for each */
+#define PAGES	FEW_PAGES
 
 #include "failnth.h"
 #include "fault.h"

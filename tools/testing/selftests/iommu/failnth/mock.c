@@ -3,7 +3,7 @@
  * Calls whose allocations fail, with the mock, whose domain can be looked at:
  * see failnth.h
  */
-#define PAGES	96UL	/* few: the mock allocates an entry for each */
+#define PAGES	FEW_PAGES
 
 #include "access.h"
 #include "failnth.h"

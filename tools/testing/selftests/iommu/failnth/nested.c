@@ -3,7 +3,7 @@
  * Calls on nested page tables and virtual IOMMUs whose allocations, or copies of
  * user memory, fail: see failnth.h
  */
-#define PAGES	96UL	/* few: the mock allocates an entry for each */
+#define PAGES	FEW_PAGES
 
 #include "failnth.h"
 #include "../viommu.h"

@@ -3,7 +3,7 @@
  * Calls on PASIDs whose allocations fail, one after the other, with the mock:
  * see failnth.h
  */
-#define PAGES	96UL	/* few: the mock allocates an entry for each */
+#define PAGES	FEW_PAGES
 
 #include "failnth.h"
 
