@@ -15,6 +15,7 @@
 #define SLOT_PAGES	32UL
 #define WINDOW		(256 * HUGE)	/* of IOVA, one a thread */
 #define LEAST_CALLS	patient_rounds(1000)	/* of each thread */
+#define SECONDS		(in_debug_kernel() ? 30 : 10)	/* that a test goes on */
 #define PATIENCE	300	/* seconds, on a busy machine */
 
 struct thread {
@@ -141,19 +142,16 @@ FIXTURE(stress)
 FIXTURE_VARIANT(stress)
 {
 	bool two_ioas;
-	int seconds;
 };
 
 FIXTURE_VARIANT_ADD(stress, one_ioas)
 {
-	.seconds = 30,
 };
 
 /* Each thread maps into one IOAS and copies to the other */
 FIXTURE_VARIANT_ADD(stress, two_ioas)
 {
 	.two_ioas = true,
-	.seconds = 15,
 };
 
 FIXTURE_SETUP(stress)
@@ -219,7 +217,7 @@ static bool goes_on(const struct thread *threads, time_t end, bool enough)
 TEST_F_TIMEOUT(stress, map_and_unmap_while_attaching, PATIENCE)
 {
 	const unsigned long least = patient_rounds(100);
-	time_t end = time(NULL) + variant->seconds;
+	time_t end = time(NULL) + SECONDS;
 	unsigned long rounds = 0;
 	unsigned int i;
 
@@ -288,7 +286,7 @@ static void *collide(void *arg)
 
 TEST_F_TIMEOUT(stress, threads_on_the_same_iova, PATIENCE)
 {
-	time_t end = time(NULL) + 10;
+	time_t end = time(NULL) + SECONDS / 2;
 	unsigned int i;
 
 	for (i = 0; i < THREADS; i++) {
@@ -366,7 +364,7 @@ static void *destroy_and_use(void *arg)
 TEST_F_TIMEOUT(stress, threads_on_the_same_ids, PATIENCE)
 {
 	const unsigned long least = patient_rounds(10);
-	time_t end = time(NULL) + 10;
+	time_t end = time(NULL) + SECONDS / 2;
 	unsigned long attached = 0, rounds;
 	unsigned int i;
 	int rc;
