@@ -62,8 +62,8 @@ static int vfio_ioas_coherent(struct iommufd_ioas *ioas)
 }
 
 /*
- * Unlike the other calls on the IOAS, this one can be made without an IOAS, and
- * by the VFIO core without a context.
+ * Unlike the other calls on the IOAS, this one can be made without an IOAS, when only
+ * coherency is not known, and by the VFIO core without a context.
  */
 static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 {
@@ -77,9 +77,11 @@ static long vfio_check_extension(struct iommufd_ctx *ictx, unsigned long arg)
 		return 1;
 	case VFIO_DMA_CC_IOMMU:
 	case VFIO_UPDATE_VADDR:
-		ioas = ictx ? iommufd_vfio_ioas_get(ictx) : NULL;
-		if (IS_ERR_OR_NULL(ioas))
+		if (!ictx)
 			return 0;
+		ioas = iommufd_vfio_ioas_get(ictx);
+		if (IS_ERR(ioas))
+			return arg == VFIO_DMA_CC_IOMMU ? PTR_ERR(ioas) : 0;
 		if (arg == VFIO_DMA_CC_IOMMU)
 			rc = vfio_ioas_coherent(ioas);
 		else

@@ -112,7 +112,9 @@ TEST_F(iommufd, no_ioas)
 	EXPECT_EQ(VFIO_API_VERSION, ioctl(self->fd, VFIO_GET_API_VERSION));
 	EXPECT_EQ(1, ioctl(self->fd, VFIO_CHECK_EXTENSION, V1));
 	EXPECT_EQ(1, ioctl(self->fd, VFIO_CHECK_EXTENSION, V2));
-	EXPECT_EQ(0, ioctl(self->fd, VFIO_CHECK_EXTENSION, VFIO_DMA_CC_IOMMU));
+	EXPECT_EQ(-ENODEV, call(self->fd, VFIO_CHECK_EXTENSION,
+				(void *)VFIO_DMA_CC_IOMMU));
+	EXPECT_EQ(0, ioctl(self->fd, VFIO_CHECK_EXTENSION, VFIO_UPDATE_VADDR));
 	EXPECT_EQ(-ENODEV, set_type(self->fd, V2));
 	EXPECT_EQ(-ENODEV, get_info(self->fd, info, sizeof(info)));
 	EXPECT_EQ(-ENODEV, map(self->fd, p, IOVA, PAGE));
