@@ -245,7 +245,7 @@ endif
 
 clean: ## remove what was built here (the cache stays)
 	@find $(wildcard drivers tools/testing/bench/baseline tools/testing/emulated \
-		tools/testing/tracker tools/testing/pasid) \
+		tools/testing/tracker tools/testing/pasid tools/testing/ipmodify) \
 		\( -name '*.[aos]' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete

@@ -16,7 +16,8 @@ for module in drivers/iommu/iommufd/iommufd drivers/iommu/mock/iommufd_mock \
 	tools/testing/bench/baseline/iommufd_baseline \
 	tools/testing/emulated/iommufd_emulated \
 	tools/testing/tracker/iommufd_tracker \
-	tools/testing/pasid/iommufd_pasid; do
+	tools/testing/pasid/iommufd_pasid \
+	tools/testing/ipmodify/iommufd_ipmodify; do
 	check "$module.ko has it" \
 		same "$(modinfo -F version "./$module.ko" 2>&1)" "$version"
 done

@@ -516,6 +516,32 @@ TEST_F(kvm, is_not_misled_by_tracers)
 	EXPECT_EQ(0, vm_add(vm, self->dev));
 }
 
+/* Nor by kprobes at the start of a function, and at its end, as BPF programs use them */
+TEST_F(kvm, is_not_misled_by_kprobes)
+{
+	static const char * const probes[] = {
+		"p:selftests vfio_file_set_kvm", "r:selftests vfio_file_set_kvm",
+	};
+	struct vm *vm = &self->vm;
+	size_t i;
+
+	ASSERT_EQ(0, trace("nop", ""));
+	if (access(TRACING "kprobe_events", F_OK))
+		SKIP(return, "this kernel has no CONFIG_KPROBE_EVENTS");
+	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		ASSERT_EQ(0, write_file(TRACING "kprobe_events", probes[i]));
+		ASSERT_EQ(0, write_file(TRACING "events/kprobes/enable", "1"));
+		EXPECT_EQ(0, vm_add(vm, self->dev));
+		EXPECT_EQ(-EINVAL, vm_add(vm, self->iommu));
+		EXPECT_EQ(0, vm_del(vm, self->dev));
+		ASSERT_EQ(0, write_file(TRACING "events/kprobes/enable", "0"));
+		ASSERT_EQ(0, write_file(TRACING "kprobe_events",
+					"-:selftests"));
+	}
+	EXPECT_EQ(0, vm_add(vm, self->dev));
+}
+
 struct user_thread {
 	pthread_t thread;
 	int kvm;
@@ -622,33 +648,6 @@ TEST_F_TIMEOUT(kvm, may_ask_while_the_module_comes_and_goes, PATIENCE)
 
 /* The line in the kernel log when there is no hook */
 #define NO_HOOK	"vfio_pci: KVM will not accept device files"
-
-/*
- * The hook has ftrace save the arguments (no flag), not all registers (R), which
- * not every architecture can; it changes the instruction pointer (I).
- */
-TEST_F_TIMEOUT(kvm, hook_needs_no_registers, PATIENCE)
-{
-	char line[512], *flags;
-	FILE *file;
-	int n = 0;
-
-	ASSERT_TRUE(!mount("tracefs", TRACING, "tracefs", 0, NULL) ||
-		    errno == EBUSY);
-	file = fopen(TRACING "enabled_functions", "re");
-	ASSERT_NE(NULL, file);
-	while (fgets(line, sizeof(line), file)) {
-		flags = strchr(line, ')');
-		if (strncmp(line, "vfio_file_set_kvm ", 18) || !flags)
-			continue;
-		flags[1 + strcspn(flags + 1, "\t\n")] = 0;
-		EXPECT_NE(NULL, strchr(flags, 'I'));
-		EXPECT_EQ(NULL, strchr(flags, 'R'));
-		n++;
-	}
-	fclose(file);
-	EXPECT_EQ(1, n);
-}
 
 /* With the parameter kvm=0, KVM takes no device files */
 TEST_F_TIMEOUT(kvm, can_be_left_alone, PATIENCE)
