@@ -3,11 +3,9 @@
  * The calls of vfio-pci on a bound device file: information, configuration
  * space, registers, interrupts, reset, features.
  */
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <linux/pci_regs.h>
-#include <sys/eventfd.h>
 
 #include "mmio.h"
 #include "test.h"
@@ -219,20 +217,6 @@ TEST_F(device, mmap_beyond_the_region)
 				    self->dev, info.offset)));
 }
 
-static int set_irq(int dev, __u32 index, int eventfd)
-{
-	char buf[sizeof(struct vfio_irq_set) + sizeof(__s32)];
-	struct vfio_irq_set *set = (void *)buf;
-
-	set->argsz = sizeof(buf);
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	set->index = index;
-	set->start = 0;
-	set->count = 1;
-	memcpy(set->data, &eventfd, sizeof(__s32));
-	return ERR(ioctl(dev, VFIO_DEVICE_SET_IRQS, set));
-}
-
 TEST_F(device, irq_info)
 {
 	static const __u32 one[] = {
@@ -252,31 +236,6 @@ TEST_F(device, irq_info)
 	info.index = 1000;
 	EXPECT_EQ(-EINVAL,
 		  ERR(ioctl(self->dev, VFIO_DEVICE_GET_IRQ_INFO, &info)));
-}
-
-#define EDU_RAISE_IRQ	0x60
-#define EDU_ACK_IRQ	0x64
-
-/* An MSI is a write by the device; it goes through the interrupt remapping */
-TEST_F_TIMEOUT(device, msi_arrives, PATIENCE)
-{
-	struct pollfd pfd = { .fd = eventfd(0, 0), .events = POLLIN };
-	struct edu edu;
-	__u64 count;
-	int i;
-
-	ASSERT_LE(0, pfd.fd);
-	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	ASSERT_EQ(0, set_irq(self->dev, VFIO_PCI_MSI_IRQ_INDEX, pfd.fd));
-	ASSERT_EQ(0, edu_open(&edu, self->dev));
-	for (i = 0; i < 10; i++) {
-		mmio_write32(edu.bar + EDU_RAISE_IRQ, 1);
-		ASSERT_EQ(1, poll(&pfd, 1, 10000));
-		ASSERT_EQ(8, read(pfd.fd, &count, 8));
-		EXPECT_EQ(1, count);
-		mmio_write32(edu.bar + EDU_ACK_IRQ, 1);
-	}
-	EXPECT_EQ(0, poll(&pfd, 1, 100));
 }
 
 static int feature(int dev, __u32 flags, __u32 argsz)
