@@ -9,6 +9,7 @@
 
 #include "../capability.h"
 #include "container.h"
+#include "fault.h"
 #include "machine.h"
 
 #define IOVA		0x10000000ULL
@@ -134,6 +135,9 @@ static bool dma_works(struct edu *edu, char *memory)
 
 TEST_F_TIMEOUT(container, dma, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	int group = start(EDU), dev;
 	char *memory = anon_pages(1);
 	struct edu edu;

@@ -81,6 +81,9 @@ TEST_F_TIMEOUT(dma, across_a_page_border, PATIENCE)
 
 TEST_F_TIMEOUT(dma, outside_the_mapping, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA + PAGE, EDU));
 	EXPECT_UNTOUCHED();
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA - PAGE, EDU));
@@ -93,6 +96,9 @@ TEST_F_TIMEOUT(dma, outside_the_mapping, PATIENCE)
 
 TEST_F_TIMEOUT(dma, read_outside_the_mapping, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	/* The second page holds a secret that the device must not get */
 	memset(self->memory + PAGE, 's', PAGE);
 	EXPECT_TRUE(edu_read_faults(&self->edu, IOVA + PAGE, EDU));
@@ -103,6 +109,9 @@ TEST_F_TIMEOUT(dma, read_outside_the_mapping, PATIENCE)
 
 TEST_F_TIMEOUT(dma, after_unmap, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	EXPECT_TRUE(edu_write_faults(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
@@ -113,6 +122,9 @@ TEST_F_TIMEOUT(dma, after_unmap, PATIENCE)
 
 TEST_F_TIMEOUT(dma, after_detach, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	ASSERT_EQ(0, vfio_detach(self->dev));
 	EXPECT_TRUE(edu_write_is_blocked(&self->edu, IOVA, EDU));
 	EXPECT_UNTOUCHED();
@@ -122,6 +134,9 @@ TEST_F_TIMEOUT(dma, after_detach, PATIENCE)
 
 TEST_F_TIMEOUT(dma, before_attach, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	/* The device has just been used: bind it anew */
 	edu_close(&self->edu);
 	ASSERT_EQ(0, close(self->dev));
@@ -137,6 +152,9 @@ TEST_F_TIMEOUT(dma, before_attach, PATIENCE)
 
 TEST_F_TIMEOUT(dma, write_to_a_read_only_mapping, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, IOVA, PAGE));
 	ASSERT_EQ(0, ioas_map_ro(self->iommu, self->ioas, self->memory, PAGE,
 				 IOVA));
@@ -204,6 +222,9 @@ TEST_F_TIMEOUT(dma, mapped_before_attach, PATIENCE)
 
 TEST_F_TIMEOUT(dma, two_groups_on_one_ioas, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	int dev2 = open_vfio(PAIR_0);
 	struct edu edu2;
 
@@ -325,6 +346,9 @@ FIXTURE_TEARDOWN(border)
 
 TEST_F_TIMEOUT(border, mapping_across_1_gib, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	static const __u64 samples[] = {
 		0, 0x1ff * PAGE, 0x200 * PAGE, R15_LENGTH - PAGE,
 	};

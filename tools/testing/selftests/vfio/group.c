@@ -179,6 +179,9 @@ TEST_F(group, mate_has_no_driver)
 /* ... and at once no function of the group can do DMA, bound or not */
 TEST_F_TIMEOUT(group, bind_blocks_the_whole_group, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	if (!ISOLATED)
 		SKIP(return, NOT_ISOLATED);
 
@@ -386,6 +389,9 @@ TEST_F_TIMEOUT(group, one_detached_and_closed, PATIENCE)
 /* A group stays isolated when all its functions are detached */
 TEST_F_TIMEOUT(group, both_detached, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	if (!ISOLATED)
 		SKIP(return, NOT_ISOLATED);
 
@@ -444,6 +450,9 @@ TEST_F_TIMEOUT(group, host_driver_is_refused, PATIENCE)
  */
 TEST_F_TIMEOUT(group, one_removed, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	if (!ISOLATED)
 		SKIP(return, NOT_ISOLATED);
 

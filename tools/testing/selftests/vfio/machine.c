@@ -183,6 +183,9 @@ TEST_F_TIMEOUT(machine, both_ends_of_each_range, PATIENCE)
  */
 TEST_F_TIMEOUT(machine, huge_pages_and_small_ones_in_turn, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	int i;
 
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
@@ -206,6 +209,9 @@ TEST_F_TIMEOUT(machine, huge_pages_and_small_ones_in_turn, PATIENCE)
 
 TEST_F_TIMEOUT(machine, blocked_unless_attached, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	ASSERT_EQ(0, MAP(0, PAGE, IOVA));
 	EXPECT_TRUE(edu_write_is_blocked(&self->edu, IOVA, EDU));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));

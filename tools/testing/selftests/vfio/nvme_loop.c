@@ -231,6 +231,9 @@ TEST_F_TIMEOUT(loop, other_sizes_at_one_iova, 600)
  */
 TEST_F_TIMEOUT(loop, nothing_is_there_after_unmap, PATIENCE)
 {
+	if (faults_hang())
+		SKIP(return, FAULTS_HANG);
+
 	struct disk *d = &self->disk;
 	char *memory = anon_pages(1);
 
