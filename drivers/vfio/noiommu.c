@@ -99,7 +99,7 @@ static int vfio_pci_noiommu_init(struct vfio_pci_core_device *core)
 		if (rc)
 			return rc;
 	}
-	core->disable_idle_d3 = true;
+	compat_vfio_pci_stay_in_d0(core);
 	core->needs_pm_restore = vfio_pci_needs_restore(pdev);
 	return 0;
 }

@@ -200,4 +200,17 @@ static inline void vfio_pci_core_init_params(struct vfio_pci_core_device *core,
 }
 #endif
 
+/*
+ * Keep a device in D0 that vfio-pci-core has not registered, which is where runtime power
+ * management begins.  Stable updates gave each device the parameter.  Where there is one
+ * for all devices, vfio-pci-core gets and puts a reference as the device is opened and
+ * closed, beside those that have kept it in D0 since it was found.
+ */
+static inline void compat_vfio_pci_stay_in_d0(struct vfio_pci_core_device *core)
+{
+#ifdef HAVE_VFIO_PCI_IDLE_D3
+	core->disable_idle_d3 = true;
+#endif
+}
+
 #endif
