@@ -121,6 +121,20 @@ static void vfio_cdev_pm_put(struct vfio_cdev *cdev, struct vfio_device *vdev)
 		pm_runtime_put(vdev->dev);
 }
 
+/* The page table in which the kernel may map what interrupts need must not go. */
+static long vfio_cdev_set_irqs(struct vfio_cdev_file *df,
+			       struct vfio_device *vdev, unsigned long arg)
+{
+	long rc;
+
+	rc = iommufd_device_hold_attach(df->idev);
+	if (rc)
+		return rc;
+	rc = vdev->ops->ioctl(vdev, VFIO_DEVICE_SET_IRQS, arg);
+	iommufd_device_release_attach(df->idev);
+	return rc;
+}
+
 static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 				 unsigned long arg)
 {
@@ -152,6 +166,9 @@ static long vfio_cdev_fops_ioctl(struct file *file, unsigned int cmd,
 		break;
 	case VFIO_DEVICE_GET_REGION_INFO:
 		rc = vfio_device_region_info(vdev, uarg);
+		break;
+	case VFIO_DEVICE_SET_IRQS:
+		rc = vfio_cdev_set_irqs(df, vdev, arg);
 		break;
 	default:
 		rc = vdev->ops->ioctl(vdev, cmd, arg);

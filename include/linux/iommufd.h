@@ -44,6 +44,8 @@ void iommufd_device_unbind(struct iommufd_device *idev);
 int iommufd_device_attach(struct iommufd_device *idev, u32 *pt_id);
 int iommufd_device_replace(struct iommufd_device *idev, u32 *pt_id);
 void iommufd_device_detach(struct iommufd_device *idev);
+int iommufd_device_hold_attach(struct iommufd_device *idev);
+void iommufd_device_release_attach(struct iommufd_device *idev);
 
 int iommufd_device_pasid_attach(struct iommufd_device *idev, u32 pasid,
 				u32 pt_id);

@@ -587,3 +587,34 @@ void iommufd_device_detach(struct iommufd_device *idev)
 		iommufd_object_drop_user(idev->ictx, &unused->obj);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_detach);
+
+/**
+ * iommufd_device_hold_attach() - Keep a device attached to what it is
+ * @idev: The binding, attached or not.
+ *
+ * Until iommufd_device_release_attach(), no page table of the device's group comes or
+ * goes, for another device of the group neither.  For a driver that sets up interrupts:
+ * behind Arm's SMMU the kernel then maps a page of the interrupt controller in the
+ * group's page table, which before 7.x it finds, and uses, without a lock.
+ *
+ * Context: Process context.  Takes the lock of the group, which attach and detach take.
+ *
+ * Return: 0, or -EINTR when killed.
+ */
+int iommufd_device_hold_attach(struct iommufd_device *idev)
+{
+	return mutex_lock_killable(&idev->igroup->lock) ? -EINTR : 0;
+}
+EXPORT_SYMBOL_GPL(iommufd_device_hold_attach);
+
+/**
+ * iommufd_device_release_attach() - Undo iommufd_device_hold_attach()
+ * @idev: The binding.
+ *
+ * Context: Process context.
+ */
+void iommufd_device_release_attach(struct iommufd_device *idev)
+{
+	mutex_unlock(&idev->igroup->lock);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_release_attach);

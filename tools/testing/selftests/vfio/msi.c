@@ -5,11 +5,18 @@
  * through each page table, in which the kernel maps the interrupt controller's page.
  */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 
+#include "../userfault.h"
 #include "mmio.h"
 #include "test.h"
 
+#define IOVA		0x40000000ULL
+#define LITTLE_WHILE	300000	/* microseconds */
 #define EDU_RAISE_IRQ	0x60
 #define EDU_ACK_IRQ	0x64
 
@@ -146,6 +153,108 @@ TEST_F_TIMEOUT(msi, arrive_in_both_groups_of_a_page_table, PATIENCE)
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->users[0].dev_id, self->ioas,
 				0, &id));
 	expect_both_arrive(_metadata, self->users, id);
+}
+
+/* Calls of another thread: once, or until they are to stop */
+struct caller {
+	pthread_t thread;
+	struct user *user;
+	__u32 ioas;
+	bool again;
+	atomic_bool stop;
+	atomic_ulong calls;
+	int rc;		/* the first that was not 0 */
+};
+
+static void *attach(void *arg)
+{
+	struct caller *caller = arg;
+
+	caller->rc = vfio_attach(caller->user->dev, caller->ioas, NULL);
+	return NULL;
+}
+
+static void *set_up(void *arg)
+{
+	struct caller *caller = arg;
+	struct user *user = caller->user;
+
+	do {
+		if (!caller->rc)
+			caller->rc = set_msi(user->dev, user->eventfd);
+		if (!caller->rc)
+			caller->rc = set_msi(user->dev, -1);
+		atomic_fetch_add(&caller->calls, 1);
+	} while (caller->again && !caller->stop);
+	return NULL;
+}
+
+/*
+ * While the page table of the group comes or goes, nothing is mapped in it for
+ * interrupts.  The attach waits for memory that the test provides when it wants to.
+ */
+TEST_F_TIMEOUT(msi, are_not_set_up_during_an_attach, PATIENCE)
+{
+	struct user *user = &self->users[0];
+	struct caller attacher = { .user = user, .ioas = self->ioas };
+	struct caller caller = { .user = user };
+	char *memory = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct userfault fault;
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, memory);
+	memset(memory, 1, PAGE);
+	ASSERT_EQ(0, userfault_start(&fault, memory + PAGE,
+				     UFFDIO_REGISTER_MODE_MISSING));
+	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, memory, 2 * PAGE, IOVA));
+	ASSERT_EQ(0, pthread_create(&attacher.thread, NULL, attach, &attacher));
+	ASSERT_EQ(0, userfault_wait(&fault));
+	ASSERT_EQ(0, pthread_create(&caller.thread, NULL, set_up, &caller));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(!!set_msi(user->dev, user->eventfd));
+	usleep(LITTLE_WHILE);
+	EXPECT_EQ(0, caller.calls);
+	/* Who waits can be killed, and other groups do not wait. */
+	EXPECT_EQ(0, waitpid(pid, &status, WNOHANG));
+	EXPECT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0, set_msi(self->users[1].dev, self->users[1].eventfd));
+	EXPECT_EQ(0, set_msi(self->users[1].dev, -1));
+	EXPECT_EQ(0, caller.calls);
+
+	ASSERT_EQ(0, userfault_end(&fault, memory));
+	ASSERT_EQ(0, pthread_join(attacher.thread, NULL));
+	ASSERT_EQ(0, pthread_join(caller.thread, NULL));
+	EXPECT_EQ(0, attacher.rc);
+	EXPECT_EQ(0, caller.rc);
+	EXPECT_TRUE(ten_arrive(user));
+}
+
+TEST_F_TIMEOUT(msi, come_and_go_while_the_device_does, PATIENCE)
+{
+	struct user *user = &self->users[0];
+	struct caller caller = { .user = user, .again = true };
+	unsigned int i, rounds = patient_rounds(200);
+	__u32 other;
+
+	ASSERT_EQ(0, ioas_alloc(self->iommu, &other));
+	ASSERT_EQ(0, pthread_create(&caller.thread, NULL, set_up, &caller));
+	for (i = 0; i < rounds || caller.calls < rounds; i++) {
+		ASSERT_EQ(0, vfio_attach(user->dev, self->ioas, NULL));
+		if (i % 2)
+			ASSERT_EQ(0, vfio_attach(user->dev, other, NULL));
+		ASSERT_EQ(0, vfio_detach(user->dev));
+	}
+	caller.stop = true;
+	ASSERT_EQ(0, pthread_join(caller.thread, NULL));
+	EXPECT_EQ(0, caller.rc);
+	ASSERT_EQ(0, vfio_attach(user->dev, self->ioas, NULL));
+	EXPECT_TRUE(ten_arrive(user));
 }
 
 TEST_HARNESS_MAIN
