@@ -15,6 +15,7 @@
 #include "ioas.h"
 #include "iopt/walk.h"
 #include "object.h"
+#include "pages/xarray.h"
 #include "ucmd.h"
 
 /**
@@ -42,19 +43,6 @@ struct iommufd_ctx *iommufd_ctx_create(struct file *file)
 	return ictx;
 }
 
-/*
- * Free what is left of an xarray; an allocation that has failed may leave nodes
- * without an entry.  Returns whether it has no entry.
- */
-static bool ctx_end_xarray(struct xarray *xa)
-{
-	unsigned long index = 0;
-	bool none = !xa_find(xa, &index, ULONG_MAX, XA_PRESENT);
-
-	xa_destroy(xa);
-	return none;
-}
-
 /**
  * iommufd_ctx_destroy() - Destroy a context with all its objects
  * @ictx: The context; no call is at work, and no device is bound any more but
@@ -65,9 +53,9 @@ static bool ctx_end_xarray(struct xarray *xa)
 void iommufd_ctx_destroy(struct iommufd_ctx *ictx)
 {
 	iommufd_object_destroy_all(ictx);
-	WARN_ON(!ctx_end_xarray(&ictx->objects));
-	WARN_ON(!ctx_end_xarray(&ictx->groups));
-	WARN_ON(!ctx_end_xarray(&ictx->mmaps));
+	WARN_ON(!iopt_xa_end(&ictx->objects));
+	WARN_ON(!iopt_xa_end(&ictx->groups));
+	WARN_ON(!iopt_xa_end(&ictx->mmaps));
 	WARN_ON(atomic_long_read(&ictx->nmappings));
 	WARN_ON(atomic_read(&ictx->nfaults));
 	mutex_destroy(&ictx->groups_lock);
@@ -121,7 +109,7 @@ static int ctx_option_rlimit_mode(struct iommufd_ucmd *ucmd)
 	if (cmd->val64 > 1)
 		return -EINVAL;
 	xa_lock(&ictx->objects);
-	if (xa_empty(&ictx->objects))
+	if (iopt_xa_none(&ictx->objects))
 		ictx->account_mode = cmd->val64 ? IOPT_ACCOUNT_PROCESS :
 						  IOPT_ACCOUNT_USER;
 	else

@@ -20,6 +20,7 @@
 
 #include "../iommufd/backend/backend.h"
 #include "../iommufd/backend/map.h"
+#include "../iommufd/pages/xarray.h"
 #include "domain.h"
 #include "iommufd_test.h"
 
@@ -397,8 +398,7 @@ struct mock_domain *mock_domain_alloc(u32 device_flags, bool dirty,
 void mock_domain_free(struct mock_domain *mock)
 {
 	WARN_ON(mock->ndevices);
-	WARN_ON(!xa_empty(&mock->ptes));
-	xa_destroy(&mock->ptes);
+	WARN_ON(!iopt_xa_end(&mock->ptes));
 	kfree(mock);
 }
 

@@ -84,8 +84,11 @@ void iommu_charge_free(struct iommu_charge *charge)
 
 	if (!charge)
 		return;
-	for (level = 0; level < IOMMU_CHARGE_LEVELS; level++)
+	for (level = 0; level < IOMMU_CHARGE_LEVELS; level++) {
 		uncharge_level(&charge->tables[level], 0, ULONG_MAX);
+		/* A charge that failed may have left nodes. */
+		xa_destroy(&charge->tables[level]);
+	}
 	kfree(charge);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "pfns.h"
+#include "xarray.h"
 
 /* Mark of the entries that are an array, to be freed */
 #define IOPT_CHUNK_IS_ARRAY	XA_MARK_0
@@ -92,7 +93,7 @@ static unsigned long *chunk_to_array(struct iopt_pfns *pfns,
 void iopt_pfns_destroy(struct iopt_pfns *pfns)
 {
 	WARN_ON(pfns->npages <= IOPT_CHUNK_PAGES ?
-			!!pfns->only_chunk : !xa_empty(&pfns->chunks));
+			!!pfns->only_chunk : !iopt_xa_end(&pfns->chunks));
 }
 
 /**
