@@ -280,6 +280,9 @@ static long pin_movable(struct iopt_file *f, pgoff_t pgoff,
 	if (n != 1)
 		return n;
 	page = list[0];
+	/* The kernel keeps a page with a memory error from us only if it pins it. */
+	if (folio_test_has_hwpoisoned(page_folio(page)))
+		return 1;
 	n = pin_folio(page_folio(page), pgoff, npages, list, layout);
 	unpin_user_page(page);
 	return n;
@@ -466,6 +469,35 @@ void iopt_files_release(struct list_head *files)
 	}
 }
 
+/*
+ * Lock all pages objects.  No other call locks more than one.  Whoever pins a large
+ * file holds its lock for long, and mutex_lock_nest_lock() cannot be killed, so that is
+ * waited for before.
+ */
+static int files_lock(struct list_head *files, struct mutex *lock)
+{
+	struct iopt_file *f;
+
+	list_for_each_entry(f, files, item) {
+		struct mutex *next = &item_to_pages(f)->lock;
+
+		if (mutex_is_locked(next)) {
+			if (mutex_lock_killable_nested(next,
+						       SINGLE_DEPTH_NESTING))
+				goto err_unlock;
+			mutex_unlock(next);
+		}
+		mutex_lock_nest_lock(next, lock);
+		cond_resched();
+	}
+	return 0;
+
+err_unlock:
+	list_for_each_entry_continue_reverse(f, files, item)
+		mutex_unlock(&item_to_pages(f)->lock);
+	return -EINTR;
+}
+
 /**
  * iopt_files_change_process() - Charge the current process from now on
  * @files: List of pages objects, see iopt_files_collect().
@@ -484,14 +516,12 @@ int iopt_files_change_process(struct list_head *files, struct mutex *lock,
 	unsigned long npages = 0;
 	struct iopt_pages *pages;
 	struct iopt_file *f;
-	int rc = 0;
+	int rc;
 	u8 mode;
 
-	/* Only under @lock two pages objects are locked at a time. */
-	list_for_each_entry(f, files, item) {
-		mutex_lock_nest_lock(&item_to_pages(f)->lock, lock);
-		cond_resched();
-	}
+	rc = files_lock(files, lock);
+	if (rc)
+		return rc;
 
 	mode = iopt_account_init(&account, account_mode);
 	list_for_each_entry(f, files, item) {
