@@ -28,7 +28,8 @@
  * @length: Bytes that must be free.
  * @align: Power of two.
  * @offset: The first byte is this much past a multiple of @align.
- * @steps: The search ends after this many ranges in use.
+ * @steps: The search ends after this many ranges that are in use, or allowed and too
+ *	small.
  * @iova: The first byte found.  If nothing was found and @steps is 0, what is
  *	below has been looked at.
  */
@@ -120,6 +121,11 @@ static bool search_from(struct iova_search *search, unsigned long start,
 	     node = interval_tree_iter_next(node, start, ULONG_MAX)) {
 		if (search_range(search, max(start, node->start), node->last))
 			return true;
+		/* Ranges that are too small count as well. */
+		if (search->steps && !--search->steps)
+			search->iova = node->start;
+		if (fatal_signal_pending(current))
+			return false;
 		cond_resched();
 	}
 	return false;
@@ -352,6 +358,10 @@ int iopt_set_allowed(struct io_pagetable *iopt, struct rb_root_cached *allowed)
 	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
 		if (range_taken(&iopt->reserved, node->start, node->last)) {
 			rc = -EADDRINUSE;
+			goto out_unlock;
+		}
+		if (fatal_signal_pending(current)) {
+			rc = -EINTR;
 			goto out_unlock;
 		}
 		cond_resched();

@@ -126,6 +126,9 @@ static int area_wait_unused(struct io_pagetable *iopt, struct iopt_area *area)
 	if (!atomic_read_acquire(&area->nusers))
 		return 0;
 
+	/* A driver that unpins in unmap() waits for it, too, and cannot be killed. */
+	if (iopt_slice_wait(&area->slice))
+		return -EINTR;
 	if (down_read_killable(&iopt->accesses_lock))
 		return -EINTR;
 	list_for_each_entry(access, &iopt->accesses, item)

@@ -21,8 +21,8 @@
  *
  * Pins and unpins nothing, since the two slices cover what the one did.
  *
- * Context: Process context.  Takes iopt_pages::lock.  Cannot fail and needs no
- * memory.
+ * Context: Process context.  Takes iopt_pages::lock if @pinned.  Cannot fail and
+ * needs no memory.
  */
 void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
 		      unsigned long length, bool pinned)
@@ -32,16 +32,17 @@ void iopt_slice_split(struct iopt_slice *slice, struct iopt_slice *tail,
 	unsigned long rest = slice->length - length;
 
 	iopt_pages_get(pages);
-	mutex_lock(&pages->lock);
-	if (pinned)
+	if (pinned) {
+		mutex_lock(&pages->lock);
 		interval_tree_remove(&slice->user, &pages->users);
+	}
 	iopt_slice_init(slice, pages, start, length);
 	iopt_slice_init(tail, pages, start + length, rest);
 	if (pinned) {
 		interval_tree_insert(&slice->user, &pages->users);
 		interval_tree_insert(&tail->user, &pages->users);
+		mutex_unlock(&pages->lock);
 	}
-	mutex_unlock(&pages->lock);
 }
 
 /**
