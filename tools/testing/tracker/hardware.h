@@ -17,11 +17,12 @@
  * @entry: Find the entry of the page that has an IOVA for a device, set *@size
  *	to its bytes, and *@tracks to whether writes of the device are to be
  *	marked.  Returns NULL if the device cannot write there.
- * @words: Copy the entry by which a device has its page tables, as the IOMMU
- *	reads it, with TRACKER_WORDS words.  Returns 0 or -ENOENT.  NULL if such
- *	entries have another length.
- * @translate: Find where an address of a device leads to, in one or two stages.
- *	Returns 0 or -EFAULT.  NULL with @words.
+ * @words: Copy the entry by which a device has its page tables for requests with
+ *	a PASID, or, if it is 0, without one, as the IOMMU reads it, with
+ *	TRACKER_WORDS words.  Returns 0 or -ENOENT.  NULL if such entries have
+ *	another length.
+ * @translate: Find where an address of such requests leads to, in one or two
+ *	stages.  Returns 0 or -EFAULT.  NULL with @words.
  * @accessed_bit: Number of the bit of the entry that has been used.
  * @dirty_bit: Number of the bit of the entry that has been written by.
  * @probes: Where the IOMMU driver flushes the IOTLB: they call tracker_flush().
@@ -31,8 +32,8 @@ struct tracker_hardware {
 	int (*find)(struct iommu_device *iommu, u64 **copy);
 	u64 capability[2];
 	u64 *(*entry)(u32 requester, u64 iova, u64 *size, bool *tracks);
-	int (*words)(u32 requester, u64 *words);
-	int (*translate)(u32 requester, u64 iova, u64 *phys);
+	int (*words)(u32 requester, u32 pasid, u64 *words);
+	int (*translate)(u32 requester, u32 pasid, u64 iova, u64 *phys);
 	unsigned int accessed_bit;
 	unsigned int dirty_bit;
 	struct kprobe *probes;

@@ -163,7 +163,7 @@ static long read_entry(struct tracker_entry __user *user)
 		return -EFAULT;
 	if (!hardware->words)
 		return -EOPNOTSUPP;
-	rc = hardware->words(cmd.requester, cmd.out_words);
+	rc = hardware->words(cmd.requester, cmd.pasid, cmd.out_words);
 	if (!rc && copy_to_user(user, &cmd, sizeof(cmd)))
 		rc = -EFAULT;
 	return rc;
@@ -178,7 +178,8 @@ static long translate(struct tracker_translate __user *user)
 		return -EFAULT;
 	if (!hardware->translate)
 		return -EOPNOTSUPP;
-	rc = hardware->translate(cmd.requester, cmd.iova, &cmd.out_phys);
+	rc = hardware->translate(cmd.requester, cmd.pasid, cmd.iova,
+				 &cmd.out_phys);
 	if (!rc && copy_to_user(user, &cmd, sizeof(cmd)))
 		rc = -EFAULT;
 	return rc;

@@ -36,15 +36,15 @@ struct tracker_write {
 /**
  * struct tracker_entry - The entry by which a device has its page tables
  * @requester: As for struct tracker_write.
- * @__reserved: Not looked at.
- * @out_words: The entry of VT-d's PASID table for requests without a PASID.
+ * @pasid: The PASID of requests, 0 for those without one.
+ * @out_words: The entry of VT-d's PASID table for such requests.
  *
  * Errors: ENOENT if there is no table with such an entry; EOPNOTSUPP for
  * another IOMMU.
  */
 struct tracker_entry {
 	__u32 requester;
-	__u32 __reserved;
+	__u32 pasid;
 	__u64 out_words[TRACKER_WORDS];
 };
 
@@ -52,7 +52,7 @@ struct tracker_entry {
  * struct tracker_translate - Where a read or write of a device leads to
  * @iova: The address that the device has.
  * @requester: As for struct tracker_write.
- * @__reserved: Not looked at.
+ * @pasid: As for struct tracker_entry.
  * @out_phys: The physical address.
  *
  * The tables are walked as they are in memory, by nested translation, too.
@@ -62,7 +62,7 @@ struct tracker_entry {
 struct tracker_translate {
 	__u64 iova;
 	__u32 requester;
-	__u32 __reserved;
+	__u32 pasid;
 	__u64 out_phys;
 };
 

@@ -43,9 +43,9 @@ static int vtd_find(struct iommu_device *iommu, u64 **copy)
 	return 0;
 }
 
-static int vtd_words(u32 requester, u64 *words)
+static int vtd_words(u32 requester, u32 pasid, u64 *words)
 {
-	u64 *entry = vtd_pasid_slot(root_table, requester, 0);
+	u64 *entry = vtd_pasid_slot(root_table, requester, pasid);
 
 	if (!entry)
 		return -ENOENT;
@@ -100,11 +100,11 @@ static int nested_stages(const u64 *words, u64 iova, u64 *phys)
 	}
 }
 
-static int vtd_translate(u32 requester, u64 iova, u64 *phys)
+static int vtd_translate(u32 requester, u32 pasid, u64 iova, u64 *phys)
 {
 	u64 words[TRACKER_WORDS];
 
-	if (vtd_words(requester, words) || !(words[0] & VTD_PRESENT))
+	if (vtd_words(requester, pasid, words) || !(words[0] & VTD_PRESENT))
 		return -EFAULT;
 	switch (FIELD_GET(VTD_PASID_TYPE, words[0])) {
 	case VTD_SECOND_STAGE:

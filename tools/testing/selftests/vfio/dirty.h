@@ -38,16 +38,6 @@ static inline int tracker_open(void)
 	return rc ?: ERR(open("/dev/iommufd_tracker", O_RDWR | O_CLOEXEC));
 }
 
-/* The ID by which the IOMMU knows a device */
-static inline __u32 requester(const char *bdf)
-{
-	unsigned int bus, slot, function;
-
-	if (sscanf(bdf, "0000:%x:%x.%x", &bus, &slot, &function) != 3)
-		abort();
-	return bus << 8 | slot << 3 | function;
-}
-
 static inline long get_capabilities(int iommu, __u32 dev_id)
 {
 	struct iommu_hw_info info = { .size = sizeof(info), .dev_id = dev_id };

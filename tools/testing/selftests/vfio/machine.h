@@ -27,6 +27,16 @@ static inline enum iommu_kind iommu_of(const char *bdf)
 	return strstr(target, "/virtio") ? VIRTIO : NO_IOMMU;
 }
 
+/* The ID by which the IOMMU knows a device */
+static inline __u32 requester(const char *bdf)
+{
+	unsigned int bus, slot, function;
+
+	if (sscanf(bdf, "0000:%x:%x.%x", &bus, &slot, &function) != 3)
+		abort();
+	return bus << 8 | slot << 3 | function;
+}
+
 /* A register of VT-d, 0 if the device is behind another IOMMU */
 static inline __u64 vtd_register(const char *bdf, const char *name)
 {

@@ -5,44 +5,11 @@
  * that the driver makes, by the specification.  QEMU would not walk them, so no
  * device does DMA meanwhile.
  */
-#include <linux/const.h>
-
 #include "../race.h"
 #include "../tracing.h"
-#include "dirty.h"
+#include "nested.h"
 
-#define NEST_PARENT	IOMMU_HWPT_ALLOC_NEST_PARENT
-#define VTD_S1		IOMMU_HWPT_DATA_VTD_S1
 #define ENABLE		IOMMU_HWPT_DIRTY_TRACKING_ENABLE
-
-/* Of CAP and ECAP */
-#define CAP_CM		_BITULL(7)
-#define CAP_FL5LP	_BITULL(60)
-#define ECAP_NEST	_BITULL(26)
-#define ECAP_SRS	_BITULL(31)
-#define ECAP_EAFS	_BITULL(34)
-
-/* Of an entry of the PASID table, and of its words */
-#define PRESENT		_BITULL(0)
-#define TYPE(words)	((words)[0] >> 6 & 7)
-#define SECOND_STAGE	2
-#define NESTED		3
-#define TRACKS		_BITULL(9)
-#define SECOND_PART	(0x1cULL | ~0xfffULL)	/* of word 0: AW, SSPTPTR */
-#define DOMAIN(words)	((words)[1] & 0xffff)
-#define SRE		_BITULL(0)
-#define LEVELS		(3ULL << 2)
-#define WPE		_BITULL(4)
-#define EAFE		_BITULL(7)
-#define FIRST_TABLE	(~0xfffULL)
-
-/* Where the guest's memory is for its devices, and a page for its drivers */
-#define GPA		0x40000000ULL
-#define GVA		0x12345678000ULL
-#define GUEST_PAGES	8
-
-/* An entry of the guest's tables that can be written through */
-#define ENTRY(gpa)	((gpa) | 3)
 
 FIXTURE(nested)
 {
@@ -57,18 +24,6 @@ FIXTURE(nested)
 	struct iommu_hwpt_vtd_s1 data;
 	long pinned;
 };
-
-static int pretend_with_cap(int tracker, __u64 cap, __u64 ecap)
-{
-	const __u64 bits[2] = { cap, ecap };
-
-	return ERR(ioctl(tracker, TRACKER_PRETEND, bits));
-}
-
-static int pretend(int tracker, __u64 ecap)
-{
-	return pretend_with_cap(tracker, 0, ecap);
-}
 
 FIXTURE_SETUP(nested)
 {
@@ -100,27 +55,12 @@ FIXTURE_TEARDOWN(nested)
 	EXPECT_EQ(0, module_unload(TRACKER_MODULE));
 }
 
-static int alloc_arg(int iommu, struct iommu_hwpt_alloc *arg)
-{
-	arg->size = sizeof(*arg);
-	return ERR(ioctl(iommu, IOMMU_HWPT_ALLOC, arg));
-}
-
 /* A page table of the guest; id: out, its ID */
 static int nest(struct _test_data_nested *self,
 		const struct iommu_hwpt_vtd_s1 *data, __u32 *id)
 {
-	struct iommu_hwpt_alloc arg = {
-		.dev_id = self->dev_id,
-		.pt_id = self->parent,
-		.data_type = VTD_S1,
-		.data_len = sizeof(*data),
-		.data_uptr = (uintptr_t)data,
-	};
-	int rc = alloc_arg(self->iommu, &arg);
-
-	*id = arg.out_hwpt_id;
-	return rc;
+	return nested_alloc(self->iommu, self->dev_id, self->parent, 0, data,
+			    id);
 }
 
 /* The same, which is destroyed at once */
@@ -132,82 +72,20 @@ static int try_to_nest(struct _test_data_nested *self,
 	return nest(self, data, &id) ?: iommu_destroy(self->iommu, id);
 }
 
-static int read_entry(int tracker, const char *bdf, __u64 *words)
-{
-	struct tracker_entry arg = { .requester = requester(bdf) };
-	int rc = ERR(ioctl(tracker, TRACKER_ENTRY, &arg));
-
-	memcpy(words, arg.out_words, sizeof(arg.out_words));
-	return rc;
-}
-
-/* Where in physical memory a device gets to, 0 for nowhere */
-static __u64 translate(int tracker, const char *bdf, __u64 iova)
-{
-	struct tracker_translate arg = {
-		.iova = iova,
-		.requester = requester(bdf),
-	};
-
-	return ioctl(tracker, TRACKER_TRANSLATE, &arg) ? 0 : arg.out_phys;
-}
-
-/* The physical address of memory of this process, 0 if it is not there */
-static __u64 phys_of(const void *p)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	__u64 entry = 0;
-
-	if (fd < 0)
-		return 0;
-	if (pread(fd, &entry, sizeof(entry), (uintptr_t)p / PAGE * 8) != 8)
-		entry = 0;
-	close(fd);
-	return entry >> 63 ? (entry & ((1ULL << 55) - 1)) * PAGE +
-				     (uintptr_t)p % PAGE : 0;
-}
-
-/* Is the entry of a device one of no page table? */
-#define EXPECT_BLOCKED(bdf)						\
-do {									\
-	__u64 _words[TRACKER_WORDS];					\
-									\
-	ASSERT_EQ(0, read_entry(self->tracker, bdf, _words));		\
-	EXPECT_EQ(0, _words[0] & PRESENT);				\
-} while (0)
+/* The entries of a device without a PASID */
+#define EXPECT_BLOCKED(bdf)	EXPECT_BLOCKED_WITH(bdf, NO_PASID)
+#define EXPECT_PARENT(bdf, parent) EXPECT_PARENT_WITH(bdf, NO_PASID, parent)
+#define EXPECT_NESTED(bdf, parent, data, flags)				\
+	EXPECT_NESTED_WITH(bdf, NO_PASID, parent, data, flags)
 
 /* Does it not lead to the guest's tables? */
 #define EXPECT_NOT_NESTED(bdf)						\
 do {									\
 	__u64 _words[TRACKER_WORDS];					\
 									\
-	ASSERT_EQ(0, read_entry(self->tracker, bdf, _words));		\
+	ASSERT_EQ(0, read_entry(self->tracker, bdf, NO_PASID, _words));	\
 	EXPECT_NE(NESTED, TYPE(_words));				\
 	EXPECT_EQ(0, _words[2]);					\
-} while (0)
-
-/* Is it one of the parent, the words of whose entry have been read? */
-#define EXPECT_PARENT(bdf, parent)					\
-do {									\
-	__u64 _words[TRACKER_WORDS];					\
-									\
-	ASSERT_EQ(0, read_entry(self->tracker, bdf, _words));		\
-	EXPECT_EQ(PRESENT, _words[0] & PRESENT);			\
-	EXPECT_EQ(SECOND_STAGE, TYPE(_words));				\
-	EXPECT_EQ((parent)[0] & SECOND_PART, _words[0] & SECOND_PART);	\
-} while (0)
-
-/* Is it one of what is nested in it? */
-#define EXPECT_NESTED(bdf, parent, data, flags)				\
-do {									\
-	__u64 _words[TRACKER_WORDS];					\
-									\
-	ASSERT_EQ(0, read_entry(self->tracker, bdf, _words));		\
-	EXPECT_EQ(PRESENT, _words[0] & PRESENT);			\
-	EXPECT_EQ(NESTED, TYPE(_words));				\
-	EXPECT_EQ((parent)[0] & SECOND_PART, _words[0] & SECOND_PART);	\
-	EXPECT_EQ((data)->pgtbl_addr, _words[2] & FIRST_TABLE);		\
-	EXPECT_EQ(flags, _words[2] & ~FIRST_TABLE);			\
 } while (0)
 
 /* The words of the entry of a device that is attached to the parent */
@@ -216,7 +94,7 @@ do {									\
 	__u64 *_words = words;						\
 									\
 	ASSERT_EQ(0, vfio_attach(self->dev, self->parent, NULL));	\
-	ASSERT_EQ(0, read_entry(self->tracker, EDU, _words));		\
+	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, _words));		\
 	EXPECT_EQ(PRESENT, _words[0] & PRESENT);			\
 	EXPECT_EQ(SECOND_STAGE, TYPE(_words));				\
 	EXPECT_NE(0, _words[0] & ~0xfffULL);				\
@@ -414,7 +292,7 @@ TEST_F(nested, entry_of_the_device)
 	ASSERT_EQ(0, vfio_attach(self->dev, other_id, NULL));
 	EXPECT_NESTED(EDU, parent, &other, SRE | WPE | EAFE);
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
+	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 	EXPECT_EQ(PRESENT, words[0] & PRESENT);
 	EXPECT_NE(NESTED, TYPE(words));
 	EXPECT_NE(parent[0] & ~0xfffULL, words[0] & ~0xfffULL);
@@ -444,27 +322,13 @@ TEST_F(nested, five_levels)
 	EXPECT_PARENT(EDU, parent);
 }
 
-/* Tables of the guest, in its memory, for two pages that are GVA to the guest */
-static void make_tables(struct _test_data_nested *self)
-{
-	unsigned int level;
-
-	for (level = 4; level > 1; level--)
-		self->memory[(4 - level) * PAGE / 8 +
-			     (GVA >> (12 + 9 * (level - 1)) & 0x1ff)] =
-			ENTRY(GPA + (5 - level) * PAGE);
-	self->memory[3 * PAGE / 8 + (GVA >> 12 & 0x1ff)] = ENTRY(GPA + 4 * PAGE);
-	self->memory[3 * PAGE / 8 + (GVA >> 12 & 0x1ff) + 1] =
-		ENTRY(GPA + 6 * PAGE);
-}
-
 #define PAGE_AT(n)	((char *)self->memory + (n) * PAGE)
-#define WHERE(iova)	translate(self->tracker, EDU, iova)
+#define WHERE(iova)	translate(self->tracker, EDU, NO_PASID, iova)
 
 /* What is nested leads to what the parent maps, by the tables of the guest */
 TEST_F(nested, both_stages_translate)
 {
-	make_tables(self);
+	make_tables(self->memory);
 	ASSERT_NE(0, phys_of(PAGE_AT(4)));
 	ASSERT_EQ(0, nest(self, &self->data, &self->id));
 	EXPECT_EQ(0, WHERE(GVA));
@@ -486,45 +350,6 @@ TEST_F(nested, both_stages_translate)
 	EXPECT_EQ(0, WHERE(GVA + PAGE));
 }
 
-/*
- * Number of requests to the IOMMU since forget_events() that have it forget what
- * it has cached for a domain: all, or the page at an address.  VT-d has this
- * forget what is nested, too, at whatever address.
- */
-static int flushes(__u16 domain, __u64 address)
-{
-	unsigned long long low, high, order;
-	const char *at;
-	int n = 0;
-
-	for (at = contents(INSTANCE "/trace");
-	     (at = strstr(at, "qi_submit: iotlb_inv ")); at++) {
-		if (sscanf(at, "qi_submit: iotlb_inv %*[^:]: 0x%llx 0x%llx",
-			   &low, &high) != 2 || (__u16)(low >> 16) != domain)
-			continue;
-		order = high & 0x3f;
-		n += (low >> 4 & 3) == 2 ||
-		     ((low >> 4 & 3) == 3 &&
-		      (high & ~0xfffULL) >> (12 + order) ==
-			      address >> (12 + order));
-	}
-	return n;
-}
-
-/* The same of requests about what is nested alone, in any granularity */
-static int first_stage_flushes(__u16 domain)
-{
-	unsigned long long low;
-	const char *at;
-	int n = 0;
-
-	for (at = contents(INSTANCE "/trace");
-	     (at = strstr(at, "qi_submit: p_iotlb_inv ")); at++)
-		n += sscanf(at, "qi_submit: p_iotlb_inv %*[^:]: 0x%llx",
-			    &low) == 1 && (__u16)(low >> 16) == domain;
-	return n;
-}
-
 /* Unmapped from the parent: it is forgotten for each device that is nested */
 TEST_F_TIMEOUT(nested, unmap_from_the_parent, PATIENCE)
 {
@@ -532,7 +357,7 @@ TEST_F_TIMEOUT(nested, unmap_from_the_parent, PATIENCE)
 	int other = open_vfio(NVME);
 	__u32 other_id;
 
-	make_tables(self);
+	make_tables(self->memory);
 	ASSERT_EQ(0, vfio_bind(other, self->iommu, NULL));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, GPA,
 				GUEST_PAGES * PAGE));
@@ -544,8 +369,8 @@ TEST_F_TIMEOUT(nested, unmap_from_the_parent, PATIENCE)
 	ASSERT_EQ(0, nest(self, &self->data, &other_id));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	ASSERT_EQ(0, vfio_attach(other, other_id, NULL));
-	ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
-	ASSERT_EQ(0, read_entry(self->tracker, NVME, others));
+	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
+	ASSERT_EQ(0, read_entry(self->tracker, NVME, NO_PASID, others));
 	/* What is cached for one cannot be taken for that of the other. */
 	EXPECT_NE(DOMAIN(words), DOMAIN(others));
 	EXPECT_EQ(phys_of(PAGE_AT(6)), WHERE(GVA + PAGE));
@@ -554,7 +379,8 @@ TEST_F_TIMEOUT(nested, unmap_from_the_parent, PATIENCE)
 	EXPECT_EQ(0, flushes(DOMAIN(words), GPA + 6 * PAGE));
 	ASSERT_EQ(0, ioas_unmap(self->iommu, self->ioas, GPA + 6 * PAGE, PAGE));
 	EXPECT_EQ(0, WHERE(GVA + PAGE));
-	EXPECT_EQ(0, translate(self->tracker, NVME, GVA + PAGE));
+	EXPECT_EQ(0, translate(self->tracker, NVME, NO_PASID,
+			       GVA + PAGE));
 	EXPECT_EQ(phys_of(PAGE_AT(4)), WHERE(GVA));
 	EXPECT_LE(1, flushes(DOMAIN(words), GPA + 6 * PAGE));
 	EXPECT_LE(1, flushes(DOMAIN(others), GPA + 6 * PAGE));
@@ -598,7 +424,7 @@ TEST_F(nested, caching_mode)
 				NEST_PARENT, &self->parent));
 	ASSERT_EQ(0, nest(self, &self->data, &self->id));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
-	ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
+	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 	ASSERT_EQ(0, tracing_start("intel_iommu/qi_submit"));
 	ASSERT_EQ(0, ioas_map(self->iommu, self->ioas, self->memory, PAGE,
 			      GPA + GUEST_PAGES * PAGE));
@@ -606,23 +432,6 @@ TEST_F(nested, caching_mode)
 	EXPECT_EQ(0, tracing_stop());
 	/* The kernel's own page table is from before, too. */
 	ASSERT_EQ(0, pretend(self->tracker, ECAP_NEST));
-}
-
-static int invalidate(int iommu, __u32 id, __u32 type, const void *entries,
-		      __u32 length, __u32 *n)
-{
-	struct iommu_hwpt_invalidate arg = {
-		.size = sizeof(arg),
-		.hwpt_id = id,
-		.data_uptr = (uintptr_t)entries,
-		.data_type = type,
-		.entry_len = length,
-		.entry_num = *n,
-	};
-	int rc = ERR(ioctl(iommu, IOMMU_HWPT_INVALIDATE, &arg));
-
-	*n = arg.entry_num;
-	return rc;
 }
 
 #define EXPECT_INVALIDATED(rc, done, entries, wanted)			\
@@ -701,16 +510,16 @@ TEST_F_TIMEOUT(nested, invalidate, PATIENCE)
 				      &n));
 
 	/* The IOMMU is asked: for pages, or for all if there are many. */
-	ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
+	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 	ASSERT_EQ(0, tracing_start("intel_iommu/qi_submit"));
 	memset(e, 0, sizeof(*e));
 	e[0].npages = 512;
 	EXPECT_INVALIDATED(0, 1, e, 1);
-	EXPECT_EQ(1, first_stage_flushes(DOMAIN(words)));
+	EXPECT_EQ(1, first_stage_flushes(DOMAIN(words), NO_PASID));
 	EXPECT_EQ(0, flushes(DOMAIN(words), 0));
 	e[0].npages = 513;
 	EXPECT_INVALIDATED(0, 1, e, 1);
-	EXPECT_EQ(1, first_stage_flushes(DOMAIN(words)));
+	EXPECT_EQ(1, first_stage_flushes(DOMAIN(words), NO_PASID));
 	EXPECT_EQ(1, flushes(DOMAIN(words), 0));
 	e[0].npages = ~0ULL;
 	EXPECT_INVALIDATED(0, 1, e, 1);
@@ -722,10 +531,10 @@ TEST_F_TIMEOUT(nested, invalidate, PATIENCE)
 	EXPECT_EQ(3, flushes(DOMAIN(words), 0));
 	e[0].npages = 1;
 	EXPECT_INVALIDATED(0, 1, e, 1);
-	EXPECT_EQ(2, first_stage_flushes(DOMAIN(words)));
+	EXPECT_EQ(2, first_stage_flushes(DOMAIN(words), NO_PASID));
 	e[0].npages = 0;
 	EXPECT_INVALIDATED(0, 1, e, 1);
-	EXPECT_EQ(2, first_stage_flushes(DOMAIN(words)));
+	EXPECT_EQ(2, first_stage_flushes(DOMAIN(words), NO_PASID));
 	EXPECT_EQ(3, flushes(DOMAIN(words), 0));
 	EXPECT_EQ(0, tracing_stop());
 }
@@ -989,17 +798,17 @@ TEST_F(nested, dirty_tracking)
 	EXPECT_EQ(-ENOENT, dirty_set(self->iommu, self->id, ENABLE));
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
-		ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
+		ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 		EXPECT_EQ(NESTED, TYPE(words));
 		EXPECT_EQ(i ? TRACKS : 0, words[0] & TRACKS);
 		ASSERT_EQ(0, dirty_set(self->iommu, tracked, ENABLE));
-		ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
+		ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 		EXPECT_EQ(TRACKS, words[0] & TRACKS);
 		ASSERT_EQ(0, vfio_detach(self->dev));
 	}
 	ASSERT_EQ(0, vfio_attach(self->dev, self->id, NULL));
 	ASSERT_EQ(0, dirty_set(self->iommu, tracked, 0));
-	ASSERT_EQ(0, read_entry(self->tracker, EDU, words));
+	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 	EXPECT_EQ(NESTED, TYPE(words));
 	EXPECT_EQ(0, words[0] & TRACKS);
 }

@@ -69,15 +69,6 @@ static inline int pasid_open(void)
 	return ERR(open("/dev/iommufd_pasid", O_RDWR | O_CLOEXEC));
 }
 
-static inline __u32 requester(const char *bdf)
-{
-	unsigned int bus, slot, function;
-
-	if (sscanf(bdf, "0000:%x:%x.%x", &bus, &slot, &function) != 3)
-		abort();
-	return bus << 8 | slot << 3 | function;
-}
-
 /*
  * DMA by the IOMMU's tables; PASID 0 is none.  -ENXIO: they have no page table for
  * the PASID.  -EFAULT: the page table does not let the device.
