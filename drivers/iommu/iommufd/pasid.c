@@ -178,7 +178,8 @@ static int pasid_replace_locked(struct iommufd_device *idev, u32 pasid,
 	entry = xa_load(&igroup->pasids, pasid);
 	if (!entry || entry->idev != idev)
 		return -EINVAL;
-	if (entry->hwpt == hwpt)
+	if (entry->hwpt == hwpt &&
+	    iommu_backend_pasid_is_attached(igroup->backend, idev->dev, pasid))
 		return 0;
 	return pasid_check(idev, pasid, hwpt) ?:
 	       pasid_set_hwpt(entry, pasid, hwpt);
@@ -249,7 +250,10 @@ EXPORT_SYMBOL_GPL(iommufd_device_pasid_attach);
  * @pasid: The PASID, attached by iommufd_device_pasid_attach() for @idev.
  * @pt_id: As for iommufd_device_pasid_attach().
  *
- * In between, DMA with the PASID goes through one of the two, or is blocked.
+ * In between, DMA with the PASID goes through one of the two, or is blocked.  A
+ * replace that fails leaves the PASID where it was.  If the IOMMU driver has blocked
+ * it and cannot attach it there again, it stays blocked, and the log says so; the
+ * next replace, by whatever page table, attaches it anew.
  *
  * Context: Process context.
  *

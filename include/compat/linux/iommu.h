@@ -494,7 +494,7 @@ static inline int iommu_check_nests(struct device *dev)
 /* The IOMMU driver reads the data of user space.  It sets no owner. */
 static inline struct iommu_domain *
 iommu_nested_domain_alloc(struct device *dev, struct iommu_domain *parent,
-			  u32 type, void __user *uptr, size_t length)
+			  u32 flags, u32 type, void __user *uptr, size_t length)
 {
 	const struct iommu_ops *ops = dev->iommu->iommu_dev->ops;
 	const struct iommu_user_data data = {
@@ -505,9 +505,9 @@ iommu_nested_domain_alloc(struct device *dev, struct iommu_domain *parent,
 	struct iommu_domain *domain;
 
 #ifdef HAVE_DOMAIN_ALLOC_NESTED
-	domain = ops->domain_alloc_nested(dev, parent, 0, &data);
+	domain = ops->domain_alloc_nested(dev, parent, flags, &data);
 #else
-	domain = ops->domain_alloc_user(dev, 0, parent, &data);
+	domain = ops->domain_alloc_user(dev, flags, parent, &data);
 #endif
 	if (!IS_ERR(domain))
 		domain->owner = ops;
@@ -535,7 +535,7 @@ static inline int iommu_check_nests(struct device *dev)
 
 static inline struct iommu_domain *
 iommu_nested_domain_alloc(struct device *dev, struct iommu_domain *parent,
-			  u32 type, void __user *uptr, size_t length)
+			  u32 flags, u32 type, void __user *uptr, size_t length)
 {
 	return ERR_PTR(-EOPNOTSUPP);
 }
@@ -663,6 +663,18 @@ static inline u16 iommu_device_pasid_features(struct device *dev)
 {
 	return pci_physfn(to_pci_dev(dev))->pasid_features;
 }
+
+/*
+ * Whether a replace of a PASID's domain by @domain that has failed with @rc may have
+ * blocked the PASID, which the kernel takes for attached to the old domain.  The
+ * driver looks at what user space has said of a nested domain after that.  All else
+ * that can fail comes before.
+ */
+static inline bool iommu_pasid_may_be_blocked(struct iommu_domain *domain,
+					      int rc)
+{
+	return domain->type == IOMMU_DOMAIN_NESTED && rc == -EINVAL;
+}
 #else
 static inline bool iommu_has_pasids(struct device *dev)
 {
@@ -677,6 +689,12 @@ static inline u32 iommu_device_pasids(struct device *dev)
 static inline u16 iommu_device_pasid_features(struct device *dev)
 {
 	return 0;
+}
+
+static inline bool iommu_pasid_may_be_blocked(struct iommu_domain *domain,
+					      int rc)
+{
+	return false;
 }
 
 static inline int compat_set_device_pasid(struct iommu_domain *domain,

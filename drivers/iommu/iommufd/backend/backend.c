@@ -184,12 +184,14 @@ bool iommu_backend_is_attached(const struct iommu_backend_ops *backend,
  * @backend: The backend of @old, @domain and @dev, whose devices have PASIDs.
  * @dev: The device.
  * @pasid: The PASID.
- * @old: The domain that the PASID is attached to, NULL for none.
+ * @old: The domain that the PASID is attached to, or was before a call that has
+ *	failed; NULL for none.
  * @domain: The domain that it is to be attached to.
  *
  * Context: Process context.
  *
- * Return: as iommu_backend_attach(), on error with nothing changed.
+ * Return: as iommu_backend_attach(), on error with nothing changed, or with the
+ * PASID blocked: see iommu_backend_pasid_is_attached().
  */
 int iommu_backend_set_pasid(const struct iommu_backend_ops *backend,
 			    struct device *dev, u32 pasid,

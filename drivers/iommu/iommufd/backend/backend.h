@@ -165,10 +165,10 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	the parent, a domain of this backend that was allocated with
  *	IOMMU_HWPT_ALLOC_NEST_PARENT and stays until the nested domain is freed.
  *	The flags are IOMMU_HWPT_FAULT_ID_VALID and IOMMU_HWPT_ALLOC_PASID.
- *	The domain is for @attach, @detach and @replace only, in which it stands
- *	for its parent as well.  Returns the domain or ERR_PTR(), as for
- *	@domain_alloc.  NULL where no domain can be nested.  Where one can,
- *	@finalize never needs an attach.
+ *	The domain is for @attach, @detach, @replace, @set_pasid and
+ *	@clear_pasid only, in which it stands for its parent as well.  Returns
+ *	the domain or ERR_PTR(), as for @domain_alloc.  NULL where no domain can
+ *	be nested.  Where one can, @finalize never needs an attach.
  * @nested_free: Free a nested domain that has no devices.
  * @nested_invalidate: Forget what the IOMMU has cached of the user's page table
  *	of a domain that is nested in @parent, entry by entry until one fails,
@@ -211,9 +211,14 @@ typedef int (*iommu_backend_resv_fn)(const struct iommu_resv_region *region,
  *	between no longer than the IOMMU driver has to; if @old is NULL, it was
  *	blocked.  @domain was allocated with IOMMU_HWPT_ALLOC_PASID, and so was
  *	that of the group, if it has one attached.  Returns 0, or what the IOMMU
- *	driver says, and then nothing has changed.  See
- *	iommu_backend_set_pasid().
- * @clear_pasid: Block DMA of a device with a PASID, which went through @domain.
+ *	driver says, and then nothing has changed, or the PASID is blocked, see
+ *	@pasid_is_attached.  See iommu_backend_set_pasid().
+ * @pasid_is_attached: Tell whether DMA with a PASID still goes through the domain
+ *	that it went through before a @set_pasid that has failed, and is not
+ *	blocked.  The next @set_pasid is given that domain as @old in both cases.
+ *	NULL where it always does.
+ * @clear_pasid: Block DMA of a device with a PASID, which went through @domain
+ *	or is blocked.
  * @set_dirty_tracking: Begin or end to track what devices write through a
  *	domain, allocated with IOMMU_HWPT_ALLOC_DIRTY_TRACKING.  Returns 0, or
  *	what the IOMMU driver says.  NULL where no domain can.
@@ -289,6 +294,7 @@ struct iommu_backend_ops {
 			    struct iommu_group *group);
 	int (*set_pasid)(struct device *dev, u32 pasid,
 			 struct iommu_domain *old, struct iommu_domain *domain);
+	bool (*pasid_is_attached)(struct device *dev, u32 pasid);
 	void (*clear_pasid)(struct device *dev, u32 pasid,
 			    struct iommu_domain *domain);
 	int (*set_dirty_tracking)(struct iommu_domain *domain, bool enable);
@@ -391,6 +397,25 @@ int iommu_backend_set_pasid(const struct iommu_backend_ops *backend,
 			    struct device *dev, u32 pasid,
 			    struct iommu_domain *old,
 			    struct iommu_domain *domain);
+
+/**
+ * iommu_backend_pasid_is_attached() - See iommu_backend_ops::pasid_is_attached
+ * @backend: The backend of @dev.
+ * @dev: The device.
+ * @pasid: A PASID that iommu_backend_set_pasid() was called for, and
+ *	iommu_backend_ops::clear_pasid() was not.
+ *
+ * Context: Process context.
+ *
+ * Return: whether DMA with the PASID goes through a domain.
+ */
+static inline bool
+iommu_backend_pasid_is_attached(const struct iommu_backend_ops *backend,
+				struct device *dev, u32 pasid)
+{
+	return !backend->pasid_is_attached ||
+	       backend->pasid_is_attached(dev, pasid);
+}
 
 /* Functions for backends */
 int iommu_backend_copy_data(const struct iommu_backend_data *data, void *to,

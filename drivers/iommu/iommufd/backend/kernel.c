@@ -208,8 +208,7 @@ paging_domain_alloc(struct device *dev, u32 flags,
 
 	if (iommu_tracks_dirty(dev))
 		known |= IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
-	/* Nothing that is nested is for PASIDs, so no parent needs to be. */
-	if (iommu_has_pasids(dev) && !(flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
+	if (iommu_has_pasids(dev))
 		known |= IOMMU_HWPT_ALLOC_PASID;
 	if (flags & ~(known | IOMMU_HWPT_ALLOC_NEST_PARENT) || data)
 		return ERR_PTR(-EOPNOTSUPP);
@@ -340,6 +339,42 @@ static bool paging_is_attached(struct iommu_domain *domain,
 	return paging_handle(group, IOMMU_NO_PASID);
 }
 
+/* A PASID that could not be attached again, see reattach_pasid(), has no handle. */
+static bool paging_pasid_is_attached(struct device *dev, u32 pasid)
+{
+	return paging_handle(dev->iommu_group, pasid);
+}
+
+static void paging_clear_pasid(struct device *dev, u32 pasid,
+			       struct iommu_domain *domain)
+{
+	struct iommu_group *group = dev->iommu_group;
+	struct iommu_attach_handle *handle = paging_handle(group, pasid);
+
+	if (!handle)
+		return;
+	iommu_detach_device_pasid(domain, dev, pasid);
+	paging_free_handle(handle, group);
+}
+
+/*
+ * Attach a PASID that a replace has blocked to its domain, which the kernel takes it
+ * to be attached to still.  @handle is the one of the replace, which nobody knows.
+ */
+static int reattach_pasid(struct device *dev, u32 pasid,
+			  struct iommu_domain *domain,
+			  struct iommu_attach_handle *handle)
+{
+	int rc;
+
+	paging_clear_pasid(dev, pasid, domain);
+	rc = iommu_attach_device_pasid(domain, dev, pasid, handle);
+	if (rc)
+		dev_err_ratelimited(dev, "PASID %u blocked: the IOMMU cannot attach it again\n",
+				    pasid);
+	return rc;
+}
+
 static int paging_set_pasid(struct device *dev, u32 pasid,
 			    struct iommu_domain *old,
 			    struct iommu_domain *domain)
@@ -352,22 +387,15 @@ static int paging_set_pasid(struct device *dev, u32 pasid,
 	if (!handle)
 		return -ENOMEM;
 	old_handle = old ? paging_handle(group, pasid) : NULL;
-	if (old)
+	if (old_handle)
 		rc = iommu_replace_device_pasid(domain, dev, pasid, handle);
 	else
 		rc = iommu_attach_device_pasid(domain, dev, pasid, handle);
+	if (rc && old_handle && iommu_pasid_may_be_blocked(domain, rc) &&
+	    !reattach_pasid(dev, pasid, old, handle))
+		return rc;
 	paging_free_handle(rc ? handle : old_handle, group);
 	return rc;
-}
-
-static void paging_clear_pasid(struct device *dev, u32 pasid,
-			       struct iommu_domain *domain)
-{
-	struct iommu_group *group = dev->iommu_group;
-	struct iommu_attach_handle *handle = paging_handle(group, pasid);
-
-	iommu_detach_device_pasid(domain, dev, pasid);
-	paging_free_handle(handle, group);
 }
 
 /*
@@ -451,6 +479,7 @@ const struct iommu_backend_ops iommu_paging_backend = {
 	.replace = paging_replace,
 	.is_attached = paging_is_attached,
 	.set_pasid = paging_set_pasid,
+	.pasid_is_attached = paging_pasid_is_attached,
 	.clear_pasid = paging_clear_pasid,
 	.set_dirty_tracking = iommu_tracking_set,
 	.read_dirty = iommu_tracking_read,

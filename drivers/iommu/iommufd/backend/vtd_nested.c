@@ -73,7 +73,7 @@ static int check_data(struct device *dev, const struct iommu_hwpt_vtd_s1 *vtd)
  * iommu_vtd_nested_alloc() - See iommu_backend_ops::nested_alloc
  * @dev: The device.
  * @parent: What it is to be nested in.
- * @flags: Flags of enum iommufd_hwpt_alloc_flags, of which there are none yet.
+ * @flags: IOMMU_HWPT_ALLOC_PASID, where the IOMMU has PASIDs.
  * @data: Data of user space, struct iommu_hwpt_vtd_s1.
  *
  * Context: Process context.
@@ -85,18 +85,19 @@ struct iommu_domain *
 iommu_vtd_nested_alloc(struct device *dev, struct iommu_domain *parent,
 		       u32 flags, const struct iommu_backend_data *data)
 {
+	u32 known = iommu_has_pasids(dev) ? IOMMU_HWPT_ALLOC_PASID : 0;
 	struct iommu_hwpt_vtd_s1 vtd;
 	int rc;
 
-	if (flags || data->type != IOMMU_HWPT_DATA_VTD_S1)
+	if (flags & ~known || data->type != IOMMU_HWPT_DATA_VTD_S1)
 		return ERR_PTR(-EOPNOTSUPP);
 	rc = iommu_check_nests(dev) ?:
 	     iommu_backend_copy_data(data, &vtd, sizeof(vtd), sizeof(vtd)) ?:
 	     check_data(dev, &vtd);
 	if (rc)
 		return ERR_PTR(rc);
-	return iommu_nested_domain_alloc(dev, parent, data->type, data->uptr,
-					 sizeof(vtd));
+	return iommu_nested_domain_alloc(dev, parent, flags, data->type,
+					 data->uptr, sizeof(vtd));
 }
 
 /*

@@ -377,7 +377,7 @@ int iopt_domain_replace(struct io_pagetable *old_iopt,
  * @old_iopt: The I/O page table of @old; @iopt if @old is NULL.
  * @iopt: The I/O page table of @domain; may be @old_iopt.
  * @backend: The backend of @old, @domain and @dev.
- * @old: The domain that the PASID is attached to, NULL for none.
+ * @old: As for iommu_backend_set_pasid().
  * @domain: The domain that it is to be attached to.
  * @dev: The device.
  * @pasid: The PASID.
