@@ -11,6 +11,7 @@
  * PASID and the IOVA, and reads or writes the memory that it finds.
  */
 #include <linux/bitfield.h>
+#include <linux/bitmap.h>
 #include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -54,6 +55,10 @@ static bool pri;
 module_param(pri, bool, 0644);
 MODULE_PARM_DESC(pri, "Whether these devices can request pages, as long as this is set");
 
+static bool alias;
+module_param(alias, bool, 0644);
+MODULE_PARM_DESC(alias, "Whether requests of devices that are found from now on may bear another requester ID");
+
 static u64 root_table;
 
 static bool is_ours(struct pci_dev *pdev)
@@ -82,9 +87,26 @@ static int begins(struct kretprobe_instance *instance, struct pt_regs *regs)
 	return !is_ours(call->pdev);
 }
 
+#define DEVFNS		256	/* of a bus */
+#define ALIAS		PCI_DEVFN(0x18, 0)	/* where the VM has no device */
+
+/* As a quirk of the PCI core does.  The mask goes with the device. */
+static void add_alias(struct pci_dev *pdev)
+{
+	if (!pdev->dma_alias_mask)
+		pdev->dma_alias_mask = bitmap_zalloc(DEVFNS, GFP_ATOMIC);
+	if (pdev->dma_alias_mask)
+		set_bit(ALIAS, pdev->dma_alias_mask);
+}
+
+/* The IOMMU driver asks before it looks for the device's group. */
 static int pci_pasid_features_ends(struct kretprobe_instance *instance,
 				   struct pt_regs *regs)
 {
+	struct call *call = (struct call *)instance->data;
+
+	if (READ_ONCE(alias))
+		add_alias(call->pdev);
 	regs_set_return_value(regs, features);
 	return 0;
 }

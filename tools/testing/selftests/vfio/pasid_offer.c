@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* On which kernels, and for which devices, page tables are attached to PASIDs */
+#include <glob.h>
+
 #include "../kernel.h"
 #include "../tracing.h"
 #include "pasid.h"
@@ -88,6 +90,39 @@ TEST_F_TIMEOUT(offer, not_for_groups, PATIENCE)
 	ASSERT_ONE_GROUP(PAIR_0, PAIR_1);
 	bind_with(_metadata, self, PAIR_0, 0, 0);
 	expect_none(_metadata, self, PAIR_0);
+}
+
+static int devices_of_group(const char *bdf)
+{
+	char path[128];
+	glob_t found;
+	int n;
+
+	snprintf(path, sizeof(path),
+		 "/sys/bus/pci/devices/%s/iommu_group/devices/*", bdf);
+	if (glob(path, GLOB_NOSORT, NULL, &found))
+		return 0;
+	n = found.gl_pathc;
+	globfree(&found);
+	return n;
+}
+
+/* Alone in its group, but the IOMMU may know its requests by another ID. */
+TEST_F_TIMEOUT(offer, not_with_another_requester_id, PATIENCE)
+{
+	ASSERT_EQ(0, pasid_parameter("alias", "Y"));
+	ASSERT_EQ(0, find_anew(EDU));
+	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
+	ASSERT_EQ(1, devices_of_group(EDU));
+	bind_with(_metadata, self, EDU, 0, 0);
+	expect_none(_metadata, self, EDU);
+	close(self->dev);
+
+	ASSERT_EQ(0, pasid_parameter("alias", "N"));
+	ASSERT_EQ(0, find_anew(EDU));
+	bind_with(_metadata, self, EDU, has_pasids(EDU) ? expected_bits() : 0,
+		  has_pasids(EDU) ? IOMMU_HW_CAP_PCI_PASID_EXEC |
+				    IOMMU_HW_CAP_PCI_PASID_PRIV : 0);
 }
 
 /* The PCI core has not enabled its PASIDs, as when a switch lets none through. */
