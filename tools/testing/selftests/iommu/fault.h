@@ -16,6 +16,7 @@
 #define FAULT_SIZE	sizeof(struct iommu_hwpt_pgfault)
 #define RESPONSE_SIZE	sizeof(struct iommu_hwpt_page_response)
 #define FAULT_AT	(64 * MiB)
+#define FAULT_THREAD	MOCK_PARAMETERS "fault_thread"
 
 /* A fault of one page, whose address tells the number of its group */
 static inline int mock_fault(int fd, __u32 dev_id, __u32 grpid)

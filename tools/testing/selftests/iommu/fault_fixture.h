@@ -17,10 +17,20 @@ FIXTURE(fault)
 	struct mock_answers since;
 };
 
+/* Whether a kernel thread reports faults, as that of an IOMMU driver does */
+FIXTURE_VARIANT(fault)
+{
+	const char *thread;
+};
+
+FIXTURE_VARIANT_ADD(fault, by_caller) { "N" };
+FIXTURE_VARIANT_ADD(fault, by_thread) { "Y" };
+
 FIXTURE_SETUP(fault)
 {
 	self->fd = mock_open(&self->ioas);
 	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, write_file(FAULT_THREAD, variant->thread));
 	ASSERT_EQ(0, mock_attach(self->fd, self->ioas, &self->dev));
 	self->file = fault_queue_alloc(self->fd, &self->queue);
 	ASSERT_LE(0, self->file);
@@ -38,6 +48,7 @@ FIXTURE_TEARDOWN(fault)
 		close(self->file);
 	if (self->fd >= 0)
 		close(self->fd);
+	EXPECT_EQ(0, write_file(FAULT_THREAD, "N"));
 	EXPECT_EQ(0, mock_devices());
 	EXPECT_EQ(0, mock_answers().pending);
 }

@@ -9,7 +9,6 @@
 #define AT		(64 * MiB)	/* an IOVA that begins a huge page */
 #endif
 #define ON_DEMAND	IOMMU_OPTION_ON_DEMAND
-#define FAULT_THREAD	MOCK_PARAMETERS "fault_thread"
 #define READ		IOMMU_PGFAULT_PERM_READ
 #define WRITE		IOMMU_PGFAULT_PERM_WRITE
 #define EXEC		IOMMU_PGFAULT_PERM_EXEC
