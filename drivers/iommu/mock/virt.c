@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IOMMU_TEST_CMD: operations on nested page tables and virtual IOMMUs */
+#include <linux/atomic.h>
 #include <linux/err.h>
+#include <linux/list.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 
 #include "../iommufd/backend/vevents.h"
 #include "../iommufd/device.h"
@@ -12,6 +16,13 @@
 #include "nested.h"
 #include "viommu.h"
 #include "virt.h"
+
+#define NO_SEQUENCE	-1
+
+/* No test waits for as many events as it takes to get there. */
+static int vevent_sequence = NO_SEQUENCE;
+module_param(vevent_sequence, int, 0644);
+MODULE_PARM_DESC(vevent_sequence, "Sequence number of the next event of a virtual IOMMU, once (default: -1, that after the one before)");
 
 /**
  * mock_test_check_iotlb() - IOMMU_TEST_OP_MD_CHECK_IOTLB
@@ -72,6 +83,19 @@ int mock_test_check_cache(struct iommufd_ucmd *ucmd)
 	return rc;
 }
 
+static void set_sequence(struct iommu_backend_viommu *viommu, u32 type,
+			 u32 sequence)
+{
+	struct iommu_backend_vevents *vevents;
+	unsigned long flags;
+
+	spin_lock_irqsave(&viommu->vevents_lock, flags);
+	list_for_each_entry(vevents, &viommu->vevents, item)
+		if (vevents->type == type)
+			vevents->sequence = sequence;
+	spin_unlock_irqrestore(&viommu->vevents_lock, flags);
+}
+
 static int mock_report(struct iommu_group *group)
 {
 	struct mock_device *mdev = mock_group_to_device(group);
@@ -79,11 +103,17 @@ static int mock_report(struct iommu_group *group)
 		.virt_id = mdev->virt_id,
 	};
 
+	struct iommu_backend_viommu *viommu;
+	int sequence;
+
 	if (!mdev->virt_id)
 		return -ENOENT;
-	return iommu_backend_report_vevent(&mdev->nested->viommu->viommu,
-					   IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
-					   sizeof(event));
+	viommu = &mdev->nested->viommu->viommu;
+	sequence = xchg(&vevent_sequence, NO_SEQUENCE);
+	if (sequence != NO_SEQUENCE)
+		set_sequence(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, sequence);
+	return iommu_backend_report_vevent(viommu, IOMMU_VEVENTQ_TYPE_SELFTEST,
+					   &event, sizeof(event));
 }
 
 /**

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "../race.h"
 #include "viommu.h"
 
 #define VIRT_ID		0x77
@@ -458,6 +459,57 @@ TEST_F(veventq, lost_events_vanish_behind_an_event)
 	EXPECT_EQ(0, TAKE(events, sizeof(events)));
 }
 
+#define LAST_SEQUENCE	0x7fffffffu
+
+/* The number that the next event has, whatever that of the one before is */
+static int set_sequence(__u32 sequence)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", sequence);
+	return write_file(MOCK_PARAMETERS "vevent_sequence", text);
+}
+
+TEST_F(veventq, sequence_wraps)
+{
+	struct event events[4];
+
+	ASSERT_EQ(0, set_sequence(LAST_SEQUENCE - 1));
+	ASSERT_EQ(0, TRIGGER());
+	ASSERT_EQ(0, TRIGGER());
+	EXPECT_EQ(24, TAKE(events, sizeof(events)));
+	EXPECT_EVENT(events[0], LAST_SEQUENCE - 1);
+	EXPECT_EVENT(events[1], LAST_SEQUENCE);
+	ASSERT_EQ(0, TRIGGER());
+	ASSERT_EQ(0, TRIGGER());
+	EXPECT_EQ(24, TAKE(events, sizeof(events)));
+	EXPECT_EVENT(events[0], 0);
+	EXPECT_EVENT(events[1], 1);
+}
+
+/* The one that is lost is the first after the wrap, and the last before it. */
+TEST_F(veventq, lost_events_at_the_wrap)
+{
+	struct event events[4];
+	struct iommufd_vevent_header *header = &events[2].header;
+	__u32 i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, set_sequence(LAST_SEQUENCE - 1 - i));
+		ASSERT_EQ(0, TRIGGER());
+		ASSERT_EQ(0, TRIGGER());
+		ASSERT_EQ(0, TRIGGER());
+		EXPECT_EQ(24 + 8, TAKE(events, sizeof(events)));
+		EXPECT_EVENT(events[0], LAST_SEQUENCE - 1 - i);
+		EXPECT_EVENT(events[1], LAST_SEQUENCE - i);
+		EXPECT_EQ(LOST, header->flags);
+		EXPECT_EQ(i ? LAST_SEQUENCE : 0, header->sequence);
+		ASSERT_EQ(0, TRIGGER());
+		EXPECT_EQ(12, TAKE(events, sizeof(events)));
+		EXPECT_EVENT(events[0], i ? 0 : 1);
+	}
+}
+
 /* Two readers and a writer: each event is read once, in order for each reader */
 
 struct readers {
@@ -515,6 +567,133 @@ TEST_F(veventq, two_readers)
 		ASSERT_EQ(0, pthread_join(threads[i], NULL));
 	EXPECT_EQ(n, (int)r.read);
 	EXPECT_EQ(0, (int)r.wrong);
+}
+
+/* The end of a queue, and of all, while devices report events and others read them */
+struct storm {
+	struct race race;
+	int fd;
+	__u32 dev_id;
+	__u32 viommu;
+	atomic_int queue;	/* the file; it may be closed */
+};
+
+static void *report_events(void *arg)
+{
+	struct storm *s = arg;
+	int rc;
+
+	for (; !s->race.stop; s->race.rounds[0]++) {
+		rc = trigger(s->fd, s->dev_id);
+		/* There is no queue, or no context any more. */
+		if (rc != -EOPNOTSUPP && rc != -EBADF)
+			race_expect(&s->race, rc);
+	}
+	return NULL;
+}
+
+static void *read_events(void *arg)
+{
+	struct storm *s = arg;
+	struct event event;
+	long n;
+
+	for (; !s->race.stop; s->race.rounds[1]++) {
+		n = take(s->queue, &event, sizeof(event));
+		if (n == sizeof(event))
+			race_expect(&s->race,
+				    event.data.virt_id == VIRT_ID &&
+				    !event.header.flags ? 0 : -EBADE);
+		else if (n != sizeof(event.header) && n != -EBADF)
+			race_expect(&s->race, n);
+	}
+	return NULL;
+}
+
+/* A reader keeps a file that is closed until its call is over. */
+static int destroy_closed(int fd, __u32 id)
+{
+	int rc, tries = 10000;
+
+	do
+		rc = iommu_destroy(fd, id);
+	while (rc == -EBUSY && !usleep(100) && --tries);
+	return rc;
+}
+
+static void *make_and_destroy(void *arg)
+{
+	struct storm *s = arg;
+	int queue, rc;
+	__u32 id;
+
+	for (; !s->race.stop; s->race.rounds[2]++) {
+		rc = veventq_alloc(s->fd, s->viommu, TYPE, 2, &id, &queue);
+		if (!rc) {
+			s->queue = queue;
+			usleep(s->race.rounds[2] % 5 * 200);
+			rc = close(queue) ? -errno : destroy_closed(s->fd, id);
+		}
+		race_expect(&s->race, rc);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(veventq, destroy_in_a_race, 120)
+{
+	static void *(*const threads[])(void *) = {
+		report_events, read_events, make_and_destroy, report_events,
+	};
+	struct storm s = {
+		.fd = self->fd,
+		.dev_id = self->dev.dev_id,
+		.viommu = self->viommu,
+		.queue = -1,
+	};
+	struct event event;
+	unsigned int i;
+
+	close(self->queue);
+	ASSERT_EQ(0, iommu_destroy(self->fd, self->id));
+	ASSERT_EQ(0, race_run(&s.race, threads, ARRAY_LEN(threads), 8));
+	EXPECT_EQ(0, s.race.failed);
+	for (i = 0; i < 3; i++)
+		EXPECT_LT(patient_rounds(20), s.race.rounds[i])
+			TH_LOG("thread %u", i);
+	/* A queue begins anew, with nothing of those before. */
+	EXPECT_EQ(-EOPNOTSUPP, TRIGGER());
+	ASSERT_EQ(0, veventq_alloc(self->fd, self->viommu, TYPE, 2, &self->id,
+				   &self->queue));
+	EXPECT_EQ(0, TAKE(&event, sizeof(event)));
+	ASSERT_EQ(0, TRIGGER());
+	EXPECT_EQ(sizeof(event), TAKE(&event, sizeof(event)));
+	EXPECT_EVENT(event, 0);
+}
+
+/* Both files, in both orders */
+TEST_F_TIMEOUT(veventq, close_in_a_race, 120)
+{
+	static void *(*const threads[])(void *) = {
+		report_events, read_events, report_events,
+	};
+	unsigned int i, rounds = patient_rounds(100);
+
+	for (i = 0; i < rounds; i++) {
+		struct _test_data_veventq q = {};
+		struct storm s = {};
+
+		veventq_setup(_metadata, &q, NULL);
+		s.fd = q.fd;
+		s.dev_id = q.dev.dev_id;
+		s.queue = q.queue;
+		ASSERT_EQ(0, race_begin(&s.race, threads, ARRAY_LEN(threads)));
+		usleep(i % 7 * 300);
+		close(i % 2 ? q.fd : q.queue);
+		close(i % 2 ? q.queue : q.fd);
+		ASSERT_EQ(0, race_end(&s.race));
+		ASSERT_EQ(0, s.race.failed);
+		ASSERT_EQ(1, mock_devices());
+	}
 }
 
 TEST_HARNESS_MAIN
