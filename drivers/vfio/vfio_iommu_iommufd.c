@@ -19,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -429,12 +430,18 @@ static int vfio_iommufd_pin_pages(void *data, struct iommu_group *group,
 						  IOMMUFD_ACCESS_RW_READ;
 	unsigned long iova = ALIGN_DOWN(user_iova, PAGE_SIZE);
 	struct vfio_iommufd *container = to_container(data);
+	unsigned long last;
 	int i, rc;
 
+	if (npage <= 0)
+		return -EINVAL;
 	if (!container->v2)
 		return -EACCES;
+	if (check_add_overflow((unsigned long)user_iova, npage * PAGE_SIZE - 1,
+			       &last))
+		return vfio_type1_wrap_errno();
 	/* Linux 6.1 does not look whether the driver can be told of an unmap. */
-	if (npage <= 0 || list_empty_careful(&container->devices))
+	if (list_empty_careful(&container->devices))
 		return -EINVAL;
 	for (i = 0; i < npage; i++) {
 		rc = iommufd_access_pin_pages(container->access,

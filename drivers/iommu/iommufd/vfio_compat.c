@@ -18,8 +18,8 @@
 #include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/vfio.h>
 #include <uapi/linux/iommufd.h>
-#include <uapi/linux/vfio.h>
 
 #include "hw_pagetable.h"
 #include "ioas.h"
@@ -34,13 +34,26 @@
 #include "ucmd.h"
 #include "vfio_compat.h"
 
-/* Accept a range of whole pages that is not empty and does not wrap. */
+/* Accept a range of whole pages that is not empty; it may wrap. */
 static bool pages_valid(u64 start, u64 size)
+{
+	return size && PAGE_ALIGNED(start | size);
+}
+
+static bool range_wraps(u64 start, u64 size)
 {
 	u64 last;
 
-	return size && PAGE_ALIGNED(start | size) &&
-	       !check_add_overflow(start, size - 1, &last);
+	return size && check_add_overflow(start, size - 1, &last);
+}
+
+/*
+ * The errno for a range that wraps: in a container of the VFIO core, whose backend
+ * claims DMA ownership, that of the kernel's type1.
+ */
+static int wrap_errno(const struct iommufd_ctx *ictx)
+{
+	return ictx->dma_claimed ? vfio_type1_wrap_errno() : -EINVAL;
 }
 
 /*
@@ -292,6 +305,9 @@ static int vfio_map_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		prot |= IOMMU_READ;
 	if (cmd.flags & VFIO_DMA_MAP_FLAG_WRITE)
 		prot |= IOMMU_WRITE;
+	/* As in type1, this comes before what else is wrong with a range. */
+	if (range_wraps(cmd.iova, cmd.size) || range_wraps(cmd.vaddr, cmd.size))
+		return wrap_errno(ictx);
 	if (update == !!prot || !pages_valid(cmd.iova, cmd.size) ||
 	    !pages_valid(cmd.vaddr, cmd.size))
 		return -EINVAL;
@@ -352,12 +368,15 @@ static int mark_dirty(unsigned long start, unsigned long last, void *arg)
 	return 0;
 }
 
-/* Does a user's bitmap have a bit for each page of a range? */
+/*
+ * Does a user's bitmap have a bit for each page of a range?  The size of these pages
+ * is looked at later.
+ */
 static bool bitmap_valid(const struct vfio_bitmap *bitmap, u64 size)
 {
-	u64 bits = size >> PAGE_SHIFT;
+	u64 bits = bitmap->pgsize ? size >> __ffs64(bitmap->pgsize) : 0;
 
-	return bitmap->pgsize == PAGE_SIZE &&
+	return bits && bitmap->size &&
 	       bitmap->size <= VFIO_BITMAP_BYTES(VFIO_BITMAP_MAX_BITS) &&
 	       bitmap->size >= VFIO_BITMAP_BYTES(bits) &&
 	       access_ok(bitmap->data, bitmap->size);
@@ -447,6 +466,8 @@ static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			    cmd.iova || cmd.size :
 			    !pages_valid(cmd.iova, cmd.size))
 			return -EINVAL;
+		if (range_wraps(cmd.iova, cmd.size))
+			return wrap_errno(ictx);
 		return unmap_and_respond(ioas, &cmd, NULL, user);
 	case VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP:
 		if (cmd.argsz < sizeof(cmd) + sizeof(bitmap))
@@ -457,6 +478,10 @@ static int vfio_unmap_dma(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			return PTR_ERR(ioas);
 		if (!pages_valid(cmd.iova, cmd.size) ||
 		    !bitmap_valid(&bitmap, cmd.size))
+			return -EINVAL;
+		if (range_wraps(cmd.iova, cmd.size))
+			return wrap_errno(ictx);
+		if (bitmap.pgsize != PAGE_SIZE)
 			return -EINVAL;
 		dirty.iova = cmd.iova;
 		dirty.words = (u64 __user *)bitmap.data;
@@ -499,7 +524,7 @@ static int dirty_copy(struct vfio_dirty_cmd *cmd, void __user *user)
 	}
 }
 
-static int dirty_get(struct iommufd_ioas *ioas,
+static int dirty_get(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 		     const struct vfio_iommu_type1_dirty_bitmap_get *range)
 {
 	struct dirty_bitmap dirty;
@@ -507,9 +532,11 @@ static int dirty_get(struct iommufd_ioas *ioas,
 
 	lockdep_assert_held_write(&ioas->vfio_lock);
 
+	if (range_wraps(range->iova, range->size))
+		return wrap_errno(ictx);
 	if (!pages_valid(range->iova, range->size) ||
 	    !bitmap_valid(&range->bitmap, range->size) ||
-	    !ioas->vfio_dirty_tracking)
+	    range->bitmap.pgsize != PAGE_SIZE || !ioas->vfio_dirty_tracking)
 		return -EINVAL;
 	dirty.iova = range->iova;
 	dirty.words = (u64 __user *)range->bitmap.data;
@@ -520,7 +547,7 @@ static int dirty_get(struct iommufd_ioas *ioas,
 	return rc == -ENOENT ? -EINVAL : rc;
 }
 
-static int dirty_execute(struct iommufd_ioas *ioas,
+static int dirty_execute(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 			 const struct vfio_dirty_cmd *cmd)
 {
 	lockdep_assert_held_write(&ioas->vfio_lock);
@@ -533,7 +560,7 @@ static int dirty_execute(struct iommufd_ioas *ioas,
 		ioas->vfio_dirty_tracking = false;
 		return 0;
 	default:
-		return dirty_get(ioas, &cmd->get);
+		return dirty_get(ictx, ioas, &cmd->get);
 	}
 }
 
@@ -551,7 +578,7 @@ static int vfio_dirty_pages(struct iommufd_ctx *ictx, struct iommufd_ioas *ioas,
 	if (ioas->vfio_type == VFIO_TYPE1_IOMMU)
 		rc = -EACCES;
 	else if (!rc)
-		rc = dirty_execute(ioas, &cmd);
+		rc = dirty_execute(ictx, ioas, &cmd);
 	up_write(&ioas->vfio_lock);
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <linux/uaccess.h>
 #include <linux/uuid.h>
+#include <linux/version.h>
 #include <linux/vfio.h>
 
 /*
@@ -41,6 +42,16 @@ static inline void vfio_device_released(struct vfio_device *vdev)
 #ifndef HAVE_VFIO_FILE_IS_VALID
 #define vfio_file_is_valid vfio_file_is_group
 #endif
+
+/*
+ * The errno of the kernel's vfio_iommu_type1 for a range that wraps: from 6.18 on it
+ * looks for that by itself.
+ */
+static inline int vfio_type1_wrap_errno(void)
+{
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0) ? -EOVERFLOW :
+								-EINVAL;
+}
 
 /*
  * From some version after 6.12 on, at the latest 7.2, these two functions are

@@ -3,6 +3,7 @@
 #ifndef SELFTESTS_KERNEL_H
 #define SELFTESTS_KERNEL_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,12 @@ static inline bool kernel_isolates_behind_bridges(void)
 {
 	return kernel_before(6, 11, 0) || !kernel_before(7, 2, 0) ||
 	       (kernel_before(6, 13, 0) && !kernel_before(6, 12, 114));
+}
+
+/* What vfio_iommu_type1 returns for a range that wraps */
+static inline int type1_wrap_errno(void)
+{
+	return kernel_before(6, 18, 0) ? -EINVAL : -EOVERFLOW;
 }
 
 #endif
