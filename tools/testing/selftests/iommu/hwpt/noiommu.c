@@ -4,6 +4,7 @@
  * IOAS.  The mock warns of a page table that a device should not have.
  */
 #include "hwpt.h"
+#include "viommu.h"
 
 #define AT	(64 * MiB)
 
@@ -112,6 +113,27 @@ TEST_F(noiommu, by_name)
 	EXPECT_EQ(0, vfio_detach(self->dev));
 	EXPECT_EQ(0, iommu_destroy(self->fd, with));
 	EXPECT_EQ(0, iommu_destroy(self->fd, without));
+}
+
+/* Nor is it behind the IOMMU of a vIOMMU */
+TEST_F(noiommu, vdevice)
+{
+	__u32 parent, viommu, vdevice;
+	struct mock_dev mock;
+
+	ASSERT_EQ(0, mock_attach(self->fd, self->ioas_id, &mock));
+	ASSERT_EQ(0, hwpt_alloc(self->fd, mock.dev_id, self->ioas_id,
+				IOMMU_HWPT_ALLOC_NEST_PARENT, &parent));
+	EXPECT_EQ(-EOPNOTSUPP, viommu_alloc(self->fd, self->dev_id, parent,
+					    &viommu));
+	ASSERT_EQ(0, viommu_alloc(self->fd, mock.dev_id, parent, &viommu));
+	EXPECT_EQ(-EINVAL, vdevice_alloc(self->fd, viommu, self->dev_id, 1,
+					 &vdevice));
+	/* That has taken neither the number nor the vIOMMU */
+	ASSERT_EQ(0, vdevice_alloc(self->fd, viommu, mock.dev_id, 1, &vdevice));
+	EXPECT_EQ(0, iommu_destroy(self->fd, vdevice));
+	EXPECT_EQ(0, iommu_destroy(self->fd, viommu));
+	EXPECT_EQ(0, iommu_destroy(self->fd, parent));
 }
 
 TEST_HARNESS_MAIN
