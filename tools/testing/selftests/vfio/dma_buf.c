@@ -80,6 +80,8 @@ TEST_F_TIMEOUT(dma_buf, arguments, PATIENCE)
 	EXPECT_REFUSED(EINVAL, request.ranges[0].offset = end);
 	EXPECT_REFUSED(EINVAL, request.ranges[0].length = end + PAGE);
 	EXPECT_REFUSED(EINVAL, request.buf.nr_ranges = 2);
+	EXPECT_REFUSED(ENOMEM, request.buf.nr_ranges = ~0U);
+	EXPECT_REFUSED(ENOMEM, request.buf.nr_ranges = 1U << 24);
 	EXPECT_REFUSED(EINVAL,
 		       (request.buf.nr_ranges = 2,
 			request.ranges[0].length = -PAGE,

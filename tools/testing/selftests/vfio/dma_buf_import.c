@@ -159,4 +159,212 @@ TEST_F_TIMEOUT(import, is_waited_for, PATIENCE)
 	EXPECT_EQ(0, decoding(self->p.target, false));
 }
 
+/*
+ * As many ranges as there is memory to hold them; each is mapped by itself.  The
+ * kernel's dma_buf_phys_vec_to_sgt() maps each to the IOVA of the first one.
+ */
+TEST_F_TIMEOUT(import, of_many_ranges, PATIENCE)
+{
+	const int rc = kernel_before(7, 0, 0) ? 0 : -EADDRINUSE;
+	enum { MANY = 8192 };
+	const size_t size = offsetof(struct request, ranges[MANY]);
+	struct request *request = calloc(1, size);
+	struct vfio_region_dma_range *ranges;
+	unsigned int i;
+	int buf, fd;
+
+	ASSERT_NE(NULL, request);
+	ranges = request->buf.dma_ranges;
+	*request = request_of(CMB, 0, PAGE);
+	request->feature.argsz = size;
+	request->buf.nr_ranges = MANY;
+	for (i = 0; i < MANY; i++)
+		ranges[i] = (struct vfio_region_dma_range){
+			.offset = i % 8 * PAGE,
+			.length = PAGE,
+		};
+	buf = get_feature(self->p.target, request, VFIO_DEVICE_FEATURE_GET);
+	ASSERT_LE(0, buf);
+	EXPECT_EQ((off_t)(MANY * PAGE), lseek(buf, 0, SEEK_END));
+	fd = mock_import(self->p.iommu, buf, 0, 0);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(rc, use(fd, MAP));
+	if (!rc)
+		EXPECT_EQ(MANY * PAGE, self->cmd.import_use.out_length);
+	ASSERT_EQ(0, decoding(self->p.target, false));
+	ASSERT_EQ(0, use(fd, LOOK));
+	EXPECT_EQ(0, self->cmd.import_use.out_length);
+	/* The last one is beyond the BAR */
+	ranges[MANY - 1].offset = self->p.bar_length;
+	EXPECT_EQ(-EINVAL, get_feature(self->p.target, request,
+				       VFIO_DEVICE_FEATURE_GET));
+	free(request);
+}
+
+#define DELAY_MS	5000
+
+/* Wait until the importer is told that it has to let go */
+#define AWAIT_NOTIFICATION(fd)						\
+do {									\
+	do {								\
+		usleep(10000);						\
+		ASSERT_EQ(0, use(fd, LOOK));				\
+	} while (!self->cmd.import_use.out_notified);			\
+	ASSERT_EQ(LENGTH, self->cmd.import_use.out_length);		\
+} while (0)
+
+/* Who is killed while the importer is waited for has done what it began */
+TEST_F_TIMEOUT(import, is_waited_for_by_a_process_that_is_killed, PATIENCE)
+{
+	int fd = import(0, DELAY_MS), status;
+	__u16 command;
+	pid_t child;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, use(fd, MAP));
+	child = fork();
+	if (!child)
+		_exit(decoding(self->p.target, false) ? 1 : 0);
+	ASSERT_LT(0, child);
+	AWAIT_NOTIFICATION(fd);
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	/* Others can use the device's files meanwhile */
+	EXPECT_EQ(0, get_info(self->p.target));
+	EXPECT_EQ(0, waitpid(child, &status, WNOHANG));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(SIGKILL, status);
+	ASSERT_EQ(0, use(fd, LOOK));
+	EXPECT_EQ(0, self->cmd.import_use.out_length);
+	EXPECT_EQ(-ENODEV, use(fd, MAP));
+	ASSERT_EQ(0, vfio_config_read(self->p.target, PCI_COMMAND, &command,
+				      sizeof(command)));
+	EXPECT_EQ(0, command & PCI_COMMAND_MEMORY);
+	ASSERT_EQ(0, decoding(self->p.target, true));
+	EXPECT_EQ(0, use(fd, MAP));
+}
+
+TEST_F_TIMEOUT(import, outlives_a_user_who_is_killed, PATIENCE)
+{
+	int fd = import(0, DELAY_MS), status;
+	pid_t child;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, use(fd, MAP));
+	child = fork();
+	if (!child) {
+		pause();
+		_exit(1);
+	}
+	ASSERT_LT(0, child);
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	ASSERT_EQ(0, use(fd, LOOK));
+	EXPECT_EQ(0, self->cmd.import_use.out_notified);
+	ASSERT_EQ(0, kill(child, SIGKILL));
+	AWAIT_NOTIFICATION(fd);
+	EXPECT_EQ(0, waitpid(child, &status, WNOHANG));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(SIGKILL, status);
+	ASSERT_EQ(0, use(fd, LOOK));
+	EXPECT_EQ(0, self->cmd.import_use.out_length);
+	EXPECT_EQ(0, bind_anew(self->p.target_bdf));
+	EXPECT_EQ(-ENODEV, use(fd, MAP));
+}
+
+/* The eventfd by which vfio-pci asks the user to leave, or -errno */
+static int request_eventfd(int dev)
+{
+	struct {
+		struct vfio_irq_set set;
+		int fd;
+	} irq = {
+		.set = {
+			.argsz = sizeof(irq),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_REQ_IRQ_INDEX,
+			.count = 1,
+		},
+		.fd = eventfd(0, EFD_CLOEXEC),
+	};
+
+	return ioctl(dev, VFIO_DEVICE_SET_IRQS, &irq) ? -errno : irq.fd;
+}
+
+/* The driver leaves the device: its user is waited for, and so is the importer */
+TEST_F_TIMEOUT(import, outlives_the_driver, PATIENCE)
+{
+	int fd = import(0, DELAY_MS), asked, status;
+	double start;
+	pid_t child;
+	__u64 n;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, use(fd, MAP));
+	asked = request_eventfd(self->p.target);
+	ASSERT_LE(0, asked);
+	child = fork();
+	if (!child) {
+		munmap(self->p.bar, self->p.bar_length);
+		close(self->p.target);
+		_exit(-pci_unbind(self->p.target_bdf));
+	}
+	ASSERT_LT(0, child);
+	ASSERT_EQ(8, read(asked, &n, 8));
+	ASSERT_EQ(0, use(fd, LOOK));
+	EXPECT_EQ(0, self->cmd.import_use.out_notified);
+	EXPECT_EQ(LENGTH, self->cmd.import_use.out_length);
+
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	start = seconds();
+	ASSERT_EQ(0, close(self->p.target));
+	EXPECT_LE(DELAY_MS / 1000, seconds() - start);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_FALSE(pci_bound_to(self->p.target_bdf, "vfio-pci"));
+	ASSERT_EQ(0, use(fd, LOOK));
+	EXPECT_EQ(1, self->cmd.import_use.out_notified);
+	EXPECT_EQ(0, self->cmd.import_use.out_length);
+	EXPECT_EQ(-ENODEV, use(fd, MAP));
+	ASSERT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
+	EXPECT_EQ(0, bind_anew(self->p.target_bdf));
+	EXPECT_EQ(-ENODEV, use(fd, MAP));
+}
+
+static int unload_vfio_pci(void)
+{
+	return module_unload("vfio_pci", "/sys/module/vfio_pci");
+}
+
+/* What has the dma-buf may call its exporter's module, which stays so long */
+TEST_F_TIMEOUT(import, keeps_the_module, PATIENCE)
+{
+	int fd = import(0, 0);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, use(fd, MAP));
+	ASSERT_EQ(0, ioas_map_file(self->p.iommu, self->p.ioas, self->buf, 0,
+				   LENGTH, BAR_IOVA));
+	/* Nobody uses a device any more, and none has the driver */
+	edu_close(&self->p.edu);
+	memset(&self->p.edu, 0, sizeof(self->p.edu));
+	ASSERT_EQ(0, close(self->p.dev));
+	ASSERT_EQ(0, munmap(self->p.bar, self->p.bar_length));
+	ASSERT_EQ(0, close(self->p.target));
+	ASSERT_EQ(0, pci_bind(EDU, NULL));
+	ASSERT_EQ(0, pci_bind(self->p.target_bdf, NULL));
+	EXPECT_EQ(-EAGAIN, unload_vfio_pci());
+	ASSERT_EQ(0, close(self->buf));
+	EXPECT_EQ(-EAGAIN, unload_vfio_pci());
+	ASSERT_EQ(0, close(fd));
+	EXPECT_EQ(1, module_users("vfio_pci"));
+	EXPECT_EQ(-EAGAIN, unload_vfio_pci());
+	EXPECT_EQ(0, ioas_unmap(self->p.iommu, self->p.ioas, BAR_IOVA, LENGTH));
+	EXPECT_EQ(0, module_users("vfio_pci"));
+	EXPECT_EQ(0, unload_vfio_pci());
+	EXPECT_EQ(0, module_load("vfio-pci", "/sys/module/vfio_pci"));
+	EXPECT_EQ(0, pci_bind(EDU, "vfio-pci"));
+	EXPECT_EQ(0, pci_bind(self->p.target_bdf, "vfio-pci"));
+}
+
 TEST_HARNESS_MAIN
