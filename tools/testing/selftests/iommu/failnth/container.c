@@ -100,6 +100,30 @@ static int dma_unmap(struct subject *self)
 	return rc ?: unmap.size == self->length ? 0 : -EIO;
 }
 
+/* A second mapping, of the same memory */
+static int dma_map_elsewhere(struct subject *self)
+{
+	__u64 at = self->at;
+	int rc;
+
+	self->at = self->copy_at;
+	rc = dma_map(self);
+	self->at = at;
+	return rc;
+}
+
+static int dma_unmap_elsewhere(struct subject *self)
+{
+	__u64 at = self->at;
+	int rc;
+
+	self->at = self->copy_at;
+	rc = dma_unmap(self);
+	self->at = at;
+	go_on(&self->copy_at, COPY_AT);
+	return rc;
+}
+
 static int dma_unmap_and_go_on(struct subject *self)
 {
 	int rc = dma_unmap(self);
@@ -130,6 +154,148 @@ TEST_F_TIMEOUT(container, map_and_unmap, 300)
 	walk(_metadata, subject, "UNMAP_DMA", ROOT, dma_unmap, dma_map);
 }
 
+static int dirty_pages(struct subject *self, __u32 flags)
+{
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap dirty;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} arg = {
+		.dirty.argsz = sizeof(arg),
+		.dirty.flags = flags,
+		.get = {
+			.iova = self->at,
+			.size = self->length,
+			.bitmap = {
+				.pgsize = PAGE,
+				.size = sizeof(self->bitmap),
+				.data = (__u64 *)self->bitmap,
+			},
+		},
+	};
+
+	return call(self->other, VFIO_IOMMU_DIRTY_PAGES, &arg);
+}
+
+static int dirty_begin(struct subject *self)
+{
+	return dirty_pages(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_START);
+}
+
+static int dirty_end(struct subject *self)
+{
+	return dirty_pages(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP);
+}
+
+static int dirty_report(struct subject *self)
+{
+	return dirty_pages(self, VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP);
+}
+
+/* All pages count as dirty: the IOMMU does not tell */
+static bool all_are_dirty(const struct subject *self)
+{
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		if (!(self->bitmap[i / 64] & 1ULL << i % 64))
+			return false;
+	return true;
+}
+
+static int bitmap_is_full(struct subject *self)
+{
+	int rc = all_are_dirty(self) ? 0 : -EBADE;
+
+	memset(self->bitmap, 0, sizeof(self->bitmap));
+	return rc;
+}
+
+static int dma_unmap_with_bitmap(struct subject *self)
+{
+	struct {
+		struct vfio_iommu_type1_dma_unmap unmap;
+		struct vfio_bitmap bitmap;
+	} arg = {
+		.unmap = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
+			.iova = self->at,
+			.size = self->length,
+		},
+		.bitmap = {
+			.pgsize = PAGE,
+			.size = sizeof(self->bitmap),
+			.data = (__u64 *)self->bitmap,
+		},
+	};
+	int rc = call(self->other, VFIO_IOMMU_UNMAP_DMA, &arg);
+
+	return rc ?: arg.unmap.size == self->length ? 0 : -EIO;
+}
+
+static int map_anew_after_bitmap(struct subject *self)
+{
+	return bitmap_is_full(self) ?: dma_map(self);
+}
+
+TEST_F_TIMEOUT(container, dirty_pages, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, set_iommu(subject));
+	ASSERT_EQ(0, dma_map(subject));
+	walk(_metadata, subject, "DIRTY_PAGES start", ROOT, dirty_begin,
+	     dirty_end);
+	ASSERT_EQ(0, dirty_begin(subject));
+	walk(_metadata, subject, "DIRTY_PAGES get", ROOT, dirty_report,
+	     bitmap_is_full);
+	walk(_metadata, subject, "MAP_DMA, pages tracked", ROOT,
+	     dma_map_elsewhere, dma_unmap_elsewhere);
+	walk(_metadata, subject, "UNMAP_DMA with bitmap", ROOT,
+	     dma_unmap_with_bitmap, map_anew_after_bitmap);
+	walk(_metadata, subject, "DIRTY_PAGES stop", ROOT, dirty_end,
+	     dirty_begin);
+}
+
+static int drop_address(struct subject *self)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.flags = VFIO_DMA_UNMAP_FLAG_VADDR,
+		.iova = self->at,
+		.size = self->length,
+	};
+	int rc = call(self->other, VFIO_IOMMU_UNMAP_DMA, &unmap);
+
+	return rc ?: unmap.size == self->length ? 0 : -EIO;
+}
+
+static int give_address(struct subject *self)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_VADDR,
+		.vaddr = addr(self->memory),
+		.iova = self->at,
+		.size = self->length,
+	};
+
+	return call(self->other, VFIO_IOMMU_MAP_DMA, &map);
+}
+
+TEST_F_TIMEOUT(container, update_vaddr, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, set_iommu(subject));
+	ASSERT_EQ(0, dma_map(subject));
+	walk(_metadata, subject, "UNMAP_DMA of the address", ROOT, drop_address,
+	     give_address);
+	ASSERT_EQ(0, drop_address(subject));
+	walk(_metadata, subject, "MAP_DMA of an address", ROOT, give_address,
+	     drop_address);
+}
+
 static int on_pages(struct subject *self, unsigned long request)
 {
 	struct emulated_pages arg = {
@@ -151,16 +317,40 @@ static int unpin_pages(struct subject *self)
 	return on_pages(self, EMULATED_UNPIN);
 }
 
-static int copy_from_pages(struct subject *self)
+static int copy(struct subject *self, __u32 write, char byte)
 {
 	char page[PAGE];
 	struct emulated_copy arg = {
 		.iova = self->at + PAGE / 2,
 		.data = addr(page),
 		.length = PAGE,
+		.write = write,
 	};
 
+	memset(page, byte, sizeof(page));
 	return call(self->dev, EMULATED_COPY, &arg);
+}
+
+static int copy_from_pages(struct subject *self)
+{
+	return copy(self, 0, 0);
+}
+
+static int copy_to_pages(struct subject *self)
+{
+	return copy(self, 1, 'w');
+}
+
+static int pages_are_written(struct subject *self)
+{
+	char *first = self->memory + PAGE / 2;
+	size_t i;
+
+	for (i = 0; i < PAGE; i++)
+		if (first[i] != 'w')
+			return -EBADE;
+	memset(first, 0, PAGE);
+	return first[-1] || first[PAGE] ? -EBADE : 0;
 }
 
 /* What is mapped is pinned only while the driver of an emulated device wants it */
@@ -182,7 +372,11 @@ TEST_F_TIMEOUT(container, emulated_device, 300)
 	ASSERT_EQ(0, dma_map(subject));
 	walk(_metadata, subject, "vfio_pin_pages", ROOT, pin_pages,
 	     unpin_pages);
-	walk(_metadata, subject, "vfio_dma_rw", ROOT, copy_from_pages, nothing);
+	walk(_metadata, subject, "vfio_dma_rw, read", ROOT, copy_from_pages,
+	     nothing);
+	memset(subject->memory, 0, subject->length);
+	walk(_metadata, subject, "vfio_dma_rw, write", ROOT, copy_to_pages,
+	     pages_are_written);
 	ASSERT_EQ(0, dma_unmap(subject));
 	close(subject->dev);
 	subject->dev = -1;
