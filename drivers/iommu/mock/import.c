@@ -239,6 +239,7 @@ int mock_import_use(struct iommufd_ucmd *ucmd)
 {
 	struct iommu_test_cmd *cmd = ucmd->cmd;
 	struct mock_import *import;
+	bool mapped = false;
 	struct file *file;
 	int rc = 0;
 
@@ -255,12 +256,20 @@ int mock_import_use(struct iommufd_ucmd *ucmd)
 	cmd->import_use.out_addr = 0;
 	cmd->import_use.out_length = 0;
 	dma_resv_lock(import->dmabuf->resv, NULL);
-	if (cmd->import_use.how == MOCK_IMPORT_MAP)
+	if (cmd->import_use.how == MOCK_IMPORT_MAP) {
 		rc = mock_import_map(import);
-	else if (cmd->import_use.how == MOCK_IMPORT_UNMAP)
+		mapped = !rc;
+	} else if (cmd->import_use.how == MOCK_IMPORT_UNMAP) {
 		mock_import_let_go(import);
+	}
 	mock_import_tell(import, cmd);
 	dma_resv_unlock(import->dmabuf->resv);
+	rc = rc ?: iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	if (rc && mapped) {
+		dma_resv_lock(import->dmabuf->resv, NULL);
+		mock_import_let_go(import);
+		dma_resv_unlock(import->dmabuf->resv);
+	}
 	fput(file);
-	return rc ?: iommufd_ucmd_respond(ucmd, sizeof(*cmd));
+	return rc;
 }
