@@ -421,4 +421,182 @@ TEST_F_TIMEOUT(arrival, moved_mock, 300)
 	     move_mock_here, move_mock_away);
 }
 
+/*
+ * A dma-buf of the BAR: the mock imports it for a device that has no driver, EDU,
+ * and an IOAS has it mapped.  If a call that fails leaves a mapping of the importer
+ * behind, the next revoke waits for ever.
+ */
+FIXTURE(dma_buf)
+{
+	struct subject subject;
+};
+
+FIXTURE_SETUP(dma_buf)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, mock_load());
+	ASSERT_EQ(0, allow_all_failures());
+	ASSERT_EQ(0, set_up(subject));
+	ASSERT_EQ(0, open_bar(subject, false));
+	ASSERT_EQ(0, pci_release(EDU));
+}
+
+FIXTURE_TEARDOWN(dma_buf)
+{
+	tear_down_bar(&self->subject);
+}
+
+static int export_bar(struct subject *self, __u32 nranges)
+{
+	struct {
+		struct vfio_device_feature feature;
+		struct vfio_device_feature_dma_buf buf;
+		struct vfio_region_dma_range ranges[2];
+	} arg = {
+		.feature = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DEVICE_FEATURE_GET |
+				 VFIO_DEVICE_FEATURE_DMA_BUF,
+		},
+		.buf = {
+			.region_index = VFIO_PCI_BAR0_REGION_INDEX,
+			.open_flags = O_RDWR | O_CLOEXEC,
+			.nr_ranges = nranges,
+		},
+		.ranges = {
+			{ .length = BAR_LENGTH },
+			{ .offset = BAR_LENGTH, .length = BAR_LENGTH },
+		},
+	};
+
+	self->other = ioctl(self->target, VFIO_DEVICE_FEATURE, &arg);
+	return self->other < 0 ? -errno : 0;
+}
+
+static int export_two_ranges(struct subject *self)
+{
+	return export_bar(self, 2);
+}
+
+static int close_other(struct subject *self)
+{
+	int rc = close(self->other) ? -errno : 0;
+
+	self->other = -1;
+	return rc;
+}
+
+TEST_F_TIMEOUT(dma_buf, export, 300)
+{
+	walk(_metadata, &self->subject, "VFIO_DEVICE_FEATURE_DMA_BUF", ROOT,
+	     export_two_ranges, close_other);
+}
+
+/* subject->file: the dma-buf; subject->dev: the importer */
+static int keep_buf(struct subject *self, __u32 nranges)
+{
+	int rc = export_bar(self, nranges);
+
+	close(self->file);
+	self->file = self->other;
+	self->other = -1;
+	return rc;
+}
+
+static int import_buf(struct subject *self)
+{
+	struct iommu_test_cmd cmd = {
+		.id = self->file,
+		.import.bdf = 4 << 3,	/* EDU */
+	};
+	int rc = mock_cmd(self->fd, IOMMU_TEST_OP_IMPORT, &cmd);
+
+	if (!rc)
+		self->other = cmd.import.out_fd;
+	return rc;
+}
+
+static int use_import(struct subject *self, __u32 how, __u64 length)
+{
+	struct iommu_test_cmd cmd = {
+		.id = self->dev,
+		.import_use.how = how,
+	};
+	int rc = mock_cmd(self->fd, IOMMU_TEST_OP_IMPORT_USE, &cmd);
+
+	return rc ?: cmd.import_use.out_length == length ? 0 : -EBADE;
+}
+
+static int map_import(struct subject *self)
+{
+	return use_import(self, MOCK_IMPORT_MAP, 2 * BAR_LENGTH);
+}
+
+static int unmap_import(struct subject *self)
+{
+	return use_import(self, MOCK_IMPORT_UNMAP, 0);
+}
+
+static int decode_and_map_import(struct subject *self)
+{
+	return use_import(self, MOCK_IMPORT_LOOK, 0) ?: decode(self) ?:
+		map_import(self);
+}
+
+TEST_F_TIMEOUT(dma_buf, import, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, keep_buf(subject, 2));
+	walk(_metadata, subject, "IMPORT", ROOT, import_buf, close_other);
+	ASSERT_EQ(0, import_buf(subject));
+	subject->dev = subject->other;
+	subject->other = -1;
+	/* The DMA API does not say why it could not map. */
+	subject->also = -EIO;
+	walk(_metadata, subject, "IMPORT_USE, map", ROOT, map_import,
+	     unmap_import);
+	subject->also = 0;
+	ASSERT_EQ(0, map_import(subject));
+	walk(_metadata, subject, "memory decoding off, imported", ROOT,
+	     decode_not, decode_and_map_import);
+}
+
+static int map_buf_at(struct subject *self, unsigned int i)
+{
+	return ioas_map_file(self->fd, self->ioas_id, self->file, 0, BAR_LENGTH,
+			     self->bar_at[i]);
+}
+
+static int map_buf(struct subject *self)
+{
+	return map_buf_at(self, 0);
+}
+
+static int decode_bufs_and_not(struct subject *self)
+{
+	return bars_in_mock(self, false) ?: decode(self) ?:
+		bars_in_mock(self, true) ?:
+		unmap_bar_and_go_on(self, 0) ?: unmap_bar_and_go_on(self, 1) ?:
+		map_buf_at(self, 0) ?: map_buf_at(self, 1) ?: decode_not(self);
+}
+
+TEST_F_TIMEOUT(dma_buf, mapped, 300)
+{
+	struct subject *subject = &self->subject;
+
+	ASSERT_EQ(0, keep_buf(subject, 1));
+	ASSERT_EQ(0, attach_tracked_mock(subject));
+	walk(_metadata, subject, "MAP_FILE of a BAR's dma-buf", ROOT, map_buf,
+	     unmap_first_bar);
+	ASSERT_EQ(0, map_buf_at(subject, 0));
+	ASSERT_EQ(0, map_buf_at(subject, 1));
+	walk(_metadata, subject, "memory decoding off, dma-bufs mapped", ROOT,
+	     decode_not, decode);
+	ASSERT_EQ(0, decode_not(subject));
+	walk(_metadata, subject, "memory decoding on, dma-bufs mapped", ROOT,
+	     decode, decode_bufs_and_not);
+}
+
 TEST_HARNESS_MAIN
