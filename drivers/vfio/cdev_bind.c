@@ -373,9 +373,7 @@ static int vfio_cdev_attach_pasid(struct vfio_cdev_file *df, u32 pt_id,
 
 	if (mutex_lock_killable(&df->lock))
 		return -EINTR;
-	rc = iommufd_device_pasid_attach(df->idev, pasid, pt_id);
-	if (rc == -EBUSY)
-		rc = iommufd_device_pasid_replace(df->idev, pasid, pt_id);
+	rc = iommufd_device_pasid_set(df->idev, pasid, pt_id);
 	mutex_unlock(&df->lock);
 	return rc;
 }
@@ -389,7 +387,7 @@ static int vfio_cdev_attach_pasid(struct vfio_cdev_file *df, u32 pt_id,
  *
  * Return: 0; -EFAULT; -EINVAL if the argument is wrong; -EINTR when killed; or
  * an errno of iommufd_device_attach() or iommufd_device_replace(), or of
- * iommufd_device_pasid_attach() or iommufd_device_pasid_replace().
+ * iommufd_device_pasid_set().
  */
 int vfio_cdev_attach(struct vfio_cdev_file *df,
 		     struct vfio_device_attach_iommufd_pt __user *arg)

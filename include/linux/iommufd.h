@@ -51,6 +51,7 @@ int iommufd_device_pasid_attach(struct iommufd_device *idev, u32 pasid,
 				u32 pt_id);
 int iommufd_device_pasid_replace(struct iommufd_device *idev, u32 pasid,
 				 u32 pt_id);
+int iommufd_device_pasid_set(struct iommufd_device *idev, u32 pasid, u32 pt_id);
 void iommufd_device_pasid_detach(struct iommufd_device *idev, u32 pasid);
 void iommufd_device_pasid_detach_all(struct iommufd_device *idev);
 

@@ -185,8 +185,22 @@ static int pasid_replace_locked(struct iommufd_device *idev, u32 pasid,
 	       pasid_set_hwpt(entry, pasid, hwpt);
 }
 
+static int pasid_set_locked(struct iommufd_device *idev, u32 pasid,
+			    struct iommufd_hwpt *hwpt)
+{
+	struct iommufd_pasid *entry = xa_load(&idev->igroup->pasids, pasid);
+
+	return entry && entry->idev == idev ?
+		       pasid_replace_locked(idev, pasid, hwpt) :
+		       pasid_attach_locked(idev, pasid, hwpt);
+}
+
+/* One of the three above */
+typedef int (*pasid_locked_fn)(struct iommufd_device *idev, u32 pasid,
+			       struct iommufd_hwpt *hwpt);
+
 static int idev_pasid_attach(struct iommufd_device *idev, u32 pasid, u32 pt_id,
-			     bool replace)
+			     pasid_locked_fn attach)
 {
 	struct iommufd_group *igroup = idev->igroup;
 	struct iommufd_object *obj;
@@ -207,10 +221,7 @@ static int idev_pasid_attach(struct iommufd_device *idev, u32 pasid, u32 pt_id,
 		rc = -EINTR;
 		goto out_put;
 	}
-	if (replace)
-		rc = pasid_replace_locked(idev, pasid, hwpt);
-	else
-		rc = pasid_attach_locked(idev, pasid, hwpt);
+	rc = attach(idev, pasid, hwpt);
 	mutex_unlock(&igroup->lock);
 out_put:
 	iommufd_object_put(obj);
@@ -240,7 +251,7 @@ out_put:
 int iommufd_device_pasid_attach(struct iommufd_device *idev, u32 pasid,
 				u32 pt_id)
 {
-	return idev_pasid_attach(idev, pasid, pt_id, false);
+	return idev_pasid_attach(idev, pasid, pt_id, pasid_attach_locked);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_pasid_attach);
 
@@ -263,9 +274,26 @@ EXPORT_SYMBOL_GPL(iommufd_device_pasid_attach);
 int iommufd_device_pasid_replace(struct iommufd_device *idev, u32 pasid,
 				 u32 pt_id)
 {
-	return idev_pasid_attach(idev, pasid, pt_id, true);
+	return idev_pasid_attach(idev, pasid, pt_id, pasid_replace_locked);
 }
 EXPORT_SYMBOL_GPL(iommufd_device_pasid_replace);
+
+/**
+ * iommufd_device_pasid_set() - Attach a PASID, or move it if it is attached
+ * @idev: The binding, as for iommufd_device_pasid_attach().
+ * @pasid: The PASID, attached for @idev or not.
+ * @pt_id: As for iommufd_device_pasid_attach().
+ *
+ * Context: Process context.
+ *
+ * Return: as iommufd_device_pasid_replace() if @pasid is attached for @idev, else as
+ * iommufd_device_pasid_attach().
+ */
+int iommufd_device_pasid_set(struct iommufd_device *idev, u32 pasid, u32 pt_id)
+{
+	return idev_pasid_attach(idev, pasid, pt_id, pasid_set_locked);
+}
+EXPORT_SYMBOL_GPL(iommufd_device_pasid_set);
 
 static void pasid_detach_locked(struct iommufd_pasid *entry, u32 pasid)
 {
