@@ -271,20 +271,25 @@ int iommufd_ioas_map_file(struct iommufd_ucmd *ucmd)
 	int prot, rc;
 
 	prot = flags_to_prot(cmd->flags);
+	if (prot == -EOPNOTSUPP)
+		return prot;
+	if (cmd->iova == U64_MAX || cmd->length == U64_MAX)
+		return -EOVERFLOW;
 	if (prot < 0)
 		return prot;
-	rc = check_range(cmd->start, cmd->length);
-	if (rc)
-		return rc;
 
 	ioas = iommufd_ioas_get(ucmd->ictx, cmd->ioas_id);
 	if (IS_ERR(ioas))
 		return PTR_ERR(ioas);
+	rc = check_range(cmd->start, cmd->length);
+	if (rc)
+		goto out_put;
 	iopt_map_init(&map, &ioas->iopt);
 	rc = add_file(ucmd, &map, prot);
 	if (!rc)
 		rc = map_and_respond(&map, cmd->flags, cmd->iova, &umap->iova);
 	rc = map_end(&map, cmd->ioas_id, cmd->iova, cmd->length, rc);
+out_put:
 	iommufd_object_put(&ioas->obj);
 	return rc;
 }

@@ -730,6 +730,44 @@ TEST_F(map_file, arguments)
 	EXPECT_EQ(PAGE, ioas_empty(self->fd, self->ioas_id));
 }
 
+/* Of two mistakes, the one that is looked for first is reported */
+TEST_F(map_file, order_of_mistakes)
+{
+	static const struct {
+		struct iommu_ioas_map_file arg;
+		int rc;
+	} calls[] = {
+		{ { .flags = 8, .iova = ~0ULL }, -EOPNOTSUPP },
+		{ { .flags = 8, .length = ~0ULL }, -EOPNOTSUPP },
+		{ { .iova = ~0ULL, .ioas_id = BAD_ID }, -EOVERFLOW },
+		{ { .length = ~0ULL, .ioas_id = BAD_ID }, -EOVERFLOW },
+		{ { .flags = RW, .iova = ~0ULL, .length = PAGE }, -EOVERFLOW },
+		{ { .ioas_id = BAD_ID }, -EINVAL },
+		{ { .flags = RW, .ioas_id = BAD_ID }, -ENOENT },
+		{ { .flags = RW, .ioas_id = BAD_ID, .start = -PAGE,
+		    .length = 2 * PAGE }, -ENOENT },
+		{ { .flags = RW, .fd = -1 }, -EINVAL },
+		{ { .flags = RW, .fd = -1, .start = -PAGE,
+		    .length = 2 * PAGE }, -EOVERFLOW },
+		{ { .flags = RW, .fd = -1, .length = PAGE }, -EBADF },
+	};
+	struct iommu_ioas_map_file arg;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		arg = calls[i].arg;
+		arg.size = sizeof(arg);
+		if (!arg.ioas_id)
+			arg.ioas_id = self->ioas_id;
+		if (!arg.fd)
+			arg.fd = self->file;
+		EXPECT_EQ(calls[i].rc,
+			  call(self->fd, IOMMU_IOAS_MAP_FILE, &arg))
+			TH_LOG("call %zu", i);
+	}
+	EXPECT_EQ(0, ioas_empty(self->fd, self->ioas_id));
+}
+
 /* A file may end in the middle of a page */
 TEST_F(map_file, that_ends_in_a_page)
 {
