@@ -10,7 +10,8 @@
  * that has run code which no other had run is kept.  Ends with exit code 1 when
  * the kernel complains or a process does not end, and shows the programs that
  * ran then; -p runs a program from a file again and again.  Also ends with exit
- * code 1 if a worker ended early, or no program had any coverage.
+ * code 1 if a worker ended early, no program had any coverage, or a device cannot be
+ * opened.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +56,7 @@ struct state {
 	struct program running[MAX_WORKERS];
 	struct program before[MAX_WORKERS];
 	atomic_uchar seen[EDGES];
+	atomic_uint succeeded[256];	/* calls of each row of `ops` */
 };
 
 static struct state *state;
@@ -265,14 +267,17 @@ struct thread {
 static void *run_thread(void *arg)
 {
 	struct thread *thread = arg;
+	const struct call *call;
 	unsigned int i;
 	int nth;
 
 	nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
 	ioctl(thread->kcov, KCOV_ENABLE, KCOV_TRACE_PC);
-	for (i = 0; i < thread->program->n; i++)
-		if (thread->program->calls[i].thread == thread->number)
-			run_call(&thread->program->calls[i], nth);
+	for (i = 0; i < thread->program->n; i++) {
+		call = &thread->program->calls[i];
+		if (call->thread == thread->number && run_call(call, nth))
+			state->succeeded[call->op]++;
+	}
 	return NULL;
 }
 
@@ -606,6 +611,35 @@ static unsigned int watch(int kmsg, time_t start, unsigned int *failed)
 	return crashes + complaints(kmsg) + state->hung;
 }
 
+/* Print the rows of `ops` of which no call succeeded. */
+static void print_failures(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < nops; i++) {
+		if (state->succeeded[i] || (ops[i].run && !ops[i].tells))
+			continue;
+		printf("%s%s", n++ ? "; " : "fuzz: never succeeded: ",
+		       ops[i].name);
+	}
+	if (n)
+		printf("\n");
+}
+
+/* Print how often each call of the only program succeeded. */
+static void print_successes(const struct program *program)
+{
+	const struct op *op;
+	unsigned int i;
+
+	for (i = 0; i < program->n; i++) {
+		op = &ops[program->calls[i].op];
+		if (!op->run || op->tells)
+			printf("# %s: succeeded %u times\n", op->name,
+			       state->succeeded[program->calls[i].op]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int crashes, failed;
@@ -628,6 +662,8 @@ int main(int argc, char **argv)
 	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (kmsg < 0)
 		die("/dev/kmsg");
+	if (ops_check())
+		return 1;
 	prepare();
 	complaints(kmsg);
 	pins = pinned();
@@ -650,5 +686,9 @@ int main(int argc, char **argv)
 		printf("fuzz: nothing was fuzzed; are the modules built with KCOV_INSTRUMENT=y?\n");
 		failed++;
 	}
+	if (path)
+		print_successes(&only);
+	else
+		print_failures();
 	return crashes || failed;
 }

@@ -113,6 +113,7 @@ struct field {
  * @weight: Number of times that it is in the draw, besides once
  * @no_failing: The kernel's own code called here complains when an allocation
  *	fails
+ * @tells: run() says whether it succeeded
  */
 struct op {
 	const char *name;
@@ -123,14 +124,16 @@ struct op {
 	void (*run)(const struct call *call);
 	unsigned int weight;
 	bool no_failing;
+	bool tells;
 };
 
 extern const struct op ops[];
 extern const unsigned int nops;
 
+unsigned int ops_check(void);
 void ops_setup(void);
 void run_prologue(void);
-void run_call(const struct call *call, int nth);
+bool run_call(const struct call *call, int nth);
 void run_epilogue(void);
 
 #endif

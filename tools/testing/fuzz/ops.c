@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -42,12 +43,16 @@ static atomic_int files[FILES][KEPT];
 static atomic_uint nfiles[FILES];
 static int zero;	/* /dev/zero */
 
-/* Devices that `run` has bound to vfio-pci, and the node of the group of each */
+/* Devices that `run` has bound to vfio-pci, and the nodes of each and of its group */
 static const char *const devices[] = {
 	"0000:00:04.0", "0000:00:06.0", "0000:00:06.1"
 };
 
+static char device_nodes[ARRAY_LEN(devices)][64];
 static char group_nodes[ARRAY_LEN(devices)][32];
+
+/* Has the call that this thread makes succeeded? */
+static __thread bool succeeded;
 
 /* Memory */
 
@@ -151,6 +156,7 @@ static void keep_file(enum file kind, int fd)
 
 	if (fd < 0)
 		return;
+	succeeded = true;
 	old = atomic_exchange(&files[kind][nfiles[kind]++ % KEPT], fd);
 	if (old >= 0)
 		close(old);
@@ -179,11 +185,59 @@ static void open_iommu(const struct call *call)
 
 static void open_vfio(const struct call *call)
 {
-	char path[64];
+	unsigned int i = call->values[0] % ARRAY_LEN(device_nodes);
 
-	snprintf(path, sizeof(path), "/dev/vfio/devices/vfio%u",
-		 (unsigned int)(call->values[0] % 3));
-	keep_file(VFIO, open(path, O_RDWR | O_CLOEXEC));
+	keep_file(VFIO, open(device_nodes[i], O_RDWR | O_CLOEXEC));
+}
+
+/* What a program does first: a device bound, attached, and with memory to reach */
+static void start_device(const struct call *call)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.iommufd = files[IOMMU][0],
+	};
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = ids[IOAS][0],
+	};
+	struct iommu_ioas_map map = {
+		.size = sizeof(map),
+		.flags = 7,
+		.ioas_id = ids[IOAS][0],
+		.user_va = (uintptr_t)some_address(call->values[1]),
+		.length = 64 * PAGE,
+		.iova = 16 * MiB,
+	};
+	unsigned int i = call->values[0] % ARRAY_LEN(device_nodes);
+	int fd = open(device_nodes[i], O_RDWR | O_CLOEXEC);
+
+	keep_file(VFIO, fd);
+	succeeded = false;
+	if (ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind))
+		return;
+	ids[DEVICE][nids[DEVICE]++ % KEPT] = bind.out_devid;
+	succeeded = !ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) &&
+		    !ioctl(files[IOMMU][0], IOMMU_IOAS_MAP, &map);
+}
+
+/* The node of a device without an IOMMU is noiommu-vfioN */
+static void find_devices(void)
+{
+	char path[64];
+	unsigned int i;
+	glob_t found;
+
+	for (i = 0; i < ARRAY_LEN(device_nodes); i++) {
+		snprintf(path, sizeof(path),
+			 "/sys/bus/pci/devices/%s/vfio-dev/*", devices[i]);
+		if (glob(path, 0, NULL, &found))
+			continue;
+		snprintf(device_nodes[i], sizeof(device_nodes[i]),
+			 "/dev/vfio/devices/%.32s",
+			 strrchr(found.gl_pathv[0], '/') + 1);
+		globfree(&found);
+	}
 }
 
 /* Without an IOMMU, devices have no groups */
@@ -248,8 +302,9 @@ static void start_container(const struct call *call)
 	open_container(call);
 	open_group(call);
 	set_container(&first_files);
-	ioctl(files[CONTAINER][0], VFIO_SET_IOMMU,
-	      call->values[1] % 4 ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU);
+	succeeded = !ioctl(files[CONTAINER][0], VFIO_SET_IOMMU,
+			   call->values[1] % 4 ? VFIO_TYPE1v2_IOMMU :
+						 VFIO_TYPE1_IOMMU);
 }
 
 /* An IOAS is on demand before anything is done with it. */
@@ -679,7 +734,8 @@ static void take_results(const char *arg, const struct op *op)
 	}
 }
 
-static void run_ioctl(const struct op *op, const struct call *call)
+/* Returns true if the call succeeded */
+static bool run_ioctl(const struct op *op, const struct call *call)
 {
 	__u64 v = call->values[VALUES - 1];
 	struct iommu_iova_range ranges[4];
@@ -725,16 +781,20 @@ static void run_ioctl(const struct op *op, const struct call *call)
 		}
 	}
 	if (ioctl(some_file(op->file, call->values[VALUES - 2]), op->request,
-		  arg) >= 0 && arg == buffer)
+		  arg) < 0)
+		return false;
+	if (arg == buffer)
 		take_results(buffer, op);
+	return true;
 }
 
-static void run_number(const struct op *op, const struct call *call)
+/* Returns true if the call succeeded */
+static bool run_number(const struct op *op, const struct call *call)
 {
 	__u64 v = call->values[0];
 
-	ioctl(some_file(op->file, call->values[VALUES - 2]), op->request,
-	      v % 16 ? v / 16 % 16 : v / 16);
+	return ioctl(some_file(op->file, call->values[VALUES - 2]), op->request,
+		     v % 16 ? v / 16 % 16 : v / 16) >= 0;
 }
 
 /* Deliver groups of page faults */
@@ -846,7 +906,7 @@ const struct op ops[] = {
 		F(IS64, iommu_ioas_unmap, iova, 0),
 		F(IS64, iommu_ioas_unmap, length, ~0ULL) } },
 	{ "IOAS_NOIOMMU_GET_PA", IOMMU_IOAS_NOIOMMU_GET_PA,
-	  SIZE(iommu_ioas_noiommu_get_pa), .fields = {
+	  SIZE(iommu_ioas_noiommu_get_pa), .weight = 1, .fields = {
 		F(ID, iommu_ioas_noiommu_get_pa, ioas_id, IOAS),
 		F(IOVA, iommu_ioas_noiommu_get_pa, iova),
 		F(LENGTH, iommu_ioas_noiommu_get_pa, length) } },
@@ -1228,10 +1288,12 @@ const struct op ops[] = {
 	{ "mremap", .run = memory_move },
 	{ "touch", .run = memory_touch },
 	{ "open /dev/iommu", .run = open_iommu },
+	{ "start a device", .run = start_device, .tells = true,
+	  .no_failing = true },
 	{ "open /dev/vfio/devices/vfioN", .run = open_vfio, .weight = 1,
-	  .no_failing = true },
+	  .no_failing = true, .tells = true },
 	{ "start a container", .run = start_container, .weight = 1,
-	  .no_failing = true },
+	  .no_failing = true, .tells = true },
 	{ "open /dev/vfio/vfio", .run = open_container },
 	{ "open /dev/vfio/N", .run = open_group },
 	{ "VFIO_GROUP_SET_CONTAINER", .run = set_container,
@@ -1245,8 +1307,8 @@ const struct op ops[] = {
 	{ "write of answers", .run = fault_write, .weight = 1 },
 	{ "mmap of the mock's MMIO", .run = mmio_map },
 	{ "memory decoding", .run = bar_decode },
-	{ "dma-buf of a BAR", .run = bar_export, .weight = 1 },
-	{ "dma-buf of the mock", .run = mock_export },
+	{ "dma-buf of a BAR", .run = bar_export, .weight = 1, .tells = true },
+	{ "dma-buf of the mock", .run = mock_export, .tells = true },
 	{ "memfd_create", .run = memfd_open },
 	{ "change of a memfd", .run = memfd_change },
 	{ "mmap of a memfd", .run = memfd_map },
@@ -1272,23 +1334,51 @@ static void set_nth(int nth, unsigned int n)
  * run_call() - Make a call of a program
  * @call: The call
  * @nth: /proc/thread-self/fail-nth
+ *
+ * Return: whether it succeeded, if it is an ioctl, or op::tells.
  */
-void run_call(const struct call *call, int nth)
+bool run_call(const struct call *call, int nth)
 {
 	const struct op *op = &ops[call->op];
 
+	succeeded = false;
 	if (call->fail && !op->no_failing)
 		set_nth(nth, call->fail);
 	if (op->run)
 		op->run(call);
 	else if (op->size)
-		run_ioctl(op, call);
+		succeeded = run_ioctl(op, call);
 	else
-		run_number(op, call);
+		succeeded = run_number(op, call);
 	if (call->fail && !op->no_failing) {
 		set_nth(nth, 0);
 		set_nth(nth, 0); /* the first write itself may have failed */
 	}
+	return succeeded;
+}
+
+/**
+ * ops_check() - See whether the devices are there that programs use
+ *
+ * Return: the number of files that cannot be opened.
+ */
+unsigned int ops_check(void)
+{
+	unsigned int i, failed = 0;
+	int fd;
+
+	find_devices();
+	find_groups();
+	for (i = 0; i < ARRAY_LEN(devices); i++) {
+		fd = open(device_nodes[i], O_RDWR | O_CLOEXEC);
+		if (fd < 0) {
+			printf("fuzz: cannot open \"%s\", of %s\n",
+			       device_nodes[i], devices[i]);
+			failed++;
+		}
+		close(fd);
+	}
+	return failed;
 }
 
 /* Set up what each program finds, before its process is forked */
@@ -1298,7 +1388,6 @@ void ops_setup(void)
 	unsigned int i, j;
 
 	zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	find_groups();
 	for (i = 0; i < FILES; i++)
 		for (j = 0; j < KEPT; j++)
 			files[i][j] = -1;
