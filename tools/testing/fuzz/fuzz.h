@@ -70,6 +70,7 @@ enum file {
 	CONTAINER,	/* /dev/vfio/vfio */
 	GROUP,		/* /dev/vfio/N */
 	FAULT,		/* a fault queue */
+	EMULATED,	/* the emulated device */
 	FILES,
 	EITHER		/* IOMMU or CONTAINER, which have calls in common */
 };

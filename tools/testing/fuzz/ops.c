@@ -24,6 +24,7 @@
 #include <linux/vfio.h>
 #include <linux/vfio_cdev.h>
 
+#include "../emulated/emulated.h"
 #include "fuzz.h"
 #include "iommufd_test.h"
 
@@ -43,12 +44,22 @@ static atomic_int files[FILES][KEPT];
 static atomic_uint nfiles[FILES];
 static int zero;	/* /dev/zero */
 
-/* Devices that `run` has bound to vfio-pci, and the nodes of each and of its group */
-static const char *const devices[] = {
-	"0000:00:04.0", "0000:00:06.0", "0000:00:06.1"
+/*
+ * Devices that `run` has bound to vfio-pci, of which only the NVMe can be reset, and
+ * one that reaches memory by the CPU; and the nodes of each and of its group
+ */
+enum {
+	NVME = 3,
+	EMULATED_DEVICE = 4,
 };
 
-static char device_nodes[ARRAY_LEN(devices)][64];
+static const char *const devices[] = {
+	"0000:00:04.0", "0000:00:06.0", "0000:00:06.1",
+	[NVME] = "0000:00:05.0",
+	[EMULATED_DEVICE] = EMULATED_NAME
+};
+
+static char device_nodes[EMULATED_DEVICE][64];
 static char group_nodes[ARRAY_LEN(devices)][32];
 
 /* Has the call that this thread makes succeeded? */
@@ -150,6 +161,9 @@ static void memory_touch(const struct call *call)
 
 /* Files */
 
+static __u64 some_iova(__u64 v);
+static __u64 some_pointer(__u64 v);
+
 static void keep_file(enum file kind, int fd)
 {
 	int old;
@@ -240,7 +254,7 @@ static void find_devices(void)
 	}
 }
 
-/* Without an IOMMU, devices have no groups */
+/* Without an IOMMU, only the emulated device has a group */
 static void find_groups(void)
 {
 	char path[64], target[256];
@@ -249,7 +263,8 @@ static void find_groups(void)
 
 	for (i = 0; i < ARRAY_LEN(devices); i++) {
 		snprintf(path, sizeof(path),
-			 "/sys/bus/pci/devices/%s/iommu_group", devices[i]);
+			 "/sys/bus/%s/devices/%s/iommu_group",
+			 i == EMULATED_DEVICE ? "platform" : "pci", devices[i]);
 		length = readlink(path, target, sizeof(target) - 1);
 		if (length <= 0)
 			continue;
@@ -290,8 +305,9 @@ static void get_device(const struct call *call)
 {
 	unsigned int i = call->values[1] % ARRAY_LEN(devices);
 
-	keep_file(VFIO, ioctl(some_file(GROUP, call->values[0]),
-			      VFIO_GROUP_GET_DEVICE_FD, devices[i]));
+	keep_file(i == EMULATED_DEVICE ? EMULATED : VFIO,
+		  ioctl(some_file(GROUP, call->values[0]),
+			VFIO_GROUP_GET_DEVICE_FD, devices[i]));
 }
 
 /* What a program does first: a container that can be mapped into */
@@ -305,6 +321,63 @@ static void start_container(const struct call *call)
 	succeeded = !ioctl(files[CONTAINER][0], VFIO_SET_IOMMU,
 			   call->values[1] % 4 ? VFIO_TYPE1v2_IOMMU :
 						 VFIO_TYPE1_IOMMU);
+}
+
+/* The emulated device in a container of its own, which has memory mapped */
+static void start_emulated(const struct call *call)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)some_address(call->values[0]),
+		.iova = some_iova(call->values[1] << 5 | 2),
+		.size = some_length(call->values[2]),
+	};
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int group = open(group_nodes[EMULATED_DEVICE], O_RDWR | O_CLOEXEC);
+
+	keep_file(CONTAINER, container);
+	keep_file(GROUP, group);
+	succeeded = false;
+	if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) ||
+	    ioctl(container, VFIO_SET_IOMMU,
+		  call->values[3] % 8 ? VFIO_TYPE1v2_IOMMU : VFIO_TYPE1_IOMMU))
+		return;
+	ioctl(container, VFIO_IOMMU_MAP_DMA, &map);
+	keep_file(EMULATED, ioctl(group, VFIO_GROUP_GET_DEVICE_FD,
+				  EMULATED_NAME));
+}
+
+/* vfio_pin_pages() and vfio_unpin_pages(), by a driver */
+static void emulated_pin(const struct call *call)
+{
+	struct emulated_pages pages = {
+		.iova = some_iova(call->values[1]),
+		.npages = call->values[2] % 16 ? call->values[2] / 16 % 32 :
+						 call->values[2] / 16,
+		.prot = call->values[3] % 16 ? 1 + call->values[3] / 16 % 3 :
+					       call->values[3] / 16,
+	};
+
+	succeeded = !ioctl(some_file(EMULATED, call->values[0]),
+			   call->values[4] % 3 ? EMULATED_PIN : EMULATED_UNPIN,
+			   &pages);
+}
+
+/* vfio_dma_rw(), or a copy to or from a page that is pinned */
+static void emulated_copy(const struct call *call)
+{
+	struct emulated_copy copy = {
+		.iova = some_iova(call->values[1]) + call->values[2] % PAGE,
+		.data = some_pointer(call->values[3]),
+		.length = call->values[4] % 16 ? call->values[4] / 16 % PAGE :
+						 call->values[4] / 16,
+		.write = call->values[5] % 2,
+	};
+
+	succeeded = !ioctl(some_file(EMULATED, call->values[0]),
+			   call->values[6] % 4 ? EMULATED_COPY :
+						 EMULATED_COPY_PINNED, &copy);
 }
 
 /* An IOAS is on demand before anything is done with it. */
@@ -452,34 +525,69 @@ static void bar_decode(const struct call *call)
 		return;
 }
 
+/* Mostly 1 or 2, of which the argument has room */
+static __u32 some_nr_ranges(__u64 v)
+{
+	static const __u32 odd[] = {
+		0, 3, 512, 1 << 16, 1 << 18, 1 << 20, 1 << 28, ~0U
+	};
+
+	if (v % 16 == 0)
+		return odd[v / 16 % ARRAY_LEN(odd)];
+	return 1 + !(v / 16 % 4);
+}
+
+/* Mostly in edu's BAR, beyond its registers */
+static struct vfio_region_dma_range some_bar_range(__u64 v)
+{
+	static const struct vfio_region_dma_range odd[] = {
+		{ 0, PAGE }, { 0, MiB }, { MiB, PAGE }, { PAGE, MiB },
+		{ PAGE / 2, PAGE }, { PAGE, PAGE / 2 }, { PAGE, 0 },
+		{ -PAGE, PAGE }, { -PAGE, 2 * PAGE }, { PAGE, -PAGE },
+		{ 0, 1ULL << 63 },
+	};
+
+	if (v % 8 == 0)
+		return odd[v / 8 % ARRAY_LEN(odd)];
+	if (v % 8 == 1)
+		return (struct vfio_region_dma_range){
+			.offset = v / 8 % 8 * PAGE,
+			.length = (1 + v / 64 % 8) * PAGE,
+		};
+	return (struct vfio_region_dma_range){ BAR_START, BAR_SIZE };
+}
+
 /* Make a dma-buf of some pages of a device's BAR */
 static void bar_export(const struct call *call)
 {
+	const __u64 *v = call->values;
 	struct {
 		struct vfio_device_feature feature;
 		struct vfio_device_feature_dma_buf buf;
 		struct vfio_region_dma_range ranges[2];
 	} arg = {
 		.feature = {
-			.argsz = sizeof(arg),
+			.argsz = v[3] % 32 ? sizeof(arg) : v[3] / 32 % 128,
 			.flags = VFIO_DEVICE_FEATURE_GET |
 				 VFIO_DEVICE_FEATURE_DMA_BUF,
 		},
 		.buf = {
-			.region_index = VFIO_PCI_BAR0_REGION_INDEX,
-			.open_flags = O_RDWR | O_CLOEXEC,
-			.nr_ranges = 1 + !(call->values[1] % 4),
+			.region_index = v[4] % 16 ? VFIO_PCI_BAR0_REGION_INDEX :
+						    v[4] / 16 % 16,
+			.open_flags = v[5] % 16 ? O_RDWR | O_CLOEXEC : v[5] / 16,
+			.flags = v[6] % 32 ? 0 : v[6] / 32,
+			.nr_ranges = some_nr_ranges(v[1]),
 		},
-		.ranges = {
-			{ .offset = BAR_START, .length = BAR_SIZE },
-			{ .length = (call->values[2] % 4) * PAGE },
-		},
+		.ranges = { some_bar_range(v[2]), some_bar_range(v[7]) },
 	};
-	int fd = ioctl(some_file(VFIO, call->values[0] | 2),
-		       VFIO_DEVICE_FEATURE, &arg);
+	int fd;
 
-	if (fd >= 0)
-		keep_file(DMA_BUF, fd);
+	if (v[8] % 32 == 0)
+		arg.feature.flags ^= (v[8] / 32 & 15) << 16;
+	fd = ioctl(some_file(VFIO, v[0] | 2), VFIO_DEVICE_FEATURE, &arg);
+	if (arg.feature.flags & VFIO_DEVICE_FEATURE_PROBE)
+		return;	/* that is no file */
+	keep_file(DMA_BUF, fd);
 }
 
 /* Make a dma-buf of the mock; a seventh of them are too long */
@@ -1279,6 +1387,9 @@ const struct op ops[] = {
 		  VFIO_DEVICE_DETACH_PASID),
 		F(BELOW, vfio_device_detach_iommufd_pt, pasid, 4) } },
 
+	{ "DEVICE_RESET", VFIO_DEVICE_RESET, VFIO, .size = 0,
+	  .no_failing = true },
+
 	/* Calls other than ioctls */
 	{ "mmap", .run = memory_map },
 	{ "mmap of registers", .run = registers_map },
@@ -1292,6 +1403,12 @@ const struct op ops[] = {
 	  .no_failing = true },
 	{ "open /dev/vfio/devices/vfioN", .run = open_vfio, .weight = 1,
 	  .no_failing = true, .tells = true },
+	{ "start an emulated device", .run = start_emulated, .weight = 1,
+	  .no_failing = true, .tells = true },
+	{ "pin or unpin by a driver", .run = emulated_pin, .weight = 2,
+	  .tells = true },
+	{ "copy by a driver", .run = emulated_copy, .weight = 1,
+	  .tells = true },
 	{ "start a container", .run = start_container, .weight = 1,
 	  .no_failing = true, .tells = true },
 	{ "open /dev/vfio/vfio", .run = open_container },
@@ -1365,15 +1482,17 @@ bool run_call(const struct call *call, int nth)
 unsigned int ops_check(void)
 {
 	unsigned int i, failed = 0;
+	const char *node;
 	int fd;
 
 	find_devices();
 	find_groups();
 	for (i = 0; i < ARRAY_LEN(devices); i++) {
-		fd = open(device_nodes[i], O_RDWR | O_CLOEXEC);
+		node = i == EMULATED_DEVICE ? group_nodes[i] : device_nodes[i];
+		fd = open(node, O_RDWR | O_CLOEXEC);
 		if (fd < 0) {
-			printf("fuzz: cannot open \"%s\", of %s\n",
-			       device_nodes[i], devices[i]);
+			printf("fuzz: cannot open \"%s\", of %s\n", node,
+			       devices[i]);
 			failed++;
 		}
 		close(fd);
