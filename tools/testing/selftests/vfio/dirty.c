@@ -642,11 +642,17 @@ TEST_HARNESS_MAIN
 
 int main(int argc, char **argv)
 {
-	if (!kernel_tracks())
+	int rc;
+
+	if (!kernel_tracks()) {
 		puts("1..0 # SKIP this kernel does not tell which pages are dirty");
-	else if (lockdep_would_complain())
-		puts("1..0 # SKIP " SKIP_FOR_LOCKDEP);
-	else
-		return run_tests(argc, argv);
-	return 4;
+		return 4;
+	}
+	rc = lockdep_looks_at_orders(false);
+	if (rc) {
+		printf("Bail out! lockdep: %s\n", strerror(-rc));
+		return 1;
+	}
+	rc = run_tests(argc, argv);
+	return lockdep_looks_at_orders(true) ? 1 : rc;
 }

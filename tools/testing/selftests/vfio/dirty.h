@@ -19,15 +19,17 @@ static inline bool kernel_tracks(void)
 /*
  * Intel's driver of 6.12 takes the locks of a domain and of an IOMMU in one order
  * to attach, and in the other to switch tracking.  Ours never does both for one
- * domain at a time, but lockdep only knows classes of locks.  It is switched off
- * by what it reports.
+ * domain at a time, but lockdep only knows classes of locks, and ends with the
+ * first complaint.  So it must not look at the orders of locks while tracking is
+ * switched.  0, also where there is no lockdep, or -errno.
  */
-static inline bool lockdep_would_complain(void)
+static inline int lockdep_looks_at_orders(bool looks)
 {
-	return !access("/proc/lockdep", F_OK);
-}
+	int rc = write_file("/sys/module/lockdep/parameters/prove_locking",
+			    looks ? "1" : "0");
 
-#define SKIP_FOR_LOCKDEP "lockdep takes the driver's order of locks for a deadlock"
+	return rc == -ENOENT ? 0 : rc;
+}
 
 /* Load the module; returns its device, or -errno. */
 static inline int tracker_open(void)

@@ -796,8 +796,7 @@ TEST_F(nested, dirty_tracking)
 				     NEST_PARENT | TRACKED, &tracked));
 		return;
 	}
-	if (lockdep_would_complain())
-		SKIP(return, SKIP_FOR_LOCKDEP);
+	ASSERT_EQ(0, lockdep_looks_at_orders(false));
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas,
 				NEST_PARENT | TRACKED, &tracked));
 	self->parent = tracked;
@@ -818,6 +817,7 @@ TEST_F(nested, dirty_tracking)
 	ASSERT_EQ(0, read_entry(self->tracker, EDU, NO_PASID, words));
 	EXPECT_EQ(NESTED, TYPE(words));
 	EXPECT_EQ(0, words[0] & TRACKS);
+	EXPECT_EQ(0, lockdep_looks_at_orders(true));
 }
 
 /* After all that the device does DMA by the parent. */
