@@ -327,11 +327,12 @@ TEST_F_TIMEOUT(nested_pasid, unmap_from_the_parent, PATIENCE)
 
 #define INVALIDATE(entry)						\
 do {									\
+	struct iommu_hwpt_vtd_s1_invalidate *_entry = entry;		\
 	__u32 _n = 1;							\
 									\
 	EXPECT_EQ(0, invalidate(self->iommu, self->id,			\
 				IOMMU_HWPT_INVALIDATE_DATA_VTD_S1,	\
-				entry, sizeof(*(entry)), &_n));		\
+				_entry, sizeof(*_entry), &_n));		\
 	EXPECT_EQ(1, _n);						\
 } while (0)
 
