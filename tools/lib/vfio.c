@@ -160,6 +160,26 @@ int vfio_map_bar(int dev, __u32 index, void **bar, size_t *length)
 	return 0;
 }
 
+int vfio_set_irq(int dev, __u32 index, int eventfd)
+{
+	struct {
+		struct vfio_irq_set set;
+		__s32 eventfd;
+	} arg = {
+		.set = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_IRQ_SET_ACTION_TRIGGER |
+				 (eventfd < 0 ? VFIO_IRQ_SET_DATA_NONE :
+						VFIO_IRQ_SET_DATA_EVENTFD),
+			.index = index,
+			.count = eventfd < 0 ? 0 : 1,
+		},
+		.eventfd = eventfd,
+	};
+
+	return ioctl(dev, VFIO_DEVICE_SET_IRQS, &arg) ? -errno : 0;
+}
+
 int vfio_config_read(int dev, __u32 offset, void *buf, size_t length)
 {
 	struct vfio_region_info info;

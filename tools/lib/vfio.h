@@ -39,6 +39,9 @@ int vfio_region(int dev, __u32 index, struct vfio_region_info *info);
 /* Map BAR 0 to 5; *bar points at its registers */
 int vfio_map_bar(int dev, __u32 index, void **bar, size_t *length);
 
+/* Let an eventfd tell of the first interrupt of an index; -1: nothing does any more */
+int vfio_set_irq(int dev, __u32 index, int eventfd);
+
 int vfio_config_read(int dev, __u32 offset, void *buf, size_t length);
 int vfio_config_write(int dev, __u32 offset, const void *buf, size_t length);
 /* Without bus mastering a PCI device does no DMA at all */

@@ -2,6 +2,7 @@
 /*
  * dma-bufs of BARs (profile "sriov") that another driver imports.
  */
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "../kernel.h"
@@ -271,38 +272,18 @@ TEST_F_TIMEOUT(import, outlives_a_user_who_is_killed, PATIENCE)
 	EXPECT_EQ(-ENODEV, use(fd, MAP));
 }
 
-/* The eventfd by which vfio-pci asks the user to leave, or -errno */
-static int request_eventfd(int dev)
-{
-	struct {
-		struct vfio_irq_set set;
-		int fd;
-	} irq = {
-		.set = {
-			.argsz = sizeof(irq),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_REQ_IRQ_INDEX,
-			.count = 1,
-		},
-		.fd = eventfd(0, EFD_CLOEXEC),
-	};
-
-	return ioctl(dev, VFIO_DEVICE_SET_IRQS, &irq) ? -errno : irq.fd;
-}
-
 /* The driver leaves the device: its user is waited for, and so is the importer */
 TEST_F_TIMEOUT(import, outlives_the_driver, PATIENCE)
 {
-	int fd = import(0, DELAY_MS), asked, status;
+	int fd = import(0, DELAY_MS), asked = eventfd(0, EFD_CLOEXEC), status;
 	double start;
 	pid_t child;
 	__u64 n;
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, use(fd, MAP));
-	asked = request_eventfd(self->p.target);
 	ASSERT_LE(0, asked);
+	ASSERT_EQ(0, vfio_set_irq(self->p.target, VFIO_PCI_REQ_IRQ_INDEX, asked));
 	child = fork();
 	if (!child) {
 		munmap(self->p.bar, self->p.bar_length);

@@ -259,17 +259,8 @@ TEST_F_TIMEOUT(driver, disable_idle_d3, PATIENCE)
 
 static int want_intx(int dev)
 {
-	char buf[sizeof(struct vfio_irq_set) + sizeof(__s32)];
-	struct vfio_irq_set *set = (void *)buf;
-	__s32 fd = eventfd(0, EFD_CLOEXEC);
-
-	set->argsz = sizeof(buf);
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	set->index = VFIO_PCI_INTX_IRQ_INDEX;
-	set->start = 0;
-	set->count = 1;
-	memcpy(set->data, &fd, sizeof(fd));
-	return ERR(ioctl(dev, VFIO_DEVICE_SET_IRQS, set));
+	return vfio_set_irq(dev, VFIO_PCI_INTX_IRQ_INDEX,
+			    eventfd(0, EFD_CLOEXEC));
 }
 
 /* Two functions can share an interrupt line, since both can mask it */

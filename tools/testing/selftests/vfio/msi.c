@@ -20,6 +20,9 @@
 #define EDU_RAISE_IRQ	0x60
 #define EDU_ACK_IRQ	0x64
 
+#define SET_MSI(dev, eventfd) \
+	vfio_set_irq(dev, VFIO_PCI_MSI_IRQ_INDEX, eventfd)
+
 struct user {
 	int dev;
 	__u32 dev_id;
@@ -64,23 +67,6 @@ FIXTURE_TEARDOWN(msi)
 	EXPECT_EQ(0, close(self->iommu));
 }
 
-/* The only MSI of the device signals the eventfd, or no longer does: -1. */
-static int set_msi(int dev, int eventfd)
-{
-	char buf[sizeof(struct vfio_irq_set) + sizeof(__s32)];
-	struct vfio_irq_set *set = (void *)buf;
-
-	set->argsz = sizeof(buf);
-	set->flags = VFIO_IRQ_SET_ACTION_TRIGGER |
-		     (eventfd < 0 ? VFIO_IRQ_SET_DATA_NONE :
-				    VFIO_IRQ_SET_DATA_EVENTFD);
-	set->index = VFIO_PCI_MSI_IRQ_INDEX;
-	set->start = 0;
-	set->count = eventfd < 0 ? 0 : 1;
-	memcpy(set->data, &eventfd, sizeof(__s32));
-	return ERR(ioctl(dev, VFIO_DEVICE_SET_IRQS, set));
-}
-
 /* Does each of ten interrupts arrive once? */
 static bool ten_arrive(struct user *user)
 {
@@ -89,7 +75,7 @@ static bool ten_arrive(struct user *user)
 	__u64 count;
 	int i;
 
-	if (set_msi(user->dev, user->eventfd))
+	if (SET_MSI(user->dev, user->eventfd))
 		return false;
 	for (i = 0; arrive && i < 10; i++) {
 		mmio_write32(user->edu.bar + EDU_RAISE_IRQ, 1);
@@ -97,7 +83,7 @@ static bool ten_arrive(struct user *user)
 			 read(pfd.fd, &count, 8) == 8 && count == 1;
 		mmio_write32(user->edu.bar + EDU_ACK_IRQ, 1);
 	}
-	return arrive && !poll(&pfd, 1, 100) && !set_msi(user->dev, -1);
+	return arrive && !poll(&pfd, 1, 100) && !SET_MSI(user->dev, -1);
 }
 
 TEST_F_TIMEOUT(msi, arrive, PATIENCE)
@@ -181,9 +167,9 @@ static void *set_up(void *arg)
 
 	do {
 		if (!caller->rc)
-			caller->rc = set_msi(user->dev, user->eventfd);
+			caller->rc = SET_MSI(user->dev, user->eventfd);
 		if (!caller->rc)
-			caller->rc = set_msi(user->dev, -1);
+			caller->rc = SET_MSI(user->dev, -1);
 		atomic_fetch_add(&caller->calls, 1);
 	} while (caller->again && !caller->stop);
 	return NULL;
@@ -215,7 +201,7 @@ TEST_F_TIMEOUT(msi, are_not_set_up_during_an_attach, PATIENCE)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(!!set_msi(user->dev, user->eventfd));
+		_exit(!!SET_MSI(user->dev, user->eventfd));
 	usleep(LITTLE_WHILE);
 	EXPECT_EQ(0, caller.calls);
 	/* Who waits can be killed, and other groups do not wait. */
@@ -223,8 +209,8 @@ TEST_F_TIMEOUT(msi, are_not_set_up_during_an_attach, PATIENCE)
 	EXPECT_EQ(0, kill(pid, SIGKILL));
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_TRUE(WIFSIGNALED(status));
-	EXPECT_EQ(0, set_msi(self->users[1].dev, self->users[1].eventfd));
-	EXPECT_EQ(0, set_msi(self->users[1].dev, -1));
+	EXPECT_EQ(0, SET_MSI(self->users[1].dev, self->users[1].eventfd));
+	EXPECT_EQ(0, SET_MSI(self->users[1].dev, -1));
 	EXPECT_EQ(0, caller.calls);
 
 	ASSERT_EQ(0, userfault_end(&fault, memory));

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
-#include <sys/syscall.h>
+#include <sys/eventfd.h>
 
 #include "disk.h"
 #include "noiommu.h"
@@ -581,33 +581,21 @@ TEST_F(noiommu, no_container)
 /* A user is asked to leave, and the removal waits for him */
 TEST_F_TIMEOUT(noiommu, removal, PATIENCE)
 {
-	struct {
-		struct vfio_irq_set set;
-		int fd;
-	} irq = {
-		.set = {
-			.argsz = sizeof(irq),
-			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
-				 VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_REQ_IRQ_INDEX,
-			.count = 1,
-		},
-	};
 	__u64 asked;
-	int parked = vfio_open(EDU), status;
+	int parked = vfio_open(EDU), removes, status;
 	pid_t child;
 
 	ASSERT_LE(0, parked);
 	ASSERT_EQ(0, bind_and_attach(self));
-	irq.fd = syscall(SYS_eventfd2, 0, 0);
-	ASSERT_LE(0, irq.fd);
-	ASSERT_EQ(0, ioctl(self->dev, VFIO_DEVICE_SET_IRQS, &irq));
+	removes = eventfd(0, EFD_CLOEXEC);
+	ASSERT_LE(0, removes);
+	ASSERT_EQ(0, vfio_set_irq(self->dev, VFIO_PCI_REQ_IRQ_INDEX, removes));
 	child = fork();
 	if (!child) {
 		close(self->dev);
 		_exit(-pci_unbind(EDU));
 	}
-	ASSERT_EQ(8, read(irq.fd, &asked, 8));
+	ASSERT_EQ(8, read(removes, &asked, 8));
 	EXPECT_EQ(0, waitpid(child, &status, WNOHANG));
 	EXPECT_EQ(0, get_info(self->dev));
 	EXPECT_EQ(0, get_pa(self->iommu, self->ioas, AT));

@@ -71,20 +71,6 @@ static bool is_gone(const char *path, bool device_goes)
 	return access(path, F_OK) && pci_bound_to(EDU, NULL);
 }
 
-static int ask_by_eventfd(int dev, int eventfd)
-{
-	char buf[sizeof(struct vfio_irq_set) + sizeof(__s32)];
-	struct vfio_irq_set *set = (void *)buf;
-
-	set->argsz = sizeof(buf);
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
-	set->index = VFIO_PCI_REQ_IRQ_INDEX;
-	set->start = 0;
-	set->count = 1;
-	memcpy(set->data, &eventfd, sizeof(__s32));
-	return ERR(ioctl(dev, VFIO_DEVICE_SET_IRQS, set));
-}
-
 TEST_F_TIMEOUT(unplug, asks_and_waits_for_close, PATIENCE)
 {
 	struct pollfd pfd = { .fd = eventfd(0, EFD_CLOEXEC), .events = POLLIN };
@@ -95,7 +81,8 @@ TEST_F_TIMEOUT(unplug, asks_and_waits_for_close, PATIENCE)
 	ASSERT_EQ(0, vfio_find(EDU, path, &dev));
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
 	ASSERT_EQ(0, vfio_attach(self->dev, self->ioas, NULL));
-	ASSERT_EQ(0, ask_by_eventfd(self->dev, pfd.fd));
+	ASSERT_EQ(0, vfio_set_irq(self->dev, VFIO_PCI_REQ_IRQ_INDEX,
+				  pfd.fd));
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
 
 	self->child = start_removal(variant->remove, self->dev);
@@ -149,7 +136,8 @@ TEST_F_TIMEOUT(unplug, open_is_refused_meanwhile, PATIENCE)
 	ASSERT_LE(0, fd);
 	snprintf(node, sizeof(node), "/proc/self/fd/%d", fd);
 	ASSERT_EQ(0, vfio_bind(self->dev, self->iommu, NULL));
-	ASSERT_EQ(0, ask_by_eventfd(self->dev, pfd.fd));
+	ASSERT_EQ(0, vfio_set_irq(self->dev, VFIO_PCI_REQ_IRQ_INDEX,
+				  pfd.fd));
 	self->child = start_removal(variant->remove, self->dev);
 	ASSERT_LE(0, self->child);
 	EXPECT_EQ(1, poll(&pfd, 1, 20000));
