@@ -6,45 +6,8 @@
 #include <stddef.h>
 
 #include "bar.h"
+#include "export.h"
 #include "../../../../drivers/iommu/mock/iommufd_test.h"
-
-#define MAX_RANGES	4
-
-/* The argument of the feature */
-struct request {
-	struct vfio_device_feature feature;
-	struct vfio_device_feature_dma_buf buf;
-	struct vfio_region_dma_range ranges[MAX_RANGES];
-};
-
-static inline int get_feature(int dev, struct request *request, __u32 flags)
-{
-	request->feature.flags = flags | VFIO_DEVICE_FEATURE_DMA_BUF;
-	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, request));
-}
-
-static inline struct request request_of(__u32 bar, __u64 offset, __u64 length)
-{
-	struct request request = {
-		.feature.argsz = sizeof(request),
-		.buf = {
-			.region_index = bar,
-			.open_flags = O_RDWR | O_CLOEXEC,
-			.nr_ranges = 1,
-		},
-		.ranges = { { .offset = offset, .length = length } },
-	};
-
-	return request;
-}
-
-/* Returns a file descriptor or -errno. */
-static inline int export(int dev, __u32 bar, __u64 offset, __u64 length)
-{
-	struct request request = request_of(bar, offset, length);
-
-	return get_feature(dev, &request, VFIO_DEVICE_FEATURE_GET);
-}
 
 /* Two devices, and a dma-buf of the target's BAR: its descriptor, or -errno */
 static inline int pair_open_buf(struct pair *pair)

@@ -7,6 +7,7 @@
 #include <linux/vfio.h>
 
 #include "disk.h"
+#include "export.h"
 #include "mmio.h"
 #include "noiommu.h"
 
@@ -166,30 +167,6 @@ TEST_F_TIMEOUT(noiommu_device, reset, PATIENCE)
 	EXPECT_EQ(0, pci_bind(NVME, NULL));
 }
 
-/* Returns the file of a dma-buf of BAR 0, or -errno */
-static int export(int dev, __u64 offset, __u64 length)
-{
-	struct {
-		struct vfio_device_feature feature;
-		struct vfio_device_feature_dma_buf buf;
-		struct vfio_region_dma_range range;
-	} arg = {
-		.feature = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_DEVICE_FEATURE_GET |
-				 VFIO_DEVICE_FEATURE_DMA_BUF,
-		},
-		.buf = {
-			.region_index = VFIO_PCI_BAR0_REGION_INDEX,
-			.open_flags = O_RDWR | O_CLOEXEC,
-			.nr_ranges = 1,
-		},
-		.range = { .offset = offset, .length = length },
-	};
-
-	return ERR(ioctl(dev, VFIO_DEVICE_FEATURE, &arg));
-}
-
 static long long bar_start(const char *bdf)
 {
 	char line[128];
@@ -208,8 +185,8 @@ TEST_F(noiommu_device, dma_buf)
 
 	ASSERT_LT(0, start);
 	ASSERT_EQ(0, vfio_bus_master(self->dev, true)); /* and decoding */
-	EXPECT_EQ(-EINVAL, export(self->dev, PAGE / 2, PAGE));
-	buf = export(self->dev, PAGE, BAR_LENGTH);
+	EXPECT_EQ(-EINVAL, export(self->dev, 0, PAGE / 2, PAGE));
+	buf = export(self->dev, 0, PAGE, BAR_LENGTH);
 	ASSERT_LE(0, buf);
 	ASSERT_EQ(0, ioas_map_file(self->iommu, self->ioas, buf, PAGE,
 				   BAR_LENGTH - PAGE, BAR_AT));

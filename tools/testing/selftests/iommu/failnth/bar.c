@@ -9,6 +9,7 @@
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
+#include "../../vfio/export.h"
 #include "failnth.h"
 
 /* The devices attached to the IOAS, in this order */
@@ -449,29 +450,16 @@ FIXTURE_TEARDOWN(dma_buf)
 
 static int export_bar(struct subject *self, __u32 nranges)
 {
-	struct {
-		struct vfio_device_feature feature;
-		struct vfio_device_feature_dma_buf buf;
-		struct vfio_region_dma_range ranges[2];
-	} arg = {
-		.feature = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_DEVICE_FEATURE_GET |
-				 VFIO_DEVICE_FEATURE_DMA_BUF,
-		},
-		.buf = {
-			.region_index = VFIO_PCI_BAR0_REGION_INDEX,
-			.open_flags = O_RDWR | O_CLOEXEC,
-			.nr_ranges = nranges,
-		},
-		.ranges = {
-			{ .length = BAR_LENGTH },
-			{ .offset = BAR_LENGTH, .length = BAR_LENGTH },
-		},
-	};
+	struct request request = request_of(VFIO_PCI_BAR0_REGION_INDEX, 0,
+					    BAR_LENGTH);
+	int rc;
 
-	self->other = ioctl(self->target, VFIO_DEVICE_FEATURE, &arg);
-	return self->other < 0 ? -errno : 0;
+	request.buf.nr_ranges = nranges;
+	request.ranges[1].offset = BAR_LENGTH;
+	request.ranges[1].length = BAR_LENGTH;
+	rc = get_feature(self->target, &request, VFIO_DEVICE_FEATURE_GET);
+	self->other = rc < 0 ? -1 : rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int export_two_ranges(struct subject *self)
