@@ -7,6 +7,7 @@
 #define SELFTESTS_PATIENCE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,6 +43,16 @@ static inline unsigned int patient_rounds(unsigned int rounds)
 static inline unsigned int patient_step(void)
 {
 	return time_factor() == 1 ? 1 : 7;
+}
+
+/* Skip all tests of this program: before main() sets anything up */
+#define SKIP_PROGRAM_IF(condition, reason)				\
+static void __attribute__((constructor)) skip_program(void)		\
+{									\
+	if (condition) {						\
+		puts("1..0 # SKIP " reason);				\
+		exit(4);						\
+	}								\
 }
 
 /* How the harness sets a test's limit; no test uses alarm() itself */

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "patience.h"
@@ -63,6 +64,34 @@ static inline int race_run(struct race *race, void *(*const fns[])(void *arg),
 	if (rc)
 		return rc;
 	sleep(seconds * time_factor());
+	return race_end(race);
+}
+
+static inline bool race_has_rounds(const struct race *race, int least)
+{
+	unsigned int i;
+
+	for (i = 0; i < race->n; i++)
+		if (race->rounds[i] <= least)
+			return false;
+	return true;
+}
+
+/*
+ * The same, but a busy machine may need longer until each thread has made more than
+ * @least rounds.  Ends when a call has failed.
+ */
+static inline int race_run_rounds(struct race *race,
+				  void *(*const fns[])(void *arg),
+				  unsigned int n, unsigned int seconds, int least)
+{
+	int rc = race_begin(race, fns, n);
+
+	if (rc)
+		return rc;
+	sleep(seconds * time_factor());
+	while (!race->failed && !race_has_rounds(race, least))
+		sleep(1);
 	return race_end(race);
 }
 

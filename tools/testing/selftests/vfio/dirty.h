@@ -40,6 +40,19 @@ static inline int tracker_open(void)
 	return rc ?: ERR(open("/dev/iommufd_tracker", O_RDWR | O_CLOEXEC));
 }
 
+/* Bits of VT-d's CAP and ECAP that the IOMMU driver is to believe in as well */
+static inline int pretend_with_cap(int tracker, __u64 cap, __u64 ecap)
+{
+	const __u64 bits[2] = { cap, ecap };
+
+	return ERR(ioctl(tracker, TRACKER_PRETEND, bits));
+}
+
+static inline int pretend(int tracker, __u64 ecap)
+{
+	return pretend_with_cap(tracker, 0, ecap);
+}
+
 static inline long get_capabilities(int iommu, __u32 dev_id)
 {
 	struct iommu_hw_info info = { .size = sizeof(info), .dev_id = dev_id };

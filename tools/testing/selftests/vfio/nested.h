@@ -9,6 +9,7 @@
 
 #include <linux/const.h>
 
+#include "../race.h"
 #include "../tracing.h"
 #include "dirty.h"
 
@@ -44,18 +45,6 @@
 
 /* An entry of the guest's tables that can be written through */
 #define ENTRY(gpa)	((gpa) | 3)
-
-static inline int pretend_with_cap(int tracker, __u64 cap, __u64 ecap)
-{
-	const __u64 bits[2] = { cap, ecap };
-
-	return ERR(ioctl(tracker, TRACKER_PRETEND, bits));
-}
-
-static inline int pretend(int tracker, __u64 ecap)
-{
-	return pretend_with_cap(tracker, 0, ecap);
-}
 
 static inline int alloc_arg(int iommu, struct iommu_hwpt_alloc *arg)
 {
@@ -232,6 +221,53 @@ static inline int invalidate(int iommu, __u32 id, __u32 type,
 
 	*n = arg.entry_num;
 	return rc;
+}
+
+/* Threads that use one nested page table, and what they use */
+struct storm {
+	struct race race;
+	int dev;
+	int iommu;
+	__u32 dev_id;
+	__u32 ioas;
+	__u32 parent;
+	__u32 id;	/* of what is nested */
+	const struct iommu_hwpt_vtd_s1 *data;
+	void *memory;	/* GUEST_PAGES are mapped at GPA */
+};
+
+/* The first and the last of race_run()'s threads: rounds[0] and rounds[3] */
+static inline void *invalidate_all_the_time(void *arg)
+{
+	struct storm *storm = arg;
+	const struct iommu_hwpt_vtd_s1_invalidate e[] = {
+		{ .addr = GVA, .npages = 3 }, { .npages = ~0ULL },
+	};
+	__u32 n;
+
+	for (; !storm->race.stop; storm->race.rounds[0]++) {
+		n = ARRAY_SIZE(e);
+		race_expect(&storm->race,
+			    invalidate(storm->iommu, storm->id,
+				       IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, e,
+				       sizeof(e[0]), &n));
+		if (n != ARRAY_SIZE(e))
+			race_expect(&storm->race, -EBADE);
+	}
+	return NULL;
+}
+
+static inline void *map_and_unmap(void *arg)
+{
+	const __u64 at = GPA + GUEST_PAGES * PAGE;
+	struct storm *storm = arg;
+
+	for (; !storm->race.stop; storm->race.rounds[3]++)
+		race_expect(&storm->race,
+			    ioas_map(storm->iommu, storm->ioas, storm->memory,
+				     PAGE, at) ?:
+			    ioas_unmap(storm->iommu, storm->ioas, at, PAGE));
+	return NULL;
 }
 
 #endif

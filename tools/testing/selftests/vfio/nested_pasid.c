@@ -507,69 +507,28 @@ TEST_F(stranded, close)
 }
 
 /* Threads that invalidate, move PASIDs and the device, and map and unmap below */
-struct storm {
-	struct race race;
-	struct _test_data_nested_pasid *self;
-};
-
-static void *invalidate_all_the_time(void *arg)
-{
-	struct storm *storm = arg;
-	const struct iommu_hwpt_vtd_s1_invalidate e[] = {
-		{ .addr = GVA, .npages = 3 }, { .npages = ~0ULL },
-	};
-	__u32 n;
-
-	for (; !storm->race.stop; storm->race.rounds[0]++) {
-		n = ARRAY_SIZE(e);
-		race_expect(&storm->race,
-			    invalidate(storm->self->iommu, storm->self->id,
-				       IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, e,
-				       sizeof(e[0]), &n));
-		if (n != ARRAY_SIZE(e))
-			race_expect(&storm->race, -EBADE);
-	}
-	return NULL;
-}
-
 static void *move_pasids(void *arg)
 {
-	struct storm *storm = arg;
-	struct _test_data_nested_pasid *self = storm->self;
+	struct storm *self = arg;
 
-	for (; !storm->race.stop; storm->race.rounds[1]++)
-		race_expect(&storm->race, ATTACH(1, self->id) ?:
-					  ATTACH(FAR, self->parent) ?:
-					  ATTACH(1, self->parent) ?:
-					  ATTACH(FAR, self->id) ?:
-					  DETACH(1) ?: DETACH(FAR));
+	for (; !self->race.stop; self->race.rounds[1]++)
+		race_expect(&self->race, ATTACH(1, self->id) ?:
+					 ATTACH(FAR, self->parent) ?:
+					 ATTACH(1, self->parent) ?:
+					 ATTACH(FAR, self->id) ?:
+					 DETACH(1) ?: DETACH(FAR));
 	return NULL;
 }
 
 static void *move_device(void *arg)
 {
 	struct storm *storm = arg;
-	struct _test_data_nested_pasid *self = storm->self;
 
 	for (; !storm->race.stop; storm->race.rounds[2]++)
 		race_expect(&storm->race,
-			    vfio_attach(self->dev, self->id, NULL) ?:
-			    vfio_attach(self->dev, self->parent, NULL) ?:
-			    vfio_detach(self->dev));
-	return NULL;
-}
-
-static void *map_and_unmap(void *arg)
-{
-	const __u64 at = GPA + GUEST_PAGES * PAGE;
-	struct storm *storm = arg;
-	struct _test_data_nested_pasid *self = storm->self;
-
-	for (; !storm->race.stop; storm->race.rounds[3]++)
-		race_expect(&storm->race,
-			    ioas_map(self->iommu, self->ioas, self->memory,
-				     PAGE, at) ?:
-			    ioas_unmap(self->iommu, self->ioas, at, PAGE));
+			    vfio_attach(storm->dev, storm->id, NULL) ?:
+			    vfio_attach(storm->dev, storm->parent, NULL) ?:
+			    vfio_detach(storm->dev));
 	return NULL;
 }
 
@@ -579,13 +538,24 @@ TEST_F_TIMEOUT(nested_pasid, used_by_several_threads, PATIENCE)
 		invalidate_all_the_time, move_pasids, move_device,
 		map_and_unmap,
 	};
-	struct storm storm = { .self = self };
+	struct storm storm = {
+		.dev = self->dev,
+		.iommu = self->iommu,
+		.dev_id = self->dev_id,
+		.ioas = self->ioas,
+		.parent = self->parent,
+		.id = self->id,
+		.data = &self->data,
+		.memory = self->memory,
+	};
+	const int least = patient_rounds(20);
 	unsigned int i;
 
-	ASSERT_EQ(0, race_run(&storm.race, threads, ARRAY_SIZE(threads), 10));
+	ASSERT_EQ(0, race_run_rounds(&storm.race, threads,
+				     ARRAY_SIZE(threads), 10, least));
 	EXPECT_EQ(0, storm.race.failed);
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
-		EXPECT_LT(patient_rounds(20), storm.race.rounds[i])
+		EXPECT_LT(least, storm.race.rounds[i])
 			TH_LOG("thread %u", i);
 	BLOCKED(NO_PASID);
 	BLOCKED(1);
@@ -621,25 +591,14 @@ TEST_F(nested_pasid, close_of_the_context)
 	self->iommu = -1;
 }
 
+SKIP_PROGRAM_IF(kernel_before(7, 3, 0),
+		"this kernel attaches no page tables to PASIDs")
+
 #define main(argc, argv) run_tests(argc, argv)
 TEST_HARNESS_MAIN
 #undef main
 
 int main(int argc, char **argv)
 {
-	int rc;
-
-	if (kernel_before(7, 3, 0)) {
-		puts("1..0 # SKIP this kernel attaches no page tables to PASIDs");
-		return 4;
-	}
-	rc = pci_bind(EDU, "vfio-pci") ?: pasids_begin();
-	if (rc) {
-		printf("Bail out! no device with PASIDs: %d\n", rc);
-		return 1;
-	}
-	rc = run_tests(argc, argv);
-	if (pasids_end())
-		puts("# the devices keep their PASIDs");
-	return rc;
+	return run_with_pasids(run_tests, argc, argv);
 }

@@ -54,6 +54,22 @@ static inline int pasids_end(void)
 	return module_unload(PASID_MODULE) ?: find_all_anew();
 }
 
+/* Run tests while devices have PASIDs: the exit code */
+static inline int run_with_pasids(int (*run)(int argc, char **argv), int argc,
+				  char **argv)
+{
+	int rc = pci_bind(EDU, "vfio-pci") ?: pasids_begin();
+
+	if (rc) {
+		printf("Bail out! no device with PASIDs: %d\n", rc);
+		return 1;
+	}
+	rc = run(argc, argv);
+	if (pasids_end())
+		puts("# the devices keep their PASIDs");
+	return rc;
+}
+
 /* A parameter of the module, N or Y */
 static inline int pasid_parameter(const char *name, const char *value)
 {

@@ -60,13 +60,6 @@ FIXTURE_TEARDOWN(sharing)
 	EXPECT_EQ(0, module_unload(TRACKER_MODULE));
 }
 
-static int pretend(int tracker, __u64 ecap)
-{
-	const __u64 bits[2] = { 0, ecap };
-
-	return ERR(ioctl(tracker, TRACKER_PRETEND, bits));
-}
-
 static int bind_and_attach(struct user *user, int iommu, __u32 ioas)
 {
 	return vfio_bind(user->dev, iommu, NULL) ?:
@@ -120,14 +113,7 @@ TEST_F(sharing, not_if_walks_snoop)
 	expect(_metadata, self, ECAP_C, false);
 }
 
-#define main(argc, argv) run_tests(argc, argv)
-TEST_HARNESS_MAIN
-#undef main
+SKIP_PROGRAM_IF(kernel_before(6, 12, 0),
+		"iommufd_tracker is not for this kernel")
 
-int main(int argc, char **argv)
-{
-	if (!kernel_before(6, 12, 0))
-		return run_tests(argc, argv);
-	puts("1..0 # SKIP iommufd_tracker is not for this kernel");
-	return 4;
-}
+TEST_HARNESS_MAIN
