@@ -7,6 +7,7 @@
 #include <linux/vfio.h>
 
 #include "../../vfio/group.h"
+#include "container_calls.h"
 #include "failnth.h"
 
 #define PIN_PAGES	16
@@ -77,27 +78,12 @@ TEST_F_TIMEOUT(container, set_iommu, 300)
 
 static int dma_map(struct subject *self)
 {
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = addr(self->memory),
-		.iova = self->at,
-		.size = self->length,
-	};
-
-	return call(self->other, VFIO_IOMMU_MAP_DMA, &map);
+	return container_map(self, self->other, CONTAINER_RW);
 }
 
 static int dma_unmap(struct subject *self)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = sizeof(unmap),
-		.iova = self->at,
-		.size = self->length,
-	};
-	int rc = call(self->other, VFIO_IOMMU_UNMAP_DMA, &unmap);
-
-	return rc ?: unmap.size == self->length ? 0 : -EIO;
+	return container_unmap(self, self->other, 0);
 }
 
 /* A second mapping, of the same memory */
@@ -134,12 +120,7 @@ static int dma_unmap_and_go_on(struct subject *self)
 
 static int get_container_info(struct subject *self)
 {
-	union {
-		struct vfio_iommu_type1_info info;
-		char caps[1024];
-	} arg = { .info.argsz = sizeof(arg) };
-
-	return call(self->other, VFIO_IOMMU_GET_INFO, &arg);
+	return container_info(self->other);
 }
 
 TEST_F_TIMEOUT(container, map_and_unmap, 300)
@@ -156,24 +137,7 @@ TEST_F_TIMEOUT(container, map_and_unmap, 300)
 
 static int dirty_pages(struct subject *self, __u32 flags)
 {
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap dirty;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} arg = {
-		.dirty.argsz = sizeof(arg),
-		.dirty.flags = flags,
-		.get = {
-			.iova = self->at,
-			.size = self->length,
-			.bitmap = {
-				.pgsize = PAGE,
-				.size = sizeof(self->bitmap),
-				.data = (__u64 *)self->bitmap,
-			},
-		},
-	};
-
-	return call(self->other, VFIO_IOMMU_DIRTY_PAGES, &arg);
+	return container_dirty(self, self->other, flags);
 }
 
 static int dirty_begin(struct subject *self)
@@ -212,25 +176,8 @@ static int bitmap_is_full(struct subject *self)
 
 static int dma_unmap_with_bitmap(struct subject *self)
 {
-	struct {
-		struct vfio_iommu_type1_dma_unmap unmap;
-		struct vfio_bitmap bitmap;
-	} arg = {
-		.unmap = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
-			.iova = self->at,
-			.size = self->length,
-		},
-		.bitmap = {
-			.pgsize = PAGE,
-			.size = sizeof(self->bitmap),
-			.data = (__u64 *)self->bitmap,
-		},
-	};
-	int rc = call(self->other, VFIO_IOMMU_UNMAP_DMA, &arg);
-
-	return rc ?: arg.unmap.size == self->length ? 0 : -EIO;
+	return container_unmap(self, self->other,
+			       VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP);
 }
 
 static int map_anew_after_bitmap(struct subject *self)
@@ -259,28 +206,12 @@ TEST_F_TIMEOUT(container, dirty_pages, 300)
 
 static int drop_address(struct subject *self)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = sizeof(unmap),
-		.flags = VFIO_DMA_UNMAP_FLAG_VADDR,
-		.iova = self->at,
-		.size = self->length,
-	};
-	int rc = call(self->other, VFIO_IOMMU_UNMAP_DMA, &unmap);
-
-	return rc ?: unmap.size == self->length ? 0 : -EIO;
+	return container_unmap(self, self->other, VFIO_DMA_UNMAP_FLAG_VADDR);
 }
 
 static int give_address(struct subject *self)
 {
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_VADDR,
-		.vaddr = addr(self->memory),
-		.iova = self->at,
-		.size = self->length,
-	};
-
-	return call(self->other, VFIO_IOMMU_MAP_DMA, &map);
+	return container_map(self, self->other, VFIO_DMA_MAP_FLAG_VADDR);
 }
 
 TEST_F_TIMEOUT(container, update_vaddr, 300)

@@ -4,6 +4,7 @@
  */
 #include <linux/vfio.h>
 
+#include "container_calls.h"
 #include "failnth.h"
 
 #define SYSFS	"/sys/bus/pci/devices/"
@@ -525,79 +526,33 @@ static int clear_vfio_ioas(struct subject *self)
 
 static int vfio_info(struct subject *self)
 {
-	struct {
-		struct vfio_iommu_type1_info info;
-		char caps[1024];
-	} arg = { .info.argsz = sizeof(arg) };
-
-	return call(self->fd, VFIO_IOMMU_GET_INFO, &arg);
+	return container_info(self->fd);
 }
 
 static int vfio_map(struct subject *self)
 {
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = addr(self->memory),
-		.iova = AT,
-		.size = PAGES * PAGE,
-	};
-
-	return call(self->fd, VFIO_IOMMU_MAP_DMA, &arg);
-}
-
-static int vfio_unmap_range(struct subject *self, __u32 flags, __u64 iova,
-			    __u64 size)
-{
-	struct {
-		struct vfio_iommu_type1_dma_unmap unmap;
-		struct vfio_bitmap bitmap;
-	} arg = {
-		.unmap = {
-			.argsz = sizeof(arg),
-			.flags = flags,
-			.iova = iova,
-			.size = size,
-		},
-		.bitmap = {
-			.pgsize = PAGE,
-			.size = sizeof(self->bitmap),
-			.data = self->bitmap,
-		},
-	};
-	int rc = call(self->fd, VFIO_IOMMU_UNMAP_DMA, &arg);
-
-	return rc ?: arg.unmap.size == size ? 0 : -EIO;
+	return container_map(self, self->fd, CONTAINER_RW);
 }
 
 static int vfio_unmap(struct subject *self)
 {
-	return vfio_unmap_range(self, 0, AT, PAGES * PAGE);
+	return container_unmap(self, self->fd, 0);
 }
 
 static int vfio_unmap_report(struct subject *self)
 {
-	return vfio_unmap_range(self, VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP, AT,
-				PAGES * PAGE);
+	return container_unmap(self, self->fd,
+			       VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP);
 }
 
 static int vfio_forget(struct subject *self)
 {
-	return vfio_unmap_range(self, VFIO_DMA_UNMAP_FLAG_VADDR, AT,
-				PAGES * PAGE);
+	return container_unmap(self, self->fd, VFIO_DMA_UNMAP_FLAG_VADDR);
 }
 
 static int vfio_update(struct subject *self)
 {
-	struct vfio_iommu_type1_dma_map arg = {
-		.argsz = sizeof(arg),
-		.flags = VFIO_DMA_MAP_FLAG_VADDR,
-		.vaddr = addr(self->memory),
-		.iova = AT,
-		.size = PAGES * PAGE,
-	};
-
-	return call(self->fd, VFIO_IOMMU_MAP_DMA, &arg);
+	return container_map(self, self->fd, VFIO_DMA_MAP_FLAG_VADDR);
 }
 
 /* Map as the user; root undoes it */
@@ -611,7 +566,8 @@ static int vfio_map_by_user(struct subject *self)
 /* Split a mapping into two */
 static int vfio_unmap_middle(struct subject *self)
 {
-	return vfio_unmap_range(self, 0, AT + 10 * PAGE, 3 * PAGE);
+	return container_unmap_range(self, self->fd, 0, AT + 10 * PAGE,
+				     3 * PAGE);
 }
 
 static int vfio_map_anew(struct subject *self)
@@ -623,23 +579,7 @@ static int vfio_map_anew(struct subject *self)
 
 static int vfio_dirty(struct subject *self, __u32 flags)
 {
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap dirty;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} arg = {
-		.dirty = { .argsz = sizeof(arg), .flags = flags },
-		.get = {
-			.iova = AT,
-			.size = PAGES * PAGE,
-			.bitmap = {
-				.pgsize = PAGE,
-				.size = sizeof(self->bitmap),
-				.data = self->bitmap,
-			},
-		},
-	};
-
-	return call(self->fd, VFIO_IOMMU_DIRTY_PAGES, &arg);
+	return container_dirty(self, self->fd, flags);
 }
 
 static int vfio_dirty_bitmap(struct subject *self)
