@@ -479,15 +479,9 @@ static int files_lock(struct list_head *files, struct mutex *lock)
 	struct iopt_file *f;
 
 	list_for_each_entry(f, files, item) {
-		struct mutex *next = &item_to_pages(f)->lock;
-
-		if (mutex_is_locked(next)) {
-			if (mutex_lock_killable_nested(next,
-						       SINGLE_DEPTH_NESTING))
-				goto err_unlock;
-			mutex_unlock(next);
-		}
-		mutex_lock_nest_lock(next, lock);
+		if (iopt_pages_wait(item_to_pages(f), SINGLE_DEPTH_NESTING))
+			goto err_unlock;
+		mutex_lock_nest_lock(&item_to_pages(f)->lock, lock);
 		cond_resched();
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #define __IOPT_PAGES_H
 
 #include <linux/atomic.h>
+#include <linux/errno.h>
 #include <linux/interval_tree.h>
 #include <linux/iommu.h>
 #include <linux/kref.h>
@@ -181,6 +182,29 @@ static inline void *iopt_pages_private(struct iopt_pages *pages)
 static inline void iopt_pages_get(struct iopt_pages *pages)
 {
 	kref_get(&pages->kref);
+}
+
+/**
+ * iopt_pages_wait() - Wait until no call pins pages of a pages object
+ * @pages: The object.
+ * @subclass: 0, or SINGLE_DEPTH_NESTING for a caller that has locked others.
+ *
+ * A call that pins takes long.  A caller that goes on to take the lock where it cannot
+ * be killed waits for it here before; a pin that begins after this is waited for there.
+ *
+ * Context: Process context.  Takes iopt_pages::lock.
+ *
+ * Return: 0, or -EINTR when killed.
+ */
+static inline int iopt_pages_wait(struct iopt_pages *pages,
+				  unsigned int subclass)
+{
+	if (!mutex_is_locked(&pages->lock))
+		return 0;
+	if (mutex_lock_killable_nested(&pages->lock, subclass))
+		return -EINTR;
+	mutex_unlock(&pages->lock);
+	return 0;
 }
 
 #endif

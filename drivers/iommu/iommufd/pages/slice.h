@@ -48,14 +48,7 @@ int iopt_slice_rw(struct iopt_slice *slice, void *data, bool write,
  */
 static inline int iopt_slice_wait(struct iopt_slice *slice)
 {
-	struct mutex *lock = &slice->pages->lock;
-
-	if (!mutex_is_locked(lock))
-		return 0;
-	if (mutex_lock_killable(lock))
-		return -EINTR;
-	mutex_unlock(lock);
-	return 0;
+	return iopt_pages_wait(slice->pages, 0);
 }
 
 /* Number of pages that the slice touches */
