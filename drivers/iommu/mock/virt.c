@@ -102,7 +102,6 @@ static int mock_report(struct iommu_group *group)
 	const struct iommu_viommu_event_selftest event = {
 		.virt_id = mdev->virt_id,
 	};
-
 	struct iommu_backend_viommu *viommu;
 	int sequence;
 
