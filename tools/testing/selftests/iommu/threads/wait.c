@@ -27,6 +27,7 @@ struct context {
 	char *memory;
 	struct userfault fault;
 	int access;	/* to use the first mapping by, or -1 */
+	__u32 accessed_id;	/* an IOAS that only an access uses */
 	struct mock_dev dev;
 	bool pins;	/* the access pins */
 	__u32 flags;	/* of its copies */
@@ -844,6 +845,27 @@ static int copy_more(struct context *c)
 			 SECOND);
 }
 
+/* The access is told, and gives back what it has pinned. */
+static int unmap_accessed(struct context *c)
+{
+	return ioas_unmap(c->fd, c->accessed_id, AT, LATE * PAGE);
+}
+
+/* No IOMMU has it: nothing but the access has the copy pinned. */
+static int pin_a_copy(struct context *c)
+{
+	int rc = ioas_alloc(c->fd, &c->accessed_id);
+	__u32 id;
+
+	rc = rc ?: ioas_copy(c->fd, c->accessed_id, c->other_id, LATE * PAGE,
+			     AT, AT);
+	if (rc)
+		return rc;
+	c->access = access_create(c->fd, c->accessed_id, NEEDS_PIN);
+	return c->access < 0 ? c->access :
+	       access_pin(c->fd, c->access, AT, PAGE, c->memory, 0, &id);
+}
+
 static int map_other(struct context *c)
 {
 	return ioas_map(c->fd, c->other_id, c->memory + N * PAGE, N * PAGE,
@@ -861,6 +883,7 @@ FIXTURE_VARIANT_ADD(behind_attach, map) { map_other };
 FIXTURE_VARIANT_ADD(behind_attach, unmap) { unmap_other };
 FIXTURE_VARIANT_ADD(behind_attach, copy_of_what_is_being_pinned) { copy_more };
 FIXTURE_VARIANT_ADD(behind_attach, unmap_of_what_is_being_pinned) { unmap_copy };
+FIXTURE_VARIANT_ADD(behind_attach, unmap_of_what_an_access_has) { unmap_accessed };
 
 FIXTURE_SETUP(behind_attach)
 {
@@ -871,6 +894,7 @@ FIXTURE_SETUP(behind_attach)
 	ASSERT_EQ(0, ioas_map(c->fd, c->other_id, c->memory, 2 * N * PAGE, AT));
 	ASSERT_EQ(0, ioas_copy(c->fd, c->ioas_id, c->other_id, LATE * PAGE, AT,
 			       AT));
+	ASSERT_EQ(0, pin_a_copy(c));
 	ASSERT_EQ(LATE, pinned_by(c));
 	if (!pins_wait())
 		return;
