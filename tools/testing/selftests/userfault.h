@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel.h"
+
 #define USERFAULT_PAGE	4096UL
 
 struct userfault {
@@ -18,6 +20,14 @@ struct userfault {
 	void *page;
 	__u64 mode;
 };
+
+/* Can a pin that is to last wait at such memory?  Where not, it is EFAULT. */
+#define PIN_CANNOT_WAIT	"before 6.5 a lasting pin fails where it would have to wait"
+
+static inline bool pin_can_wait(void)
+{
+	return !kernel_before(6, 5, 0);
+}
 
 static inline int userfault_protect(const struct userfault *fault, __u64 mode)
 {

@@ -190,6 +190,8 @@ TEST_F_TIMEOUT(msi, are_not_set_up_during_an_attach, PATIENCE)
 	int status;
 	pid_t pid;
 
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	ASSERT_NE(MAP_FAILED, memory);
 	memset(memory, 1, PAGE);
 	ASSERT_EQ(0, userfault_start(&fault, memory + PAGE,

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "../kernel.h"
 #include "../userfault.h"
 #include "demand.h"
 
@@ -326,7 +325,6 @@ static void *fault_once(void *arg)
  * each.  The first and the last page come late.
  */
 #define LATE	(AT + MiB)
-#define NO_WAIT	"a lasting pin fails there instead of waiting"
 
 FIXTURE(late)
 {
@@ -430,8 +428,8 @@ TEST_F_TIMEOUT(late, populate_is_undone_while_an_unmap_waits, 60)
 	const __u32 op = IOMMU_IOAS_DEMAND_POPULATE;
 	pid_t other, populate, unmap;
 
-	if (kernel_before(6, 5, 0))
-		SKIP(return, NO_WAIT);
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	other = late_child(self, op, 0, 1);
 	ASSERT_LT(0, other);
 	ASSERT_EQ(0, userfault_wait(&self->first));
@@ -458,8 +456,8 @@ TEST_F_TIMEOUT(late, unmap_waits_for_a_pin_that_has_its_page, 60)
 	pid_t pin, unmap;
 	int status;
 
-	if (kernel_before(6, 5, 0))
-		SKIP(return, NO_WAIT);
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	pin = late_child(self, op, 1, 2);
 	ASSERT_LT(0, pin);
 	ASSERT_EQ(0, userfault_wait(&self->last));
@@ -488,8 +486,8 @@ TEST_F_TIMEOUT(late, a_fault_is_repeated_while_an_unmap_waits, 60)
 	pid_t other, unmap;
 	int status;
 
-	if (kernel_before(6, 5, 0))
-		SKIP(return, NO_WAIT);
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	other = late_child(self, IOMMU_IOAS_DEMAND_POPULATE, 0, 1);
 	ASSERT_LT(0, other);
 	ASSERT_EQ(0, userfault_wait(&self->first));
@@ -590,13 +588,12 @@ TEST_F_TIMEOUT(race, with_a_call_that_waits, 60)
 	struct userfault userfault;
 	char *page = anon(PAGE);
 
-	/* Before 6.5 a lasting pin fails there instead of waiting. */
 	ASSERT_NE(NULL, page);
 	ASSERT_EQ(0, ioas_map(s->fd, s->ioas, page, PAGE, AT + MiB));
 	ASSERT_EQ(0, userfault_start(&userfault, page,
 				     UFFDIO_REGISTER_MODE_MISSING));
 	ASSERT_EQ(0, pthread_create(&call.thread, NULL, populate_all, &call));
-	if (kernel_before(6, 5, 0)) {
+	if (!pin_can_wait()) {
 		ASSERT_EQ(0, pthread_join(call.thread, NULL));
 		EXPECT_EQ(-EFAULT, call.rc);
 		close(userfault.fd);

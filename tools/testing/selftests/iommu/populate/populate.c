@@ -11,7 +11,6 @@
 #include <stdatomic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -395,18 +394,6 @@ FIXTURE(waiting)
 	char *va;
 };
 
-#define CANNOT_WAIT "before 6.5 a lasting pin fails where it would have to wait"
-
-static bool can_wait(void)
-{
-	struct utsname uts;
-	int major, minor;
-
-	if (uname(&uts) || sscanf(uts.release, "%d.%d", &major, &minor) != 2)
-		return true;
-	return major > 6 || (major == 6 && minor >= 5);
-}
-
 FIXTURE_SETUP(waiting)
 {
 	ASSERT_EQ(0, context_open(&self->context));
@@ -439,8 +426,8 @@ static int go_on(struct _test_data_waiting *self)
 /* The caller waits at its first page: the worker stops at its huge page. */
 TEST_F_TIMEOUT(waiting, helper_leaves_it_its_huge_page, 120)
 {
-	if (!can_wait())
-		SKIP(return, CANNOT_WAIT);
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	ASSERT_EQ(0, wait_at(self, 0));
 	ASSERT_TRUE(helpers_are_gone());
 	EXPECT_EQ(0, present(self->va, HUGE));
@@ -456,8 +443,8 @@ TEST_F_TIMEOUT(waiting, helper_leaves_it_its_huge_page, 120)
 /* A worker leaves memory of userfaultfd to the caller, even if it is first. */
 TEST_F_TIMEOUT(waiting, helper_leaves_it_userfaultfd, 120)
 {
-	if (!can_wait())
-		SKIP(return, CANNOT_WAIT);
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	ASSERT_EQ(0, wait_at(self, MEMORY - PAGE));
 	/* The caller comes to its last page when all others are populated. */
 	EXPECT_EQ(NPAGES - 1, present(self->va, MEMORY));
@@ -470,8 +457,8 @@ TEST_F_TIMEOUT(waiting, helper_leaves_it_hugetlb, 120)
 {
 	const size_t half = MEMORY / 2;
 
-	if (!can_wait())
-		SKIP(return, CANNOT_WAIT);
+	if (!pin_can_wait())
+		SKIP(return, PIN_CANNOT_WAIT);
 	ASSERT_EQ(0, write_file(NR_HUGEPAGES, "20"));
 	ASSERT_EQ(self->va + half,
 		  mmap(self->va + half, half, PROT_READ | PROT_WRITE,
