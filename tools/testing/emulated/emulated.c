@@ -12,13 +12,19 @@
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
 #include "emulated.h"
+
+static char *parent;
+module_param(parent, charp, 0444);
+MODULE_PARM_DESC(parent, "PCI device that the device is part of, as 0000:00:04.0; none by default");
 
 /**
  * struct emulated - The device
@@ -363,18 +369,28 @@ static struct platform_device *emulated_pdev;
 
 static int __init emulated_module_init(void)
 {
-	int rc = platform_driver_register(&emulated_driver);
+	struct platform_device_info info = {
+		.name = EMULATED_NAME,
+		.id = PLATFORM_DEVID_NONE,
+	};
+	int rc;
 
-	if (rc)
-		return rc;
-	emulated_pdev = platform_device_register_simple(EMULATED_NAME,
-							PLATFORM_DEVID_NONE,
-							NULL, 0);
-	if (IS_ERR(emulated_pdev)) {
-		platform_driver_unregister(&emulated_driver);
-		return PTR_ERR(emulated_pdev);
+	if (parent) {
+		info.parent = bus_find_device_by_name(&pci_bus_type, NULL,
+						      parent);
+		if (!info.parent)
+			return -ENODEV;
 	}
-	return 0;
+	rc = platform_driver_register(&emulated_driver);
+	if (rc)
+		goto out_put;
+	emulated_pdev = platform_device_register_full(&info);
+	rc = PTR_ERR_OR_ZERO(emulated_pdev);
+	if (rc)
+		platform_driver_unregister(&emulated_driver);
+out_put:
+	put_device(info.parent);	/* the device has a reference of its own */
+	return rc;
 }
 module_init(emulated_module_init);
 

@@ -439,7 +439,7 @@ FIXTURE_SETUP(emulated)
 {
 	unsigned long i;
 
-	ASSERT_EQ(0, module_load(EMULATED_MODULE)); /* and so type1 */
+	ASSERT_EQ(0, module_load(EMULATED_MODULE_OF(EDU))); /* and so type1 */
 	ASSERT_EQ(0, load_one_backend(variant->ours));
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
 	self->pinned = pinned();
@@ -703,7 +703,7 @@ TEST_F(emulated, copy)
 	EXPECT_EQ(0U, STATE().nunmaps);
 }
 
-/* A device with an IOMMU in the same container: both reach one memory */
+/* Its parent, which has an IOMMU, in the same container: both reach one memory */
 TEST_F_TIMEOUT(emulated, beside_an_iommu, PATIENCE)
 {
 	int group, dev;
@@ -723,6 +723,78 @@ TEST_F_TIMEOUT(emulated, beside_an_iommu, PATIENCE)
 	close(group);
 	EXPECT_EQ(2, PINNED());
 	EXPECT_EQ(2U, STATE().npinned);
+}
+
+/* Its parent is bound to /dev/iommu meanwhile: each has pins of its own */
+TEST_F_TIMEOUT(emulated, beside_its_parent, PATIENCE)
+{
+	int iommu, dev;
+	char page[PAGE];
+	struct edu edu;
+	__u32 ioas;
+
+	ASSERT_EQ(0, MAP(0, 8, RW));
+	ASSERT_EQ(0, PIN(IOVA, 2, EMULATED_READ));
+	iommu = open_iommu(&ioas);
+	ASSERT_EQ(0, ioas_map(iommu, ioas, self->memory, 8 * PAGE, IOVA));
+	dev = open_vfio(EDU);
+	ASSERT_EQ(0, vfio_bind(dev, iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev, ioas, NULL));
+	ASSERT_EQ(0, edu_open(&edu, dev));
+	EXPECT_TRUE(dma_works(&edu, self->memory));
+	EXPECT_EQ(2 + 8, PINNED());
+	ASSERT_EQ(0, COPY(IOVA, page, PAGE, false));
+	EXPECT_EQ(0, memcmp(page, self->memory, PAGE));
+
+	/* The child's unmap is none of the parent's, nor the other way round */
+	EXPECT_EQ((long)(8 * PAGE), dma_unmap(self->container, 0, 0));
+	EXPECT_EQ(1U, STATE().nunmaps);
+	EXPECT_EQ(8, PINNED());
+	EXPECT_TRUE(dma_works(&edu, self->memory));
+	ASSERT_EQ(0, MAP(0, 8, RW));
+	ASSERT_EQ(0, PIN(IOVA, 2, EMULATED_READ));
+	EXPECT_EQ(0, ioas_unmap(iommu, ioas, IOVA, 8 * PAGE));
+	EXPECT_EQ(2, PINNED());
+	EXPECT_EQ(1U, STATE().nunmaps);
+
+	/* The parent is closed */
+	EXPECT_EQ(0, ioas_map(iommu, ioas, self->memory, 8 * PAGE, IOVA));
+	edu_close(&edu);
+	EXPECT_EQ(0, close(dev));
+	EXPECT_EQ(0, close(iommu));
+	EXPECT_EQ(2, PINNED());
+	EXPECT_EQ(2U, STATE().npinned);
+	EXPECT_EQ(0, COPY_PINNED(IOVA + PAGE, page, PAGE, false));
+	EXPECT_EQ(0, memcmp(page, self->memory + PAGE, PAGE));
+}
+
+/* The parent, bound to /dev/iommu, stays as it is when the child is closed */
+TEST_F_TIMEOUT(emulated, is_closed_before_its_parent, PATIENCE)
+{
+	int iommu, dev;
+	struct edu edu;
+	__u32 ioas;
+
+	iommu = open_iommu(&ioas);
+	ASSERT_EQ(0, ioas_map(iommu, ioas, self->memory, 8 * PAGE, IOVA));
+	dev = open_vfio(EDU);
+	ASSERT_EQ(0, vfio_bind(dev, iommu, NULL));
+	ASSERT_EQ(0, vfio_attach(dev, ioas, NULL));
+	ASSERT_EQ(0, MAP(0, 8, RW));
+	ASSERT_EQ(0, PIN(IOVA, 8, EMULATED_READ));
+	close(self->dev);
+	close(self->group);
+	close(self->container);
+	EXPECT_EQ(8, PINNED());
+	ASSERT_EQ(0, edu_open(&edu, dev));
+	EXPECT_TRUE(dma_works(&edu, self->memory));
+	edu_close(&edu);
+	EXPECT_EQ(0, close(dev));
+	EXPECT_EQ(0, close(iommu));
+	EXPECT_EQ(0, PINNED());
+	self->dev = -1;
+	self->group = -1;
+	self->container = -1;
 }
 
 /* The driver cannot be unloaded while its device is open */

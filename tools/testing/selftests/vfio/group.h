@@ -7,6 +7,9 @@
 #include "test.h"
 
 #define EMULATED_MODULE	"iommufd_emulated", "/sys/module/iommufd_emulated"
+/* Its device is a child of a PCI device, as mediated devices are */
+#define EMULATED_MODULE_OF(bdf)	\
+	"iommufd_emulated parent=" bdf, "/sys/module/iommufd_emulated"
 
 struct group_user {
 	int container;
