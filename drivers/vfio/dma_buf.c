@@ -414,9 +414,10 @@ int vfio_pci_dma_buf_feature(struct vfio_pci_bars *bars, u32 flags,
 		return -EINVAL;
 	if (get.region_index > VFIO_PCI_BAR5_REGION_INDEX)
 		return -ENODEV;
-	res = &pdev->resource[get.region_index];
-	if (!resource_size(res) || !res->flags)
+	/* A BAR that is not claimed is NULL or, by 7.2, an errno. */
+	if (IS_ERR_OR_NULL(bars->core->barmap[get.region_index]))
 		return -ENODEV;
+	res = &pdev->resource[get.region_index];
 
 	ranges = memdup_user(uarg->dma_ranges,
 			     array_size(get.nr_ranges, sizeof(*ranges)));

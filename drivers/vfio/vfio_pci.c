@@ -224,6 +224,7 @@ static int vfio_pci_open_device(struct vfio_device *vdev)
 	rc = vfio_pci_core_enable(core);
 	if (rc)
 		return rc;
+	compat_vfio_pci_claim_bars(core);
 
 	if (vfio_pci_is_igd(core->pdev)) {
 		rc = vfio_pci_igd_init(core);

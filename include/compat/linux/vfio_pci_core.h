@@ -201,6 +201,44 @@ static inline void vfio_pci_core_init_params(struct vfio_pci_core_device *core,
 #endif
 
 /*
+ * By 7.2 vfio-pci-core claims all BARs of a device as the device is opened.  Before,
+ * it claims each as it is first used.  It gives back any that is in its barmap as the
+ * device is closed.  A BAR that another driver has is left to that one.
+ */
+#if defined(HAVE_VFIO_PCI_GET_IOMAP)
+static inline void compat_vfio_pci_claim_bars(struct vfio_pci_core_device *core)
+{
+}
+#else
+#ifndef HAVE_VFIO_PCI_SETUP_BARMAP
+static inline int vfio_pci_core_setup_barmap(struct vfio_pci_core_device *core,
+					     int bar)
+{
+	int rc = pci_request_selected_regions(core->pdev, BIT(bar), "vfio-pci");
+
+	if (rc)
+		return rc;
+	core->barmap[bar] = pci_iomap(core->pdev, bar, 0);
+	if (core->barmap[bar])
+		return 0;
+	pci_release_selected_regions(core->pdev, BIT(bar));
+	return -ENOMEM;
+}
+#endif
+
+/* No other thread may have the device open yet. */
+static inline void compat_vfio_pci_claim_bars(struct vfio_pci_core_device *core)
+{
+	int bar;
+
+	for (bar = 0; bar < PCI_STD_NUM_BARS; bar++)
+		if (pci_resource_start(core->pdev, bar) &&
+		    pci_resource_len(core->pdev, bar))
+			vfio_pci_core_setup_barmap(core, bar);
+}
+#endif
+
+/*
  * Keep a device in D0 that vfio-pci-core has not registered, which is where runtime power
  * management begins.  Stable updates gave each device the parameter.  Where there is one
  * for all devices, vfio-pci-core gets and puts a reference as the device is opened and

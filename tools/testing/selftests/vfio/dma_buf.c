@@ -3,6 +3,7 @@
  * dma-bufs of BARs (profile "sriov"): VFIO_DEVICE_FEATURE_DMA_BUF, and their use by
  * IOMMU_IOAS_MAP_FILE.  dma_buf_import.c has their use by another driver.
  */
+#include <linux/serial.h>
 #include <linux/udmabuf.h>
 
 #include "dma_buf.h"
@@ -105,6 +106,50 @@ TEST_F_TIMEOUT(dma_buf, io_ports_are_refused, PATIENCE)
 	int dev = open_vfio(E1000E);
 
 	ASSERT_EQ(0, vfio_bind(dev, self->p.iommu, NULL));
+	EXPECT_EQ(-EINVAL, export(dev, IO_BAR, 0, PAGE));
+}
+
+/* Have a serial port at these I/O ports, which its driver claims; 0 for none */
+static int set_serial_port(unsigned int port)
+{
+	int fd = open("/dev/ttyS3", O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct serial_struct serial;
+	int rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = ERR(ioctl(fd, TIOCGSERIAL, &serial));
+	if (!rc) {
+		serial.type = port ? PORT_16550A : PORT_UNKNOWN;
+		serial.port = port & 0xffff;
+		serial.port_high = port >> 16;
+		serial.irq = 0;
+		rc = ERR(ioctl(fd, TIOCSSERIAL, &serial));
+	}
+	close(fd);
+	return rc;
+}
+
+TEST_F_TIMEOUT(dma_buf, bars_of_another_driver_are_refused, PATIENCE)
+{
+	long long port = bar_start(E1000E, IO_BAR);
+	int dev;
+
+	ASSERT_LT(0, port);
+	ASSERT_EQ(0, pci_bind(E1000E, "vfio-pci"));
+	ASSERT_EQ(0, set_serial_port(port));
+	dev = vfio_open(E1000E);
+	ASSERT_LE(0, dev);
+	EXPECT_EQ(0, vfio_bind(dev, self->p.iommu, NULL));
+	EXPECT_EQ(-ENODEV, export(dev, IO_BAR, 0, PAGE));
+	EXPECT_EQ(-ENODEV, export(dev, IO_BAR, 0, PAGE / 2));
+	/* The other BARs are there, and this one after the other driver */
+	EXPECT_EQ(-EINVAL, export(dev, 0, 0, PAGE / 2));
+	EXPECT_EQ(0, close(dev));
+	ASSERT_EQ(0, set_serial_port(0));
+	dev = open_vfio(E1000E);
+	ASSERT_LE(0, dev);
+	EXPECT_EQ(0, vfio_bind(dev, self->p.iommu, NULL));
 	EXPECT_EQ(-EINVAL, export(dev, IO_BAR, 0, PAGE));
 }
 

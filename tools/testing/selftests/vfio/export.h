@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio_cdev.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #define MAX_RANGES	4
@@ -47,6 +49,24 @@ static inline int export(int dev, __u32 bar, __u64 offset, __u64 length)
 	struct request request = request_of(bar, offset, length);
 
 	return get_feature(dev, &request, VFIO_DEVICE_FEATURE_GET);
+}
+
+/* The physical address, or the I/O port, at which a BAR begins, or -errno */
+static inline long long bar_start(const char *bdf, unsigned int bar)
+{
+	char path[64], line[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource", bdf);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	do {
+		if (!fgets(line, sizeof(line), f))
+			break;
+	} while (bar--);
+	fclose(f);
+	return strtoll(line, NULL, 0);
 }
 
 #endif

@@ -167,20 +167,12 @@ TEST_F_TIMEOUT(noiommu_device, reset, PATIENCE)
 	EXPECT_EQ(0, pci_bind(NVME, NULL));
 }
 
-static long long bar_start(const char *bdf)
-{
-	char line[128];
-	int rc = pci_read(bdf, "resource", line, sizeof(line));
-
-	return rc ? rc : strtoll(line, NULL, 0);
-}
-
 /* Physical addresses in a dma-buf are those of the BAR, while it is on */
 TEST_F(noiommu_device, dma_buf)
 {
 	const __u16 off = 0;
 	__u64 length = 2 * BAR_LENGTH, phys;
-	long long start = bar_start(EDU);
+	long long start = bar_start(EDU, 0);
 	int buf;
 
 	ASSERT_LT(0, start);
