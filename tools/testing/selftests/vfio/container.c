@@ -439,6 +439,12 @@ FIXTURE_SETUP(emulated)
 {
 	unsigned long i;
 
+	/*
+	 * The driver, as others do, has a lock that it takes in dma_unmap() and holds
+	 * when it pins.  With type1 that goes round in a circle by way of the open of
+	 * a device.
+	 */
+	ASSERT_EQ(0, lockdep_looks_at_orders(variant->ours));
 	ASSERT_EQ(0, module_load(EMULATED_MODULE_OF(EDU))); /* and so type1 */
 	ASSERT_EQ(0, load_one_backend(variant->ours));
 	ASSERT_EQ(0, pci_bind(EDU, "vfio-pci"));
@@ -468,6 +474,7 @@ FIXTURE_TEARDOWN(emulated)
 	EXPECT_EQ(0, module_unload(BACKEND_MODULE));
 	EXPECT_EQ(0, module_load(TYPE1_MODULE));
 	EXPECT_EQ(0, module_unload(EMULATED_MODULE));
+	EXPECT_EQ(0, lockdep_looks_at_orders(true));
 }
 
 static int on_pages(int dev, unsigned long request, __u64 iova,

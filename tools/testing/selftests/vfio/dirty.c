@@ -647,6 +647,11 @@ int main(int argc, char **argv)
 {
 	int rc;
 
+	/*
+	 * Intel's driver of 6.12 takes the locks of a domain and of an IOMMU in one order
+	 * to attach, and in the other to switch tracking.  Ours never does both for one
+	 * domain at a time, but lockdep only knows classes of locks.
+	 */
 	rc = lockdep_looks_at_orders(false);
 	if (rc) {
 		printf("Bail out! lockdep: %s\n", strerror(-rc));

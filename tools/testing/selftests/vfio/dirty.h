@@ -16,21 +16,6 @@ static inline bool kernel_tracks(void)
 	return !kernel_before(6, 12, 0) && kernel_before(7, 0, 0);
 }
 
-/*
- * Intel's driver of 6.12 takes the locks of a domain and of an IOMMU in one order
- * to attach, and in the other to switch tracking.  Ours never does both for one
- * domain at a time, but lockdep only knows classes of locks, and ends with the
- * first complaint.  So it must not look at the orders of locks while tracking is
- * switched.  0, also where there is no lockdep, or -errno.
- */
-static inline int lockdep_looks_at_orders(bool looks)
-{
-	int rc = write_file("/sys/module/lockdep/parameters/prove_locking",
-			    looks ? "1" : "0");
-
-	return rc == -ENOENT ? 0 : rc;
-}
-
 /* Load the module; returns its device, or -errno. */
 static inline int tracker_open(void)
 {

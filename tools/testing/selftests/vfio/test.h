@@ -125,6 +125,19 @@ do {								\
 	_fd;						\
 })
 
+/*
+ * Lockdep ends with its first complaint.  So it must not look at the orders in which
+ * locks are taken while the kernel's own code takes them in a circle.  0, also where there
+ * is no lockdep, or -errno.
+ */
+static inline int lockdep_looks_at_orders(bool looks)
+{
+	int rc = write_file("/sys/module/lockdep/parameters/prove_locking",
+			    looks ? "1" : "0");
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
 /* Check that the device is free: bind a new file to a new context, and close */
 static inline int bind_anew(const char *bdf)
 {
