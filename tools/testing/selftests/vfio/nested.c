@@ -579,21 +579,13 @@ TEST_F_TIMEOUT(nested, used_by_several_threads, PATIENCE)
 		invalidate_all_the_time, move_device, nest_all_the_time,
 		map_and_unmap,
 	};
-	struct storm storm = {
-		.dev = self->dev,
-		.iommu = self->iommu,
-		.dev_id = self->dev_id,
-		.ioas = self->ioas,
-		.parent = self->parent,
-		.data = &self->data,
-		.memory = self->memory,
-	};
 	const int least = patient_rounds(20);
 	__u64 parent[TRACKER_WORDS];
+	struct storm storm;
 	unsigned int i;
 
-	ASSERT_EQ(0, nest(self, &self->data, &storm.id));
-	self->id = storm.id;
+	ASSERT_EQ(0, nest(self, &self->data, &self->id));
+	storm = STORM_OF(self);
 	ASSERT_EQ(0, race_run_rounds(&storm.race, threads,
 				     ARRAY_SIZE(threads), 10, least));
 	EXPECT_EQ(0, storm.race.failed);
@@ -770,7 +762,7 @@ TEST_F(nested, dirty_tracking)
 				     NEST_PARENT | TRACKED, &tracked));
 		return;
 	}
-	ASSERT_EQ(0, lockdep_looks_at_orders(false));
+	ASSERT_EQ(0, lockdep_looks_at_orders(false)); /* as in dirty.c */
 	ASSERT_EQ(0, hwpt_alloc(self->iommu, self->dev_id, self->ioas,
 				NEST_PARENT | TRACKED, &tracked));
 	self->parent = tracked;

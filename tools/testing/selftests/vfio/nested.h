@@ -236,6 +236,23 @@ struct storm {
 	void *memory;	/* GUEST_PAGES are mapped at GPA */
 };
 
+/* fixture: has all of this by the same names, the data itself */
+#define STORM_OF(fixture)						\
+({									\
+	typeof(fixture) _f = fixture;					\
+									\
+	(struct storm){							\
+		.dev = _f->dev,						\
+		.iommu = _f->iommu,					\
+		.dev_id = _f->dev_id,					\
+		.ioas = _f->ioas,					\
+		.parent = _f->parent,					\
+		.id = _f->id,						\
+		.data = &_f->data,					\
+		.memory = _f->memory,					\
+	};								\
+})
+
 /* The first and the last of race_run()'s threads: rounds[0] and rounds[3] */
 static inline void *invalidate_all_the_time(void *arg)
 {

@@ -538,16 +538,7 @@ TEST_F_TIMEOUT(nested_pasid, used_by_several_threads, PATIENCE)
 		invalidate_all_the_time, move_pasids, move_device,
 		map_and_unmap,
 	};
-	struct storm storm = {
-		.dev = self->dev,
-		.iommu = self->iommu,
-		.dev_id = self->dev_id,
-		.ioas = self->ioas,
-		.parent = self->parent,
-		.id = self->id,
-		.data = &self->data,
-		.memory = self->memory,
-	};
+	struct storm storm = STORM_OF(self);
 	const int least = patient_rounds(20);
 	unsigned int i;
 
