@@ -732,23 +732,45 @@ TEST_F_TIMEOUT(emulated, beside_an_iommu, PATIENCE)
 	EXPECT_EQ(2U, STATE().npinned);
 }
 
-/* Its parent is bound to /dev/iommu meanwhile: each has pins of its own */
+/* Its parent, bound to /dev/iommu, with memory at the same IOVA */
+struct parent {
+	int iommu;
+	int dev;
+	__u32 ioas;
+	struct edu edu;
+};
+
+static int parent_open(struct parent *parent, char *memory)
+{
+	parent->iommu = iommu_open();
+	if (parent->iommu < 0)
+		return parent->iommu;
+	parent->dev = vfio_open(EDU);
+	if (parent->dev < 0)
+		return parent->dev;
+	return ioas_alloc(parent->iommu, &parent->ioas) ?:
+	       ioas_map(parent->iommu, parent->ioas, memory, 8 * PAGE, IOVA) ?:
+	       vfio_bind(parent->dev, parent->iommu, NULL) ?:
+	       vfio_attach(parent->dev, parent->ioas, NULL) ?:
+	       edu_open(&parent->edu, parent->dev);
+}
+
+static int parent_close(struct parent *parent)
+{
+	edu_close(&parent->edu);
+	return ERR(close(parent->dev)) ?: ERR(close(parent->iommu));
+}
+
+/* Each has pins of its own, and the child outlives the parent's driver. */
 TEST_F_TIMEOUT(emulated, beside_its_parent, PATIENCE)
 {
-	int iommu, dev;
+	struct parent parent;
 	char page[PAGE];
-	struct edu edu;
-	__u32 ioas;
 
 	ASSERT_EQ(0, MAP(0, 8, RW));
 	ASSERT_EQ(0, PIN(IOVA, 2, EMULATED_READ));
-	iommu = open_iommu(&ioas);
-	ASSERT_EQ(0, ioas_map(iommu, ioas, self->memory, 8 * PAGE, IOVA));
-	dev = open_vfio(EDU);
-	ASSERT_EQ(0, vfio_bind(dev, iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev, ioas, NULL));
-	ASSERT_EQ(0, edu_open(&edu, dev));
-	EXPECT_TRUE(dma_works(&edu, self->memory));
+	ASSERT_EQ(0, parent_open(&parent, self->memory));
+	EXPECT_TRUE(dma_works(&parent.edu, self->memory));
 	EXPECT_EQ(2 + 8, PINNED());
 	ASSERT_EQ(0, COPY(IOVA, page, PAGE, false));
 	EXPECT_EQ(0, memcmp(page, self->memory, PAGE));
@@ -757,47 +779,38 @@ TEST_F_TIMEOUT(emulated, beside_its_parent, PATIENCE)
 	EXPECT_EQ((long)(8 * PAGE), dma_unmap(self->container, 0, 0));
 	EXPECT_EQ(1U, STATE().nunmaps);
 	EXPECT_EQ(8, PINNED());
-	EXPECT_TRUE(dma_works(&edu, self->memory));
+	EXPECT_TRUE(dma_works(&parent.edu, self->memory));
 	ASSERT_EQ(0, MAP(0, 8, RW));
 	ASSERT_EQ(0, PIN(IOVA, 2, EMULATED_READ));
-	EXPECT_EQ(0, ioas_unmap(iommu, ioas, IOVA, 8 * PAGE));
+	EXPECT_EQ(0, ioas_unmap(parent.iommu, parent.ioas, IOVA, 8 * PAGE));
 	EXPECT_EQ(2, PINNED());
 	EXPECT_EQ(1U, STATE().nunmaps);
 
-	/* The parent is closed */
-	EXPECT_EQ(0, ioas_map(iommu, ioas, self->memory, 8 * PAGE, IOVA));
-	edu_close(&edu);
-	EXPECT_EQ(0, close(dev));
-	EXPECT_EQ(0, close(iommu));
+	/* The parent is closed, and loses its driver */
+	EXPECT_EQ(0, ioas_map(parent.iommu, parent.ioas, self->memory, 8 * PAGE,
+			      IOVA));
+	EXPECT_EQ(0, parent_close(&parent));
+	ASSERT_EQ(0, pci_bind(EDU, NULL));
 	EXPECT_EQ(2, PINNED());
 	EXPECT_EQ(2U, STATE().npinned);
 	EXPECT_EQ(0, COPY_PINNED(IOVA + PAGE, page, PAGE, false));
 	EXPECT_EQ(0, memcmp(page, self->memory + PAGE, PAGE));
 }
 
-/* The parent, bound to /dev/iommu, stays as it is when the child is closed */
+/* The parent stays as it is when the child is closed. */
 TEST_F_TIMEOUT(emulated, is_closed_before_its_parent, PATIENCE)
 {
-	int iommu, dev;
-	struct edu edu;
-	__u32 ioas;
+	struct parent parent;
 
-	iommu = open_iommu(&ioas);
-	ASSERT_EQ(0, ioas_map(iommu, ioas, self->memory, 8 * PAGE, IOVA));
-	dev = open_vfio(EDU);
-	ASSERT_EQ(0, vfio_bind(dev, iommu, NULL));
-	ASSERT_EQ(0, vfio_attach(dev, ioas, NULL));
+	ASSERT_EQ(0, parent_open(&parent, self->memory));
 	ASSERT_EQ(0, MAP(0, 8, RW));
 	ASSERT_EQ(0, PIN(IOVA, 8, EMULATED_READ));
 	close(self->dev);
 	close(self->group);
 	close(self->container);
 	EXPECT_EQ(8, PINNED());
-	ASSERT_EQ(0, edu_open(&edu, dev));
-	EXPECT_TRUE(dma_works(&edu, self->memory));
-	edu_close(&edu);
-	EXPECT_EQ(0, close(dev));
-	EXPECT_EQ(0, close(iommu));
+	EXPECT_TRUE(dma_works(&parent.edu, self->memory));
+	EXPECT_EQ(0, parent_close(&parent));
 	EXPECT_EQ(0, PINNED());
 	self->dev = -1;
 	self->group = -1;
