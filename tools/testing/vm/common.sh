@@ -87,6 +87,23 @@ sources() {
 	done
 }
 
+# discard DIRECTORY: remove a root file system; a killed mmdebstrap leaves mounts in it
+discard() {
+	sed -n "s,^[^/]* [^ ]* \($1/[^ ]*\) .*,\1,p" /proc/self/mountinfo 2>/dev/null |
+		sort -r | while read -r at; do umount -l "$at"; done
+	rm -rf --one-file-system "$1"
+}
+
+# new_root: remove the root file system $root, and set $new to a directory for its
+# successor, which no other attempt uses.  A mmdebstrap that outlived an attempt which was
+# killed may still write to its own; that is removed here next time.
+new_root() {
+	discard "$root"
+	for d in "$root".new*; do discard "$d" || true; done
+	new=$(mktemp -d "$root.new.XXXXXX")
+	chmod 755 "$new"
+}
+
 # Each alternative is how a line in a kernel's log complains about a bug
 complaints='BUG:|BUG [-a-z0-9_]+ \(|WARNING:|Oops|Kernel panic|Call Trace|general protection fault'
 complaints="$complaints|unable to handle|KASAN|UBSAN|kmemleak: [0-9]+ new"
